@@ -1,0 +1,100 @@
+# causal_lpm: every target does its own set-up, in .venv, and a second call installs nothing.
+#
+#   make demo                        the second-dose study, small: table on the screen, results in ./results
+#   make test                        the tests, less the slow ones
+#
+# Variables, all optional:
+#   PYTHON=python3.12                the Python (3.11 or newer) that .venv is made with
+#   TORCH_INDEX_URL=https://...      where pip takes torch from: choose a CPU or a CUDA build with it.
+#                                    Without it, torch comes from wherever pip is set up to look.
+#   VENV=.venv                       where the environment lives
+#   WORKERS=2                        test processes
+
+VENV    ?= .venv
+WORKERS ?= 2
+TORCH   := $(shell sed -n 's/^torch==//p' constraints.txt)
+PYTHON  ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+             $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+
+PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --no-input -qq
+# One thread a process: the tests run side by side, and numbers do not depend on it.
+ONE_THREAD := OMP_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv venv-test venv-dev demo test test-slow lint format types imports docs bench clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+# --- set-up: one stamp file a step --------------------------------------------------------------------------
+
+$(VENV)/pyvenv.cfg:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found: install one, or say make PYTHON=/path/to/python"; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "python -m venv failed; on Debian and Ubuntu install python3-venv"; exit 1; }
+
+# torch comes first and alone, so that a build chosen for this machine is taken and then left as it is.
+$(VENV)/.torch: $(VENV)/pyvenv.cfg
+	@echo "Installing torch $(TORCH)"
+	@$(PIP) $(if $(TORCH_INDEX_URL),--index-url "$(TORCH_INDEX_URL)") torch==$(TORCH)
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "Installing causal_lpm"
+	@$(PIP) -c constraints.txt -e ".[fast,plots]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "Installing causal_lpm and the test tools"
+	@$(PIP) -c constraints.txt -e ".[fast,plots,test]"
+	@touch $(VENV)/.core $@
+
+$(VENV)/.dev: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "Installing causal_lpm, the test tools and the developer tools"
+	@$(PIP) -c constraints.txt -e ".[fast,plots,test,dev]"
+	@touch $(VENV)/.core $(VENV)/.test $@
+
+$(VENV)/.docs: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "Installing causal_lpm and the documentation tools"
+	@$(PIP) -c constraints.txt -e ".[fast,plots,docs]"
+	@touch $(VENV)/.core $@
+
+venv: $(VENV)/.core  ## Make .venv with everything that running studies needs
+venv-test: $(VENV)/.test  ## ... and the test tools
+venv-dev: $(VENV)/.dev  ## ... and ruff, mypy, import-linter, pre-commit
+
+# --- use ----------------------------------------------------------------------------------------------------
+
+demo: $(VENV)/.core  ## Run the second-dose study, small, and say where the results are
+	@$(VENV)/bin/causal-lpm demo
+
+test: $(VENV)/.test  ## Run the tests, less the slow ones
+	$(ONE_THREAD) $(VENV)/bin/python -m pytest -m "not slow" -n $(WORKERS) --durations=15
+
+test-slow: $(VENV)/.test  ## Run the slow tests
+	$(ONE_THREAD) $(VENV)/bin/python -m pytest -m slow -n $(WORKERS) --durations=15
+
+lint: $(VENV)/.dev  ## Check style and format
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: $(VENV)/.dev  ## Repair style and format where a tool can
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+types: $(VENV)/.dev  ## Check types
+	$(VENV)/bin/mypy
+
+imports: $(VENV)/.dev  ## Check that imports run one way
+	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.docs  ## Build the documentation in docs/_build/html
+	$(VENV)/bin/python -m sphinx -b html docs docs/_build/html
+
+bench: $(VENV)/.core  ## Time what is worth timing
+	@set -e; for b in benchmarks/*.py; do echo "$$b"; $(VENV)/bin/python "$$b"; done
+
+clean:  ## Remove .venv and all that tools leave behind (results stay)
+	rm -rf $(VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

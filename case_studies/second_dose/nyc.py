@@ -1,0 +1,284 @@
+"""The same question on New York City: its people, and the doses that were really given.
+
+A scenario, not a calibration: contacts, first cases and prior immunity are stated assumptions, chosen so that the
+factual world has about as many deaths as were reported. What is compared are two uses of the same daily supply.
+"""
+
+import datetime
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyro
+import torch
+
+from case_studies.second_dose import inputs
+from case_studies.second_dose.mechanism import mechanism
+from case_studies.second_dose.model import NEVER, Setup, setup
+from case_studies.second_dose.people import POPULATION_SEED, with_contacts
+from causal_lpm import allocate, exogenous, policy, tally
+from causal_lpm.agents.disease import Course
+from causal_lpm.agents.population import Population
+from causal_lpm.agents.vaccination import Vaccination
+from causal_lpm.inference import Contrast, Options, Policy, Setting
+from causal_lpm.typing import State
+from causal_lpm.validate import known
+
+__all__ = ["NewYork", "load", "new_york", "read_doses"]
+
+# Persons by borough and age, 2019: NYC Department of Health and Mental Hygiene, vaccination data (sum 8,336,817).
+AGE_STARTS = (0, 5, 13, 18, 25, 35, 45, 55, 65, 75, 85, 100)
+POPULATION = MappingProxyType(
+    {
+        "Bronx": (100199, 154711, 92111, 139344, 227383, 179394, 173765, 162535, 104703, 57576, 26487),
+        "Brooklyn": (182926, 251975, 140162, 207828, 470041, 357986, 295366, 285735, 210243, 106661, 50980),
+        "Manhattan": (76144, 99199, 55915, 145649, 361879, 234157, 195583, 184059, 149311, 86486, 40324),
+        "Queens": (137095, 195919, 114792, 172178, 359677, 306195, 299201, 300468, 207879, 109210, 51244),
+        "Staten Island": (27354, 45755, 29866, 39672, 64719, 59174, 64172, 66130, 46659, 22739, 9903),
+    }
+)
+PERSONS = 8_336_817
+REPORTED_DEATHS = 8_935  # 2020-12-14 to 2021-06-11, NYC DOHMH, nychealth/coronavirus-data
+SHORTEST_INTERVAL = 17  # days between doses below which a second dose was not counted as one
+COLUMNS = ("date", "dose1", "dose2")
+
+
+def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torch.Tensor]:
+    """Daily first and second doses (persons) of the first `days` days of a CSV with columns date, dose1, dose2.
+
+    Raises:
+        ValueError: no such file, missing columns, dates out of order or with gaps, negative or missing counts, too
+            few days.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file of doses {path}: give a CSV with the columns {', '.join(COLUMNS)}.")
+    table = pd.read_csv(path)
+    for column in COLUMNS:
+        known("column (of the ones needed)", column, map(str, table.columns))
+    try:
+        dates = pd.to_datetime(table["date"], format="%Y-%m-%d")
+    except ValueError as error:
+        raise ValueError(f"the dates of {path} are not of the form 2020-12-14: {error}.") from error
+    steps = dates.diff().dt.days.iloc[1:]
+    if bool((steps != 1).any()):
+        row = int(np.flatnonzero((steps != 1).to_numpy())[0]) + 1
+        raise ValueError(
+            f"the dates of {path} are out of order at row {row + 1} ({table['date'].iloc[row]} after "
+            f"{table['date'].iloc[row - 1]}): give one row a day, ascending, without gaps."
+        )
+    counts = table[["dose1", "dose2"]]
+    if bool(counts.isna().any().any()) or bool((counts < 0).any().any()):
+        raise ValueError(f"the doses of {path} contain missing or negative numbers: give whole persons a day.")
+    if len(table) < days:
+        raise ValueError(f"{path} has {len(table)} days of doses but {days} are simulated: simulate fewer days.")
+    first, second = (torch.tensor(counts[column].to_numpy()[:days], dtype=torch.float64) for column in counts)
+    return dates.iloc[0].date(), first, second
+
+
+@functools.lru_cache(maxsize=2)
+def new_york(agents: int, seed: int = POPULATION_SEED) -> Population:
+    """Agents with borough and year of age as in New York City; households, occupations and contacts of King County."""
+    rng = np.random.default_rng([seed, 2])
+    persons = np.array(list(POPULATION.values()), dtype=np.float64)
+    cell = rng.choice(persons.size, size=agents, p=(persons / persons.sum()).ravel())
+    borough, group = np.divmod(cell, persons.shape[1])
+    low, high = np.asarray(AGE_STARTS)[group], np.asarray(AGE_STARTS)[group + 1]
+    year = (low + rng.random(agents) * (high - low)).astype(np.uint8)
+    people = Population(
+        {
+            "borough": torch.from_numpy(borough.astype(np.uint8)),
+            "age_group": torch.from_numpy((year // 10).clip(max=8).astype(np.uint8)),
+        },
+        {"borough": tuple(POPULATION), "age_group": inputs.AGES},
+    )
+    return with_contacts(people, seed).with_attributes(year=torch.from_numpy(year))
+
+
+@dataclass(frozen=True)
+class DeliveredDoses(Vaccination):
+    """A campaign that gives the doses of a schedule, second doses as late as a policy says.
+
+    Second doses that are put off free doses for first doses on that day; they fall due on the later day, before
+    first doses.
+
+    Args:
+        first: Planned first doses a day, `[days]`, in agents.
+        second: Planned second doses a day, `[days]`.
+    """
+
+    first: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    second: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+
+    def start(self, agents: int) -> State:
+        """Nobody is vaccinated; second doses that could not be given are owed."""
+        policies = {name: choice.default for name, choice in _policies().items() if name != "contact_scale"}
+        return {
+            "doses": torch.zeros(agents, dtype=torch.uint8),
+            "first_dose_day": torch.full((agents,), -1, dtype=torch.int16),
+            "owed": torch.zeros(1, dtype=torch.int64),
+            **{name: policy(name, value) for name, value in policies.items()},
+        }
+
+    def day(self, s: State, eligible: torch.Tensor, seniority: torch.Tensor, elderly: torch.Tensor) -> State:
+        """One day: second doses that are due, then first doses with what is left of the day's supply."""
+        t = int(s["t"])
+        doses, since = s["doses"], s["t"] - s["first_dose_day"]
+        # Schedules are sites for `do` only: a whole schedule is one act, not an entry of the state.
+        first = pyro.deterministic("first_dose_schedule", self.first, event_dim=1)
+        second = pyro.deterministic("second_dose_schedule", self.second, event_dim=1)
+        supply = torch.where(s["vaccination"] > 0, first[..., t : t + 1] + second[..., t : t + 1], 0.0).long()
+        then = (t - s["second_dose_delay"]).long()
+        promised = second.expand(*then.shape[:-1], -1).gather(-1, then.clamp(min=0))
+        owed = s["owed"] + torch.where((then >= 0) & (s["vaccination"] > 0), promised, 0.0).long()
+        waiting = (doses == 1) & eligible & (since >= SHORTEST_INTERVAL + s["second_dose_delay"])
+        # Longest waiting first; a week of waiting is a class.
+        queue = (255 - (since / 7).clamp(0, 255)).to(torch.int16)
+        given_second = allocate("second_dose", torch.where(waiting, queue, 256), torch.minimum(owed, supply))
+        served = tally("second_doses", given_second)
+        fresh = (doses == 0) & eligible
+        given_first = allocate("first_dose", torch.where(fresh, seniority.to(torch.int16), 256), supply - served)
+        tally("first_doses", given_first)
+        return {
+            "doses": doses + (given_first | given_second).to(torch.uint8),
+            "first_dose_day": torch.where(given_first, s["t"].to(torch.int16), s["first_dose_day"]),
+            "owed": owed - served,
+        }
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    """First cases of a city in the middle of an epidemic: some are immune, and some fell ill each of the last days."""
+
+    immune: float
+    daily_infections: float
+    days: int = 14
+
+    def __call__(self, people: Population, course: Course) -> State:
+        luck = exogenous("beginning", people.size, "uniform")
+        stage = torch.where(luck < self.immune, inputs.RECOVERED, inputs.SUSCEPTIBLE).to(torch.uint8)
+        infected_on = torch.where(luck < self.immune, -self.days - 1, NEVER).to(torch.int16)
+        due = torch.full(luck.shape, 10_000, dtype=torch.int16)
+        for number, day in enumerate(range(-self.days, 0)):
+            low = self.immune + number * self.daily_infections
+            new = (luck >= low) & (luck < low + self.daily_infections)
+            today = torch.tensor(day, dtype=torch.int16)
+            stage, due = course.enter_next(stage, due, new | (due == today), today)
+            infected_on = torch.where(new, today, infected_on)
+        return {"stage": stage, "infected_on": infected_on, "due": due}
+
+
+def _policies() -> dict[str, Policy]:
+    listed = (
+        Policy("vaccination", 1.0, "whether anybody is vaccinated", 0, 1, switch=True),
+        Policy("second_dose_delay", 0.0, "days by which second doses are put off", 0, 365, integer=True),
+        Policy("first_dose_efficacy", 0.8, "share protected by one dose", 0, 1),
+        Policy("second_dose_efficacy", 0.95, "share protected by two doses", 0, 1),
+        Policy("sterilizing", 0.0, "whether the protected cannot be infected at all", 0, 1, switch=True),
+        Policy("kick_in", 14.0, "days until a first dose protects", 0, 365, integer=True),
+        Policy("contact_scale", 0.5, "contacts relative to the published ones", 0, 10),
+    )
+    return {choice.name: choice for choice in listed}
+
+
+@dataclass(frozen=True)
+class NewYork:
+    """Eight more weeks between the doses in New York City, the freed doses given as first doses."""
+
+    doses: Path
+    start_date: str
+    version: str = "described"
+    immune: float = 0.25
+    daily_infections: float = 0.0016
+
+    name = "second-dose"
+    title = "Delaying the second vaccine dose (New York City, doses as given)"
+    source = inputs.SOURCE + "; NYC Department of Health and Mental Hygiene"
+    outcomes = ("deaths", "infections", "hospitalisations")
+    groups = inputs.AGES
+    coupling = "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
+    default_agents = 100_000
+    default_days = 180
+    default_replicates = 20
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """Policies of this variant."""
+        return _policies()
+
+    def settings(self, size: str) -> tuple[list[Setting], list[Contrast]]:
+        """As it was, and second doses eight weeks later; `full` adds other delays and efficacies."""
+        known("size of the study", size, ("demo", "main", "full"))
+        chosen, contrasts = [Setting("no vaccine", {"vaccination": 0.0})], []
+        for efficacy in (0.9, 0.8, 0.7, 0.6) if size == "full" else (0.8,):
+            factual = f"as given, efficacy {efficacy:g}"
+            chosen.append(Setting(factual, {"first_dose_efficacy": efficacy}))
+            for weeks in (4, 8, 12) if size == "full" else (8,):
+                later = f"{weeks} weeks later, efficacy {efficacy:g}"
+                acts = {"second_dose_delay": 7.0 * weeks, "first_dose_efficacy": efficacy}
+                chosen.append(Setting(later, acts))
+                contrasts.append(Contrast(f"{weeks} weeks later - as given, efficacy {efficacy:g}", (later, factual)))
+        return chosen, contrasts
+
+    def check(self, settings: Sequence[Setting], options: Options) -> None:
+        """Raises ValueError for a file of doses that cannot be used, or too few agents for its numbers."""
+        if options.days < 2:
+            raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
+        read_doses(self.doses, options.days)
+        mechanism(self.version)
+
+    def group_sizes(self, options: Options) -> npt.NDArray[Any]:
+        """Agents in each age group."""
+        ages = new_york(options.agents)["age_group"]
+        return np.asarray(torch.bincount(ages.long(), minlength=len(self.groups)))
+
+    def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
+        """One replicate: `[world, age group, day]` new counts."""
+        from case_studies.second_dose.study import one_replicate
+
+        prepared = _prepared(options.agents, self.version, options.device)
+        _, first, second = read_doses(self.doses, options.days)
+        campaign = DeliveredDoses(
+            second_adds=prepared.campaign.second_adds,
+            first=_scaled(first, options.agents),
+            second=_scaled(second, options.agents),
+        )
+        beginning = _Beginning(self.immune, self.daily_infections)
+        return one_replicate(replace(prepared, campaign=campaign), settings, options.days, seed, beginning)
+
+
+def _scaled(persons: torch.Tensor, agents: int) -> torch.Tensor:
+    """Doses a day for `agents` instead of the city's people: whole, and right in sum."""
+    total = (persons.cumsum(0) * (agents / PERSONS)).floor()
+    return torch.diff(total, prepend=torch.zeros(1, dtype=total.dtype)).float()
+
+
+@functools.lru_cache(maxsize=2)
+def _prepared(agents: int, version: str, device: str) -> Setup:
+    return setup(new_york(agents), mechanism(version), device)
+
+
+def load(extra: Mapping[str, str | float]) -> NewYork:
+    """The study of New York City from options `doses=FILE`, and `mechanism`, `immune`, `daily_infections` if given.
+
+    Raises:
+        ValueError: no file of doses, or one that cannot be used; an unknown option.
+    """
+    for key in extra:
+        known("option", key, ("population", "doses", "mechanism", "immune", "daily_infections"))
+    if "doses" not in extra:
+        raise ValueError("--population nyc needs the doses that were given: add --doses FILE (date, dose1, dose2).")
+    path = Path(str(extra["doses"]))
+    first_day, _, _ = read_doses(path, 2)
+    return NewYork(
+        path,
+        first_day.isoformat(),
+        version=str(extra.get("mechanism", "described")),
+        immune=float(extra.get("immune", NewYork.immune)),
+        daily_infections=float(extra.get("daily_infections", NewYork.daily_infections)),
+    )

@@ -1,0 +1,54 @@
+"""The population of the study: King County, Washington, scaled to any number of agents."""
+
+import functools
+
+import numpy as np
+import torch
+
+from case_studies.second_dose import inputs
+from causal_lpm.agents.population import Population
+from causal_lpm.agents.synthesis import households, synthesise
+
+__all__ = ["king_county", "with_contacts"]
+
+POPULATION_SEED = 1234
+
+
+@functools.lru_cache(maxsize=2)
+def king_county(agents: int, seed: int = POPULATION_SEED) -> Population:
+    """Agents with age group, year of age, household, occupation and random contact stubs.
+
+    Age and household are independent, as in the archived program: a child may live alone.
+
+    Args:
+        agents: Number of agents.
+        seed: Of the synthesis; all replicates share one population, as the archive's do.
+
+    >>> people = king_county(1000)
+    >>> sorted(people)
+    ['age_group', 'household', 'occupation', 'stubs', 'year']
+    """
+    total = sum(inputs.KING_COUNTY_AGES.values())
+    shares = {age: persons / total for age, persons in inputs.KING_COUNTY_AGES.items()}
+    return with_contacts(synthesise(agents, {"age_group": shares}, seed), seed)
+
+
+def with_contacts(people: Population, seed: int) -> Population:
+    """Adds year of age, household, occupation and contact stubs to agents that have an age group in decades."""
+    agents = people.size
+    rng = np.random.default_rng([seed, 1])
+    age = people["age_group"].numpy()
+    band = np.asarray(inputs.BAND_OF_AGE)[age]
+    sectors = np.array([share for share, _ in inputs.OCCUPATIONS.values()])
+    adult = rng.choice(len(sectors), size=agents, p=sectors / sectors.sum())
+    occupation = np.select([band == inputs.CHILD, band == inputs.ELDERLY], [len(sectors), len(sectors) + 1], adult)
+    mean = np.asarray(inputs.RANDOM_CONTACTS)[band]
+    # Mean and standard deviation equal: r = mean / (mean - 1), p = 1 / mean.
+    stubs = rng.negative_binomial(mean / (mean - 1), 1 / mean)
+    year = age.astype(np.int64) * 10 + rng.integers(0, 10, size=agents)
+    return people.with_attributes(
+        year=torch.from_numpy(year.astype(np.uint8)),
+        household=households(agents, inputs.HOUSEHOLD_SIZES, seed),
+        occupation=torch.from_numpy(occupation.astype(np.uint8)),
+        stubs=torch.from_numpy(stubs.astype(np.int32)),
+    )

@@ -1,0 +1,149 @@
+"""The study as the command line runs it: policies, settings, one replicate of every world."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from case_studies.second_dose import inputs, nyc
+from case_studies.second_dose.mechanism import mechanism
+from case_studies.second_dose.model import FirstCases, Setup, first_cases_of_archive, second_dose, setup
+from case_studies.second_dose.people import king_county
+from causal_lpm import KeyedNoise, comparing, tally
+from causal_lpm.agents.vaccination import POLICIES
+from causal_lpm.inference import Contrast, Options, Policy, Setting
+from causal_lpm.validate import known
+
+__all__ = ["SecondDose", "study"]
+
+EFFICACIES = (0.9, 0.8, 0.75, 0.7)
+RATES = (100, 333, 1000)
+
+
+def _switch(name: str, description: str) -> Policy:
+    return Policy(name, POLICIES[name], description, 0, 1, switch=True)
+
+
+def _number(name: str, description: str, low: float, high: float, integer: bool = False) -> Policy:
+    return Policy(name, POLICIES[name], description, low, high, integer=integer)
+
+
+def _policies() -> dict[str, Policy]:
+    listed = (
+        _switch("vaccination", "whether anybody is vaccinated"),
+        _switch("first_dose_priority", "first doses before second doses: the delayed schedule"),
+        _number("dose_interval", "days from first to second dose at least", 1, 365, integer=True),
+        _number("doses_per_day", "doses a day per 100,000 people", 0, 100_000),
+        _number("first_dose_efficacy", "share protected by one dose", 0, 1),
+        _number("second_dose_efficacy", "share protected by two doses", 0, 1),
+        _switch("sterilizing", "whether the protected cannot be infected at all"),
+        _switch("under_65_only", "delay only for the young: the elderly come first"),
+        _number("vaccination_start", "first day of the campaign", 0, 3650, integer=True),
+        _number("kick_in", "days until a first dose protects", 0, 365, integer=True),
+        Policy("contact_scale", 1.0, "contacts relative to the published ones", 0, 10),
+    )
+    return {policy.name: policy for policy in listed}
+
+
+class SecondDose:
+    """What if the second dose had been delayed? The BMJ 2021 study, in worlds that share every agent's luck."""
+
+    name = "second-dose"
+    title = "Delaying the second vaccine dose (King County agents)"
+    source = inputs.SOURCE
+    policies: Mapping[str, Policy] = _policies()
+    outcomes = ("deaths", "infections", "hospitalisations")
+    groups = inputs.AGES
+    coupling = (
+        "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
+    )
+    start_date: str | None = None
+    default_agents = 100_000
+    default_days = 180
+    default_replicates = 20
+
+    def variant(self, extra: Mapping[str, str | float]) -> Any:
+        """The study of another population: `population=nyc` with `doses=FILE`."""
+        population = str(extra.get("population", "king-county"))
+        known("population", population, ("king-county", "nyc"))
+        if population == "king-county":
+            if "doses" in extra:
+                raise ValueError("a file of doses belongs to --population nyc: add it, or leave --doses out.")
+            return self
+        return nyc.load(extra)
+
+    def settings(self, size: str) -> tuple[list[Setting], list[Contrast]]:
+        """`demo` and `main`: the seven published settings. `full`: also other rates, variants and efficacies."""
+        known("size of the study", size, ("demo", "main", "full"))
+        chosen = [Setting("no vaccine", {"vaccination": 0.0})]
+        contrasts = []
+        for label, base in _variants(size):
+            for efficacy in EFFICACIES if size == "full" else EFFICACIES[:3]:
+                pair = []
+                for schedule, priority in (("standard", 0.0), ("delayed", 1.0)):
+                    pair.append(f"{schedule} {efficacy:g}{label}")
+                    acts = {"first_dose_efficacy": efficacy, "first_dose_priority": priority, **base}
+                    if schedule == "standard":
+                        acts.pop("under_65_only", None)
+                    chosen.append(Setting(pair[-1], acts))
+                contrasts.append(Contrast(f"delayed - standard {efficacy:g}{label}", (pair[1], pair[0])))
+        return chosen, contrasts
+
+    def check(self, settings: Sequence[Setting], options: Options) -> None:
+        """Raises ValueError for an unknown mechanism or option."""
+        for key in options.extra:
+            known("option", key, ("mechanism", "population", "doses"))
+        mechanism(str(options.extra.get("mechanism", "archived")))
+        if options.days < 2:
+            raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
+
+    def group_sizes(self, options: Options) -> npt.NDArray[Any]:
+        """Agents in each age group."""
+        ages = king_county(options.agents)["age_group"]
+        return np.asarray(torch.bincount(ages.long(), minlength=len(self.groups)))
+
+    def simulate(
+        self, settings: Sequence[Setting], options: Options, seed: int
+    ) -> dict[str, npt.NDArray[Any]]:
+        """One replicate: `[world, age group, day]` new counts."""
+        prepared = _prepared(options.agents, str(options.extra.get("mechanism", "archived")), options.device)
+        return one_replicate(prepared, settings, options.days, seed)
+
+
+def _variants(size: str) -> list[tuple[str, dict[str, float]]]:
+    if size != "full":
+        return [("", {})]
+    rates = [("" if rate == 333 else f", {rate} a day", {"doses_per_day": float(rate)}) for rate in RATES]
+    sterilizing = [(f", sterilizing{label}", {**acts, "sterilizing": 1.0}) for label, acts in rates]
+    return [*rates, *sterilizing, (", under 65 only", {"under_65_only": 1.0})]
+
+
+@functools.lru_cache(maxsize=2)
+def _prepared(agents: int, version: str, device: str) -> Setup:
+    return setup(king_county(agents), mechanism(version), device)
+
+
+def one_replicate(
+    prepared: Setup,
+    settings: Sequence[Setting],
+    days: int,
+    seed: int,
+    first_cases: FirstCases = first_cases_of_archive,
+) -> dict[str, npt.NDArray[Any]]:
+    """All settings as worlds of one run; day 0 holds the first cases."""
+    with KeyedNoise(seed), comparing({setting.name: setting.policy for setting in settings}):
+        run = second_dose(prepared, days, first_cases)
+    worlds, age = (len(settings), len(inputs.AGES)), prepared.people["age_group"]
+    counts = {name: run.tallies[name].expand(*worlds, days - 1).cpu().numpy() for name in SecondDose.outcomes}
+    # The first cases were susceptible to nobody: they are who is missing from the books at the end.
+    everybody = torch.bincount(age.long(), minlength=len(inputs.AGES)).cpu().numpy()
+    untouched = tally("susceptible", run.state["stage"] == inputs.SUSCEPTIBLE, age).expand(worlds).cpu().numpy()
+    before = {name: np.zeros(worlds, dtype=np.int64) for name in counts}
+    before["infections"] = everybody - untouched - counts["infections"].sum(-1)
+    return {name: np.concatenate([before[name][..., None], series], -1) for name, series in counts.items()}
+
+
+study = SecondDose()

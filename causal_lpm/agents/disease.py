@@ -1,0 +1,233 @@
+"""The course of a disease: a graph of stages with probabilities by age and times, drawn once for every agent.
+
+An agent's course belongs to its luck: which branch it takes and how long each stage lasts do not depend on the day of
+infection, so an agent infected one day later in another world keeps its own course.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from causal_lpm import validate
+from causal_lpm.ops import exogenous
+
+__all__ = ["Course", "Duration", "StageGraph", "Transition", "gamma_days", "mean_days"]
+
+LONGEST = 250
+"""Days; longer waiting times are cut here so that a day fits one byte."""
+
+
+@dataclass(frozen=True)
+class Duration:
+    """Probabilities of waiting 0, 1, 2, ... whole days.
+
+    Raises:
+        ValueError: negative or NaN probabilities, a sum other than 1, more than 250 days.
+
+    >>> Duration((0.5, 0.5)).mean()
+    0.5
+    """
+
+    probabilities: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        validate.marginal("waiting time", {str(k): p for k, p in enumerate(self.probabilities)}, 1e-5)
+        if len(self.probabilities) > LONGEST + 1:
+            raise ValueError(
+                f"a waiting time of up to {len(self.probabilities) - 1} days is too long: "
+                f"{LONGEST} days are the most; put what is left there."
+            )
+
+    def draw(self, uniform: torch.Tensor) -> torch.Tensor:
+        """Whole days by inverse CDF from uniforms of any shape; uint8. Days of probability 0 are never drawn."""
+        p = torch.tensor(self.probabilities, dtype=torch.float64, device=uniform.device)
+        # Rounding must not leave a sliver of the uniforms to the days after the last possible one.
+        upper = (p.cumsum(0) / p.sum())[: int(p.nonzero().max())]
+        return torch.searchsorted(upper, uniform.double().contiguous(), right=True).to(torch.uint8)
+
+    def mean(self) -> float:
+        """Mean in days."""
+        return sum(k * p for k, p in enumerate(self.probabilities))
+
+
+def gamma_days(shape: float, scale: float) -> Duration:
+    """A gamma-distributed time rounded to the nearest day.
+
+    Args:
+        shape: Shape, dimensionless.
+        scale: Scale in days: the mean is shape * scale before rounding.
+
+    Raises:
+        ValueError: a parameter that is not positive.
+
+    >>> round(gamma_days(9.0, 15 / 9).mean(), 2)
+    15.0
+    """
+    if not (shape > 0 and scale > 0):
+        raise ValueError(f"gamma_days got shape {shape} and scale {scale}: both must be positive.")
+    upper = torch.arange(LONGEST + 1, dtype=torch.float64) + 0.5
+    below = torch.special.gammainc(torch.tensor(shape, dtype=torch.float64), upper / scale)
+    below[-1] = 1.0
+    return Duration(tuple(torch.diff(below, prepend=torch.zeros(1, dtype=torch.float64)).clamp(min=0).tolist()))
+
+
+def mean_days(mean: float) -> Duration:
+    """The whole days below or above `mean`, drawn so that the mean is kept.
+
+    >>> mean_days(2.25).probabilities
+    (0.0, 0.0, 0.75, 0.25)
+    """
+    if not 0 <= mean < LONGEST:
+        raise ValueError(f"a mean waiting time of {mean} days is outside 0 to {LONGEST}.")
+    whole = int(mean)
+    return Duration((0.0,) * whole + (1.0 - (mean - whole), mean - whole))
+
+
+@dataclass(frozen=True)
+class Transition:
+    """An arrow of a stage graph.
+
+    Args:
+        source: Stage that is left.
+        target: Stage that is entered.
+        probability: For everybody, or one a class (such as an age group).
+        duration: Whole days in `source` before the change is due.
+    """
+
+    source: str
+    target: str
+    probability: float | Sequence[float]
+    duration: Duration = Duration((1.0,))
+
+
+@dataclass(frozen=True)
+class Course:
+    """What each agent does in each stage, drawn once.
+
+    Attributes:
+        following: uint8 `[*replicates, agents, stages]`: the stage after each stage (itself where no arrow leaves).
+        days: uint8, same shape: whole days in the stage before that change is due; 255 where none is.
+    """
+
+    following: torch.Tensor
+    days: torch.Tensor
+
+    def enter_next(
+        self, stage: torch.Tensor, due: torch.Tensor, where: torch.Tensor, today: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Moves the agents in `where` to the stage that follows theirs and books the change after that.
+
+        Args:
+            stage: uint8 `[*dims, agents]`.
+            due: int16 `[*dims, agents]`: the day of each agent's next change.
+            where: bool `[*dims, agents]`.
+            today: The day, int16 `[]`; a stage entered today lasts one day and the drawn days.
+
+        Returns:
+            The new `stage` and `due`.
+        """
+        shape = torch.broadcast_shapes(stage.shape, due.shape, where.shape, self.days.shape[:-1])
+        # Few agents change in a day: find them, look their course up, put them back.
+        index = where.expand(shape).nonzero(as_tuple=True)
+        full = (*shape, self.following.shape[-1])
+        following = self.following.expand(full)[(*index, stage.expand(shape)[index].long())]
+        days = self.days.expand(full)[(*index, following.long())]
+        stage = stage.expand(shape).clone()
+        due = due.expand(shape).clone()
+        stage[index] = following
+        due[index] = days.to(torch.int16) + (today + 1)
+        return stage, due
+
+
+class StageGraph:
+    """Stages of a disease and the arrows between them.
+
+    Args:
+        stages: Names; the position is the code of the stage in a state.
+        transitions: Arrows; the probabilities out of a stage sum to 1 for every class, or are absent.
+
+    Raises:
+        ValueError: unknown stages, an arrow given twice, probabilities that do not sum to 1, different numbers of
+            classes, more than 255 stages.
+
+    >>> graph = StageGraph(("S", "I", "R"), [Transition("I", "R", 1.0, mean_days(5.0))])
+    >>> graph["R"]
+    2
+    """
+
+    def __init__(self, stages: Sequence[str], transitions: Sequence[Transition]) -> None:
+        validate.unique_entries("stage", stages)
+        validate.unique_entries("transition", [f"{arrow.source} -> {arrow.target}" for arrow in transitions])
+        if len(stages) > 255:
+            raise ValueError(f"{len(stages)} stages are more than the 255 that fit one byte: merge some.")
+        self.stages = tuple(stages)
+        self._out: dict[int, list[tuple[int, torch.Tensor, Duration]]] = {}
+        tables = [torch.atleast_1d(torch.as_tensor(t.probability, dtype=torch.float64)) for t in transitions]
+        self.classes = max((len(table) for table in tables), default=1)
+        for arrow, table in zip(transitions, tables, strict=True):
+            if len(table) not in (1, self.classes):
+                raise ValueError(
+                    f"{arrow.source} -> {arrow.target} has {len(table)} probabilities where others have {self.classes}."
+                )
+            source, target = self[arrow.source], self[arrow.target]
+            self._out.setdefault(source, []).append((target, table.expand(self.classes), arrow.duration))
+        for source, arrows in self._out.items():
+            for c in range(self.classes):
+                shares = {self.stages[target]: float(table[c]) for target, table, _ in arrows}
+                validate.marginal(f"{self.stages[source]} -> (class {c})", shares)
+            targets, shares_of, durations = zip(*arrows, strict=True)
+            self._out[source] = list(zip(targets, _upper(torch.stack(shares_of)), durations, strict=True))
+
+    def __getitem__(self, stage: str) -> int:
+        validate.known("stage", stage, self.stages)
+        return self.stages.index(stage)
+
+    def course(self, agent_class: torch.Tensor, name: str = "course") -> Course:
+        """Draws every agent's course from exogenous noise: two uniforms a stage.
+
+        Args:
+            agent_class: Class of each agent (age group), integers `[agents]`; ignored if the graph has one class.
+            name: Name of the noise.
+
+        Raises:
+            ValueError: a class that the tables do not have.
+        """
+        agents = agent_class.shape[-1]
+        if self.classes > 1:
+            lowest, highest = int(agent_class.min()), int(agent_class.max())
+            if lowest < 0 or highest >= self.classes:
+                wrong = lowest if lowest < 0 else highest
+                raise ValueError(
+                    f"class {wrong} is outside the classes 0 to {self.classes - 1} of the stage tables: "
+                    "give one probability a class, or merge classes."
+                )
+        row = agent_class.long() if self.classes > 1 else torch.zeros_like(agent_class, dtype=torch.long)
+        following, days = [], []
+        for code in range(len(self.stages)):
+            branch = exogenous(f"{name}_branch_{code}", agents, "uniform")
+            time = exogenous(f"{name}_days_{code}", agents, "uniform")
+            chosen, wait = self._draw(code, row, branch.double(), time)
+            following.append(chosen)
+            days.append(wait)
+        return Course(torch.stack(following, -1), torch.stack(days, -1))
+
+    def _draw(
+        self, code: int, row: torch.Tensor, branch: torch.Tensor, time: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = torch.full(branch.shape, code, dtype=torch.uint8, device=branch.device)
+        # Where no arrow leaves, the longest wait: nothing is due again and again.
+        wait = torch.full(branch.shape, 255, dtype=torch.uint8, device=branch.device)
+        taken = torch.zeros(branch.shape, dtype=torch.bool, device=branch.device)
+        for target, upper, duration in self._out.get(code, []):
+            mine = ~taken & (branch < upper.to(branch.device)[row])
+            taken = taken | mine
+            chosen = torch.where(mine, torch.full_like(chosen, target), chosen)
+            wait = torch.where(mine, duration.draw(time), wait)
+        return chosen, wait
+
+
+def _upper(shares: torch.Tensor) -> torch.Tensor:
+    """Where each arrow's part of [0, 1] ends, `[arrows, classes]`; the last possible takes what rounding leaves."""
+    later = torch.cat([shares.flip(0).cumsum(0).flip(0)[1:], torch.zeros_like(shares[:1])])
+    return (shares.cumsum(0) / shares.sum(0)).masked_fill(later == 0, torch.inf)

@@ -1,0 +1,132 @@
+"""Contacts drawn anew each day from one exogenous 64-bit key: the same in every world, and never stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from causal_lpm import kernels
+from causal_lpm.agents.layers import MOST, Layer, integers, messages, shortly
+from causal_lpm.ops import exogenous
+
+__all__ = ["FreshRandom", "FreshWattsStrogatz"]
+
+
+@dataclass(frozen=True, eq=False)
+class FreshWattsStrogatz(Layer):
+    """One small world a class, drawn afresh each day: workplaces by occupation, schools by year.
+
+    The members of a class stand on a ring in the order of their numbers, every day the same; which edges are rewired,
+    and to whom, is drawn anew (see `causal_lpm.kernels.ring_total`).
+
+    Args:
+        classes: integers `[agents]`, the class of each agent from 0; -1: in no class.
+        degree_by_class: float32 `[number of classes]`, expected degree, at most class size - 1.
+        rewire: probability that an edge is rewired.
+        name: of the exogenous key; one name a layer.
+
+    Raises:
+        ValueError: a class without a degree, a NaN or negative degree, one above class size - 1, rewire outside [0, 1].
+
+    >>> import pyro
+    >>> pyro.set_rng_seed(1)
+    >>> school = FreshWattsStrogatz(torch.zeros(50), torch.tensor([4.0]), rewire=0.1, name="school")
+    >>> int(school.total(torch.ones(50, dtype=torch.int64)).sum())
+    200
+    """
+
+    classes: Tensor
+    degree_by_class: Tensor
+    rewire: float
+    name: str
+    agents: int = field(init=False)
+    order: Tensor = field(init=False)
+    start: Tensor = field(init=False)
+    size: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        degree = torch.as_tensor(self.degree_by_class)
+        if degree.dim() != 1 or bool(~(degree >= 0).all()):
+            raise ValueError(f"degree_by_class is {shortly(degree)}: give one number >= 0 a class.")
+        classes = integers("classes", self.classes, lowest=-1, highest=degree.shape[0] - 1)
+        if not 0.0 <= self.rewire <= 1.0:
+            raise ValueError(f"rewire is {self.rewire}: a probability must be between 0 and 1.")
+        members = classes[classes >= 0].long()
+        size = torch.bincount(members, minlength=degree.shape[0])
+        degree = degree.to(size.device, torch.float32)
+        if bool((too_large := (degree > size - 1) & (size > 0)).any()):
+            c = int(too_large.nonzero()[0])
+            raise ValueError(
+                f"class {c} has {int(size[c])} members and degree {float(degree[c]):g}: "
+                "a degree is at most class size - 1."
+            )
+        order = torch.argsort(classes, stable=True)[classes.shape[0] - members.shape[0] :].int()
+        self._set(classes=classes, degree_by_class=degree, agents=classes.shape[0])
+        self._set(order=order, start=size.cumsum(0) - size, size=size)
+
+    @property
+    def ring(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """order, start, size and half degree, as `causal_lpm.kernels.ring_total` takes them."""
+        return self.order, self.start, self.size, self.degree_by_class / 2
+
+    def total(self, x: Tensor) -> Tensor:
+        return kernels.ring_total(messages(self, x), _today(self.name, x), *self.ring, self.rewire)
+
+    def degree(self) -> Tensor:
+        return torch.where(self.classes < 0, 0.0, self.degree_by_class[self.classes.clamp(min=0).long()])
+
+
+@dataclass(frozen=True, eq=False)
+class FreshRandom(Layer):
+    """Chance meetings, drawn afresh each day, from given numbers of stubs.
+
+    Args:
+        stubs: integers `[agents]`, >= 0, half-edges of each agent.
+        chain: edges between every two consecutive stubs of a random sequence, about two contacts a stub, instead of the
+            usual pairing, one contact a stub.
+        name: of the exogenous key; one name a layer.
+
+    Raises:
+        ValueError: negative stubs, no agents, 2**31 stubs or more.
+
+    >>> import pyro
+    >>> pyro.set_rng_seed(1)
+    >>> FreshRandom(torch.tensor([1, 1, 0]), name="bus").total(torch.tensor([1, 2, 4]))
+    tensor([2, 1, 0])
+    """
+
+    stubs: Tensor
+    chain: bool = False
+    name: str = "random"
+    agents: int = field(init=False)
+    owner: Tensor = field(init=False)
+    first: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        stubs = integers("stubs", self.stubs, lowest=0)
+        agents, count = stubs.shape[0], int(stubs.sum())
+        if count > MOST:
+            raise ValueError(f"there are {count} stubs: at most 2**31 - 1 are possible.")
+        ids = torch.arange(agents, dtype=torch.int32, device=stubs.device)
+        first = torch.zeros(agents + 1, dtype=torch.int64, device=stubs.device)
+        first[1:] = stubs.cumsum(0)
+        self._set(stubs=stubs, agents=agents, owner=torch.repeat_interleave(ids, stubs), first=first)
+
+    def total(self, x: Tensor) -> Tensor:
+        return kernels.stub_total(messages(self, x), _today(self.name, x), self.owner, self.first, self.chain)
+
+    def degree(self) -> Tensor:
+        m = self.owner.shape[0]
+        if m < 2:
+            return torch.zeros(self.agents, device=self.stubs.device)
+        edges = m - 1 if self.chain else m // 2
+        # Each of these edges joins a uniform pair of different stubs; pairs of one agent's own do not count.
+        own = self.stubs.double()
+        return (own * (m - own) * edges / (m * (m - 1) / 2)).float()
+
+
+def _today(name: str, x: Tensor) -> Tensor:
+    """The key of today's graph, int64 `[*draws, 1]`: exogenous, so the same in every world."""
+    return exogenous(name, 1, kind="bits").to(x.device)

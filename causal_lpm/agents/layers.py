@@ -1,0 +1,124 @@
+"""What every network layer can do, sums of layers, and the checks that their constructors share."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, fields
+
+import torch
+from torch import Tensor
+
+__all__ = ["MOST", "Layer", "Layers", "integers", "messages", "shortly"]
+
+MOST = 2**31 - 1
+"""The largest agent or group number is below this: they are stored as int32."""
+
+
+class Layer(ABC):
+    """What every network layer can do; immutable."""
+
+    agents: int
+
+    @abstractmethod
+    def total(self, x: Tensor) -> Tensor:
+        """The sum of x over each agent's contacts, int64 `[*dims, agents]` to int64 `[*dims, agents]`."""
+
+    @abstractmethod
+    def degree(self) -> Tensor:
+        """The expected number of contacts, float32 `[agents]`."""
+
+    def to(self, device: torch.device | str) -> Layer:
+        """The same layer with its tensors on another device."""
+        moved = copy.copy(self)
+        for f in fields(self):  # type: ignore[arg-type]  # every concrete layer is a dataclass
+            value = getattr(self, f.name)
+            if isinstance(value, Tensor):
+                object.__setattr__(moved, f.name, value.to(device))
+        return moved
+
+    def __add__(self, other: Layer) -> Layers:
+        if not isinstance(other, Layer):
+            return NotImplemented
+        return Layers((*_parts(self), *_parts(other)))
+
+    def _set(self, **derived: object) -> None:
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+
+def _parts(layer: Layer) -> tuple[Layer, ...]:
+    return layer.networks if isinstance(layer, Layers) else (layer,)
+
+
+@dataclass(frozen=True, eq=False)
+class Layers(Layer):
+    """Several layers as one network; contacts in more than one layer count in each.
+
+    Args:
+        networks: at least one layer, all of the same agents.
+
+    Raises:
+        ValueError: no layer, different numbers of agents, or two fresh layers of one name (they would share luck).
+
+    >>> from causal_lpm.agents.networks import Graph, Groups
+    >>> both = Groups(torch.tensor([0, 0, 1])) + Graph.from_edges(torch.tensor([0]), torch.tensor([2]), 3)
+    >>> both.total(torch.tensor([1, 10, 100]))
+    tensor([110,   1,   1])
+    """
+
+    networks: tuple[Layer, ...]
+    agents: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.networks:
+            raise ValueError("Layers got no network: give at least one.")
+        sizes = [network.agents for network in self.networks]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"the layers connect {sizes} agents: all must connect the same number of agents.")
+        names = [name for n in self.networks if (name := getattr(n, "name", None)) is not None]
+        if len(set(names)) < len(names):
+            raise ValueError(f"the fresh layers are named {names}: give each its own name, or they share their luck.")
+        self._set(agents=sizes[0])
+
+    def total(self, x: Tensor) -> Tensor:
+        result = self.networks[0].total(x)
+        for network in self.networks[1:]:
+            result = result + network.total(x)
+        return result
+
+    def degree(self) -> Tensor:
+        return torch.stack([network.degree() for network in self.networks]).sum(0)
+
+    def to(self, device: torch.device | str) -> Layers:
+        return Layers(tuple(network.to(device) for network in self.networks))
+
+
+def messages(layer: Layer, x: Tensor) -> Tensor:
+    """Return x, if it is int64 with the layer's agents last; else raises ValueError."""
+    if x.shape[-1:] != (layer.agents,) or x.dtype != torch.int64:
+        raise ValueError(
+            f"got messages of shape {tuple(x.shape)} and type {x.dtype} for {layer.agents} agents: "
+            "give int64 with the agents last; causal_lpm.exposure turns any number into such messages."
+        )
+    return x
+
+
+def shortly(x: Tensor) -> str:
+    """The first few values of a tensor, for an error message."""
+    return repr(x.flatten()[:5].tolist()) + (" ..." if x.numel() > 5 else "")
+
+
+def integers(
+    name: str, x: Tensor, lowest: int, highest: int = MOST, dtype: torch.dtype = torch.int32, empty: bool = False
+) -> Tensor:
+    """The tensor as whole numbers in one dimension within the limits, contiguous."""
+    x = torch.as_tensor(x)
+    if x.dim() != 1 or (x.shape[0] == 0 and not empty):
+        raise ValueError(f"{name} has shape {tuple(x.shape)}: give one dimension with at least one entry.")
+    if x.dtype == torch.bool or x.is_complex() or (x.is_floating_point() and bool((x != x.round()).any())):
+        raise ValueError(f"{name} is {shortly(x)}: give whole numbers.")
+    if x.numel() and (int(x.min()) < lowest or int(x.max()) > highest):
+        wrong = x[(x < lowest) | (x > highest)]
+        raise ValueError(f"{name} contains {shortly(wrong)}: allowed are whole numbers from {lowest} to {highest}.")
+    return x.to(dtype).contiguous()

@@ -1,0 +1,187 @@
+"""Who the agents are: one tensor an attribute, tables at the boundary."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from causal_lpm import validate
+from causal_lpm.typing import State
+
+__all__ = ["Population", "start"]
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Attributes of agents, one tensor `[agents]` each, with the labels of those that are classes.
+
+    Args:
+        attributes: Name -> tensor `[agents]`.
+        labels: Name of a class attribute -> the label of class 0, 1, ...
+
+    Raises:
+        ValueError: no attribute, zero agents, attributes of different lengths, NaN, a class without label, a label
+            given twice.
+        TypeError: an attribute that is not a tensor.
+
+    >>> import torch
+    >>> people = Population({"age": torch.tensor([34, 71])})
+    >>> people.size, people["age"]
+    (2, tensor([34, 71]))
+    """
+
+    attributes: Mapping[str, torch.Tensor]
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.attributes:
+            raise ValueError("the population has no attributes: give at least one tensor of shape [agents].")
+        for name, value in self.attributes.items():
+            if not isinstance(value, torch.Tensor):
+                raise TypeError(f"attribute {name!r} is a {type(value).__name__}: give a tensor of shape [agents].")
+        first, size = next((name, value.numel()) for name, value in self.attributes.items())
+        validate.positive_count("the number of agents", size)
+        for name, value in self.attributes.items():
+            if value.shape != (size,):
+                raise ValueError(
+                    f"attribute {name!r} has shape {tuple(value.shape)} where {first!r} has {size} agents: "
+                    "give one value an agent."
+                )
+            if value.is_floating_point() and bool(value.isnan().any()):
+                raise ValueError(f"attribute {name!r} contains NaN: fill it in, or leave those agents out.")
+        for name, classes in self.labels.items():
+            validate.known("attribute", name, self.attributes)
+            validate.unique_entries(f"label of {name!r}", classes)
+            lowest, highest = self[name].min(), self[name].max()
+            if self[name].is_floating_point() or lowest < 0 or highest >= len(classes):
+                raise ValueError(
+                    f"attribute {name!r} runs from {lowest.item()} to {highest.item()} but has {len(classes)} labels: "
+                    "give whole numbers from 0 and one label a class."
+                )
+
+    @property
+    def size(self) -> int:
+        """The number of agents."""
+        return len(next(iter(self.attributes.values())))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the attributes are."""
+        return next(iter(self.attributes.values())).device
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        validate.known("attribute", name, self.attributes)
+        return self.attributes[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.attributes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.attributes)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def with_attributes(self, **attributes: torch.Tensor) -> "Population":
+        """The same agents with attributes added or replaced."""
+        return Population({**self.attributes, **attributes}, self.labels)
+
+    def to(self, device: str | torch.device) -> "Population":
+        """The population on another device."""
+        return Population({name: value.to(device) for name, value in self.attributes.items()}, self.labels)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> "Population":
+        """A population from a table with one row an agent; text and categorical columns become classes.
+
+        Raises:
+            ValueError: a column that is neither numbers nor text, missing values, no rows, a column given twice.
+
+        >>> import pandas as pd
+        >>> people = Population.from_frame(pd.DataFrame({"borough": ["Queens", "Bronx"], "age": [3, 80]}))
+        >>> people["borough"], people.labels["borough"]
+        (tensor([1, 0], dtype=torch.uint8), ('Bronx', 'Queens'))
+        """
+        attributes: dict[str, torch.Tensor] = {}
+        labels: dict[str, tuple[str, ...]] = {}
+        validate.unique_entries("column", map(str, frame.columns))
+        for name, column in ((str(name), column) for name, column in frame.items()):
+            if bool(column.isna().any()):
+                raise ValueError(f"column {name!r} has {int(column.isna().sum())} missing values: fill or drop them.")
+            if pd.api.types.is_numeric_dtype(column) and column.to_numpy().dtype.kind in "biuf":
+                array = np.array(column.to_numpy())
+                # torch does not compute with unsigned integers of more than one byte.
+                wide = array.dtype.kind == "u" and array.dtype.itemsize > 1
+                attributes[name] = torch.from_numpy(array.astype(np.int64) if wide else array)
+                continue
+            if not (isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)):
+                raise ValueError(
+                    f"column {name!r} is of type {column.dtype}, neither numbers nor text: convert it, for example "
+                    "a date to a number of days, or leave it out."
+                )
+            category = column.astype("category")
+            codes = category.cat.codes.to_numpy()
+            small = len(category.cat.categories) <= 256
+            attributes[name] = torch.from_numpy(codes.astype(np.uint8 if small else np.int32))
+            labels[name] = tuple(map(str, category.cat.categories))
+        return cls(attributes, labels)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A table with one row an agent; classes become categorical columns."""
+        columns: dict[str, object] = {}
+        for name, value in self.attributes.items():
+            array = value.cpu().numpy()
+            if name in self.labels:
+                columns[name] = pd.Categorical.from_codes(array.astype(np.int32), list(self.labels[name]))
+            else:
+                columns[name] = array
+        return pd.DataFrame(columns)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the population as Parquet.
+
+        Raises:
+            FileExistsError: there is such a file already; nothing is written over.
+        """
+        path = Path(path)
+        if path.exists():
+            raise FileExistsError(f"{path} exists: nothing is written over; remove it or choose another name.")
+        self.to_frame().to_parquet(path, index=False)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Population":
+        """Reads a population from Parquet."""
+        return cls.from_frame(pd.read_parquet(path))
+
+
+def start(population: Population, **entries: torch.Tensor) -> State:
+    """The initial state of a population: its `stage` if it has one, else everybody in stage 0, and further entries.
+
+    Args:
+        population: The agents.
+        **entries: Policies and whatever else changes over time, `[*dims, agents]` or `[*dims, 1]`.
+
+    Raises:
+        ValueError: an entry with another number of agents, stages that do not fit uint8.
+
+    >>> import torch
+    >>> people = Population({"age": torch.tensor([34, 71])})
+    >>> start(people, school_closure_day=torch.tensor(30.0))["stage"]
+    tensor([0, 0], dtype=torch.uint8)
+    """
+    for name, value in entries.items():
+        if value.dim() and value.shape[-1] not in (1, population.size):
+            raise ValueError(
+                f"entry {name!r} has shape {tuple(value.shape)} but there are {population.size} agents: "
+                "give one value an agent, or one for all."
+            )
+    if "stage" in population:
+        stage = population["stage"].to(torch.uint8)
+        if bool((stage != population["stage"]).any()):
+            raise ValueError("the attribute 'stage' has values outside 0 to 255: stages are uint8.")
+    else:
+        stage = torch.zeros(population.size, dtype=torch.uint8, device=population.device)
+    return {"stage": stage, **{name: torch.atleast_1d(value) for name, value in entries.items()}}

@@ -1,0 +1,224 @@
+"""Data sets by name: checked against their hashes, from a folder of yours or from their original address.
+
+The package ships no data sets. Set CAUSAL_LPM_DATA to a folder that holds them; a data set with a public
+address that serves the same bytes is otherwise downloaded once, into the user's cache. Those registered so
+far are extracts of larger publications, which no address serves as they are: the error says their origin.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pooch
+
+from causal_lpm.provenance import sha256
+from causal_lpm.validate import known
+
+__all__ = ["DATASETS", "Dataset", "path", "read"]
+
+FOLDER_VARIABLE = "CAUSAL_LPM_DATA"
+DATE_COLUMNS = ("date", "week_ending")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A published data set as one file.
+
+    Attributes:
+        content: What is in it, with units.
+        sha256: The hash of the file, 64 hexadecimal digits.
+        origin: The publication it was made from.
+        licence: The licence as found there.
+        url: An address that serves exactly these bytes, where there is one.
+    """
+
+    content: str
+    sha256: str
+    origin: str
+    licence: str
+    url: str | None = None
+
+
+_BMJ = ("mitmedialab/DeepABM-Pandemic, archive of doi:10.1136/bmj.n1087", "none: figures as facts only")
+_DOHMH = ("nychealth/coronavirus-data", "public data of NYC DOHMH, no licence file")
+_VACCINE = ("nychealth/covid-vaccine-data", "public data of NYC DOHMH, no licence file")
+_INSIGHTS = ("the Economic Tracker of Opportunity Insights", "to be cited")
+
+DATASETS: dict[str, Dataset] = {
+    "bmj2021_no_vaccine_median_curves.csv": Dataset(
+        "infected, hospitalised and dead by day without vaccine: median, minimum, maximum over replicates",
+        "8a4eb9ce10d5d2c58a0610acd7ce49515a2b4bb2fbd8b33093cbcaa1bc421ed3",
+        *_BMJ,
+    ),
+    "bmj2021_parameters.json": Dataset(
+        "parameters of the second-dose model",
+        "92df70a20ec0885ea2e29af0b08a7223c5dd8c0c7a5f4f0b4d69deca9b91751c",
+        *_BMJ,
+    ),
+    "bmj2021_population_marginals.csv": Dataset(
+        "King County, Washington: ages, household sizes, occupations, mean contacts",
+        "8c9f3283dc9b872fabaa613c4ef272abdcc3e60fb6ca69f9822dc373ed489d67",
+        *_BMJ,
+    ),
+    "bmj2021_replicates.csv": Dataset(
+        "the authors' replicates: deaths, infections and peaks per 100,000 agents and 180 days",
+        "559af83ef5ef6a00b4baabe247f15bc5afb358cbed8f57f7ec31c5584f083ac6",
+        *_BMJ,
+    ),
+    "bmj2021_stage_transition_probs.csv": Dataset(
+        "probability of each transition between disease stages, by age",
+        "71d3b5a8642c250f83173b4bb505f70b910d71b08f2005118b448878400004c3",
+        *_BMJ,
+    ),
+    "bmj2021_stage_transition_times.csv": Dataset(
+        "days until each transition between disease stages, by age",
+        "e54934811eb2a3a520d9069b053e97f6776c5acf4eb0525fafdc64d00e8f6ac1",
+        *_BMJ,
+    ),
+    "nyc_covid_daily_borough.csv": Dataset(
+        "New York City: confirmed and probable cases, hospitalisations, deaths by day and borough",
+        "2c8542e7d972ceb1cf4bd529f0702f9624d106a12bef1b8da0a4fcf0a3681e70",
+        *_DOHMH,
+    ),
+    "nyc_employment_index_weekly.csv": Dataset(
+        "New York City: employment relative to January 2020, by week and income",
+        "431867c0a5286fbb36d98a14825f4dbda5ddfd993279549123db920488eb00ea",
+        *_INSIGHTS,
+    ),
+    "nyc_households_nta_agenttorch.csv": Dataset(
+        "New York City: persons and households by type in 262 neighbourhoods",
+        "ce6626cdc030e868fef75b5014c3eb88b1f19099b099361ba68f71e2559b9109",
+        "the US census, as tabulated in the archive of AgentTorch",
+        "US census tabulation, public",
+    ),
+    "nyc_population_and_burden_by_borough_group.csv": Dataset(
+        "New York City: persons and cumulative cases, hospitalisations, deaths by borough and group",
+        "5824a0bf604c4e702023094f0509ae70333a93603d29b56fe1c109ee566bbacd",
+        *_DOHMH,
+    ),
+    "nyc_population_borough_age.csv": Dataset(
+        "New York City: persons by borough and age, 2019",
+        "446b2f7c428249e362ebbfd5c1f8bbd892ea12c5349fea76ef0d6f629db3dbfb",
+        *_DOHMH,
+    ),
+    "nyc_ui_claims_monthly_borough_agenttorch.csv": Dataset(
+        "New York City: unemployment insurance, persons and USD by month (0 = January 2019) and borough",
+        "cd2478a9298fc448f1355c601dceea8648b113599d2b659b2f1695b2e90c9c0d",
+        "the archive of AgentTorch",
+        "not stated",
+    ),
+    "nyc_ui_initial_claims_weekly.csv": Dataset(
+        "New York City: initial claims of unemployment insurance by week, persons and per 100 workers",
+        "a3b55630a5326951761c4c47a352011e12c2aed1f412f7b87cdb60507ca735a7",
+        *_INSIGHTS,
+    ),
+    "nyc_unemployment_monthly_borough.csv": Dataset(
+        "New York City: labour force, employed, unemployed (persons) and rate (%) by month and borough",
+        "b3e77f1644266efbbfa68485965edccfe2041150f55ef32fee86af72a23db90d",
+        "tables of NYS DOL and BLS LAUS",
+        "public",
+    ),
+    "nyc_vaccinated_weekly_age.csv": Dataset(
+        "New York City: persons vaccinated so far by week and age ('<10' coded 5)",
+        "491bee79e00b01ffa9042635cc3ca28155d70ec7024656daf3db4613c1ef13dc",
+        *_VACCINE,
+    ),
+    "nyc_vaccinated_weekly_borough.csv": Dataset(
+        "New York City: persons vaccinated so far by week and borough ('<10' coded 5)",
+        "7db7951bc1a69488999b06b584df84487260ca1f8847c34a0fb5b69c7ac3f2da",
+        *_VACCINE,
+    ),
+    "nyc_vaccine_doses_daily.csv": Dataset(
+        "New York City: first, second, single and additional doses by day",
+        "c911ee78a99567267bc54a10dfc19412996b82a43a50287fddc94aea9b66eab6",
+        *_VACCINE,
+    ),
+    "nyc_variants.csv": Dataset(
+        "New York City: sequenced cases by variant and four weeks",
+        "2fa5183955b256751861ded4c3f2b27d0424bf771afe9670ebe369b279416a84",
+        *_DOHMH,
+    ),
+    "nyc_weekly_rates_by_age.csv": Dataset(
+        "New York City: cases, hospitalisations and deaths per 100,000 by week and age; blank = suppressed",
+        "51eab8012370dbad35102d7187eab38d7c58f598025cc5326168d6d73a653fbc",
+        *_DOHMH,
+    ),
+}
+
+
+def path(name: str) -> Path:
+    """The checked file of a data set: from the folder named by CAUSAL_LPM_DATA, or else from its address.
+
+    Args:
+        name: The file name of the data set, a key of `DATASETS`.
+
+    Returns:
+        A path whose content has the registered SHA-256.
+
+    Raises:
+        ValueError: There is no data set of that name, or the file found is not the registered one.
+        FileNotFoundError: CAUSAL_LPM_DATA names no folder, or the file is neither there nor at an address.
+
+    Example:
+        >>> path("nyc_variant.csv")
+        Traceback (most recent call last):
+        ValueError: unknown data set 'nyc_variant.csv': did you mean 'nyc_variants.csv'?
+    """
+    known("data set", name, DATASETS)
+    dataset = DATASETS[name]
+    file = _local(name)
+    if file is not None:
+        if (found := sha256(file)) != dataset.sha256:
+            raise ValueError(
+                f"{name} in the folder of {FOLDER_VARIABLE} has SHA-256 {found[:12]}..., the data set has "
+                f"{dataset.sha256[:12]}...: put the registered file there, and give a study your own file "
+                "by its path."
+            )
+        return file
+    if dataset.url is not None:
+        known_hash, cache = f"sha256:{dataset.sha256}", pooch.os_cache("causal-lpm")
+        return Path(pooch.retrieve(dataset.url, known_hash=known_hash, fname=name, path=cache))
+    raise FileNotFoundError(
+        f"data set {name} ({dataset.content}) was not found. It was made from {dataset.origin} (licence: "
+        f"{dataset.licence}), and no public address serves this extract: put the file (SHA-256 "
+        f"{dataset.sha256}) into a folder and set {FOLDER_VARIABLE} to that folder."
+    )
+
+
+def read(name: str) -> pd.DataFrame:
+    """A CSV data set as a table, with its dates as dates.
+
+    Args:
+        name: The file name of the data set, a key of `DATASETS` that ends in `.csv`.
+
+    Returns:
+        One row a record; columns `date` and `week_ending` are datetime64, suppressed figures NaN.
+
+    Raises:
+        ValueError: The data set is unknown, is no table, or is not the registered file.
+        FileNotFoundError: As for `path`.
+
+    Example:
+        >>> read("bmj2021_parameters.json")
+        Traceback (most recent call last):
+        ValueError: data set 'bmj2021_parameters.json' is no CSV table: open the file at path(name) yourself.
+    """
+    known("data set", name, DATASETS)
+    if not name.endswith(".csv"):
+        raise ValueError(f"data set {name!r} is no CSV table: open the file at path(name) yourself.")
+    file = path(name)
+    columns = pd.read_csv(file, nrows=0).columns
+    return pd.read_csv(file, parse_dates=[column for column in DATE_COLUMNS if column in columns])
+
+
+def _local(name: str) -> Path | None:
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if not folder:
+        return None
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(
+            f"{FOLDER_VARIABLE} is {folder!r}, which is no folder: set it to where the data sets are."
+        )
+    file = Path(folder) / name
+    return file if file.is_file() else None

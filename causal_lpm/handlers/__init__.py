@@ -1,0 +1,23 @@
+"""What a model means: backends, noise, worlds, recording."""
+
+from causal_lpm.handlers.comparison import comparing
+from causal_lpm.handlers.noise import KeyedNoise, Seeds
+from causal_lpm.handlers.ode import solve_ode, torchdiffeq_on_torch213
+from causal_lpm.handlers.recording import Recording
+from causal_lpm.handlers.rollout import Rollout, rollout
+from causal_lpm.handlers.solver import DiscreteTime
+from causal_lpm.handlers.worlds import ProductWorlds, Worlds
+
+__all__ = [
+    "DiscreteTime",
+    "KeyedNoise",
+    "ProductWorlds",
+    "Recording",
+    "Rollout",
+    "Seeds",
+    "Worlds",
+    "comparing",
+    "rollout",
+    "solve_ode",
+    "torchdiffeq_on_torch213",
+]

@@ -1,0 +1,76 @@
+"""Settings of policies side by side: one world a setting, all sharing every agent's luck."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from chirho.interventional.ops import intervene
+from pyro.poutine.messenger import Messenger
+
+from causal_lpm.handlers.worlds import Worlds
+from causal_lpm.validate import known
+
+__all__ = ["comparing"]
+
+
+class _Settings(Messenger):
+    """Sets every policy to what each setting says, and to the model's own value where a setting says nothing.
+
+    `do` alone would ignore a policy that the model does not have; leaving this one does not.
+    """
+
+    def __init__(self, settings: list[Mapping[str, float]]) -> None:
+        super().__init__()
+        self._settings = settings
+        self._expected = dict.fromkeys(policy for setting in settings for policy in setting)
+        self._seen: set[str] = set()
+
+    def _pyro_post_sample(self, msg: Any) -> None:
+        name = msg["name"]
+        if not msg["infer"].get("_deterministic"):
+            return
+        self._seen.add(name)
+        if name not in self._expected:
+            return
+        own = msg["value"]
+        fact, *acts = (
+            torch.full_like(own, setting[name]) if name in setting else own for setting in self._settings
+        )
+        # Where all worlds agree there is nothing to split: days are run once until they differ.
+        same = all(torch.equal(act, fact) for act in acts)
+        msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> Any:
+        left = super().__exit__(exc_type, exc_value, traceback)
+        if exc_type is None:
+            for name in self._expected:
+                known("policy", name, self._seen)
+        return left
+
+
+@contextmanager
+def comparing(
+    settings: Mapping[str, Mapping[str, float]], replicates: int = 1, draws: int = 1
+) -> Iterator[Worlds]:
+    """One world a setting of policies, sharing all luck; the first is the factual world.
+
+    Args:
+        settings: World name -> policy -> value; a policy that a setting does not name keeps the model's own value there.
+        replicates: As in `Worlds`.
+        draws: As in `Worlds`.
+
+    Raises:
+        ValueError: no setting; a policy that the model turned out not to have.
+
+    >>> from causal_lpm import policy
+    >>> with comparing({"standard": {}, "delayed": {"dose_interval": 84.0}}) as worlds:
+    ...     policy("dose_interval", 21).flatten()
+    tensor([21., 84.])
+    >>> worlds.names
+    ['standard', 'delayed']
+    """
+    if not settings:
+        raise ValueError("there is no setting to compare: give at least the factual world, as {'factual': {}}.")
+    with Worlds(list(settings), replicates, draws) as worlds, _Settings(list(settings.values())):
+        yield worlds

@@ -1,0 +1,168 @@
+"""Noise recomputed from a seed: the same in every world, in any order, on any device, and never stored.
+
+A value is a counter-based hash of (seed, site name, step or number, agent): SplitMix64 rounds in wrapping 64-bit
+integers (Steele, Lea and Flood 2014; Salmon et al. 2011 for the idea), see `causal_lpm.kernels.hashing`.
+"""
+
+from typing import Any
+
+import pyro
+import torch
+from chirho.indexed.ops import get_index_plates
+from pyro.poutine.condition_messenger import ConditionMessenger
+from pyro.poutine.messenger import Messenger
+
+from causal_lpm import kernels
+from causal_lpm.kernels import hashing
+from causal_lpm.ops.allocate import CLASSES
+from causal_lpm.ops.dimensions import refuse_worlds
+from causal_lpm.ops.exogenous import RandomBits
+from causal_lpm.ops.responses import Event, Response
+from causal_lpm.validate import unique_entries
+
+__all__ = ["KeyedNoise", "Seeds"]
+
+
+class KeyedNoise(Messenger):
+    """Answers all exogenous noise from a seed.
+
+    Responses (`event`, `choose`) that nobody observes become functions of the seed: they are answered here and leave no site
+    in a trace, so that a million agents over a year cost no memory.
+
+    Args:
+        seed: An integer, or int64 `[*draws, 1]` with one seed a replicate.
+
+    Raises:
+        ValueError: the seed carries a world dimension.
+
+    >>> import torch
+    >>> from causal_lpm import exogenous
+    >>> with KeyedNoise(7):
+    ...     a, b = exogenous("luck", 4), exogenous("luck", 5)
+    >>> bool((a == b[:4]).all())
+    True
+    """
+
+    def __init__(self, seed: int | torch.Tensor) -> None:
+        super().__init__()
+        self._seed = torch.as_tensor(seed, dtype=torch.int64)
+        self._steps: list[tuple[int, str]] = []
+
+    def __enter__(self) -> "KeyedNoise":
+        self._steps = []
+        super().__enter__()
+        return self
+
+    def seed(self) -> torch.Tensor:
+        """The seed in force, int64 `[]` or `[*draws, 1]`."""
+        return self._seed
+
+    def _full_name(self, name: str) -> str:
+        return (self._steps[-1][1] if self._steps else "") + name
+
+    def key(self, name: str) -> torch.Tensor:
+        """The 64-bit key of the field `name` in the running step, int64 `[]` or `[*draws, 1]`; outside steps, of step -1."""
+        number = self._steps[-1][0] if self._steps else -1
+        return hashing.stream(self._shared_seed(), self._full_name(name), number)
+
+    def numbered_key(self, name: str) -> torch.Tensor:
+        """The key of `name` before a number (of an infection, say) enters it; the step plays no part."""
+        return hashing.mix(self._shared_seed() + hashing.word(self._full_name(name)))
+
+    def _shared_seed(self) -> torch.Tensor:
+        seed = self.seed()
+        refuse_worlds("the seed of the exogenous noise", seed)
+        return seed
+
+    def _pyro_step(self, msg: Any) -> None:
+        self._steps.append((msg["args"][2], msg["args"][4]))
+
+    def _pyro_post_step(self, msg: Any) -> None:
+        self._steps.pop()
+
+    def _pyro_exogenous(self, msg: Any) -> None:
+        name, agents, kind, slots, index = msg["args"]
+        if index is None:
+            msg["value"] = kernels.field(self.key(name), agents, kind, None if slots == 1 else slots)
+        else:
+            msg["value"] = kernels.field_at(self.numbered_key(name), index, kind)
+        msg["done"] = True
+
+    def _pyro_allocate(self, msg: Any) -> None:
+        name, priority, supply = msg["args"]
+        msg["value"], msg["done"] = kernels.select(priority, self.key(name), supply, CLASSES), True
+
+    def _pyro_sample(self, msg: Any) -> None:
+        fn, name = msg["fn"], msg["name"]
+        if not isinstance(fn, Response) or msg["value"] is not None:
+            return
+        if isinstance(fn, Event):
+            value = kernels.happens(fn.parameter, self.key(fn.name))
+        else:
+            value = fn.respond(fn.noise())
+        fn.computed = msg["value"] = value
+        msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
+        if not _is_conditioned(name):
+            msg["infer"].update(_do_not_trace=True, is_auxiliary=True)
+
+
+class Seeds(KeyedNoise):
+    """Keyed noise whose seed is a Pyro site, one integer a time window, so that inference can weigh and resample luck.
+
+    Replicates of `Worlds(replicates=...)` live on this site alone and spread from it by broadcasting.
+
+    Args:
+        name: Prefix of the sites `{name}_0`, `{name}_1`, ...
+        windows: First step of each window, ascending from 0.
+
+    Raises:
+        ValueError: windows that do not start at 0 or do not ascend; a seed with a world dimension.
+
+    >>> import pyro
+    >>> from causal_lpm import exogenous
+    >>> with Seeds("luck"), pyro.poutine.trace() as tr:
+    ...     _ = exogenous("x", 3)
+    >>> list(tr.trace.nodes)
+    ['luck_0']
+    """
+
+    def __init__(self, name: str = "noise", windows: tuple[int, ...] = (0,)) -> None:
+        super().__init__(0)
+        if not windows or windows[0] != 0 or any(b <= a for a, b in zip(windows, windows[1:], strict=False)):
+            raise ValueError(f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0.")
+        unique_entries("seed window", map(str, windows))
+        self.name, self.windows = name, tuple(windows)
+        self._drawn: dict[int, torch.Tensor] = {}
+
+    def __enter__(self) -> "Seeds":
+        self._drawn = {}
+        super().__enter__()
+        return self
+
+    def seed(self) -> torch.Tensor:
+        number = self._steps[-1][0] if self._steps else 0
+        window = sum(first <= number for first in self.windows) - 1
+        if window not in self._drawn:
+            self._drawn[window] = self._draw(window)
+        return self._drawn[window]
+
+    def _draw(self, window: int) -> torch.Tensor:
+        prior = RandomBits()
+        replicates = get_index_plates().get("replicates")
+        if replicates is not None and replicates.dim is not None and replicates.size is not None:
+            prior = prior.expand((int(replicates.size),) + (1,) * (-replicates.dim - 1))
+        seed: torch.Tensor = pyro.sample(f"{self.name}_{window}", prior)
+        return seed
+
+    # Sites of seeds are drawn before the step renames what is sampled inside it.
+    def _pyro_step(self, msg: Any) -> None:
+        super()._pyro_step(msg)
+        self.seed()
+
+    def _pyro_simulate(self, msg: Any) -> None:
+        self.seed()
+
+
+def _is_conditioned(name: str) -> bool:
+    stack = pyro.poutine.runtime._PYRO_STACK
+    return any(isinstance(handler, ConditionMessenger) and name in handler.data for handler in stack)

@@ -1,0 +1,58 @@
+"""Rules that fire when the state crosses something, on different days in different worlds."""
+
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from chirho.dynamical.handlers.interruption import ZeroEvent
+from chirho.dynamical.internals.solver import Interruption
+
+from causal_lpm.typing import State
+
+__all__ = ["Triggers"]
+
+
+class Triggers:
+    """The memory of one simulation about its state-dependent interruptions, world by world.
+
+    An interruption fires in a world once: on the first day on which its event function has come to zero or changed sign there, or on
+    which its condition is true. The memory is here and not on the handler, so that a handler can be used again.
+    """
+
+    def __init__(self) -> None:
+        # Held weakly: a handler that is gone needs no memory.
+        self._sign: weakref.WeakKeyDictionary[Any, torch.Tensor] = weakref.WeakKeyDictionary()
+        self._fired: weakref.WeakKeyDictionary[Any, torch.Tensor] = weakref.WeakKeyDictionary()
+
+    def firing(self, handler: Any, time: torch.Tensor, state: State) -> torch.Tensor:
+        """In which worlds `handler` fires now: bool `[*dims, 1]` or `[]`."""
+        predicate, env = handler.predicate, {**state, "t": time}
+        if isinstance(predicate, ZeroEvent):
+            value = torch.as_tensor(predicate.event_fn(time, env))
+        else:
+            value = torch.where(torch.as_tensor(predicate(env)), 0.0, -1.0)
+        sign = value.sign()
+        first = self._sign.get(handler, sign)
+        first = torch.where(first == 0, sign, first)
+        self._sign[handler] = first
+        done = self._fired.get(handler, torch.zeros_like(sign, dtype=torch.bool))
+        self._fired[handler] = done
+        return ((sign == 0) | (sign != first)) & ~done
+
+    def interruption(self, handler: Any, firing: torch.Tensor) -> Any:
+        """`handler` acting only in the worlds where it fires; the other worlds stay armed."""
+        self._fired[handler] = self._fired[handler] | firing
+
+        def callback(dynamics: Any, state: State) -> tuple[Any, Mapping[str, torch.Tensor]]:
+            changed, new = handler.callback(dynamics, state)
+            if bool(firing.all()):
+                return changed, new
+            if changed is not dynamics:
+                raise ValueError(
+                    "a rule that changes the dynamics fired in some worlds only: let it change an entry of the state "
+                    "that the dynamics read."
+                )
+            return dynamics, {name: torch.where(firing, new[name], old) for name, old in state.items()}
+
+        return Interruption(handler.predicate, callback)

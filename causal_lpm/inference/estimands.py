@@ -1,0 +1,252 @@
+"""Numbers that answer a question, each with what kind of statement it makes and its uncertainty.
+
+Two intervals that are easily mixed up are both given and always named: the 95% interval of the MEAN (how well
+this many replicates determine the expected effect; shrinks with more replicates) and the 2.5 and 97.5
+percentiles of the REPLICATES (how much one epidemic differs from the next; does not shrink).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+__all__ = [
+    "Estimate",
+    "SignTurn",
+    "died_out",
+    "difference",
+    "effects",
+    "per_100k",
+    "sign_turn",
+    "summarize",
+    "totals",
+]
+
+Values = npt.NDArray[np.float64]
+
+
+def per_100k(tree: xr.DataTree, outcome: str, by_group: bool = False) -> xr.DataArray:
+    """Totals over all days per 100,000, `[replicate, world]`, or of each group's members, `[..., group]`."""
+    counts = tree["predictions"].to_dataset()[outcome].sum("day")
+    sizes = tree["constant_data"].to_dataset()["group_size"]
+    if by_group:
+        rate = counts * 1e5 / sizes.where(sizes > 0)
+    else:
+        rate = counts.sum("group") * 1e5 / sizes.sum("group")
+    return rate.rename(outcome)
+
+
+def difference(totals: xr.DataArray, minus: tuple[str, str]) -> xr.DataArray:
+    """World a minus world b in the same replicate, `minus = (a, b)`, `[replicate, ...]`."""
+    first, second = minus
+    return totals.sel(world=first, drop=True) - totals.sel(world=second, drop=True)
+
+
+def died_out(tree: xr.DataTree, share: float = 0.01, outcome: str = "infections") -> xr.DataArray:
+    """Which replicates had an epidemic that died out, bool `[replicate]`.
+
+    A replicate counts as died out when infections stay below `share` of the agents in any of its worlds. A
+    policy may cause this, so such replicates belong to the estimand: they are counted and shown apart, never
+    dropped silently.
+    """
+    predictions = tree["predictions"].to_dataset()
+    if outcome not in predictions.data_vars:
+        return xr.zeros_like(predictions["replicate"], dtype=bool)
+    return (per_100k(tree, outcome) < share * 1e5).any("world")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One estimated quantity over replicates.
+
+    Attributes:
+        kind: "interventional" (a world by itself) or "paired" (worlds that share noise).
+        name: the world, or the contrast.
+        outcome: what is counted.
+        group: the group, or None for everybody.
+        units: of all numbers below.
+        replicates: how many.
+        mean: over replicates.
+        mean_low: lower end of the 95% interval of the mean.
+        mean_high: its upper end.
+        interval: the method of that interval.
+        mcse: Monte-Carlo standard error of the mean.
+        median: over replicates.
+        q025: 2.5 percentile of the replicates.
+        q975: 97.5 percentile of the replicates.
+    """
+
+    kind: str
+    name: str
+    outcome: str
+    group: str | None
+    units: str
+    replicates: int
+    mean: float
+    mean_low: float
+    mean_high: float
+    interval: str
+    mcse: float
+    median: float
+    q025: float
+    q975: float
+
+
+def summarize(
+    values: npt.ArrayLike,
+    kind: str,
+    name: str,
+    outcome: str,
+    group: str | None = None,
+    units: str = "per 100,000",
+) -> Estimate:
+    """Mean, median and both intervals of one value per replicate, `[replicate]`.
+
+    The interval of the mean is Student's t; with one replicate there is none, and it is NaN.
+
+    >>> estimate = summarize([-3.0, -1.0, -2.0], "paired", "delayed minus standard", "deaths")
+    >>> (
+    ...     round(estimate.mean, 2),
+    ...     round(estimate.mean_low, 2),
+    ...     round(estimate.mean_high, 2),
+    ...     round(estimate.mcse, 2),
+    ... )
+    (-2.0, -4.48, 0.48, 0.58)
+    """
+    x = np.asarray(values, dtype=np.float64)
+    error = float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else float("nan")
+    half = _student_t(x.size - 1) * error if x.size > 1 else float("nan")
+    mean = float(x.mean()) if x.size else float("nan")
+    low, median, high = np.quantile(x, [0.025, 0.5, 0.975]).tolist() if x.size else [float("nan")] * 3
+    return Estimate(
+        kind,
+        name,
+        outcome,
+        group,
+        units,
+        x.size,
+        mean,
+        mean - half,
+        mean + half,
+        "Student t",
+        error,
+        median,
+        low,
+        high,
+    )
+
+
+def _student_t(degrees: int) -> float:
+    """The 97.5 percentile of Student's t."""
+    from scipy.special import stdtrit  # costly to import, and only needed here
+
+    return float(stdtrit(degrees, 0.975))
+
+
+def totals(tree: xr.DataTree, outcome: str, keep: npt.ArrayLike | None = None) -> list[Estimate]:
+    """The total per 100,000 in each world, as an interventional statement.
+
+    Args:
+        tree: a result.
+        outcome: what is counted.
+        keep: which replicates to use, bool `[replicate]`; all, if not given.
+    """
+    rates = _chosen(per_100k(tree, outcome), keep)
+    return [
+        summarize(rates.sel(world=world).values, "interventional", str(world), outcome)
+        for world in rates["world"].values
+    ]
+
+
+def effects(
+    tree: xr.DataTree, outcome: str, by_group: bool = False, keep: npt.ArrayLike | None = None
+) -> list[Estimate]:
+    """The paired difference of each contrast, per 100,000 (of the group, if `by_group`).
+
+    Args:
+        tree: a result.
+        outcome: what is counted.
+        by_group: one estimate for each group of each contrast.
+        keep: which replicates to use, bool `[replicate]`; all, if not given.
+    """
+    if "causal_effect" not in tree.children:
+        return []
+    variables = tree["causal_effect"].to_dataset()
+    rates = _chosen(variables[f"{outcome}_by_group" if by_group else outcome], keep)
+    estimates = []
+    for contrast in rates["contrast"].values:
+        rows = rates.sel(contrast=contrast)
+        for group in rates["group"].values if by_group else [None]:
+            values = (rows if group is None else rows.sel(group=group)).values
+            label = None if group is None else str(group)
+            estimates.append(summarize(values, "paired", str(contrast), outcome, label, rates.attrs["units"]))
+    return estimates
+
+
+def _chosen(rates: xr.DataArray, keep: npt.ArrayLike | None) -> xr.DataArray:
+    return rates if keep is None else rates.isel(replicate=np.flatnonzero(keep))
+
+
+@dataclass(frozen=True)
+class SignTurn:
+    """Where the mean paired difference crosses zero, with a 95% bootstrap interval over replicates.
+
+    Attributes:
+        kind: "paired".
+        outcome: what is counted.
+        value: the crossing, by linear interpolation; NaN if there is none.
+        low: lower end of the percentile bootstrap interval, from the draws that cross.
+        high: its upper end.
+        crossing_share: the share of bootstrap draws with a crossing; below 1 the interval is too narrow.
+        replicates: how many.
+    """
+
+    kind: str
+    outcome: str
+    value: float
+    low: float
+    high: float
+    crossing_share: float
+    replicates: int
+
+
+def sign_turn(
+    tree: xr.DataTree, outcome: str, points: Mapping[str, float], draws: int = 2000, seed: int = 0
+) -> SignTurn:
+    """The value of a policy, such as an efficacy, at which the mean paired difference changes sign.
+
+    Whole replicates are resampled, because the contrasts of a replicate share their noise. Where the
+    difference crosses more than once, the crossing at the lowest value counts.
+
+    Args:
+        tree: a result.
+        outcome: what is counted.
+        points: contrast name -> value of the policy in it; at least two.
+        draws: bootstrap draws.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: if fewer than two points are given.
+    """
+    if len(points) < 2:
+        raise ValueError(f"a sign turn needs at least two contrasts at different values, not {len(points)}.")
+    names = sorted(points, key=lambda name: points[name])
+    x = np.array([points[name] for name in names])
+    y = tree["causal_effect"].to_dataset()[outcome].sel(contrast=names).transpose("replicate", "contrast").values
+    picks = np.random.default_rng(seed).integers(0, len(y), (draws, len(y)))
+    crossings = np.array([_crossing(x, y[pick].mean(0)) for pick in picks])
+    found = crossings[~np.isnan(crossings)]
+    low, high = np.quantile(found, [0.025, 0.975]).tolist() if found.size else [float("nan")] * 2
+    share = found.size / draws
+    return SignTurn("paired", outcome, _crossing(x, y.mean(0)), low, high, share, len(y))
+
+
+def _crossing(x: Values, y: Values) -> float:
+    """The lowest x at which the line through (x, y), x ascending, changes sign; NaN if it never does."""
+    zeros = np.flatnonzero(y == 0)
+    turns = np.flatnonzero(y[:-1] * y[1:] < 0)
+    candidates = [float(x[i]) for i in zeros]
+    candidates += [float(x[i] - y[i] * (x[i + 1] - x[i]) / (y[i + 1] - y[i])) for i in turns]
+    return min(candidates, default=float("nan"))

@@ -1,0 +1,225 @@
+"""Run a study: every setting as a world, many replicates, each kept as soon as it is finished.
+
+Replicate r depends on the seed and on r alone, so it is the same for any number of replicates and workers,
+and a run that was interrupted goes on where it stopped.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from causal_lpm.inference import results, storage
+from causal_lpm.inference.settings import check_experiment
+from causal_lpm.inference.storage import Replicate, Store
+from causal_lpm.inference.study import (
+    Contrast,
+    Options,
+    Policy,
+    Setting,
+    Study,
+    installed_studies,
+    load_study,
+    variant,
+)
+
+__all__ = [
+    "Contrast",
+    "Options",
+    "Policy",
+    "ReplicateError",
+    "Setting",
+    "Study",
+    "installed_studies",
+    "load_study",
+    "replicate_seed",
+    "run_experiment",
+]
+
+_MASK = 2**64 - 1
+
+
+class ReplicateError(RuntimeError):
+    """A replicate failed; the message names it and its seed, and the finished ones are kept."""
+
+
+def replicate_seed(seed: int, replicate: int) -> int:
+    """The seed of one replicate, in [0, 2**63): output number `replicate` of SplitMix64 begun at `seed`.
+
+    Source: Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators.
+
+    >>> replicate_seed(0, 0)
+    8147104208329303767
+    """
+    x = (seed + (replicate + 1) * 0x9E3779B97F4A7C15) & _MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return (x ^ (x >> 31)) >> 1
+
+
+def run_experiment(
+    study: Study,
+    settings: Sequence[Setting],
+    contrasts: Sequence[Contrast],
+    replicates: int,
+    seed: int,
+    options: Options,
+    out: str | os.PathLike[str] | None = None,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.DataTree:
+    """Simulates every setting in every replicate, as worlds that share noise, and compares them.
+
+    Args:
+        study: what to simulate.
+        settings: the worlds, in the order in which results name them.
+        contrasts: pairs of settings to subtract.
+        replicates: how many times, each with fresh noise.
+        seed: an integer; with `replicate_seed` it determines every number.
+        options: agents, days, device and what the study adds.
+        out: a folder for the finished replicates and `results.nc`; an earlier run of the same experiment
+            there is continued. Without it nothing is written.
+        workers: processes, each with one thread; 1 runs in this process. A script that uses more must guard
+            its entry with `if __name__ == "__main__":`, because the processes import it.
+        progress: called with (finished, all) whenever a replicate is finished.
+
+    Returns:
+        The tree that `causal_lpm.inference.results` describes.
+
+    Raises:
+        ValueError: if something asked for is impossible; nothing has run.
+        FileExistsError: if `out` holds something else; nothing has run.
+        ReplicateError: if a replicate fails; the finished ones are kept.
+        KeyboardInterrupt: on Ctrl-C, with a sentence that says how to go on.
+    """
+    study = variant(study, options.extra)
+    check_experiment(study, settings, contrasts, replicates, seed, options, workers)
+    content = storage.manifest(study, settings, seed, options)
+    kept: dict[int, Replicate] = {}
+    store = None
+    if out is not None:
+        results.check_target(Path(out) / "results.nc", storage.identity(content), replicates)
+        store = Store(Path(out), content)
+        kept = {replicate: store.read(replicate) for replicate in store.finished(replicates)}
+    report = progress or (lambda done, total: None)
+    report(len(kept), replicates)
+    todo = [replicate for replicate in range(replicates) if replicate not in kept]
+    try:
+        # Closed by hand: an interrupt in this loop must stop the worker processes before it goes further.
+        with closing(_simulate_all(study, settings, options, seed, todo, min(workers, len(todo)))) as finished:
+            for replicate, values in finished:
+                kept[replicate] = values
+                if store is not None:
+                    store.write(replicate, values)
+                report(len(kept), replicates)
+    except ReplicateError as error:
+        raise ReplicateError(f"{error} {_kept_sentence(len(kept), replicates, out)}") from error
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"interrupted: {_kept_sentence(len(kept), replicates, out)}") from error
+    ordered = [kept[replicate] for replicate in range(replicates)]
+    tree = results.build(study, settings, contrasts, ordered, seed, options, storage.identity(content))
+    if out is not None:
+        results.save(tree, Path(out) / "results.nc")
+    return tree
+
+
+def _kept_sentence(done: int, replicates: int, out: str | os.PathLike[str] | None) -> str:
+    if out is None:
+        return f"{done} of {replicates} replicates were finished and are lost; an output folder keeps them."
+    return f"{done} of {replicates} replicates are kept in {os.fspath(out)}; run the same again to go on."
+
+
+def _replicate(study: Study, settings: Sequence[Setting], options: Options, seed: int, replicate: int) -> Replicate:
+    """One replicate, checked; any failure is raised again with the replicate's number and seed."""
+    own_seed = replicate_seed(seed, replicate)
+    try:
+        values = {name: np.asarray(value) for name, value in study.simulate(settings, options, own_seed).items()}
+        _check_replicate(study, settings, options, values)
+    except Exception as error:
+        raise ReplicateError(
+            f"replicate {replicate} (seed {own_seed}) failed with {type(error).__name__}: {error}."
+        ) from error
+    return {name: values[name] for name in study.outcomes}
+
+
+def _check_replicate(study: Study, settings: Sequence[Setting], options: Options, values: Replicate) -> None:
+    shape = (len(settings), len(study.groups), options.days)
+    for name in study.outcomes:
+        if name not in values:
+            raise ValueError(f"the study returned no {name!r}")
+        if values[name].shape != shape:
+            raise ValueError(f"{name!r} has shape {values[name].shape}, not (world, group, day) = {shape}")
+        if not np.isfinite(values[name]).all() or (values[name] < 0).any():
+            raise ValueError(f"{name!r} has negative or non-finite counts")
+
+
+def _simulate_all(
+    study: Study, settings: Sequence[Setting], options: Options, seed: int, todo: Sequence[int], workers: int
+) -> Generator[tuple[int, Replicate], None, None]:
+    """Yields each replicate as it is finished, in any order."""
+    if workers > 1:
+        yield from _simulate_in_processes(study, settings, options, seed, todo, workers)
+    else:
+        for replicate in todo:
+            yield replicate, _replicate(study, settings, options, seed, replicate)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    # A child inherits this until `_start_worker` says the same; otherwise it would print a traceback.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start_worker() -> None:
+    # The parent alone answers Ctrl-C; processes side by side share the cores.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def _simulate_in_processes(
+    study: Study, settings: Sequence[Setting], options: Options, seed: int, todo: Sequence[int], workers: int
+) -> Generator[tuple[int, Replicate], None, None]:
+    """After the first failure nothing new starts; what is running is still yielded before it is raised."""
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    failure: BaseException | None = None
+    finished = False
+    try:
+        with _interrupts_ignored():
+            futures = {pool.submit(_replicate, study, settings, options, seed, number): number for number in todo}
+        for future in as_completed(futures):
+            if future.cancelled():
+                continue
+            error = future.exception()
+            if error is None:
+                yield futures[future], future.result()
+            elif failure is None:
+                failure = error
+                for pending in futures:
+                    pending.cancel()
+        finished = True
+    finally:
+        pool.shutdown(wait=finished, cancel_futures=True)
+        if not finished:
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
+    if isinstance(failure, BrokenProcessPool):
+        raise ReplicateError("a worker process was killed (out of memory?); use fewer workers.") from failure
+    if failure is not None:
+        raise failure

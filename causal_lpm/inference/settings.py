@@ -1,0 +1,151 @@
+"""From what a user types to settings that are known to be valid: policies, ranges, names, devices."""
+
+import math
+import pickle
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from causal_lpm.inference.study import Contrast, Options, Policy, Setting, Study
+from causal_lpm.validate import known, positive_count, unique_entries
+
+__all__ = [
+    "check_device",
+    "check_experiment",
+    "check_value",
+    "each_minus_first",
+    "parse_acts",
+    "parse_setting",
+]
+
+_SWITCH = {"1": 1.0, "true": 1.0, "yes": 1.0, "on": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "off": 0.0}
+
+
+def check_value(policy: Policy, value: float) -> None:
+    """Raises ValueError unless the policy may take this value.
+
+    >>> check_value(Policy("dose_interval", 21, "days between doses", 1, 365, integer=True), 400)
+    Traceback (most recent call last):
+    ValueError: policy 'dose_interval' is 400: give a whole number from 1 to 365 (days between doses).
+    """
+    if policy.switch and value not in (0, 1):
+        raise ValueError(f"policy {policy.name!r} is {value:g}: give 0 or 1, yes or no ({policy.description}).")
+    whole = not policy.integer or (math.isfinite(value) and float(value).is_integer())
+    if not (policy.low <= value <= policy.high and whole):
+        number = "a whole number" if policy.integer else "a number"
+        raise ValueError(
+            f"policy {policy.name!r} is {value:g}: give {number} from {policy.low:g} to {policy.high:g} "
+            f"({policy.description})."
+        )
+
+
+def _parse_value(policy: Policy, text: str) -> float:
+    if policy.switch:
+        if text.lower() not in _SWITCH:
+            raise ValueError(
+                f"policy {policy.name!r} is {text!r}: give 0 or 1, true or false, yes or no, on or off "
+                f"({policy.description})."
+            )
+        return _SWITCH[text.lower()]
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(f"policy {policy.name!r} is {text!r}: give a number ({policy.description}).") from error
+
+
+def parse_acts(text: str, policies: Mapping[str, Policy]) -> dict[str, float]:
+    """The policies written as "name=value, name=value"; an empty text means the defaults.
+
+    Raises:
+        ValueError: if a policy is unknown, given twice, not a number, or outside its range.
+
+    >>> parse_acts("sterilizing=yes", {"sterilizing": Policy("sterilizing", 0, "", 0, 1, switch=True)})
+    {'sterilizing': 1.0}
+    """
+    values: dict[str, float] = {}
+    for act in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (part.strip() for part in act.partition("="))
+        if not equals or not value:
+            raise ValueError(f"{act!r} is not of the form name=value, for example {_example(policies)}.")
+        known("policy", name, policies)
+        if name in values:
+            raise ValueError(f"policy {name!r} is given twice in {text!r}: give it once.")
+        values[name] = _parse_value(policies[name], value)
+        check_value(policies[name], values[name])
+    return values
+
+
+def _example(policies: Mapping[str, Policy]) -> str:
+    return next((f"{name}={policy.default:g}" for name, policy in policies.items()), "name=1")
+
+
+def parse_setting(text: str, policies: Mapping[str, Policy]) -> Setting:
+    """A setting written as "name=value, ..." or "label: name=value, ..."; its name is the label or the text.
+
+    >>> parse_setting("late: dose_interval=84", {"dose_interval": Policy("dose_interval", 21, "", 1, 365)})
+    Setting(name='late', policy={'dose_interval': 84.0})
+    """
+    label, colon, acts = text.partition(":")
+    if not colon or "=" in label:
+        label, acts = text, text
+    return Setting(label.strip() or "defaults", parse_acts(acts, policies))
+
+
+def each_minus_first(settings: Sequence[Setting]) -> list[Contrast]:
+    """Every later setting compared with the first."""
+    first, *later = (setting.name for setting in settings)
+    return [Contrast(f"{name} minus {first}", (name, first)) for name in later]
+
+
+def check_device(device: str) -> None:
+    """Raises ValueError unless this machine has the device ("cpu", "cuda", "cuda:1")."""
+    try:
+        kind = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}: give 'cpu' or 'cuda'.") from error
+    if kind.type not in ("cpu", "cuda"):
+        raise ValueError(f"unknown device {device!r}: give 'cpu' or 'cuda'.")
+    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {device!r} is not on this machine ({torch.cuda.device_count()} GPUs): give 'cpu'.")
+
+
+def check_experiment(
+    study: Study,
+    settings: Sequence[Setting],
+    contrasts: Sequence[Contrast],
+    replicates: int,
+    seed: int,
+    options: Options,
+    workers: int,
+) -> None:
+    """Raises ValueError with one sentence for what would make a run fail or mean nothing; starts nothing."""
+    positive_count("agents", options.agents)
+    positive_count("days", options.days)
+    positive_count("replicates", replicates)
+    positive_count("workers", workers)
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed is {seed}: give a whole number from 0 to 2**63 - 1.")
+    check_device(options.device)
+    if not settings:
+        raise ValueError("there is no setting to run: give at least one.")
+    unique_entries("setting", (setting.name for setting in settings))
+    unique_entries("contrast", (contrast.name for contrast in contrasts))
+    for setting in settings:
+        for name, value in setting.policy.items():
+            known("policy", name, study.policies)
+            check_value(study.policies[name], value)
+    for contrast in contrasts:
+        for name in contrast.minus:
+            known("setting", name, [setting.name for setting in settings])
+    if workers > 1:
+        _check_can_travel(study)
+    study.check(settings, options)
+
+
+def _check_can_travel(study: Study) -> None:
+    try:
+        pickle.dumps(study)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"study {study.name!r} cannot be sent to other processes ({error}): use one worker."
+        ) from error

@@ -1,0 +1,270 @@
+"""The few loops that take the time: noise, tests against noise, and sums over contacts.
+
+This is the one place that decides which implementation runs: compiled loops for CPU tensors when numba is installed
+(the extra `fast`), else torch. Both give the same integers. Arguments are not checked here: `causal_lpm.ops` and
+`causal_lpm.agents.networks` do that once, before a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+from collections.abc import Iterator
+from contextvars import ContextVar
+from types import ModuleType
+
+from torch import Tensor
+
+from causal_lpm.kernels import reference
+from causal_lpm.kernels.reference import ring_edges, stub_edges
+from causal_lpm.validate import known
+
+__all__ = [
+    "field",
+    "field_at",
+    "graph_total",
+    "group_total",
+    "happens",
+    "ring_edges",
+    "ring_total",
+    "select",
+    "select_by",
+    "stub_edges",
+    "stub_total",
+    "use",
+]
+
+_choice: ContextVar[str] = ContextVar("kernels", default="auto")
+
+
+@functools.cache
+def _numba_is_here() -> bool:
+    return importlib.util.find_spec("numba") is not None
+
+
+@contextlib.contextmanager
+def use(implementation: str) -> Iterator[None]:
+    """Runs the kernels inside the block with `"reference"`, `"numba"` or `"auto"` (the default).
+
+    Raises:
+        ValueError: an unknown name.
+        ModuleNotFoundError: numba was asked for and is not installed.
+
+    >>> import torch
+    >>> with use("reference"):
+    ...     field(torch.tensor([7]), 3, "uniform").shape
+    torch.Size([3])
+    """
+    known("implementation of the kernels", implementation, ["reference", "numba", "auto"])
+    if implementation == "numba" and not _numba_is_here():
+        raise ModuleNotFoundError("numba is not installed: pip install 'causal-lpm[fast]', or use 'auto'.")
+    token = _choice.set(implementation)
+    try:
+        yield
+    finally:
+        _choice.reset(token)
+
+
+def _for(x: Tensor) -> ModuleType:
+    if x.device.type != "cpu" or _choice.get() == "reference" or not _numba_is_here():
+        return reference
+    from causal_lpm.kernels import cpu
+
+    return cpu
+
+
+def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tensor:
+    """The noise of all agents under a key.
+
+    Args:
+        key: int64 `[*draws, 1]` or `[]`, see `hashing.stream`.
+        agents: number of agents.
+        kind: `"exponential"` (mean 1), `"uniform"` in (0, 1], `"gumbel"`, or `"bits"`.
+        slots: values an agent; element agent * slots + slot of the key's sequence.
+
+    Returns:
+        float32 (int64 for bits) `[*draws, agents]`, or `[*draws, agents, slots]` when slots are given.
+
+    Raises:
+        ValueError: an unknown kind.
+
+    >>> import torch
+    >>> field(torch.tensor([7]), 3, "exponential", slots=2).shape
+    torch.Size([3, 2])
+    """
+    known("kind of noise", kind, ["exponential", "uniform", "gumbel", "bits"])
+    noise: Tensor = _for(key).field(key, agents, kind, slots)
+    return noise
+
+
+def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
+    """The noise of agent i at the number it carries, for example its how-manieth infection; never the day.
+
+    Args:
+        seed_name: mix(seed + word(name)), int64 `[*draws, 1]` or `[]`.
+        index: integers `[*dims, agents]`.
+        kind: as in `field`.
+
+    Returns:
+        float32 (int64 for bits) of the broadcast shape: element i of the stream with counter index_i.
+
+    Raises:
+        ValueError: an unknown kind.
+
+    >>> import torch
+    >>> field_at(torch.tensor([7]), torch.tensor([0, 0, 1]), "uniform").shape
+    torch.Size([3])
+    """
+    known("kind of noise", kind, ["exponential", "uniform", "gumbel", "bits"])
+    noise: Tensor = _for(index).field_at(seed_name, index, kind)
+    return noise
+
+
+def happens(hazard: Tensor, key: Tensor) -> Tensor:
+    """Whether an event with this integrated hazard happens: exponential noise below the hazard.
+
+    Args:
+        hazard: float32 `[*dims, agents]`, dimensionless (rate times step); other floats are rounded to float32.
+        key: int64 `[*draws, 1]` or `[]`.
+
+    Returns:
+        bool of the broadcast shape, exactly `field(key, agents, "exponential") < hazard`.
+
+    >>> import torch
+    >>> happens(torch.tensor([0.0, torch.inf]), torch.tensor([7]))
+    tensor([False,  True])
+    """
+    result: Tensor = _for(hazard).happens(hazard, key)
+    return result
+
+
+def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tensor:
+    """Who is served: best class first, then the smallest exponential noise under the key, then the agent number.
+
+    Args:
+        priority: integers `[*dims, agents]`, 0 is served first; below 0 or from `classes` on: not asking.
+        key: int64 `[*draws, 1]` or `[]`.
+        supply: int64 `[*dims, 1]`; below 0 counts as 0.
+        classes: number of classes.
+
+    Returns:
+        bool of the broadcast shape.
+
+    >>> import torch
+    >>> select(torch.tensor([1, 0, 2]), torch.tensor([7]), torch.tensor([1]), classes=2)
+    tensor([False,  True, False])
+    """
+    result: Tensor = _for(priority).select(priority, key, supply, classes)
+    return result
+
+
+def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> Tensor:
+    """Like `select`, with the noise itself, float32 `[*draws, agents]`, smallest first.
+
+    >>> import torch
+    >>> select_by(torch.tensor([0, 0, 2]), torch.tensor([0.9, 0.1, 0.5]), torch.tensor([1]), classes=2)
+    tensor([False,  True, False])
+    """
+    result: Tensor = _for(priority).select_by(priority, noise, supply, classes)
+    return result
+
+
+def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
+    """The sum of x over the others in each agent's group.
+
+    Args:
+        x: int64 `[*dims, agents]`.
+        group: int32 `[agents]`, 0 to groups - 1; below 0: in no group.
+        groups: number of groups.
+
+    Returns:
+        int64 `[*dims, agents]`; 0 in no group.
+
+    >>> import torch
+    >>> group_total(torch.tensor([1, 2, 4]), torch.tensor([0, 0, -1]), 1)
+    tensor([2, 1, 0])
+    """
+    total: Tensor = _for(x).group_total(x, group, groups)
+    return total
+
+
+def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
+    """The sum of x over each agent's neighbours in a fixed symmetric graph.
+
+    Args:
+        x: int64 `[*dims, agents]`.
+        indptr: int64 `[agents + 1]`, where each agent's neighbours begin.
+        neighbours: int32 `[2 * edges]`; every edge stands at both of its ends.
+
+    Returns:
+        int64 `[*dims, agents]`; repeated edges count as often as they stand there.
+
+    >>> import torch
+    >>> graph_total(torch.tensor([1, 2, 4]), torch.tensor([0, 1, 2, 2]), torch.tensor([1, 0]))
+    tensor([2, 1, 0])
+    """
+    total: Tensor = _for(x).graph_total(x, indptr, neighbours)
+    return total
+
+
+def ring_total(
+    x: Tensor, key: Tensor, order: Tensor, start: Tensor, size: Tensor, half_degree: Tensor, rewire: float
+) -> Tensor:
+    """The sum of x over neighbours in a Watts-Strogatz graph that is drawn afresh from the key and never stored.
+
+    The member at position p of its class's ring has forward edges to p + 1 ... p + floor(h), and one to
+    p + floor(h) + 1 with probability h - floor(h). Each is rewired with probability `rewire` to a target uniform over
+    the class outside [p - ceil(h), p + ceil(h)], and kept if nobody is there. Edge j of the m-th entry of `order` comes
+    from w = bits(key, m * 2**31 + j): its high 32 bits decide on rewiring, its low 32 on existence, mix(w + 1) on the
+    target.
+
+    Args:
+        x: int64 `[*dims, agents]`.
+        key: int64 `[*draws, 1]` or `[]`.
+        order: int32 `[members]`, agents sorted by class, in ring order within their class.
+        start: int64 `[classes]`, where each class begins in `order`.
+        size: int64 `[classes]`.
+        half_degree: float32 `[classes]`, forward edges a member, at most (size - 1) / 2 (larger values are cut).
+        rewire: probability; probabilities are rounded to multiples of 2**-32.
+
+    Returns:
+        int64 of the broadcast shape; both ends of an edge receive, two rewired edges may coincide and then count
+        twice, agents in no class get 0.
+
+    Source: Watts and Strogatz (1998), Collective dynamics of small-world networks, Nature 393.
+
+    >>> import torch
+    >>> one = torch.ones(1, dtype=torch.int64)
+    >>> ring_total(torch.tensor([1, 2, 4, 8]), one, torch.arange(4), 0 * one, 4 * one, one.float(), 0.0)
+    tensor([10,  5, 10,  5])
+    """
+    total: Tensor = _for(x).ring_total(x, key, order, start, size, half_degree, rewire)
+    return total
+
+
+def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool) -> Tensor:
+    """The sum of x over neighbours in a random graph with given numbers of stubs, drawn afresh from the key.
+
+    A keyed permutation puts all stubs in one sequence. Every two consecutive ones are an edge (`chain`), or only the
+    entries 2k and 2k + 1 (the configuration model; of an odd number the last one stays free).
+
+    Args:
+        x: int64 `[*dims, agents]`.
+        key: int64 `[*draws, 1]` or `[]`.
+        owner: int32 `[stubs]`, the agent of each stub, ascending.
+        first: int64 `[agents + 1]`, where each agent's stubs begin.
+        chain: see above; about twice the edges of the pairing.
+
+    Returns:
+        int64 of the broadcast shape; loops contribute nothing, repeated edges count as often as they occur.
+
+    Source: Bollobas (1980), A probabilistic proof of an asymptotic formula for the number of labelled regular graphs.
+
+    >>> import torch
+    >>> owner, first = torch.tensor([0, 1]), torch.tensor([0, 1, 2, 2])
+    >>> stub_total(torch.tensor([1, 2, 4]), torch.tensor([7]), owner, first, chain=False)
+    tensor([2, 1, 0])
+    """
+    total: Tensor = _for(x).stub_total(x, key, owner, first, chain)
+    return total

@@ -1,0 +1,152 @@
+"""The kernels in torch: short enough to be checked by eye, for any device and any leading dimensions.
+
+Every other implementation must give the same integers. Dimensions left of the agents broadcast; a key `[*draws, 1]`
+that differs by row gives each row its own noise or its own graph.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from causal_lpm.kernels.hashing import bits, mix, permutation, shift_right, uniform
+
+ONE = 1 << 32
+"""Probabilities of edges are multiples of 2**-32, compared with 32 bits of a hash."""
+STRIDE = 1 << 31
+"""Distance between the hash indices of neighbouring ring members: room for any number of edges a member."""
+
+
+def noise_of(words: Tensor, kind: str) -> Tensor:
+    """Raw bits as float32 noise, computed in float64 and rounded once."""
+    u = uniform(words)
+    if kind == "uniform":
+        return u.float()
+    e = -torch.log1p(-u)
+    return (-e.log() if kind == "gumbel" else e).float()
+
+
+def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tensor:
+    """See `causal_lpm.kernels.field`."""
+    index = torch.arange(agents * (slots or 1), device=key.device)
+    words = bits(key.reshape(*key.shape[:-1], 1), index)
+    if slots is not None:
+        words = words.reshape(*words.shape[:-1], agents, slots)
+    return words if kind == "bits" else noise_of(words, kind)
+
+
+def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
+    """See `causal_lpm.kernels.field_at`."""
+    key = mix(bits(seed_name, index.long()))
+    words = bits(key, torch.arange(index.shape[-1], device=index.device))
+    return words if kind == "bits" else noise_of(words, kind)
+
+
+def happens(hazard: Tensor, key: Tensor) -> Tensor:
+    """See `causal_lpm.kernels.happens`."""
+    return field(key, hazard.shape[-1], "exponential") < hazard.float()
+
+
+def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tensor:
+    """See `causal_lpm.kernels.select`."""
+    return select_by(priority, field(key, priority.shape[-1], "exponential"), supply, classes)
+
+
+def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> Tensor:
+    """See `causal_lpm.kernels.select_by`."""
+    order = noise.float().contiguous().view(torch.int32).long()
+    # Floats order like their bits, except that negative ones run backwards; shift all to 0 ... 2**32 - 1.
+    order = torch.where(order < 0, order ^ 0x7FFFFFFF, order) + (1 << 31)
+    priority = priority.long()
+    shape = torch.broadcast_shapes(priority.shape, order.shape, (*supply.shape[:-1], 1))
+    priority, order = priority.expand(shape), order.expand(shape)
+    pool = (priority >= 0) & (priority < classes)
+    left = supply.long().clamp(min=0).expand(*shape[:-1], 1)
+    served = torch.zeros(shape, dtype=torch.bool, device=priority.device)
+    digits = [(priority.clamp(0, classes - 1), classes), (order >> 16, 1 << 16), (order & 0xFFFF, 1 << 16)]
+    for digit, base in digits:  # serve the buckets that fit whole, go on inside the first one that does not
+        total = torch.zeros((*shape[:-1], base), dtype=torch.long, device=digit.device)
+        total = total.scatter_add_(-1, digit, pool.long()).cumsum(-1)
+        cut = (total <= left).sum(-1, keepdim=True)
+        served |= pool & (digit < cut)
+        left = left - torch.where(cut > 0, total.gather(-1, (cut - 1).clamp(min=0)), 0)
+        pool = pool & (digit == cut)
+    return served | (pool & (pool.long().cumsum(-1) <= left))  # equal noise: by agent number
+
+
+def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
+    """See `causal_lpm.kernels.group_total`."""
+    index = torch.where(group < 0, groups, group).long()  # one group more, for those in none
+    total = x.new_zeros((*x.shape[:-1], groups + 1)).index_add_(-1, index, x)
+    return torch.where(group < 0, 0, total[..., index] - x)
+
+
+def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
+    """See `causal_lpm.kernels.graph_total`."""
+    owner = torch.repeat_interleave(torch.arange(x.shape[-1], device=x.device), indptr.diff())
+    return torch.zeros_like(x).index_add_(-1, neighbours.long(), x[..., owner])
+
+
+def ring_total(
+    x: Tensor, key: Tensor, order: Tensor, start: Tensor, size: Tensor, half_degree: Tensor, rewire: float
+) -> Tensor:
+    """See `causal_lpm.kernels.ring_total`."""
+    src, dst, exists = ring_edges(key, order, start, size, half_degree, rewire)
+    return _over_edges(x, src, dst, exists)
+
+
+def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool) -> Tensor:
+    """See `causal_lpm.kernels.stub_total`; `first` is only a short cut for kernels that need it."""
+    src, dst = stub_edges(key, owner, chain)
+    return _over_edges(x, src, dst, src != dst)
+
+
+def _over_edges(x: Tensor, src: Tensor, dst: Tensor, exists: Tensor) -> Tensor:
+    """Both ends of each edge `[*draws, edges]` receive the other's x `[*dims, agents]`."""
+    lead = torch.broadcast_shapes(x.shape[:-1], src.shape[:-1])
+    edges = (*lead, src.shape[-1])
+    x, src, dst = x.expand(*lead, x.shape[-1]), src.expand(edges), dst.expand(edges)
+    out = torch.zeros(x.shape, dtype=x.dtype, device=x.device)
+    out.scatter_add_(-1, dst, x.gather(-1, src) * exists)
+    return out.scatter_add_(-1, src, x.gather(-1, dst) * exists)
+
+
+def ring_plan(size: Tensor, half_degree: Tensor) -> tuple[Tensor, Tensor]:
+    """Sure forward edges of a member, and the probability of one more in units of 2**-32; int64 `[classes]`."""
+    half = torch.minimum(half_degree.double(), (size.double() - 1) / 2).clamp(min=0)
+    sure = half.floor()
+    return sure.long(), ((half - sure) * ONE).round().long()
+
+
+def ring_edges(
+    key: Tensor, order: Tensor, start: Tensor, size: Tensor, half_degree: Tensor, rewire: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The edges behind `ring_total`: (one end, other end, exists), each `[*draws, possible edges]`."""
+    sure, chance = ring_plan(size, half_degree)
+    reach = sure + (chance > 0)
+    possible = torch.repeat_interleave(reach, size)  # forward edges of each ring member
+    member = torch.repeat_interleave(torch.arange(order.shape[0], device=order.device), possible)
+    step = torch.arange(member.shape[0], device=order.device) - (possible.cumsum(0) - possible)[member] + 1
+    ring = torch.repeat_interleave(torch.arange(size.shape[0], device=order.device), size * reach)
+    begin, length = start[ring], size[ring]
+
+    words = bits(key, member * STRIDE + step)
+    rewired = shift_right(words, 32) < round(rewire * ONE)
+    exists = (step <= sure[ring]) | ((words & (ONE - 1)) < chance[ring])
+    # Rewired: to anybody outside the lattice neighbourhood, counted from just behind it; kept if nobody is there.
+    outside = length - 2 * reach[ring] - 1
+    target = reach[ring] + 1 + (uniform(mix(words + 1)) * outside.clamp(min=0)).long()
+    move = torch.where(rewired & (outside > 0), target, step)
+    other = begin + (member - begin + move) % length
+    agents = order.long()
+    return agents[member].expand(other.shape), agents[other], exists
+
+
+def stub_edges(key: Tensor, owner: Tensor, chain: bool) -> tuple[Tensor, Tensor]:
+    """The edges behind `stub_total`, loops included: two ends, each `[*draws, edges]`."""
+    stubs = owner.shape[0]
+    sequence = owner.long()[permutation(key, torch.arange(stubs, device=owner.device), stubs)]
+    if chain:
+        return sequence[..., :-1], sequence[..., 1:]
+    paired = stubs // 2 * 2
+    return sequence[..., 0:paired:2], sequence[..., 1:paired:2]

@@ -1,0 +1,40 @@
+"""Which of the named dimensions left of the agents are worlds, and which hold luck or parameters."""
+
+import torch
+from chirho.indexed.ops import get_index_plates
+
+__all__ = ["DRAWS", "refuse_worlds", "world_dimensions"]
+
+DRAWS = ("replicates", "draws")
+"""Names of dimensions that hold luck and parameters, beside those that ChiRho's particle handlers make."""
+
+PARTICLES = "__particles"
+
+
+def world_dimensions() -> dict[str, int]:
+    """Name -> dimension (negative) of every index plate in force that holds worlds.
+
+    >>> world_dimensions()
+    {}
+    """
+    return {
+        name: plate.dim
+        for name, plate in get_index_plates().items()
+        if plate.dim is not None and name not in DRAWS and not name.startswith(PARTICLES)
+    }
+
+
+def refuse_worlds(what: str, value: torch.Tensor, event_dim: int = 0) -> None:
+    """Raises ValueError when exogenous noise differs by world: then worlds would not share their agents' luck.
+
+    Args:
+        what: What carries the noise, for the message.
+        value: Noise or seeds `[*dims, agents or 1]`, then `event_dim` more dimensions.
+        event_dim: Dimensions right of the agents.
+    """
+    for name, dim in world_dimensions().items():
+        if value.dim() >= event_dim - dim and value.shape[dim - event_dim] > 1:
+            raise ValueError(
+                f"{what} carries the world dimension {name!r}: noise belongs to agents, replicates and draws, and is "
+                "the same in every world; intervene on a policy instead."
+            )

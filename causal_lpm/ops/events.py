@@ -1,0 +1,132 @@
+"""What happens to an agent, and what it chooses: thresholds on exogenous noise, never draws of their own."""
+
+from typing import get_args
+
+import torch
+from chirho.observational.internals import ObserveNameMessenger
+from chirho.observational.ops import observe
+from pyro.poutine.runtime import effectful
+
+import pyro
+import pyro.distributions as dist
+from causal_lpm import validate
+from causal_lpm.ops.exogenous import agent_plate
+from causal_lpm.ops.responses import Choice, Coupling, Event
+from causal_lpm.typing import Hazard
+
+__all__ = ["choose", "event", "observed"]
+
+
+def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = None) -> torch.Tensor:
+    """A sample site whose data belong to the factual world.
+
+    `pyro.sample(name, fn, obs=data)` would force the data on every world and count them once a world. This counts
+    them once, in the factual world; the other worlds draw.
+
+    Args:
+        name: Name of the site.
+        fn: Distribution, with worlds, draws and replicates as batch dimensions.
+        obs: Data without world dimension, or None to draw.
+
+    Returns:
+        The value of the site, data in the factual world.
+
+    >>> import pyro.distributions as dist, torch
+    >>> float(observed("reported", dist.Poisson(torch.tensor([3.0])), torch.tensor([2.0])))
+    2.0
+    """
+    if obs is None:
+        value: torch.Tensor = pyro.sample(name, fn)
+        return value
+    with ObserveNameMessenger():  # ChiRho's observe loses its name without it
+        value = observe(fn, obs, name=name)
+    return value
+
+
+@effectful(type="population_size")
+def population_size() -> int:
+    """The number of agents, answered by the running step."""
+    raise ValueError(
+        "the number of agents is known only inside a rollout: give a hazard of shape [*dims, agents], "
+        "for example hazard.expand(agents)."
+    )
+
+
+# Pyro's `effectful` takes the keywords name, obs and infer for itself: they travel by position.
+@effectful(type="event")
+def _event(name: str, hazard: torch.Tensor, obs: torch.Tensor | None) -> torch.Tensor:
+    with agent_plate(hazard.shape[-1]):
+        return observed(name, Event(name, hazard), obs).bool()
+
+
+def event(name: str, hazard: Hazard, obs: torch.Tensor | None = None) -> torch.Tensor:
+    """Whether something happens to each agent in this step, with probability 1 - exp(-hazard).
+
+    The agent's exogenous noise E ~ Exp(1) decides: it happens where E < hazard. In two worlds the same E meets two hazards, so
+    with the higher hazard it happens to the same agents and some more.
+
+    Args:
+        name: Name of the event; once a step.
+        hazard: Rate integrated over the step, dimensionless, `[*dims, agents]`, `[*dims, 1]` or a number.
+        obs: Observed 0/1 `[agents]`: adds log p of the factual world and draws E from its posterior.
+
+    Returns:
+        bool `[*dims, agents]`.
+
+    Raises:
+        ValueError: negative or NaN hazard, or one number outside a rollout, where the agents are not known.
+
+    >>> import torch, pyro
+    >>> pyro.set_rng_seed(0)
+    >>> float(event("infection", torch.full((100_000,), 0.1)).float().mean())  # 1 - exp(-0.1) = 0.095
+    0.09...
+    """
+    rate = torch.as_tensor(hazard, dtype=None if isinstance(hazard, torch.Tensor) else torch.float32)
+    if not rate.is_floating_point():
+        rate = rate.float()
+    validate.hazard(name, rate)
+    if rate.dim() == 0 or rate.shape[-1] == 1:
+        rate = rate.expand(rate.shape[:-1] + (population_size(),))
+    happened: torch.Tensor = _event(name, rate, obs)
+    return happened
+
+
+@effectful(type="choose")
+def _choose(name: str, logits: torch.Tensor, obs: torch.Tensor | None, coupling: Coupling) -> torch.Tensor:
+    choice = Choice(name, logits, 1)
+    choice.coupling = coupling
+    with agent_plate(logits.shape[-2]):
+        return observed(name, choice, obs).long()
+
+
+def choose(
+    name: str, logits: torch.Tensor, obs: torch.Tensor | None = None, coupling: Coupling = "gumbel"
+) -> torch.Tensor:
+    """What each agent chooses among K options.
+
+    Args:
+        name: Name of the choice; once a step.
+        logits: Unnormalised log probabilities `[*dims, agents, K]`.
+        obs: Observed choices `[agents]`: adds log p and draws the noise from its posterior.
+        coupling: How one agent's choices in two worlds hang together: `"gumbel"` (the same Gumbel noise: an option that becomes
+            likelier relative to all others is never left), `"inverse_cdf"` (one uniform: ordered options move
+            to neighbours), `"independent"`. Claims about individuals depend on it and no data can choose it.
+
+    Returns:
+        int64 `[*dims, agents]`.
+
+    Raises:
+        ValueError: unknown coupling, NaN logits, logits without an option dimension.
+
+    >>> import torch, pyro
+    >>> pyro.set_rng_seed(0)
+    >>> choose("mode", torch.zeros(1000, 3)).bincount().shape
+    torch.Size([3])
+    """
+    validate.known("coupling", coupling, get_args(Coupling))
+    if logits.dim() < 2:
+        raise ValueError(f"the logits of choice {name!r} have shape {tuple(logits.shape)}: give [*dims, agents, K].")
+    if bool(logits.isnan().any()):
+        raise ValueError(f"the logits of choice {name!r} contain NaN: look for 0/0 or inf - inf in what they are made of.")
+    chosen: torch.Tensor = _choose(name, logits, obs, coupling)
+    return chosen

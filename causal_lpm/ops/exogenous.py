@@ -1,0 +1,117 @@
+"""Exogenous noise: the luck of every agent, drawn apart from what the model makes of it.
+
+A counterfactual keeps the luck and changes the rules. That works only if luck is a variable of its own: a Bernoulli site
+is drawn again in every world, while `noise < probability` is not. So all randomness of an agent model enters here.
+"""
+
+import contextlib
+from typing import Any, get_args
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.poutine.indep_messenger import IndepMessenger
+from pyro.poutine.runtime import effectful, get_plates
+from torch.distributions import constraints
+
+from causal_lpm.ops.dimensions import refuse_worlds
+from causal_lpm.typing import NoiseKind
+from causal_lpm.validate import known, positive_count
+
+__all__ = ["RandomBits", "agent_plate", "exogenous"]
+
+
+def agent_plate(agents: int) -> contextlib.AbstractContextManager[Any]:
+    """The plate of agents at dimension -1; entering it inside itself does nothing (Pyro would raise)."""
+    if any(frame.name == "agents" for frame in get_plates()):
+        return contextlib.nullcontext()
+    return IndepMessenger("agents", size=agents, dim=-1)
+
+
+class RandomBits(dist.TorchDistribution):
+    """63 random bits as an int64; its log probability is reported as 0, the constant being the same everywhere."""
+
+    arg_constraints: dict[str, constraints.Constraint] = {}
+    support = constraints.nonnegative_integer
+    has_enumerate_support = False
+
+    def __init__(self, batch_shape: tuple[int, ...] = ()) -> None:
+        super().__init__(torch.Size(batch_shape), validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "RandomBits":
+        return RandomBits(tuple(batch_shape))
+
+    def sample(self, sample_shape: Any = ()) -> torch.Tensor:
+        return torch.randint(0, 2**63 - 1, tuple(sample_shape) + tuple(self.batch_shape))
+
+    def log_prob(self, value: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(value.shape)
+
+
+def _distribution(kind: NoiseKind) -> dist.TorchDistribution:
+    zero, one = torch.zeros(()), torch.ones(())
+    match kind:
+        case "exponential":
+            return dist.Exponential(one)
+        case "uniform":
+            return dist.Uniform(zero, one)
+        case "gumbel":
+            return dist.Gumbel(zero, one)
+        case "bits":
+            return RandomBits()
+
+
+@effectful(type="exogenous")
+def _exogenous(name: str, agents: int, kind: NoiseKind, slots: int, index: torch.Tensor | None) -> torch.Tensor:
+    fn = _distribution(kind)
+    # One number for everybody is not a field over agents: it stays outside the agent plate.
+    plate = contextlib.nullcontext() if agents == 1 else agent_plate(agents)
+    with plate:
+        fn = fn.expand((agents,)) if slots == 1 else fn.expand((agents, slots)).to_event(1)
+        noise: torch.Tensor = pyro.sample(f"{name}_noise", fn)
+    refuse_worlds(f"the exogenous noise {name!r}", noise, len(fn.event_shape))
+    if index is None:
+        return noise
+    field = noise[..., None] if slots == 1 else noise
+    if bool((index >= slots).any()) or bool((index < 0).any()):
+        raise ValueError(f"the index into noise {name!r} leaves 0..{slots - 1}: give as many slots as the index counts.")
+    chosen = index.long()[..., None]
+    return field.expand(chosen.shape[:-1] + field.shape[-1:]).gather(-1, chosen)[..., 0]
+
+
+def exogenous(
+    name: str,
+    agents: int,
+    kind: NoiseKind = "exponential",
+    slots: int = 1,
+    index: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Exogenous noise of every agent, the same in all worlds.
+
+    By default a `pyro.sample` site named `{name}_noise` in the agent plate, which suits tests and tiny models; under
+    `KeyedNoise` or `Seeds` it is recomputed from a seed and never stored.
+
+    Args:
+        name: Name of the noise; one name gives one field a step.
+        agents: Number of agents; 1 gives one value for everybody.
+        kind: `"exponential"`, `"uniform"` or `"gumbel"` (float32), or `"bits"` (int64).
+        slots: Number of independent values an agent.
+        index: Integers `[*dims, agents]`; picks one value an agent, for example by infection number, so that what an
+            agent draws does not depend on the day on which it draws. The result may differ by world, the field does not.
+
+    Returns:
+        `[*replicates, agents]`, `[*replicates, agents, slots]` for slots > 1, or the shape of `index`.
+
+    Raises:
+        ValueError: unknown kind, agents or slots below 1, an index outside the slots, noise that differs by world.
+
+    >>> import torch, pyro
+    >>> pyro.set_rng_seed(0)
+    >>> exogenous("luck", 3).shape
+    torch.Size([3])
+    """
+    known("kind of noise", kind, get_args(NoiseKind))
+    positive_count("agents", agents)
+    positive_count("slots", slots)
+    noise: torch.Tensor = _exogenous(name, agents, kind, slots, index)
+    return noise

@@ -1,0 +1,63 @@
+"""The message sum of a large population model: what each agent receives from its contacts."""
+
+import torch
+from pyro.poutine.runtime import effectful
+
+from causal_lpm.typing import Network
+
+__all__ = ["FIXED_POINT", "exposure", "from_fixed_point", "to_fixed_point"]
+
+FIXED_POINT = 2**20
+"""Messages are multiples of 1/FIXED_POINT: sums of integers do not depend on their order."""
+
+
+def to_fixed_point(x: torch.Tensor) -> torch.Tensor:
+    """Messages as int64 multiples of 1/FIXED_POINT.
+
+    >>> import torch
+    >>> to_fixed_point(torch.tensor([0.5, 1.0]))
+    tensor([ 524288, 1048576])
+    """
+    if x.is_floating_point():
+        return (x.double() * FIXED_POINT).round().long()
+    return x.long() * FIXED_POINT
+
+
+def from_fixed_point(total: torch.Tensor) -> torch.Tensor:
+    """The float32 value of integer sums."""
+    return (total.double() / FIXED_POINT).float()
+
+
+@effectful(type="exposure")
+def _exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
+    return from_fixed_point(network.total(to_fixed_point(infectiousness)))
+
+
+def exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
+    """The sum of infectiousness over each agent's contacts.
+
+    Messages are fixed-point integers, so that the sum is the same for any order, thread count, world, device or secret
+    sharing: float sums differ in the last bit, and one infection that flips on it changes hundreds of others later.
+
+    Args:
+        network: A network layer or a sum of layers.
+        infectiousness: bool, integer or float `[*dims, agents]`; floats are rounded to multiples of 2**-20.
+
+    Returns:
+        float32 `[*dims, agents]`.
+
+    Raises:
+        ValueError: the last dimension is not the network's number of agents.
+
+    >>> import torch
+    >>> from causal_lpm.agents.networks import Groups
+    >>> exposure(Groups(torch.tensor([0, 0, 0, 1])), torch.tensor([True, True, False, True]))
+    tensor([1., 1., 2., 0.])
+    """
+    if infectiousness.shape[-1:] != (network.agents,):
+        raise ValueError(
+            f"infectiousness has shape {tuple(infectiousness.shape)} but the network connects {network.agents} agents: "
+            "give one value an agent in the last dimension."
+        )
+    total: torch.Tensor = _exposure(network, infectiousness)
+    return total

@@ -1,0 +1,163 @@
+"""Distributions of what an agent does, written as functions of its exogenous noise: x = f(parameter, noise).
+
+Unobserved, a response is computed from its noise and adds nothing to the log density (the noise has it). Observed, it adds the
+marginal log p of the observation, and the noise is drawn from its posterior given that observation: abduction for one
+individual, after which other worlds replay the same individual (Pearl 2009, section 7.1; Oberst and Sontag 2019 for
+the Gumbel posterior).
+"""
+
+import math
+from typing import Any, Literal, TypeAlias
+
+import pyro.distributions as dist
+import torch
+from torch.distributions import constraints
+
+from causal_lpm.ops.dimensions import world_dimensions
+from causal_lpm.ops.exogenous import exogenous
+
+__all__ = ["Choice", "Coupling", "Event", "Response"]
+
+Coupling: TypeAlias = Literal["gumbel", "inverse_cdf", "independent"]
+"""How the choices of one agent in two worlds hang together; data on one world cannot decide it."""
+
+
+class Response(dist.TorchDistribution):
+    """x = f(parameter, exogenous noise), agents in the last batch dimension.
+
+    Args:
+        name: Name of the response and of its noise.
+        parameter: Hazards `[*dims, agents]` or logits `[*dims, agents, K]`.
+        event_dim: Dimensions of one agent's parameter: 0 for a hazard, 1 for logits.
+    """
+
+    arg_constraints: dict[str, constraints.Constraint] = {}
+    has_enumerate_support = False
+
+    def __init__(self, name: str, parameter: torch.Tensor, event_dim: int = 0) -> None:
+        self.name, self.parameter, self.parameter_dim = name, parameter, event_dim
+        self.computed: torch.Tensor | None = None
+        self._drawn = False
+        super().__init__(parameter.shape[: parameter.dim() - event_dim], validate_args=False)
+
+    def like(self, parameter: torch.Tensor) -> "Response":
+        """The same response to another parameter."""
+        return type(self)(self.name, parameter, self.parameter_dim)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "Response":
+        tail = self.parameter.shape[self.parameter.dim() - self.parameter_dim :]
+        return self.like(self.parameter.expand(tuple(batch_shape) + tail))
+
+    def sample(self, sample_shape: Any = ()) -> torch.Tensor:
+        if tuple(sample_shape):
+            raise ValueError(f"{self.name!r} cannot be sampled in shapes: its noise belongs to agents; use replicates.")
+        self._drawn, value = True, self.respond(self.noise())
+        return value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
+
+    def log_prob(self, value: torch.Tensor) -> torch.Tensor:
+        if self._drawn or value is self.computed:
+            return torch.zeros(self.batch_shape, device=value.device)
+        return self.marginal(value)
+
+    def noise(self) -> torch.Tensor:
+        """Exogenous noise, `[*replicates, agents]` or `[*replicates, agents, K]`."""
+        raise NotImplementedError
+
+    def respond(self, noise: torch.Tensor) -> torch.Tensor:
+        """What the agents do, given their noise."""
+        raise NotImplementedError
+
+    def marginal(self, value: torch.Tensor) -> torch.Tensor:
+        """log p of an observation, the noise integrated out."""
+        raise NotImplementedError
+
+    def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Noise from its posterior given `value`, driven by prior `noise`."""
+        raise NotImplementedError
+
+
+class Event(Response):
+    """Happens with probability 1 - exp(-hazard): E < hazard with E ~ Exp(1)."""
+
+    support = constraints.boolean
+
+    def noise(self) -> torch.Tensor:
+        return exogenous(self.name, self.parameter.shape[-1])
+
+    def respond(self, noise: torch.Tensor) -> torch.Tensor:
+        return noise < self.parameter
+
+    def marginal(self, value: torch.Tensor) -> torch.Tensor:
+        # The inner `where` keeps the gradient at hazard 0, where nothing happened, from being 0 * inf.
+        happened = value.bool()
+        rate = torch.where(happened, self.parameter, 1.0)
+        return torch.where(happened, torch.log(-torch.expm1(-rate)), -self.parameter)
+
+    def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        # Happened: Exp(1) truncated to [0, hazard], by inverse CDF at 1 - exp(-noise). Did not happen: memoryless.
+        hazard = self.parameter
+        early = -torch.log1p(torch.expm1(-noise) * -torch.expm1(-hazard))
+        below = torch.nextafter(hazard, torch.zeros_like(hazard))
+        return torch.where(value.bool(), torch.minimum(early, below), hazard + noise)
+
+
+class Choice(Response):
+    """Categorical with the given logits, coupled across worlds in a named way."""
+
+    support = constraints.nonnegative_integer
+    coupling: Coupling = "gumbel"
+
+    def like(self, parameter: torch.Tensor) -> "Response":
+        other = type(self)(self.name, parameter, self.parameter_dim)
+        other.coupling = self.coupling
+        return other
+
+    def noise(self) -> torch.Tensor:
+        agents, options = self.parameter.shape[-2:]
+        if self.coupling == "inverse_cdf":
+            return exogenous(self.name, agents, "uniform")
+        # A race of exponentials is Gumbel-max: argmin E_k exp(-logit_k).
+        if self.coupling == "gumbel":
+            return exogenous(self.name, agents, "exponential", options)
+        return self._independent_races(agents, options)
+
+    def _independent_races(self, agents: int, options: int) -> torch.Tensor:
+        """A field of its own for every world; that of the factual world is the field of a run without worlds."""
+        dims = list(self.parameter.shape[:-2])
+        split = {dim + 1 for dim in world_dimensions().values()}  # the dimension of agents is not among `dims`
+        worlds = [size if i - len(dims) in split else 1 for i, size in enumerate(dims)]
+        names = [self.name, *(f"{self.name}_world_{i}" for i in range(1, math.prod(worlds)))]
+        fields = torch.stack([exogenous(name, agents, "exponential", options) for name in names])
+        draws = list(fields.shape[1:-2])
+        rank = max(len(worlds), len(draws))
+        worlds, draws = ([1] * (rank - len(sizes)) + sizes for sizes in (worlds, draws))
+        # A dimension holds worlds or draws, never both: interleave them, then merge each pair.
+        fields = fields.reshape(*worlds, *draws, agents, options)
+        order = [axis for i in range(rank) for axis in (i, rank + i)]
+        merged = [w * d for w, d in zip(worlds, draws, strict=True)]
+        return fields.permute(*order, -2, -1).reshape(*merged, agents, options)
+
+    def respond(self, noise: torch.Tensor) -> torch.Tensor:
+        if self.coupling == "inverse_cdf":
+            upper = self.parameter.softmax(-1).cumsum(-1)
+            return (noise[..., None] > upper[..., :-1]).sum(-1)
+        return (self.parameter - noise.log()).argmax(-1)
+
+    def marginal(self, value: torch.Tensor) -> torch.Tensor:
+        chosen = value.long().expand(self.batch_shape)[..., None]
+        return self.parameter.log_softmax(-1).gather(-1, chosen)[..., 0]
+
+    def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        if self.coupling == "independent":
+            return noise  # the fact says nothing about the other worlds' races
+        probability = self.parameter.softmax(-1)
+        chosen = value.long()[..., None]
+        if self.coupling == "inverse_cdf":
+            upper = probability.cumsum(-1)
+            high = upper.gather(-1, chosen.expand(upper.shape[:-1] + (1,)))[..., 0]
+            width = probability.gather(-1, chosen.expand(upper.shape[:-1] + (1,)))[..., 0]
+            return high - width * (1.0 - noise)
+        # Top-down: the winner arrives first, after Exp(1); the others later by Exp(p_k). Arrival a_k is E_k / p_k.
+        first = noise.gather(-1, chosen.expand(noise.shape[:-1] + (1,)))
+        winner = torch.nn.functional.one_hot(value.long(), probability.shape[-1]).bool()
+        return torch.where(winner, first * probability, first * probability + noise)

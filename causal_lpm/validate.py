@@ -1,0 +1,126 @@
+"""Checks of what users give us, each with one sentence: what was given, what is allowed, what to do."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+
+import torch
+
+__all__ = [
+    "days_in_range",
+    "did_you_mean",
+    "hazard",
+    "known",
+    "marginal",
+    "positive_count",
+    "probability",
+    "same_entries",
+    "unique_entries",
+]
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the nearest allowed name, or all of them.
+
+    >>> did_you_mean("dose_intervall", ["dose_interval", "sterilizing"])
+    "did you mean 'dose_interval'?"
+    """
+    options = sorted(allowed)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(map(repr, options)) or 'none'}."
+
+
+def known(kind: str, name: str, allowed: Iterable[str]) -> None:
+    """Raises ValueError unless `name` is one of `allowed`.
+
+    >>> known("policy", "vacination", ["vaccination"])
+    Traceback (most recent call last):
+    ValueError: unknown policy 'vacination': did you mean 'vaccination'?
+    """
+    options = list(allowed)
+    if name not in options:
+        raise ValueError(f"unknown {kind} {name!r}: {did_you_mean(name, options)}")
+
+
+def hazard(name: str, value: torch.Tensor) -> None:
+    """Raises ValueError when a hazard is negative or NaN; infinity is allowed and means "surely"."""
+    if not bool((value >= 0).all()):
+        what = "NaN" if bool(value.isnan().any()) else f"{float(value.min()):.4g}"
+        raise ValueError(
+            f"the hazard of event {name!r} contains {what}: a hazard is a rate times the step and must be >= 0; "
+            "clamp it, or look for a division by zero in what it is made of."
+        )
+
+
+def probability(name: str, value: float) -> None:
+    """Raises ValueError unless `value` is in [0, 1]."""
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} is {value}: a probability must be between 0 and 1.")
+
+
+def positive_count(name: str, value: int) -> None:
+    """Raises ValueError unless `value` is a whole number of at least one.
+
+    >>> positive_count("agents", 0)
+    Traceback (most recent call last):
+    ValueError: agents is 0: give a whole number of at least 1.
+    """
+    if not float(value).is_integer() or value < 1:
+        raise ValueError(f"{name} is {value}: give a whole number of at least 1.")
+
+
+def marginal(name: str, shares: Mapping[str, float], tolerance: float = 1e-6) -> None:
+    """Raises ValueError unless the shares are >= 0, not NaN, and sum to 1 within `tolerance`.
+
+    >>> marginal("age", {"young": 0.5, "old": 0.4})
+    Traceback (most recent call last):
+    ValueError: the shares of marginal 'age' sum to 0.9: they must sum to 1; divide by their sum if they are counts.
+    """
+    if not shares:
+        raise ValueError(f"marginal {name!r} is empty: give at least one class with its share.")
+    for label, share in shares.items():
+        if math.isnan(share) or share < 0:
+            raise ValueError(f"marginal {name!r} gives {label!r} the share {share}: a share must be >= 0.")
+    total = math.fsum(shares.values())
+    if abs(total - 1.0) > tolerance:
+        raise ValueError(
+            f"the shares of marginal {name!r} sum to {total:.6g}: they must sum to 1; "
+            "divide by their sum if they are counts."
+        )
+
+
+def same_entries(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
+    """Raises ValueError when a returned state lacks entries, or has entries that the state does not have."""
+    given, expected = set(given) - {"t"}, set(expected)
+    if missing := sorted(expected - given):
+        raise ValueError(
+            f"{what} returned a partial state without {', '.join(map(repr, missing))}: "
+            "return {**state, ...} so that nothing is lost."
+        )
+    if extra := sorted(given - expected):
+        raise ValueError(
+            f"{what} returned {extra[0]!r}, which the initial state does not have: {did_you_mean(extra[0], expected)}"
+        )
+
+
+def unique_entries(what: str, names: Iterable[str]) -> None:
+    """Raises ValueError when a name appears twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what} {name!r} appears twice: give each its own name.")
+        seen.add(name)
+
+
+def days_in_range(what: str, day: float, start: float, end: float) -> None:
+    """Raises ValueError when a day lies outside the simulated days.
+
+    >>> days_in_range("intervention", 200.0, 0.0, 180.0)
+    Traceback (most recent call last):
+    ValueError: the intervention at day 200 lies outside the simulated days 0 to 180: move it, or simulate longer.
+    """
+    if not start <= day <= end:
+        raise ValueError(
+            f"the {what} at day {day:g} lies outside the simulated days {start:g} to {end:g}: "
+            "move it, or simulate longer."
+        )

@@ -1,0 +1,103 @@
+"""Writes docs/reference/index.md: every public name with the first sentence of its docstring.
+
+    python docs/make_reference.py
+
+The source is read, not imported, so that this runs without any of the optional packages.
+"""
+
+import ast
+import itertools
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "causal_lpm"
+SECTIONS = {
+    "causal_lpm": "What a model is written with, and the handlers it runs under.",
+    "causal_lpm.handlers": "Handlers for less common cases.",
+    "causal_lpm.agents": "What a population is and does. Import from the modules.",
+    "causal_lpm.inference": "Experiments with studies, their results and estimands.",
+    "causal_lpm.data": "Data sets by name.",
+    "causal_lpm.typing": "The vocabulary of shapes.",
+}
+
+
+def source_of(module: str) -> Path:
+    """The file of a dotted module name."""
+    path = ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def first_sentence(docstring: str) -> str:
+    """The first sentence, on one line, as Markdown."""
+    paragraph = " ".join(docstring.strip().split("\n\n")[0].split())
+    sentence = re.split(r"(?<=[.!?]) (?=[A-Z`])", paragraph)[0]
+    return sentence.replace("|", "\\|")
+
+
+def public_names(path: Path) -> list[tuple[str, str]]:
+    """Name and first sentence of everything in the `__all__` of a module, re-exports included.
+
+    Constants without a docstring are left out.
+
+    Raises:
+        ValueError: a function, class or type without a docstring.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    described: dict[str, str] = {}
+    imported: dict[str, str] = {}
+    exported: list[str] = []
+    for node, following in itertools.zip_longest(tree.body, tree.body[1:]):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                described[name] = ast.get_docstring(node) or ""
+            case ast.ImportFrom(module=str(module)):
+                imported.update({alias.name: module for alias in node.names})
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                exported = ast.literal_eval(value)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                match following:
+                    case ast.Expr(value=ast.Constant(value=str(text))):
+                        described[name] = text
+    rows = []
+    for name in exported:
+        if name in imported and imported[name].startswith("causal_lpm"):
+            rows += [row for row in public_names(source_of(imported[name])) if row[0] == name]
+        elif described.get(name):
+            rows.append((name, first_sentence(described[name])))
+        elif not name.isupper():
+            raise ValueError(f"{path.name}: the public name {name} has no docstring: give it one sentence.")
+    return rows
+
+
+def table(module: str, path: Path) -> list[str]:
+    """The lines of one module, without what the top level has already."""
+    top = public_names(source_of("causal_lpm")) if module != "causal_lpm" else []
+    rows = [row for row in public_names(path) if row not in top]
+    if not rows:
+        return []
+    return [f"### {module}", "", "| name | what it is |", "|---|---|", *(f"| `{n}` | {text} |" for n, text in rows), ""]
+
+
+def reference() -> str:
+    """The text of the page."""
+    lines = [
+        "# Public names",
+        "",
+        "Written by `docs/make_reference.py` from the docstrings; `help(name)` shows shapes, units, errors and an",
+        "example.",
+        "",
+    ]
+    for section, sentence in SECTIONS.items():
+        lines += [f"## {section}", "", sentence, ""]
+        path = source_of(section)
+        if path.name == "__init__.py" and not public_names(path):
+            for file in sorted(path.parent.glob("*.py")):
+                lines += table(f"{section}.{file.stem}", file) if file != path else []
+        else:
+            lines += table(section, path)[2:]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "reference" / "index.md").write_text(reference(), encoding="utf-8")

@@ -1,0 +1,93 @@
+"""The pages do what they say: their Python runs, prints what they show, and their links lead somewhere."""
+
+import contextlib
+import doctest
+import importlib.util
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+EXECUTED = [ROOT / "README.md", *sorted(DOCS.glob("tutorials/*.md")), *sorted(DOCS.glob("how_to/*.md"))]
+WRITTEN = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+FENCE = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: its language, text and first line number."""
+
+    language: str
+    body: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [Block(m["language"], m["body"], text.count("\n", 0, m.start()) + 2) for m in FENCE.finditer(text)]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", EXECUTED, ids=name_of)
+def test_the_page_runs_and_prints_what_it_shows(page: Path) -> None:
+    namespace: dict[str, object] = {"__name__": "page"}
+    found = blocks(page)
+    assert any(block.language == "python" for block in found), f"{name_of(page)} has no Python to run"
+    for block, following in zip(found, [*found[1:], None], strict=True):
+        if block.language != "python":
+            continue
+        printed = io.StringIO()
+        # Line numbers of the page in tracebacks.
+        code = compile("\n" * (block.line - 1) + block.body, str(page), "exec")
+        with contextlib.redirect_stdout(printed):
+            exec(code, namespace)
+        if following is not None and following.language == "text":
+            options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+            assert doctest.OutputChecker().check_output(following.body, printed.getvalue(), options), (
+                f"{name_of(page)}, line {following.line}, shows\n{following.body}\nbut prints\n{printed.getvalue()}"
+            )
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    prose = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in (match["target"].partition("#")[0] for match in LINK.finditer(prose)):
+        if target and not re.match(r"\w+:", target):
+            assert (page.parent / target).exists(), f"{name_of(page)} links to {target}, which is not there"
+
+
+def make_reference() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_current() -> None:
+    written = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
+    assert written == make_reference().reference(), "run `python docs/make_reference.py`"
+
+
+def test_the_reference_knows_every_public_name() -> None:
+    import causal_lpm
+
+    written = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in written for name in causal_lpm.__all__)
+
+
+def test_a_public_name_without_docstring_is_refused(tmp_path: Path) -> None:
+    module = tmp_path / "bare.py"
+    module.write_text('__all__ = ["f"]\n\ndef f() -> None:\n    pass\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="f has no docstring"):
+        make_reference().public_names(module)

@@ -1,0 +1,124 @@
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causal_lpm.inference.settings import (
+    check_device,
+    check_experiment,
+    check_value,
+    each_minus_first,
+    parse_acts,
+    parse_setting,
+)
+from causal_lpm.inference.study import Contrast, Options, Policy, Setting, policy_values
+from tests.inference.fake_study import POLICIES, FakeStudy
+
+
+@given(st.floats(0, 1), st.integers(1, 365), st.booleans())
+def test_what_is_written_is_what_is_read(efficacy: float, interval: int, sterilizing: bool) -> None:
+    text = f"efficacy={efficacy!r}, interval={interval},sterilizing={str(sterilizing).lower()}"
+    assert parse_acts(text, POLICIES) == {
+        "efficacy": efficacy,
+        "interval": interval,
+        "sterilizing": float(sterilizing),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "policy"),
+    [
+        ("efficacy=0.7", "efficacy=0.7", {"efficacy": 0.7}),
+        ("late: interval=84", "late", {"interval": 84.0}),
+        ("late:", "late", {}),
+        ("", "defaults", {}),
+        ("sterilizing=ON", "sterilizing=ON", {"sterilizing": 1.0}),
+    ],
+)
+def test_a_setting_has_its_label_or_its_text_as_name(text: str, name: str, policy: dict[str, float]) -> None:
+    assert parse_setting(text, POLICIES) == Setting(name, policy)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("efficaccy=0.7", "unknown policy 'efficaccy': did you mean 'efficacy'?"),
+        (
+            "efficacy=1.2",
+            "policy 'efficacy' is 1.2: give a number from 0 to 1 (protection by the first dose).",
+        ),
+        ("efficacy=nan", "policy 'efficacy' is nan: give a number from 0 to 1"),
+        ("efficacy=high", "policy 'efficacy' is 'high': give a number"),
+        ("interval=3.5", "policy 'interval' is 3.5: give a whole number from 1 to 365"),
+        ("sterilizing=2", "policy 'sterilizing' is '2': give 0 or 1, true or false"),
+        ("efficacy", "'efficacy' is not of the form name=value, for example efficacy=0.5."),
+        ("efficacy=0.1, efficacy=0.2", "policy 'efficacy' is given twice"),
+    ],
+)
+def test_wrong_settings_are_refused_with_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        parse_setting(text, POLICIES)
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_a_value_passes_exactly_if_it_is_in_the_range(value: float) -> None:
+    whole = Policy("days", 1, "days", -3, 7, integer=True)
+    if not math.isnan(value) and -3 <= value <= 7 and value == int(value):
+        check_value(whole, value)
+    else:
+        with pytest.raises(ValueError, match="policy 'days'"):
+            check_value(whole, value)
+
+
+def test_policy_values_fill_in_defaults_and_keep_whole_numbers_whole() -> None:
+    values = policy_values(FakeStudy(), Setting("late", {"interval": 84.0}))
+    assert values == {"efficacy": 0.5, "interval": 84, "sterilizing": 0}
+    assert isinstance(values["interval"], int)
+
+
+def test_every_later_setting_is_compared_with_the_first() -> None:
+    contrasts = each_minus_first([Setting("a"), Setting("b"), Setting("c")])
+    assert [contrast.minus for contrast in contrasts] == [("b", "a"), ("c", "a")]
+
+
+@pytest.mark.parametrize("device", ["cudda", "meta", "cuda:77", "gpu"])
+def test_devices_that_are_not_there_are_refused(device: str) -> None:
+    with pytest.raises(ValueError, match=r"device '.*(give|this machine)"):
+        check_device(device)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"options": Options(0, 30)}, "agents is 0"),
+        ({"options": Options(10, -1)}, "days is -1"),
+        ({"options": Options(10, 30, extra={"mechanism": "new"})}, "unknown mechanism"),
+        ({"replicates": 0}, "replicates is 0"),
+        ({"workers": 0}, "workers is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"settings": []}, "no setting"),
+        ({"settings": [Setting("a"), Setting("a")]}, "setting 'a' appears twice"),
+        ({"settings": [Setting("a", {"efficacy": 2.0})]}, "policy 'efficacy' is 2"),
+        ({"settings": [Setting("a", {"eficacy": 1.0})]}, "did you mean 'efficacy'"),
+        ({"contrasts": [Contrast("c", ("a", "b"))]}, "unknown setting 'b'"),
+        (
+            {"study": FakeStudy(policies={"f": lambda: None}), "workers": 2},
+            "cannot be sent to other processes",
+        ),  # type: ignore[dict-item]
+    ],
+)
+def test_impossible_experiments_are_refused(changes: dict[str, object], sentence: str) -> None:
+    good: dict[str, object] = {
+        "study": FakeStudy(),
+        "settings": [Setting("a")],
+        "contrasts": [],
+        "replicates": 3,
+        "seed": 0,
+        "options": Options(10, 30),
+        "workers": 1,
+    }
+    check_experiment(**good)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=sentence):
+        check_experiment(**{**good, **changes})  # type: ignore[arg-type]
