@@ -6,6 +6,7 @@ The source is read, not imported, so that this runs without any of the optional 
 """
 
 import ast
+import functools
 import itertools
 import re
 from pathlib import Path
@@ -35,6 +36,7 @@ def first_sentence(docstring: str) -> str:
     return sentence.replace("|", "\\|")
 
 
+@functools.cache
 def public_names(path: Path) -> list[tuple[str, str]]:
     """Name and first sentence of everything in the `__all__` of a module, re-exports included.
 
@@ -79,6 +81,12 @@ def table(module: str, path: Path) -> list[str]:
     return [f"### {module}", "", "| name | what it is |", "|---|---|", *(f"| `{n}` | {text} |" for n, text in rows), ""]
 
 
+def modules(folder: Path) -> list[Path]:
+    """The modules of a folder, without those that another one re-exports whole."""
+    named = {file: {name for name, _ in public_names(file)} for file in sorted(folder.glob("*.py"))}
+    return [file for file, names in named.items() if names and not any(names < others for others in named.values())]
+
+
 def reference() -> str:
     """The text of the page."""
     lines = [
@@ -92,8 +100,8 @@ def reference() -> str:
         lines += [f"## {section}", "", sentence, ""]
         path = source_of(section)
         if path.name == "__init__.py" and not public_names(path):
-            for file in sorted(path.parent.glob("*.py")):
-                lines += table(f"{section}.{file.stem}", file) if file != path else []
+            for file in modules(path.parent):
+                lines += table(f"{section}.{file.stem}", file)
         else:
             lines += table(section, path)[2:]
     return "\n".join(lines).rstrip() + "\n"

@@ -180,7 +180,7 @@ def second_dose(
         hazard: torch.Tensor = sum(  # type: ignore[assignment]
             study.susceptibility[layer] * exposure(network, sending) for layer, network in study.contacts.items()
         )
-        exposed = event("infection", s["contact_scale"] * hazard) & ~infected
+        exposed = event("infection", s["contact_scale"] * hazard * ~infected)
         breakthrough = exposed & protected & (s["sterilizing"] == 0)
 
         caught = exposed & ~protected

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from case_studies.second_dose import inputs, nyc
-from case_studies.second_dose.mechanism import mechanism
+from case_studies.second_dose.mechanism import Choice, Mechanism, mechanism
 from case_studies.second_dose.model import FirstCases, Setup, first_cases_of_archive, second_dose, setup
 from case_studies.second_dose.people import king_county
 from causal_lpm import KeyedNoise, comparing, tally
@@ -20,7 +21,8 @@ from causal_lpm.validate import known
 __all__ = ["SecondDose", "study"]
 
 EFFICACIES = (0.9, 0.8, 0.75, 0.7)
-RATES = (100, 333, 1000)
+QUIRKS = tuple(quirk.name for quirk in fields(Mechanism))
+WORLDS_AT_A_TIME = 8
 
 
 def _switch(name: str, description: str) -> Policy:
@@ -44,6 +46,10 @@ def _policies() -> dict[str, Policy]:
         _number("vaccination_start", "first day of the campaign", 0, 3650, integer=True),
         _number("kick_in", "days until a first dose protects", 0, 365, integer=True),
         Policy("contact_scale", 1.0, "contacts relative to the published ones", 0, 10),
+        *(
+            Policy(f"correct_{quirk}", 0.0, f"{quirk} as described, not as archived", 0, 1, switch=True)
+            for quirk in QUIRKS
+        ),
     )
     return {policy.name: policy for policy in listed}
 
@@ -76,21 +82,20 @@ class SecondDose:
         return nyc.load(extra)
 
     def settings(self, size: str) -> tuple[list[Setting], list[Contrast]]:
-        """`demo` and `main`: the seven published settings. `full`: also other rates, variants and efficacies."""
+        """`demo` and `main`: the seven published settings. `full`: other rates, variants, efficacies; every quirk."""
         known("size of the study", size, ("demo", "main", "full"))
-        chosen = [Setting("no vaccine", {"vaccination": 0.0})]
+        chosen = {"no vaccine": Setting("no vaccine", {"vaccination": 0.0})}
         contrasts = []
-        for label, base in _variants(size):
-            for efficacy in EFFICACIES if size == "full" else EFFICACIES[:3]:
-                pair = []
-                for schedule, priority in (("standard", 0.0), ("delayed", 1.0)):
-                    pair.append(f"{schedule} {efficacy:g}{label}")
-                    acts = {"first_dose_efficacy": efficacy, "first_dose_priority": priority, **base}
-                    if schedule == "standard":
-                        acts.pop("under_65_only", None)
-                    chosen.append(Setting(pair[-1], acts))
-                contrasts.append(Contrast(f"delayed - standard {efficacy:g}{label}", (pair[1], pair[0])))
-        return chosen, contrasts
+        for label, acts, efficacies in _variants(size):
+            for efficacy in efficacies:
+                standard = _named("standard", efficacy, label, {**acts, "first_dose_efficacy": efficacy})
+                if "under_65_only" in acts:
+                    standard = _named("standard", efficacy, "", {"first_dose_efficacy": efficacy})
+                delays = {**acts, "first_dose_efficacy": efficacy, "first_dose_priority": 1.0}
+                delayed = _named("delayed", efficacy, label, delays)
+                chosen.update({setting.name: setting for setting in (standard, delayed)})
+                contrasts.append(Contrast(f"delayed - standard {efficacy:g}{label}", (delayed.name, standard.name)))
+        return list(chosen.values()), contrasts
 
     def check(self, settings: Sequence[Setting], options: Options) -> None:
         """Raises ValueError for an unknown mechanism or option."""
@@ -108,22 +113,65 @@ class SecondDose:
     def simulate(
         self, settings: Sequence[Setting], options: Options, seed: int
     ) -> dict[str, npt.NDArray[Any]]:
-        """One replicate: `[world, age group, day]` new counts."""
-        prepared = _prepared(options.agents, str(options.extra.get("mechanism", "archived")), options.device)
-        return one_replicate(prepared, settings, options.days, seed)
+        """One replicate: `[world, age group, day]` new counts.
+
+        Worlds of one mechanism run side by side, a few at a time; the noise is keyed, so all worlds share it.
+        """
+        base = str(options.extra.get("mechanism", "archived"))
+        rows: dict[int, dict[str, npt.NDArray[Any]]] = {}
+        by_rules: dict[Mechanism, list[int]] = {}
+        for i, setting in enumerate(settings):
+            by_rules.setdefault(_rules(base, setting), []).append(i)
+        for rules, members in by_rules.items():
+            prepared = _prepared(options.agents, rules, options.device)
+            for begin in range(0, len(members), WORLDS_AT_A_TIME):
+                some = members[begin : begin + WORLDS_AT_A_TIME]
+                counts = one_replicate(prepared, [_decisions(settings[i]) for i in some], options.days, seed)
+                for row, i in enumerate(some):
+                    rows[i] = {outcome: series[row] for outcome, series in counts.items()}
+        return {outcome: np.stack([rows[i][outcome] for i in range(len(settings))]) for outcome in self.outcomes}
 
 
-def _variants(size: str) -> list[tuple[str, dict[str, float]]]:
+def _named(schedule: str, efficacy: float, label: str, acts: Mapping[str, float]) -> Setting:
+    return Setting(f"{schedule} {efficacy:g}{label}", dict(acts))
+
+
+def _variants(size: str) -> list[tuple[str, dict[str, float], tuple[float, ...]]]:
+    """Label, policies and efficacies of every pair of schedules."""
     if size != "full":
-        return [("", {})]
-    rates = [("" if rate == 333 else f", {rate} a day", {"doses_per_day": float(rate)}) for rate in RATES]
-    sterilizing = [(f", sterilizing{label}", {**acts, "sterilizing": 1.0}) for label, acts in rates]
-    return [*rates, *sterilizing, (", under 65 only", {"under_65_only": 1.0})]
+        return [("", {}, EFFICACIES[:3])]
+    sterilizing = {"sterilizing": 1.0}
+    corrections = {f", {quirk} corrected": {f"correct_{quirk}": 1.0} for quirk in QUIRKS}
+    corrections[", all corrected"] = {f"correct_{quirk}": 1.0 for quirk in QUIRKS}
+    return [
+        ("", {}, EFFICACIES),
+        (", 100 a day", {"doses_per_day": 100.0}, EFFICACIES),
+        (", 1000 a day", {"doses_per_day": 1000.0}, EFFICACIES),
+        (", sterilizing", sterilizing, EFFICACIES),
+        (", sterilizing, 100 a day", {**sterilizing, "doses_per_day": 100.0}, (0.8,)),
+        (", sterilizing, 1000 a day", {**sterilizing, "doses_per_day": 1000.0}, (0.8,)),
+        (", under 65 only", {"under_65_only": 1.0}, EFFICACIES),
+        *((label, acts, (0.9, 0.8)) for label, acts in corrections.items()),
+    ]
 
 
-@functools.lru_cache(maxsize=2)
-def _prepared(agents: int, version: str, device: str) -> Setup:
-    return setup(king_county(agents), mechanism(version), device)
+def _rules(base: str, setting: Setting) -> Mechanism:
+    """The mechanism of a world: the run's, with the quirks that the setting corrects as described."""
+    corrected: dict[str, Choice] = {
+        quirk: "described" for quirk in QUIRKS if setting.policy.get(f"correct_{quirk}", 0.0) > 0
+    }
+    return replace(mechanism(base), **corrected)
+
+
+def _decisions(setting: Setting) -> Setting:
+    """The setting without its corrections, which are rules of the simulation and no decisions in it."""
+    acts = {name: value for name, value in setting.policy.items() if not name.startswith("correct_")}
+    return Setting(setting.name, acts)
+
+
+@functools.lru_cache(maxsize=16)
+def _prepared(agents: int, rules: Mechanism, device: str) -> Setup:
+    return setup(king_county(agents), rules, device)
 
 
 def one_replicate(
@@ -131,18 +179,19 @@ def one_replicate(
     settings: Sequence[Setting],
     days: int,
     seed: int,
-    first_cases: FirstCases = first_cases_of_archive,
+    first_cases: FirstCases | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
-    """All settings as worlds of one run; day 0 holds the first cases."""
+    """All settings as worlds of one run; day 0 holds the archived first cases, or nothing if `first_cases` begin it."""
     with KeyedNoise(seed), comparing({setting.name: setting.policy for setting in settings}):
-        run = second_dose(prepared, days, first_cases)
+        run = second_dose(prepared, days, first_cases or first_cases_of_archive)
     worlds, age = (len(settings), len(inputs.AGES)), prepared.people["age_group"]
     counts = {name: run.tallies[name].expand(*worlds, days - 1).cpu().numpy() for name in SecondDose.outcomes}
-    # The first cases were susceptible to nobody: they are who is missing from the books at the end.
-    everybody = torch.bincount(age.long(), minlength=len(inputs.AGES)).cpu().numpy()
-    untouched = tally("susceptible", run.state["stage"] == inputs.SUSCEPTIBLE, age).expand(worlds).cpu().numpy()
     before = {name: np.zeros(worlds, dtype=np.int64) for name in counts}
-    before["infections"] = everybody - untouched - counts["infections"].sum(-1)
+    if first_cases is None:
+        # The first cases were susceptible to nobody: they are who is missing from the books at the end.
+        everybody = torch.bincount(age.long(), minlength=len(inputs.AGES)).cpu().numpy()
+        untouched = tally("susceptible", run.state["stage"] == inputs.SUSCEPTIBLE, age).expand(worlds).cpu().numpy()
+        before["infections"] = everybody - untouched - counts["infections"].sum(-1)
     return {name: np.concatenate([before[name][..., None], series], -1) for name, series in counts.items()}
 
 

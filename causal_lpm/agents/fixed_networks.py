@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from causal_lpm import kernels
 from causal_lpm.agents.fresh_networks import FreshRandom, FreshWattsStrogatz
 from causal_lpm.agents.layers import MOST, Layer, integers, messages
-from causal_lpm.kernels import hashing
+from causal_lpm.kernels import graph_total, group_total, hashing, ring_edges, stub_edges
 
 __all__ = ["Graph", "Groups", "random_graph", "watts_strogatz"]
 
@@ -39,7 +38,7 @@ class Groups(Layer):
         self._set(group=group, agents=group.shape[0], groups=int(group.max()) + 1)
 
     def total(self, x: Tensor) -> Tensor:
-        return kernels.group_total(messages(self, x), self.group, self.groups)
+        return group_total(messages(self, x), self.group, self.groups)
 
     def degree(self) -> Tensor:
         return self.total(torch.ones(self.agents, dtype=torch.int64, device=self.group.device)).float()
@@ -109,7 +108,7 @@ class Graph(Layer):
         return cls(indptr, torch.sort(ends * agents + others).values % agents)
 
     def total(self, x: Tensor) -> Tensor:
-        return kernels.graph_total(messages(self, x), self.indptr, self.neighbours)
+        return graph_total(messages(self, x), self.indptr, self.neighbours)
 
     def degree(self) -> Tensor:
         return self.indptr.diff().float()
@@ -134,7 +133,7 @@ def watts_strogatz(agents: int, degree: float, rewire: float, seed: int) -> Grap
     """
     classes = torch.zeros(max(agents, 0), dtype=torch.int32)
     fresh = FreshWattsStrogatz(classes, torch.tensor([float(degree)]), rewire, "static")
-    src, dst, exists = kernels.ring_edges(_key(seed, "watts_strogatz"), *fresh.ring, rewire)
+    src, dst, exists = ring_edges(_key(seed, "watts_strogatz"), *fresh.ring, rewire)
     return Graph.from_edges(src[exists], dst[exists], agents)
 
 
@@ -170,7 +169,7 @@ def random_graph(
         fresh = FreshRandom(torch.as_tensor(degrees), name="static")
         if fresh.agents != agents:
             raise ValueError(f"degrees has {fresh.agents} entries for {agents} agents: give one an agent.")
-        src, dst = kernels.stub_edges(key, fresh.owner, chain=False)
+        src, dst = stub_edges(key, fresh.owner, chain=False)
         return Graph.from_edges(src, dst, agents)
     if agents < 2 or mean_degree is None or not 0 <= mean_degree <= agents - 1:
         raise ValueError(

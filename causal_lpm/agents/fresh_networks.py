@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from causal_lpm import kernels
 from causal_lpm.agents.layers import MOST, Layer, integers, messages, shortly
+from causal_lpm.kernels import ring_total, stub_total
 from causal_lpm.ops import exogenous
 
 __all__ = ["FreshRandom", "FreshWattsStrogatz"]
@@ -72,7 +72,7 @@ class FreshWattsStrogatz(Layer):
         return self.order, self.start, self.size, self.degree_by_class / 2
 
     def total(self, x: Tensor) -> Tensor:
-        return kernels.ring_total(messages(self, x), _today(self.name, x), *self.ring, self.rewire)
+        return ring_total(messages(self, x), _today(self.name, x), *self.ring, self.rewire)
 
     def degree(self) -> Tensor:
         return torch.where(self.classes < 0, 0.0, self.degree_by_class[self.classes.clamp(min=0).long()])
@@ -115,7 +115,7 @@ class FreshRandom(Layer):
         self._set(stubs=stubs, agents=agents, owner=torch.repeat_interleave(ids, stubs), first=first)
 
     def total(self, x: Tensor) -> Tensor:
-        return kernels.stub_total(messages(self, x), _today(self.name, x), self.owner, self.first, self.chain)
+        return stub_total(messages(self, x), _today(self.name, x), self.owner, self.first, self.chain)
 
     def degree(self) -> Tensor:
         m = self.owner.shape[0]

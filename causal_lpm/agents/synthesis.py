@@ -88,7 +88,8 @@ def households(agents: int, size_shares: Sequence[float], seed: int = 0) -> torc
     """
     validate.positive_count("agents", agents)
     validate.marginal("household size", {str(i): share for i, share in enumerate(size_shares, start=1)})
-    rng = np.random.default_rng(seed)
+    # A stream of its own: with the numbers that `synthesise` draws, sizes would depend on ages.
+    rng = np.random.default_rng([seed, int.from_bytes(b"household")])
     shares = np.asarray(size_shares, dtype=np.float64)
     sizes = np.arange(1, len(shares) + 1)
     expected = agents / float(sizes @ shares)

@@ -72,7 +72,8 @@ class Testing:
         """
         today = s["t"].to(torch.int16)
         due = s["result_day"] == today
-        positive = event("positive", hazard_of(self.sensitivity)) & due
+        # Where nothing is due the hazard is 0: noise is computed only where it matters.
+        positive = event("positive", torch.where(due, hazard_of(self.sensitivity), 0.0))
         swabbed = symptomatic & (s["result_day"] <= today)
         agents = s["result_day"].shape[-1]
         luck = exogenous("test_delay", agents, "uniform")
@@ -117,6 +118,6 @@ class Quarantine:
         today = s["t"].to(torch.int16)
         end = torch.where(enter, (today + self.days).to(torch.int16), s["quarantine_end"])
         inside = end > today
-        broken = event("quarantine_break", hazard_of(self.break_probability)) & inside
+        broken = event("quarantine_break", torch.where(inside, hazard_of(self.break_probability), 0.0))
         end = torch.where(broken, today, end)
         return {"quarantine_end": end}, inside & ~broken

@@ -100,7 +100,7 @@ class Vaccination:
         agents = doses.shape[-1]
         first = (doses == 0) & eligible
         due = (doses == 1) & eligible & (t >= s["first_dose_day"] + s["dose_interval"])
-        second = due & ~event("second_dose_skipped", hazard_of(self.skip_second))
+        second = due & ~event("second_dose_skipped", torch.where(due, hazard_of(self.skip_second), 0.0))
         delivered = self._delivered(s, agents)
         stock = [delivered, *(s[f"stock_{age}"] for age in range(self.shelf_life))]
         supply = torch.stack(torch.broadcast_tensors(*stock)).sum(0)

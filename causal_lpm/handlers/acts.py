@@ -27,7 +27,7 @@ def fitting(act: Any, value: Any) -> Any:
     fitted = given.to(value.dtype)
     if given.is_floating_point() and not value.is_floating_point() and not bool((fitted == given).all()):
         raise ValueError(
-            f"an act sets {given.flatten()[:3].tolist()} where the value is {value.dtype}: give whole numbers, or let the "
-            "model hold floats there."
+            f"an act sets {given.flatten()[:3].tolist()} where the value is {value.dtype}: give whole numbers, or let "
+            "the model hold floats there."
         )
     return fitted

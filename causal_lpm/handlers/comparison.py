@@ -34,12 +34,10 @@ class _Settings(Messenger):
         if name not in self._expected:
             return
         own = msg["value"]
-        fact, *acts = (
-            torch.full_like(own, setting[name]) if name in setting else own for setting in self._settings
-        )
+        fact, *acts = (torch.full_like(own, setting[name]) if name in setting else own for setting in self._settings)
         # Where all worlds agree there is nothing to split: days are run once until they differ.
         same = all(torch.equal(act, fact) for act in acts)
-        msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)
+        msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)  # type: ignore[arg-type]
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> Any:
         left = super().__exit__(exc_type, exc_value, traceback)
@@ -50,13 +48,12 @@ class _Settings(Messenger):
 
 
 @contextmanager
-def comparing(
-    settings: Mapping[str, Mapping[str, float]], replicates: int = 1, draws: int = 1
-) -> Iterator[Worlds]:
+def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, draws: int = 1) -> Iterator[Worlds]:
     """One world a setting of policies, sharing all luck; the first is the factual world.
 
     Args:
-        settings: World name -> policy -> value; a policy that a setting does not name keeps the model's own value there.
+        settings: World name -> policy -> value; a policy that a setting does not name keeps the model's own
+            value there.
         replicates: As in `Worlds`.
         draws: As in `Worlds`.
 

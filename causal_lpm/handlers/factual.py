@@ -11,8 +11,7 @@ import pyro.distributions as dist
 import torch
 from chirho.counterfactual.internals import no_ambiguity
 from chirho.indexed.handlers import DependentMaskMessenger
-from chirho.indexed.ops import indexset_as_mask
-from chirho.indexed.ops import IndexSet, gather, scatter
+from chirho.indexed.ops import IndexSet, gather, indexset_as_mask, scatter
 
 from causal_lpm.ops.dimensions import world_dimensions
 from causal_lpm.ops.responses import Response

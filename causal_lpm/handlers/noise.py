@@ -4,6 +4,7 @@ A value is a counter-based hash of (seed, site name, step or number, agent): Spl
 integers (Steele, Lea and Flood 2014; Salmon et al. 2011 for the idea), see `causal_lpm.kernels.hashing`.
 """
 
+import itertools
 from typing import Any
 
 import pyro
@@ -26,8 +27,8 @@ __all__ = ["KeyedNoise", "Seeds"]
 class KeyedNoise(Messenger):
     """Answers all exogenous noise from a seed.
 
-    Responses (`event`, `choose`) that nobody observes become functions of the seed: they are answered here and leave no site
-    in a trace, so that a million agents over a year cost no memory.
+    Responses (`event`, `choose`) that nobody observes become functions of the seed: they are answered here and leave no
+    site in a trace, so that a million agents over a year cost no memory.
 
     Args:
         seed: An integer, or int64 `[*draws, 1]` with one seed a replicate.
@@ -47,6 +48,7 @@ class KeyedNoise(Messenger):
         super().__init__()
         self._seed = torch.as_tensor(seed, dtype=torch.int64)
         self._steps: list[tuple[int, str]] = []
+        self._used: set[tuple[str, str]] = set()
 
     def __enter__(self) -> "KeyedNoise":
         self._steps = []
@@ -61,7 +63,7 @@ class KeyedNoise(Messenger):
         return (self._steps[-1][1] if self._steps else "") + name
 
     def key(self, name: str) -> torch.Tensor:
-        """The 64-bit key of the field `name` in the running step, int64 `[]` or `[*draws, 1]`; outside steps, of step -1."""
+        """The 64-bit key of the field `name` in the running step (-1 outside), int64 `[]` or `[*draws, 1]`."""
         number = self._steps[-1][0] if self._steps else -1
         return hashing.stream(self._shared_seed(), self._full_name(name), number)
 
@@ -76,6 +78,18 @@ class KeyedNoise(Messenger):
 
     def _pyro_step(self, msg: Any) -> None:
         self._steps.append((msg["args"][2], msg["args"][4]))
+        self._used = set()
+
+    def _once_a_step(self, msg: Any) -> None:
+        kind, name = msg["type"], msg["args"][0]
+        if self._steps and (kind, name) in self._used:
+            raise ValueError(
+                f"{kind} {name!r} is used twice in step {self._steps[-1][0]}: both would have the same luck; give each its "
+                "own name."
+            )
+        self._used.add((kind, name))
+
+    _pyro_event = _pyro_choose = _once_a_step
 
     def _pyro_post_step(self, msg: Any) -> None:
         self._steps.pop()
@@ -89,6 +103,7 @@ class KeyedNoise(Messenger):
         msg["done"] = True
 
     def _pyro_allocate(self, msg: Any) -> None:
+        self._once_a_step(msg)
         name, priority, supply = msg["args"]
         msg["value"], msg["done"] = kernels.select(priority, self.key(name), supply, CLASSES), True
 
@@ -96,11 +111,9 @@ class KeyedNoise(Messenger):
         fn, name = msg["fn"], msg["name"]
         if not isinstance(fn, Response) or msg["value"] is not None:
             return
-        if isinstance(fn, Event):
-            value = kernels.happens(fn.parameter, self.key(fn.name))
-        else:
-            value = fn.respond(fn.noise())
-        fn.computed = msg["value"] = value
+        event = isinstance(fn, Event)
+        fn.computed = kernels.happens(fn.parameter, self.key(fn.name)) if event else fn.respond(fn.noise())
+        msg["value"] = fn.computed
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)
@@ -128,8 +141,10 @@ class Seeds(KeyedNoise):
 
     def __init__(self, name: str = "noise", windows: tuple[int, ...] = (0,)) -> None:
         super().__init__(0)
-        if not windows or windows[0] != 0 or any(b <= a for a, b in zip(windows, windows[1:], strict=False)):
-            raise ValueError(f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0.")
+        if not windows or windows[0] != 0 or any(b <= a for a, b in itertools.pairwise(windows)):
+            raise ValueError(
+                f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0."
+            )
         unique_entries("seed window", map(str, windows))
         self.name, self.windows = name, tuple(windows)
         self._drawn: dict[int, torch.Tensor] = {}

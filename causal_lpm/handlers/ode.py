@@ -1,7 +1,8 @@
 """Differential equations inside a step: within-host immunity, a compartmental surrogate.
 
-ChiRho's `TorchDiffEq` solves them in the same program. Two things stand in the way and are mended here: an inner `simulate`
-must not consume the interruptions of the rollout around it, and ChiRho 0.3.0 fails on torch 2.13 in every solve.
+ChiRho's `TorchDiffEq` solves them in the same program. Two things stand in the way and are mended here: an inner
+`simulate` must not consume the interruptions of the rollout around it, and ChiRho 0.3.0 fails on torch 2.13 in every
+solve.
 """
 
 import contextlib
@@ -87,5 +88,5 @@ def solve_ode(
         raise ValueError(f"days is {days}: an ODE is solved over a positive time.")
     chosen = solver if solver is not None else TorchDiffEq(method="rk4", options={"step_size": days / 4})
     with torchdiffeq_on_torch213(), pyro.poutine.block(hide_types=_SIMULATING), chosen:
-        solved = simulate(derivative, state, torch.tensor(0.0), torch.tensor(float(days)))
+        solved: Mapping[str, torch.Tensor] = simulate(derivative, state, torch.tensor(0.0), torch.tensor(float(days)))
     return dict(solved)

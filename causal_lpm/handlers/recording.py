@@ -50,7 +50,9 @@ class Recording(Messenger):
             return
         row = self._rows.setdefault(msg["args"][0], {})
         if self._number in row:
-            raise ValueError(f"the tally {msg['args'][0]!r} is made twice in step {self._number}: give each its own name.")
+            raise ValueError(
+                f"the tally {msg['args'][0]!r} is made twice in step {self._number}: give each its own name."
+            )
         row[self._number] = msg["value"]
 
     def series(self) -> dict[str, torch.Tensor]:

@@ -1,6 +1,7 @@
 """Agent populations as a ChiRho backend: discrete steps instead of an ODE."""
 
 import inspect
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -23,8 +24,8 @@ __all__ = ["DiscreteTime"]
 class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignore]
     """Backend of ChiRho's `simulate` that advances a population in steps.
 
-    `dynamics(state)` returns the NEXT STATE, where an ODE backend takes a derivative. The state at time t is the state after
-    floor(t / dt) steps; an interruption at t acts before the step that starts at t. `StaticIntervention`,
+    `dynamics(state)` returns the NEXT STATE, where an ODE backend takes a derivative. The state at time t is the state
+    after floor(t / dt) steps; an interruption at t acts before the step that follows. `StaticIntervention`,
     `DynamicIntervention`, `on`, `StaticObservation`, `StaticBatchObservation`, `LogTrajectory` and ChiRho's world
     handlers work unchanged.
 
@@ -33,8 +34,8 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
         name: Prefix of the sites of this rollout; two rollouts in one model need two names.
 
     Raises:
-        ValueError: dt is not positive; an intervention lies outside the simulated days or names an entry that the state does
-            not have; a state function returns a partial state.
+        ValueError: dt is not positive; an intervention lies outside the simulated days or names an entry that the state
+            does not have; a state function returns a partial state.
 
     >>> import torch
     >>> from chirho.dynamical.ops import simulate
@@ -48,7 +49,7 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
             raise ValueError(f"dt is {dt}: the length of a step must be positive (days).")
         self.dt, self.prefix = dt, f"{name}/" if name else ""
         self._triggers = Triggers()
-        self._agents: list[int] = []
+        self._agents: int | None = None  # known inside a step
         self._entries: set[str] = set()
         super().__init__()
 
@@ -60,7 +61,12 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
             return
         if kind == "simulate":
             state, start, end = msg["args"][1:4]
-            self._triggers, self._agents, self._entries = Triggers(), [], set(state)
+            if self._agents is not None:
+                raise ValueError(
+                    "a population is simulated inside a step of another: its luck would be the same every day, and it would "
+                    "use up the interventions; make it entries of the same state. For differential equations use solve_ode."
+                )
+            self._triggers, self._entries = Triggers(), set(state)
             self._check_interruptions(float(start), float(end))
         super()._process_message(msg)
 
@@ -69,11 +75,14 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
             if not isinstance(handler, Interruption):
                 continue
             if isinstance(handler.predicate, StaticEvent):
-                # One on the last day would have no step to act before; ChiRho drops it in silence.
-                days_in_range("interruption", float(handler.predicate.time), start, math.nextafter(end, start))
-            # ChiRho ignores names that the state does not have, and only the closure of its handler knows them.
-            act = inspect.getclosurevars(handler.callback).nonlocals.get("intervention")
-            for name in act if isinstance(act, Mapping) else ():
+                day = float(handler.predicate.time)
+                days_in_range("interruption", day, start, end)
+                if day == end:  # ChiRho drops it in silence
+                    raise ValueError(
+                        f"the interruption at day {day:g} acts before a step, and day {end:g} is the end: "
+                        "simulate longer, or read the last state."
+                    )
+            for name in _entries_set_by(handler):
                 known("entry of the state in an intervention", name, self._entries)
 
     @staticmethod
@@ -87,15 +96,9 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
     def _pyro_check_dynamics(self, msg: Any) -> None:
         msg["done"] = True  # trying the dynamics out would draw noise
 
-    def _pyro_step(self, msg: Any) -> None:
-        self._agents.append(max(value.shape[-1] for value in msg["args"][1].values()))
-
-    def _pyro_post_step(self, msg: Any) -> None:
-        self._agents.pop()
-
     def _pyro_population_size(self, msg: Any) -> None:
-        if self._agents:
-            msg["value"], msg["done"] = self._agents[-1], True
+        if self._agents is not None:
+            msg["value"], msg["done"] = self._agents, True
 
     def _pyro_intervene(self, msg: Any) -> None:
         value, act = msg["args"][0], msg["args"][1]
@@ -107,7 +110,11 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
     def _advance(self, dynamics: Dynamics, state: State, start: torch.Tensor, end: torch.Tensor, **_: Any) -> State:
         same_entries("an interruption", state, self._entries)
         for number in range(self._steps_until(start), self._steps_until(end)):
-            state = step(dynamics, state, number, torch.tensor(number * self.dt), self.prefix)
+            self._agents = max(torch.atleast_1d(value).shape[-1] for value in state.values())
+            try:
+                state = step(dynamics, state, number, torch.tensor(number * self.dt), self.prefix)
+            finally:
+                self._agents = None
         return state
 
     # `fn` and not `value` is set: whoever answers, LogTrajectory inside or outside of us, the steps run once.
@@ -119,11 +126,9 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
 
     def _trajectory(self, dynamics: Dynamics, state: State, times: torch.Tensor, **_: Any) -> State:
         states = [state]
-        for start, end in zip(times[:-1], times[1:], strict=True):
+        for start, end in itertools.pairwise(times):
             states.append(self._advance(dynamics, states[-1], start, end))
-        return {
-            name: torch.stack(torch.broadcast_tensors(*[at[name] for at in states]), -1) for name in state
-        }
+        return {name: torch.stack(torch.broadcast_tensors(*[at[name] for at in states]), -1) for name in state}
 
     def _pyro_simulate_to_interruption(self, msg: Any) -> None:
         waiting, dynamics, state, start, _ = msg["args"][:5]
@@ -148,6 +153,14 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
             later = torch.minimum(torch.tensor((self._steps_until(time) + 1) * self.dt).to(time), end)
             state, time = simulate_point(dynamics, state, time, later, **msg["kwargs"]), later
         msg["value"] = (state, end, following)
+
+
+def _entries_set_by(handler: Any) -> list[str]:
+    """What a `StaticIntervention` or `DynamicIntervention` sets: ChiRho ignores names that the state does not have."""
+    if getattr(handler.callback, "__module__", "") != "chirho.dynamical.handlers.interruption":
+        return []
+    act = inspect.getclosurevars(handler.callback).nonlocals.get("intervention")
+    return list(act) if isinstance(act, Mapping) else []
 
 
 def _whole_state(act: Any) -> Any:

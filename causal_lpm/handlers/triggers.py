@@ -1,14 +1,15 @@
 """Rules that fire when the state crosses something, on different days in different worlds."""
 
 import weakref
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from chirho.dynamical.handlers.interruption import ZeroEvent
 from chirho.dynamical.internals.solver import Interruption
 
+from causal_lpm.handlers.acts import fitting
 from causal_lpm.typing import State
+from causal_lpm.validate import same_entries
 
 __all__ = ["Triggers"]
 
@@ -16,8 +17,9 @@ __all__ = ["Triggers"]
 class Triggers:
     """The memory of one simulation about its state-dependent interruptions, world by world.
 
-    An interruption fires in a world once: on the first day on which its event function has come to zero or changed sign there, or on
-    which its condition is true. The memory is here and not on the handler, so that a handler can be used again.
+    An interruption fires in a world once: on the first day on which its event function has come to zero or changed sign
+    there, or on which its condition is true. The memory is here and not on the handler, so that a handler can be used
+    again.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,11 @@ class Triggers:
             value = torch.as_tensor(predicate.event_fn(time, env))
         else:
             value = torch.where(torch.as_tensor(predicate(env)), 0.0, -1.0)
+        if value.dim() and value.shape[-1] != 1:
+            raise ValueError(
+                f"the condition of a rule has shape {tuple(value.shape)}: give one value a world, [*dims, 1]; sum over agents "
+                "with keepdim=True."
+            )
         sign = value.sign()
         first = self._sign.get(handler, sign)
         first = torch.where(first == 0, sign, first)
@@ -44,8 +51,10 @@ class Triggers:
         """`handler` acting only in the worlds where it fires; the other worlds stay armed."""
         self._fired[handler] = self._fired[handler] | firing
 
-        def callback(dynamics: Any, state: State) -> tuple[Any, Mapping[str, torch.Tensor]]:
+        def callback(dynamics: Any, state: Any) -> tuple[Any, State]:
             changed, new = handler.callback(dynamics, state)
+            same_entries("the callback of a rule", new, state)
+            new = {name: fitting(new[name], old) for name, old in state.items()}
             if bool(firing.all()):
                 return changed, new
             if changed is not dynamics:

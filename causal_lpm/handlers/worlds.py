@@ -1,7 +1,7 @@
 """Factual and counterfactual worlds of one population, side by side in named dimensions.
 
-Noise carries no world dimension, so every agent has the same luck in every world; what differs is what the policies do. Days
-before an intervention acts run once for all worlds.
+Noise carries no world dimension, so every agent has the same luck in every world; what differs is what the policies do.
+Days before an intervention acts run once for all worlds.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Dimensions(IndexPlatesMessenger):
         super().__init__(first_available_dim=-2)
 
     def __enter__(self) -> Any:
-        entered = super().__enter__()
+        entered = super().__enter__()  # type: ignore[no-untyped-call]
         for name, size in self._reserved.items():
             if name not in self.plates:
                 add_indices(IndexSet(**{name: set(range(size))}))
@@ -47,8 +47,8 @@ class Dimensions(IndexPlatesMessenger):
             return super()._enter_index_plate(plate)
         except ValueError as collision:
             raise ValueError(
-                f"dimension {plate.dim} is taken by a plain plate, so that {plate._orig_name!r} finds no place: give the number "
-                "of replicates or draws to Worlds instead of a pyro.plate, which then allocates all dimensions."
+                f"dimension {plate.dim} is taken by a plain plate, so that {plate._orig_name!r} finds no place: give "
+                "the number of replicates or draws to Worlds, which allocates all dimensions, instead of a pyro.plate."
             ) from collision
 
     def _pyro_intervene(self, msg: Any) -> None:
@@ -59,8 +59,8 @@ class Dimensions(IndexPlatesMessenger):
 class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
     """All acts on one axis, `world`: world 0 is factual, world i is what the i-th act of every policy makes of it.
 
-    `do(actions={"p": (a, b)})` gives the worlds factual, p=a, p=b. Where one policy has fewer acts than there are worlds, or
-    `None` for an act, it keeps its own value there (ChiRho's `TwinWorldCounterfactual` would put 0).
+    `do(actions={"p": (a, b)})` gives the worlds factual, p=a, p=b. Where one policy has fewer acts than there are
+    worlds, or `None` for an act, it keeps its own value there (ChiRho's `TwinWorldCounterfactual` would put 0).
 
     Args:
         names: Names of the worlds, factual first; by default made of the acts.
@@ -122,8 +122,8 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
                 "name every world, or give the longest tuple of acts first."
             )
         for i, act in enumerate(acts, start=1):
-            if act is not None:
-                self._acts.setdefault(i, {})[msg["name"] or "state"] = _label(act)
+            if act is not None and msg["name"]:
+                self._acts.setdefault(i, {})[msg["name"]] = _label(act)
         padded = acts + (None,) * (size - 1 - len(acts))
         msg["args"] = value, tuple(value if act is None else act for act in padded)
         msg["kwargs"]["name"] = msg["name"] = self.fresh_prefix
@@ -146,4 +146,3 @@ def _label(act: Any) -> str:
     if isinstance(act, torch.Tensor):
         return f"{float(act):g}" if act.numel() == 1 else f"{tuple(act.shape)}"
     return f"{act:g}" if isinstance(act, int | float) else getattr(act, "__name__", "act")
-

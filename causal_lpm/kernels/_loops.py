@@ -4,6 +4,8 @@ Hashes are uint64 (numba turns a sum of uint64 and int64 into a float, so every 
 are flattened to rows: `rows_x[r]` is the row of `x` that belongs to result row `r`, so that nothing broadcast is
 copied. `low` and `high` are the part of the work that this call does: agents for the element-wise kernels, rows for the
 others.
+
+All loops stay in this one file: numba's cache on disk does not notice when an inlined function of another file changes.
 """
 
 from __future__ import annotations
@@ -112,7 +114,7 @@ def happens(hazard: Array, key: Array, rows_h: Array, rows_key: Array, out: Arra
 @inner
 def _ordered(value: Any) -> Any:
     """float32 bits as an integer 0 ... 2**32 - 1 of the same order."""
-    b = np.int64(np.float32(value).view(np.int32))
+    b = np.int64(np.float32(value + np.float32(0.0)).view(np.int32))  # + 0: there is one zero
     return (b ^ np.int64(0x7FFFFFFF) if b < 0 else b) + np.int64(1 << 31)
 
 

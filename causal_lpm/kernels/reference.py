@@ -54,7 +54,7 @@ def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tenso
 
 def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> Tensor:
     """See `causal_lpm.kernels.select_by`."""
-    order = noise.float().contiguous().view(torch.int32).long()
+    order = (noise.float() + 0.0).contiguous().view(torch.int32).long()  # + 0.0: there is one zero
     # Floats order like their bits, except that negative ones run backwards; shift all to 0 ... 2**32 - 1.
     order = torch.where(order < 0, order ^ 0x7FFFFFFF, order) + (1 << 31)
     priority = priority.long()

@@ -3,7 +3,7 @@
 import torch
 from pyro.poutine.runtime import effectful
 
-from causal_lpm import kernels
+from causal_lpm.kernels import select_by
 from causal_lpm.ops.exogenous import exogenous
 
 __all__ = ["CLASSES", "allocate"]
@@ -14,7 +14,7 @@ CLASSES = 256
 
 @effectful(type="allocate")
 def _allocate(name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
-    return kernels.select_by(priority, exogenous(name, priority.shape[-1]), supply, CLASSES)
+    return select_by(priority, exogenous(name, priority.shape[-1]), supply, CLASSES)
 
 
 def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | int) -> torch.Tensor:

@@ -2,13 +2,13 @@
 
 from typing import get_args
 
+import pyro
+import pyro.distributions as dist
 import torch
 from chirho.observational.internals import ObserveNameMessenger
 from chirho.observational.ops import observe
 from pyro.poutine.runtime import effectful
 
-import pyro
-import pyro.distributions as dist
 from causal_lpm import validate
 from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.responses import Choice, Coupling, Event
@@ -39,8 +39,8 @@ def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = N
         value: torch.Tensor = pyro.sample(name, fn)
         return value
     with ObserveNameMessenger():  # ChiRho's observe loses its name without it
-        value = observe(fn, obs, name=name)
-    return value
+        known: torch.Tensor = observe(fn, obs, name=name)
+    return known
 
 
 @effectful(type="population_size")
@@ -62,8 +62,8 @@ def _event(name: str, hazard: torch.Tensor, obs: torch.Tensor | None) -> torch.T
 def event(name: str, hazard: Hazard, obs: torch.Tensor | None = None) -> torch.Tensor:
     """Whether something happens to each agent in this step, with probability 1 - exp(-hazard).
 
-    The agent's exogenous noise E ~ Exp(1) decides: it happens where E < hazard. In two worlds the same E meets two hazards, so
-    with the higher hazard it happens to the same agents and some more.
+    The agent's exogenous noise E ~ Exp(1) decides: it happens where E < hazard. In two worlds the same E meets two
+    hazards, so with the higher hazard it happens to the same agents and some more.
 
     Args:
         name: Name of the event; once a step.
@@ -81,12 +81,10 @@ def event(name: str, hazard: Hazard, obs: torch.Tensor | None = None) -> torch.T
     >>> float(event("infection", torch.full((100_000,), 0.1)).float().mean())  # 1 - exp(-0.1) = 0.095
     0.09...
     """
-    rate = torch.as_tensor(hazard, dtype=None if isinstance(hazard, torch.Tensor) else torch.float32)
-    if not rate.is_floating_point():
-        rate = rate.float()
+    rate = torch.as_tensor(hazard).float()
     validate.hazard(name, rate)
     if rate.dim() == 0 or rate.shape[-1] == 1:
-        rate = rate.expand(rate.shape[:-1] + (population_size(),))
+        rate = rate.expand((*rate.shape[:-1], population_size()))
     happened: torch.Tensor = _event(name, rate, obs)
     return happened
 
@@ -108,15 +106,16 @@ def choose(
         name: Name of the choice; once a step.
         logits: Unnormalised log probabilities `[*dims, agents, K]`.
         obs: Observed choices `[agents]`: adds log p and draws the noise from its posterior.
-        coupling: How one agent's choices in two worlds hang together: `"gumbel"` (the same Gumbel noise: an option that becomes
-            likelier relative to all others is never left), `"inverse_cdf"` (one uniform: ordered options move
+        coupling: How one agent's choices in two worlds hang together: `"gumbel"` (the same Gumbel noise: an option that
+            becomes likelier relative to all others is never left), `"inverse_cdf"` (one uniform: ordered options move
             to neighbours), `"independent"`. Claims about individuals depend on it and no data can choose it.
 
     Returns:
         int64 `[*dims, agents]`.
 
     Raises:
-        ValueError: unknown coupling, NaN logits, logits without an option dimension.
+        ValueError: unknown coupling, logits without an option dimension, NaN or infinite logits, an agent whose
+            options are all impossible (-inf).
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
@@ -127,6 +126,8 @@ def choose(
     if logits.dim() < 2:
         raise ValueError(f"the logits of choice {name!r} have shape {tuple(logits.shape)}: give [*dims, agents, K].")
     if bool(logits.isnan().any()):
-        raise ValueError(f"the logits of choice {name!r} contain NaN: look for 0/0 or inf - inf in what they are made of.")
+        raise ValueError(
+            f"the logits of choice {name!r} contain NaN: look for 0/0 or inf - inf in what they are made of."
+        )
     chosen: torch.Tensor = _choose(name, logits, obs, coupling)
     return chosen

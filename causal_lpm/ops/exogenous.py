@@ -1,11 +1,11 @@
 """Exogenous noise: the luck of every agent, drawn apart from what the model makes of it.
 
-A counterfactual keeps the luck and changes the rules. That works only if luck is a variable of its own: a Bernoulli site
-is drawn again in every world, while `noise < probability` is not. So all randomness of an agent model enters here.
+A counterfactual keeps the luck and changes the rules. That works only if luck is a variable of its own: a Bernoulli
+site is drawn again in every world, while `noise < probability` is not. So all randomness of an agent model enters here.
 """
 
 import contextlib
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import pyro
 import pyro.distributions as dist
@@ -31,7 +31,7 @@ def agent_plate(agents: int) -> contextlib.AbstractContextManager[Any]:
 class RandomBits(dist.TorchDistribution):
     """63 random bits as an int64; its log probability is reported as 0, the constant being the same everywhere."""
 
-    arg_constraints: dict[str, constraints.Constraint] = {}
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     support = constraints.nonnegative_integer
     has_enumerate_support = False
 
@@ -50,15 +50,17 @@ class RandomBits(dist.TorchDistribution):
 
 def _distribution(kind: NoiseKind) -> dist.TorchDistribution:
     zero, one = torch.zeros(()), torch.ones(())
+    fn: dist.TorchDistribution
     match kind:
         case "exponential":
-            return dist.Exponential(one)
+            fn = dist.Exponential(one)
         case "uniform":
-            return dist.Uniform(zero, one)
+            fn = dist.Uniform(zero, one)
         case "gumbel":
-            return dist.Gumbel(zero, one)
+            fn = dist.Gumbel(zero, one)
         case "bits":
-            return RandomBits()
+            fn = RandomBits()
+    return fn
 
 
 @effectful(type="exogenous")
@@ -73,8 +75,6 @@ def _exogenous(name: str, agents: int, kind: NoiseKind, slots: int, index: torch
     if index is None:
         return noise
     field = noise[..., None] if slots == 1 else noise
-    if bool((index >= slots).any()) or bool((index < 0).any()):
-        raise ValueError(f"the index into noise {name!r} leaves 0..{slots - 1}: give as many slots as the index counts.")
     chosen = index.long()[..., None]
     return field.expand(chosen.shape[:-1] + field.shape[-1:]).gather(-1, chosen)[..., 0]
 
@@ -97,7 +97,8 @@ def exogenous(
         kind: `"exponential"`, `"uniform"` or `"gumbel"` (float32), or `"bits"` (int64).
         slots: Number of independent values an agent.
         index: Integers `[*dims, agents]`; picks one value an agent, for example by infection number, so that what an
-            agent draws does not depend on the day on which it draws. The result may differ by world, the field does not.
+            agent draws does not depend on the day on which it draws. The result may differ by world, the field
+            does not.
 
     Returns:
         `[*replicates, agents]`, `[*replicates, agents, slots]` for slots > 1, or the shape of `index`.
@@ -113,5 +114,9 @@ def exogenous(
     known("kind of noise", kind, get_args(NoiseKind))
     positive_count("agents", agents)
     positive_count("slots", slots)
+    if index is not None and bool(((index < 0) | (index >= slots)).any()):
+        raise ValueError(
+            f"the index into noise {name!r} leaves 0..{slots - 1}: give as many slots as the index counts."
+        )
     noise: torch.Tensor = _exogenous(name, agents, kind, slots, index)
     return noise

@@ -19,13 +19,13 @@ def to_fixed_point(x: torch.Tensor) -> torch.Tensor:
     tensor([ 524288, 1048576])
     """
     if x.is_floating_point():
-        return (x.double() * FIXED_POINT).round().long()
+        return (x * FIXED_POINT).round().long()  # a power of two: exact in any float
     return x.long() * FIXED_POINT
 
 
 def from_fixed_point(total: torch.Tensor) -> torch.Tensor:
     """The float32 value of integer sums."""
-    return (total.double() / FIXED_POINT).float()
+    return total.float() / FIXED_POINT
 
 
 @effectful(type="exposure")
@@ -47,7 +47,7 @@ def exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
         float32 `[*dims, agents]`.
 
     Raises:
-        ValueError: the last dimension is not the network's number of agents.
+        ValueError: the last dimension is not the network's number of agents; NaN or infinity.
 
     >>> import torch
     >>> from causal_lpm.agents.networks import Groups
@@ -59,5 +59,7 @@ def exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
             f"infectiousness has shape {tuple(infectiousness.shape)} but the network connects {network.agents} agents: "
             "give one value an agent in the last dimension."
         )
+    if infectiousness.is_floating_point() and not bool(infectiousness.isfinite().all()):
+        raise ValueError("infectiousness contains NaN or infinity: look for a division by zero in what it is made of.")
     total: torch.Tensor = _exposure(network, infectiousness)
     return total

@@ -24,4 +24,5 @@ def policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
     """
     given = torch.atleast_1d(torch.as_tensor(value, dtype=torch.float32))
     decided: torch.Tensor = pyro.deterministic(name, given, event_dim=0)
-    return torch.atleast_1d(decided)
+    fitted: torch.Tensor = torch.atleast_1d(decided).float()
+    return fitted

@@ -1,13 +1,13 @@
 """Distributions of what an agent does, written as functions of its exogenous noise: x = f(parameter, noise).
 
-Unobserved, a response is computed from its noise and adds nothing to the log density (the noise has it). Observed, it adds the
-marginal log p of the observation, and the noise is drawn from its posterior given that observation: abduction for one
-individual, after which other worlds replay the same individual (Pearl 2009, section 7.1; Oberst and Sontag 2019 for
-the Gumbel posterior).
+Unobserved, a response is computed from its noise and adds nothing to the log density (the noise has it). Observed, it
+adds the marginal log p of the observation, and the noise is drawn from its posterior given that observation: abduction
+for one individual, after which other worlds replay the same individual (Pearl 2009, section 7.1; Oberst and Sontag
+2019 for the Gumbel posterior).
 """
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import pyro.distributions as dist
 import torch
@@ -31,7 +31,7 @@ class Response(dist.TorchDistribution):
         event_dim: Dimensions of one agent's parameter: 0 for a hazard, 1 for logits.
     """
 
-    arg_constraints: dict[str, constraints.Constraint] = {}
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     has_enumerate_support = False
 
     def __init__(self, name: str, parameter: torch.Tensor, event_dim: int = 0) -> None:
@@ -68,7 +68,7 @@ class Response(dist.TorchDistribution):
         raise NotImplementedError
 
     def marginal(self, value: torch.Tensor) -> torch.Tensor:
-        """log p of an observation, the noise integrated out."""
+        """Log p of an observation, the noise integrated out."""
         raise NotImplementedError
 
     def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -154,10 +154,10 @@ class Choice(Response):
         chosen = value.long()[..., None]
         if self.coupling == "inverse_cdf":
             upper = probability.cumsum(-1)
-            high = upper.gather(-1, chosen.expand(upper.shape[:-1] + (1,)))[..., 0]
-            width = probability.gather(-1, chosen.expand(upper.shape[:-1] + (1,)))[..., 0]
+            high = upper.gather(-1, chosen.expand((*upper.shape[:-1], 1)))[..., 0]
+            width = probability.gather(-1, chosen.expand((*upper.shape[:-1], 1)))[..., 0]
             return high - width * (1.0 - noise)
         # Top-down: the winner arrives first, after Exp(1); the others later by Exp(p_k). Arrival a_k is E_k / p_k.
-        first = noise.gather(-1, chosen.expand(noise.shape[:-1] + (1,)))
+        first = noise.gather(-1, chosen.expand((*noise.shape[:-1], 1)))
         winner = torch.nn.functional.one_hot(value.long(), probability.shape[-1]).bool()
         return torch.where(winner, first * probability, first * probability + noise)

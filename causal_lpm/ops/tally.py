@@ -19,7 +19,7 @@ def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None) -> torch.Te
     weights = None if values.dtype == torch.bool else rows[row, agent].double()
     cells = torch.bincount(row * groups + by[agent], weights, minlength=rows.shape[0] * groups)
     sums = cells.reshape(*values.shape[:-1], groups)
-    return sums if values.is_floating_point() else sums.long()
+    return sums.double() if values.is_floating_point() else sums.long()
 
 
 def tally(name: str, values: torch.Tensor, by: torch.Tensor | None = None) -> torch.Tensor:

@@ -28,14 +28,14 @@ from causal_lpm.agents.networks import Graph, Groups
 from causal_lpm.agents.observation import negative_binomial
 from causal_lpm.agents.population import Population, start
 
-S, I, R = 0, 1, 2
+S, I, R = 0, 1, 2  # noqa: E741
 AGENTS = 400
 
 
 def people(agents: int = AGENTS) -> Population:
     """One agent in forty is infectious at the start."""
     stage = torch.zeros(agents, dtype=torch.uint8)
-    stage[:: 40] = I
+    stage[::40] = I
     return Population({"stage": stage, "risk": torch.arange(agents) % 3})
 
 

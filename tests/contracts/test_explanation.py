@@ -44,7 +44,7 @@ def test_each_policy_alone_explains_the_outbreak() -> None:
     for seed in range(12):
         pyro.set_rng_seed(seed)
         search = SearchForExplanation(
-            supports={name: constraints.boolean for name in (*POLICIES, "outbreak")},
+            supports=dict.fromkeys((*POLICIES, "outbreak"), constraints.boolean),
             antecedents={name: torch.tensor(0.0) for name in POLICIES},
             alternatives={name: torch.tensor(1.0) for name in POLICIES},
             consequents={"outbreak": torch.tensor(1.0)},

@@ -76,7 +76,9 @@ def test_trace_elbo_with_a_fixed_seed_is_that_of_the_likelihood() -> None:
     p = pyro.poutine.trace(pyro.poutine.replay(KeyedNoise(3)(model), trace=q)).get_trace(cases)
     assert loss == pytest.approx(float((q.log_prob_sum() - p.log_prob_sum()).detach()), rel=1e-5)
     assert {name for name, node in p.nodes.items() if node["type"] == "sample"} == {
-        "beta", "school_closure_day", "reported"
+        "beta",
+        "school_closure_day",
+        "reported",
     }
 
 

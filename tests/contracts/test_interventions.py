@@ -102,7 +102,9 @@ def test_multi_worlds_of_chirho(model: Model) -> None:
     assert dims[0] == model.policy
     assert len(dims) == 2
     for early, value in enumerate((None, model.acts[0])):
-        assert differ(pick(multi, run, **dict(zip(dims, (early, 0), strict=True))), flat(model.alone(value=value))) == []
+        assert (
+            differ(pick(multi, run, **dict(zip(dims, (early, 0), strict=True))), flat(model.alone(value=value))) == []
+        )
         with KeyedNoise(7), StaticIntervention(torch.tensor(10.0), {model.policy: act(model, 1)}), model.do(value):
             alone = model()
         assert differ(pick(multi, run, **dict(zip(dims, (early, 1), strict=True))), flat(alone)) == []
@@ -216,9 +218,12 @@ def test_seeds_in_a_plain_replicate_plate_are_one_a_replicate() -> None:
 
 
 def test_a_plain_plate_where_the_dimensions_of_worlds_are_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"dimension -2 .* taken by a plain plate"):  # noqa: SIM117
-        with pyro.plate("replicates", 4, dim=-2), Worlds(replicates=4):
-            FLU()
+    with (
+        pytest.raises(ValueError, match=r"dimension -2 .* taken by a plain plate"),
+        pyro.plate("replicates", 4, dim=-2),
+        Worlds(replicates=4),
+    ):
+        FLU()
 
 
 def test_do_on_two_policies_gives_the_product_of_worlds() -> None:

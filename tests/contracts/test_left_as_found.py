@@ -66,7 +66,10 @@ def test_a_failing_step_leaves_nothing_behind(model: Model) -> None:
 
 
 def test_comparing_leaves_nothing_behind_when_it_complains() -> None:
-    with pytest.raises(ValueError, match="did you mean 'school_closure_day'"):  # noqa: SIM117
-        with comparing({"factual": {}, "closed": {"school_closure_days": 3.0}}), KeyedNoise(7):
-            FLU()
+    with (
+        pytest.raises(ValueError, match="did you mean 'school_closure_day'"),
+        comparing({"factual": {}, "closed": {"school_closure_days": 3.0}}),
+        KeyedNoise(7),
+    ):
+        FLU()
     assert _PYRO_STACK == []

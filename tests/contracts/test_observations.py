@@ -74,9 +74,12 @@ def test_a_static_observation_reads_the_state_of_its_day() -> None:
     def swab(state: State) -> None:
         pyro.sample("positive", dist.Normal(ill(state), 50.0))
 
-    with pyro.poutine.trace() as tr, KeyedNoise(7):  # noqa: SIM117
-        with StaticObservation(torch.tensor(10.0), condition(swab, data={"positive": torch.tensor([100.0])})):
-            FLU()
+    with (
+        pyro.poutine.trace() as tr,
+        KeyedNoise(7),
+        StaticObservation(torch.tensor(10.0), condition(swab, data={"positive": torch.tensor([100.0])})),
+    ):
+        FLU()
     with KeyedNoise(7):
         there = ill(FLU.simulate(10).state)
     node = site(tr.trace, "t=10.0/positive")
@@ -103,9 +106,12 @@ def test_a_static_batch_observation_reads_all_its_days() -> None:
         pyro.sample("positive", dist.Normal(ill(trajectory, days=True), 50.0).to_event(1))
 
     data = torch.full((1, len(DAYS)), 100.0)
-    with pyro.poutine.trace() as tr, KeyedNoise(7):  # noqa: SIM117
-        with StaticBatchObservation(DAYS, condition(swab, data={"positive": data})):
-            FLU()
+    with (
+        pyro.poutine.trace() as tr,
+        KeyedNoise(7),
+        StaticBatchObservation(DAYS, condition(swab, data={"positive": data})),
+    ):
+        FLU()
     log = LogTrajectory(DAYS)
     with KeyedNoise(7), log:
         FLU()
@@ -161,7 +167,9 @@ def test_all_replicates_and_draws_count_in_a_likelihood() -> None:
     for replicate, seed in enumerate(luck.flatten()):
         with pyro.poutine.trace() as one, KeyedNoise(seed):
             run_flu(series)
-        assert float(factual[0, replicate]) == pytest.approx(float(site(one.trace, "reported")["log_prob_sum"]), rel=1e-5)
+        assert float(factual[0, replicate]) == pytest.approx(
+            float(site(one.trace, "reported")["log_prob_sum"]), rel=1e-5
+        )
     assert bool((factual[1] == 0).all())
 
 
@@ -221,7 +229,11 @@ def test_the_log_density_without_keyed_noise_is_that_of_noise_and_data() -> None
     with pyro.poutine.trace() as tr:
         run_flu(torch.full((1, 12), 4.0))
     tr.trace.compute_log_prob()
-    parts = sum(n["log_prob_sum"] for name, n in tr.trace.nodes.items() if name.endswith("_noise") or name in ("beta", "reported"))
+    parts = sum(
+        n["log_prob_sum"]
+        for name, n in tr.trace.nodes.items()
+        if name.endswith("_noise") or name in ("beta", "reported")
+    )
     assert tr.trace.log_prob_sum() == pytest.approx(float(parts), rel=1e-5)
 
 

@@ -18,7 +18,9 @@ def test_antibodies_wane_as_the_equation_says() -> None:
     never = run.state["stage"] == S
     first = torch.linspace(0.0, 3.0, len(never))
     assert bool(never.any())
-    assert torch.allclose(run.state["antibody"][never], (first * torch.exp(torch.tensor(-0.1 * IMMUNITY.days)))[never], rtol=1e-5)
+    assert torch.allclose(
+        run.state["antibody"][never], (first * torch.exp(torch.tensor(-0.1 * IMMUNITY.days)))[never], rtol=1e-5
+    )
 
 
 def test_faster_waning_in_one_world_infects_more_there() -> None:

@@ -8,7 +8,7 @@ from chirho.interventional.handlers import do
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causal_lpm import KeyedNoise, ProductWorlds, Rollout, Seeds, Worlds, comparing, event, policy, rollout
+from causal_lpm import KeyedNoise, ProductWorlds, Rollout, Seeds, Worlds, comparing, event, kernels, policy, rollout
 from tests.contracts.models import AGENTS, MODELS, Model, differ, flat, pick
 
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
@@ -56,6 +56,15 @@ def test_threads_do_not_matter(model: Model) -> None:
             torch.set_num_threads(1)
     assert differ(flat(runs[0]), flat(runs[1])) == []
     assert differ(pick(worlds, runs[1], world=2), flat(model.alone(11, model.acts[1]))) == []
+
+
+@each_model
+def test_the_kernels_do_not_matter(model: Model) -> None:
+    """Compiled loops or torch: the same worlds."""
+    with Worlds() as worlds, KeyedNoise(11), model.do(*model.acts), kernels.use("reference"):
+        run = model()
+    for world, value in enumerate((None, *model.acts)):
+        assert differ(pick(worlds, run, world=world), flat(model.alone(11, value))) == []
 
 
 @each_model

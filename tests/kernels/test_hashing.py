@@ -32,14 +32,14 @@ def test_mix_is_the_splitmix64_finaliser(x: int) -> None:
 @given(int64, st.text(max_size=20), st.integers(-1, 2**40), st.integers(0, 2**62))
 def test_stream_and_bits_in_plain_integers(seed: int, name: str, counter: int, i: int) -> None:
     word = hashing.word(name) & MASK
-    key = mix((mix(mix((seed + word) & MASK)) + counter * GOLDEN) & MASK)
+    key = mix(mix((mix((seed + word) & MASK) + counter * GOLDEN) & MASK))
     got = hashing.stream(torch.tensor([seed]), name, counter)
     assert unsigned(got) == key
     assert unsigned(hashing.bits(got, torch.tensor(i))) == mix((key + i * GOLDEN) & MASK)
 
 
 def test_word_is_little_endian_blake2b() -> None:
-    assert hashing.word("infection") & MASK == 0x3AFC1FEBBC62A0DE
+    assert hashing.word("infection") & MASK == 0x654BF786FAB2B1EE
 
 
 def test_uniform_uses_53_bits_and_never_reaches_zero() -> None:
@@ -81,7 +81,7 @@ def improbable(count: torch.Tensor, expected: float, freedom: int) -> bool:
 
 @pytest.mark.parametrize("size", [2, 3, 5, 8, 11])
 def test_small_permutations_are_uniform_singly_and_in_consecutive_pairs(size: int) -> None:
-    draws = 100_000
+    draws = 50_000
     images = hashing.permutation(hashing.mix(torch.arange(draws))[:, None], torch.arange(size), size)
     off_diagonal = ~torch.eye(size, dtype=torch.bool).flatten()
     for k in (0, size - 2):

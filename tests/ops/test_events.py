@@ -1,0 +1,218 @@
+"""`event`: frequencies, tiny hazards, abduction of what was observed, bad input."""
+
+import math
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from chirho.interventional.handlers import do
+from chirho.observational.handlers import condition
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from causal_lpm import KeyedNoise, Worlds, event, exogenous, observed, policy, rollout
+from causal_lpm.kernels import hashing
+from causal_lpm.ops.responses import Event
+
+MASK = 2**64 - 1
+
+
+def close_to(frequency: float, probability: float, draws: int, sds: float = 5.0) -> bool:
+    """Within `sds` standard deviations: 5 give a false alarm in less than 1e-6 of the tests (normal approximation)."""
+    return abs(frequency - probability) <= sds * math.sqrt(probability * (1 - probability) / draws) + 1e-12
+
+
+# False alarms: 14 tests at 5 standard deviations, below 1e-5 together; the smallest expected count is 400.
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize("hazard", [1e-4, 1e-3, 1e-2, 0.1, 1.0, 3.0, 10.0])
+def test_frequencies_are_one_minus_exp_of_minus_hazard(hazard: float, keyed: bool) -> None:
+    agents = 4_000_000 if hazard < 1e-3 else 400_000
+    pyro.set_rng_seed(0)
+    rate = torch.full((agents,), hazard)
+    if keyed:
+        with KeyedNoise(1):
+            happened = event("x", rate)
+    else:
+        happened = event("x", rate)
+    assert close_to(float(happened.double().mean()), -math.expm1(-hazard), agents)
+
+
+def unmix(x: int) -> int:
+    """The inverse of the SplitMix64 finaliser: which 64 bits become x."""
+
+    def unshift(y: int, by: int) -> int:
+        z = y
+        for _ in range(64 // by + 1):
+            z = y ^ (z >> by)
+        return z
+
+    x = unshift(x, 31) * pow(0x94D049BB133111EB, -1, 2**64) & MASK
+    x = unshift(x, 27) * pow(0xBF58476D1CE4E5B9, -1, 2**64) & MASK
+    return unshift(x, 30)
+
+
+class Injected(KeyedNoise):
+    """Agent 0 of replicate r gets the 64 bits `words[r]`."""
+
+    def __init__(self, words: list[int]) -> None:
+        super().__init__(0)
+        keys = [unmix(word) for word in words]
+        self.keys = torch.tensor([key - 2**64 if key >= 2**63 else key for key in keys])[:, None]
+
+    def key(self, name: str) -> torch.Tensor:
+        return self.keys
+
+
+def test_the_injection_injects() -> None:
+    words = [0, 1, 2**63 + 12345, MASK]
+    with Injected(words):
+        got = exogenous("x", 2, "bits")[:, 0]
+    assert [int(bits) & MASK for bits in got] == words
+
+
+@pytest.mark.parametrize("hazard", [1e-9, 1e-12, 1e-4, 1.0])
+def test_the_transform_of_integers_has_the_right_probability(hazard: float) -> None:
+    """E < hazard for the integers k of 53 bits below (1 - exp(-hazard)) 2**53, up to the last digit of a float32."""
+    probability = -math.expm1(-hazard)
+    edge = probability * 2**53
+    slack = edge * 2**-22 + 1
+    happens = [int(edge - slack), 0] if edge > slack else [0]
+    spared = [math.ceil(edge + slack), 2**53 - 1]
+    with Injected([k << 11 for k in happens + spared]):
+        got = event("x", torch.full((2,), hazard))[:, 0].tolist()
+    assert got == [True] * len(happens) + [False] * len(spared)
+    assert hashing.uniform(torch.tensor([0])).item() == 2.0**-54, "noise is never 0: hazard 0 never fires"
+
+
+def test_hazards_of_zero_and_infinity() -> None:
+    with KeyedNoise(1):
+        assert not bool(event("x", torch.zeros(100_000)).any())
+        assert bool(event("y", torch.full((100_000,), math.inf)).all())
+
+
+AGENTS = 100_000
+RATE = -math.log1p(-0.30)
+RATE_THERE = -math.log1p(-0.31)
+
+
+def infection(obs: torch.Tensor | None = None) -> torch.Tensor:
+    rate = policy("rate", RATE)
+    return event("x", rate.expand((*rate.shape[:-1], AGENTS)), obs)
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize("how", ["nothing observed", "obs=", "condition"])
+def test_an_observed_event_is_abducted(how: str, keyed: bool) -> None:
+    """p .30 -> .31: 0.010 of the agents differ, all of them from 0 to 1; sd of the share 0.0003, so 5 sd = 0.0015."""
+    pyro.set_rng_seed(0)
+    data = torch.rand(AGENTS) < 0.3
+    model = condition(infection, data={"x": data}) if how == "condition" else infection
+    noise = KeyedNoise(5) if keyed else pyro.poutine.trace()
+    with Worlds(), pyro.poutine.trace() as tr, noise, do(actions={"rate": torch.tensor(RATE_THERE)}):
+        happened = model(data if how == "obs=" else None)
+    assert happened.shape == (2, AGENTS)
+    assert bool((happened[1] >= happened[0]).all())
+    assert abs(float((happened[0] != happened[1]).double().mean()) - 0.010) < 0.0015
+    tr.trace.compute_log_prob()
+    if how != "nothing observed":
+        assert torch.equal(happened[0], data)
+        expected = dist.Bernoulli(torch.tensor(0.3)).log_prob(data.float()).sum()
+        assert float(tr.trace.nodes["x_factual"]["log_prob_sum"]) == pytest.approx(float(expected), rel=1e-4)
+        luck = 0.0 if keyed else float(tr.trace.nodes["x_noise"]["log_prob_sum"])
+        assert float(tr.trace.log_prob_sum()) == pytest.approx(float(expected) + luck, rel=1e-4)
+    elif keyed:
+        assert list(tr.trace.nodes) == ["rate"]
+
+
+def test_abduction_with_replicates_keeps_the_fact_in_every_replicate() -> None:
+    pyro.set_rng_seed(0)
+    data = torch.rand(AGENTS) < 0.3
+    luck = torch.tensor([[1], [2]])
+    with Worlds(replicates=2), KeyedNoise(luck), do(actions={"rate": torch.tensor(RATE_THERE)}):
+        happened = infection(data)
+    assert happened.shape == (2, 2, AGENTS)
+    assert bool((happened[0] == data).all())
+    flips = (happened[0] != happened[1]).double().mean(-1)
+    assert bool(((flips - 0.010).abs() < 0.0015).all())
+    assert not torch.equal(happened[1, 0], happened[1, 1])
+
+
+@settings(max_examples=40)
+@given(hazard=st.floats(2.0**-100, 80.0, width=32), noise=st.floats(2.0**-30, 40.0, width=32), fact=st.booleans())
+def test_abducted_noise_gives_the_fact_back(hazard: float, noise: float, fact: bool) -> None:
+    response = Event("x", torch.tensor([hazard]))
+    drawn = response.abduct(torch.tensor([noise]), torch.tensor([fact]))
+    assert bool(response.respond(drawn)) is fact
+    assert float(drawn) >= 0
+
+
+def test_abducted_noise_is_exponential_when_the_fact_is_typical() -> None:
+    """Prior = posterior averaged over the data: Kolmogorov distance below 2.7 / sqrt(n), false alarm 1e-6."""
+    hazard = torch.full((AGENTS,), 0.7)
+    with KeyedNoise(1):
+        fact = event("x", hazard)
+        fresh = exogenous("another", AGENTS)
+    drawn = Event("x", hazard).abduct(fresh, fact).double().sort().values
+    ecdf = torch.arange(1, AGENTS + 1) / AGENTS
+    assert float((ecdf - -torch.expm1(-drawn)).abs().max()) < 2.7 / math.sqrt(AGENTS)
+
+
+def test_the_gradient_of_an_observed_event_is_finite_at_hazard_zero() -> None:
+    """Agents without infectious contacts have hazard 0, and were not infected."""
+    beta = torch.tensor(0.1, requires_grad=True)
+    contacts = torch.tensor([0.0, 1.0, 2.0])
+    log_p = Event("x", beta * contacts).marginal(torch.tensor([False, True, False]))
+    (slope,) = torch.autograd.grad(log_p.sum(), beta)
+    assert float(slope) == pytest.approx(1.0 / math.expm1(0.1) - 2.0, rel=1e-5)
+
+
+def test_what_the_data_forbid_has_log_probability_minus_infinity() -> None:
+    log_p = Event("x", torch.tensor([0.0, math.inf])).marginal(torch.tensor([True, False]))
+    assert log_p.tolist() == [-math.inf, -math.inf]
+
+
+def test_without_keyed_noise_the_density_is_that_of_the_noise() -> None:
+    pyro.set_rng_seed(0)
+    with pyro.poutine.trace() as tr:
+        event("x", torch.full((10,), 0.5))
+    tr.trace.compute_log_prob()
+    assert float(tr.trace.nodes["x"]["log_prob_sum"]) == 0.0
+    assert tr.trace.nodes["x_noise"]["log_prob"].shape == (10,)
+
+
+def test_a_number_as_hazard_is_for_all_agents_of_the_rollout() -> None:
+    with KeyedNoise(3):
+        state = rollout(lambda s: {"x": s["x"] | event("e", 0.2)}, {"x": torch.zeros(50, dtype=torch.bool)}, 1).state
+        again = rollout(
+            lambda s: {"x": s["x"] | event("e", torch.full((50,), 0.2))}, {"x": torch.zeros(50, dtype=torch.bool)}, 1
+        ).state
+    assert torch.equal(state["x"], again["x"])
+    with pytest.raises(ValueError, match="known only inside a rollout"):
+        event("e", 0.2)
+
+
+@pytest.mark.parametrize(
+    ("hazard", "message"),
+    [
+        (torch.tensor([0.1, -0.5]), r"hazard of event 'infection' contains -0.5: .* must be >= 0"),
+        (torch.tensor([0.1, math.nan]), r"contains NaN: .* division by zero"),
+    ],
+)
+def test_bad_hazards_are_refused(hazard: torch.Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        event("infection", hazard)
+    with pytest.raises(ValueError, match=message), KeyedNoise(1):
+        event("infection", hazard)
+
+
+def test_a_response_is_not_sampled_in_shapes() -> None:
+    with pytest.raises(ValueError, match="use replicates"):
+        Event("x", torch.ones(3)).sample((2,))
+
+
+def test_observed_without_data_is_a_sample_site() -> None:
+    pyro.set_rng_seed(0)
+    with pyro.poutine.trace() as tr:
+        observed("y", dist.Poisson(torch.tensor([3.0])))
+    assert not tr.trace.nodes["y"]["is_observed"]
