@@ -93,7 +93,9 @@ def _household_normaliser(household: torch.Tensor, archived: bool) -> torch.Tens
     size = torch.bincount(number)
     if not archived:
         return size[number].float()
-    digits = torch.tensor([len(str(i)) for i in range(len(number))])
+    # Ids as the archive counts them, 0 to 99,999: the quirk is to be the same for any number of agents.
+    ids = torch.arange(len(number)) * 100_000 // len(number)
+    digits = torch.tensor([len(str(i)) for i in ids.tolist()])
     characters = torch.zeros_like(size).index_add_(0, number, digits) + 2 + 2 * (size - 1)
     return characters[number].float()
 
@@ -175,12 +177,10 @@ def second_dose(
         protected = campaign.protected({**s, **doses}, luck)
 
         since = torch.where(infected, today - s["infected_on"], 0).clamp(max=GENERATION_DAYS - 1)
-        sending = study.infectiousness[stage.int() * GENERATION_DAYS + since]
-        sending = torch.where(isolated, 0.0, sending)
-        hazard: torch.Tensor = sum(  # type: ignore[assignment]
-            study.susceptibility[layer] * exposure(network, sending) for layer, network in study.contacts.items()
-        )
-        exposed = event("infection", s["contact_scale"] * hazard * ~infected)
+        sending = _look_up(study.infectiousness, stage.int() * GENERATION_DAYS + since)
+        received = exposure(study.contacts, torch.where(isolated, 0.0, sending))
+        force = torch.stack([study.susceptibility[layer] * received[layer] for layer in received]).sum(0)
+        exposed = event("infection", torch.where(infected, 0.0, s["contact_scale"] * force))
         breakthrough = exposed & protected & (s["sterilizing"] == 0)
 
         caught = exposed & ~protected
@@ -205,6 +205,11 @@ def second_dose(
     }
     state = start(people, **{name: value.to(people.device) for name, value in entries.items()})
     return rollout(day, {**state, **first_cases(people, course), "contact_scale": scale}, days - 1)
+
+
+def _look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """`table[index]`, in less than half of its time."""
+    return table.index_select(0, index.reshape(-1)).reshape(index.shape)
 
 
 def _eligible(

@@ -99,7 +99,7 @@ class Vaccination:
         doses, t = s["doses"], s["t"]
         agents = doses.shape[-1]
         first = (doses == 0) & eligible
-        due = (doses == 1) & eligible & (t >= s["first_dose_day"] + s["dose_interval"])
+        due = (doses == 1) & eligible & (s["first_dose_day"] <= _days_before(t, s["dose_interval"]))
         second = due & ~event("second_dose_skipped", torch.where(due, hazard_of(self.skip_second), 0.0))
         delivered = self._delivered(s, agents)
         stock = [delivered, *(s[f"stock_{age}"] for age in range(self.shelf_life))]
@@ -141,12 +141,17 @@ class Vaccination:
     def protected(self, s: State, luck: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Who is protected today, bool `[*dims, agents]`."""
         first, second = luck
-        in_time = s["t"] >= s["first_dose_day"] + s["kick_in"]
+        in_time = s["first_dose_day"] <= _days_before(s["t"], s["kick_in"])
         by_first = (s["doses"] >= 1) & in_time & (first < s["first_dose_efficacy"])
         by_second = (s["doses"] == 2) & (second < s["second_dose_efficacy"])
         if self.second_adds:
             return by_first | by_second
         return torch.where(s["doses"] == 2, by_second, by_first)
+
+
+def _days_before(t: torch.Tensor, days: torch.Tensor) -> torch.Tensor:
+    """The last day that lies at least `days` before `t`, int16: whole days are compared with it."""
+    return (t - days).floor().to(torch.int16)
 
 
 def _priority(

@@ -48,7 +48,7 @@ class KeyedNoise(Messenger):
         super().__init__()
         self._seed = torch.as_tensor(seed, dtype=torch.int64)
         self._steps: list[tuple[int, str]] = []
-        self._used: set[tuple[str, str]] = set()
+        self._used: set[str] = set()  # in the running step
 
     def __enter__(self) -> "KeyedNoise":
         self._steps = []
@@ -82,12 +82,12 @@ class KeyedNoise(Messenger):
 
     def _once_a_step(self, msg: Any) -> None:
         kind, name = msg["type"], msg["args"][0]
-        if self._steps and (kind, name) in self._used:
+        if self._steps and name in self._used:
             raise ValueError(
-                f"{kind} {name!r} is used twice in step {self._steps[-1][0]}: both would have the same luck; give each its "
-                "own name."
+                f"the name {name!r} of this {kind} is used twice in step {self._steps[-1][0]}: both would have the "
+                "same luck; give each its own name."
             )
-        self._used.add((kind, name))
+        self._used.add(name)
 
     _pyro_event = _pyro_choose = _once_a_step
 

@@ -63,8 +63,8 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
             state, start, end = msg["args"][1:4]
             if self._agents is not None:
                 raise ValueError(
-                    "a population is simulated inside a step of another: its luck would be the same every day, and it would "
-                    "use up the interventions; make it entries of the same state. For differential equations use solve_ode."
+                    "a population is simulated inside a step of another: its luck would be the same every day, and it "
+                    "would use up the interventions; make it entries of the same state, or use solve_ode for equations."
                 )
             self._triggers, self._entries = Triggers(), set(state)
             self._check_interruptions(float(start), float(end))

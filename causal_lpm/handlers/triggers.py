@@ -36,8 +36,8 @@ class Triggers:
             value = torch.where(torch.as_tensor(predicate(env)), 0.0, -1.0)
         if value.dim() and value.shape[-1] != 1:
             raise ValueError(
-                f"the condition of a rule has shape {tuple(value.shape)}: give one value a world, [*dims, 1]; sum over agents "
-                "with keepdim=True."
+                f"the condition of a rule has shape {tuple(value.shape)}: give one value a world, [*dims, 1]; sum over "
+                "agents with keepdim=True."
             )
         sign = value.sign()
         first = self._sign.get(handler, sign)

@@ -99,16 +99,31 @@ def to_noise(raw: Array, kind: int, out: Array, low: int, high: int) -> None:
 
 
 @loop
-def happens(hazard: Array, key: Array, rows_h: Array, rows_key: Array, out: Array, low: int, high: int) -> None:
+def happens(
+    hazard: Array, key: Array, rows_h: Array, rows_key: Array, members: Array, out: Array, low: int, high: int
+) -> None:
     """Exponential noise below the hazard, bool `[rows, agents]`; -log1p(-u) >= u spares nearly all logarithms."""
-    for r in range(out.shape[0]):
-        base, h = key[rows_key[r]], hazard[rows_h[r]]
-        for i in range(low, high):
-            u = _uniform(_bits(base, i))
-            out[r, i] = u < h[i]
-        for i in range(low, high):
-            if out[r, i]:
-                out[r, i] = _noise(_bits(base, i), EXPONENTIAL) < h[i]
+    u = np.empty(_BLOCK, np.float64)
+    for left in range(low, high, _BLOCK):
+        n, drawn = min(_BLOCK, high - left), np.int64(-1)
+        for member in range(members.size):  # rows of one key follow each other: they share their noise
+            r = members[member]
+            h = hazard[rows_h[r]]
+            possible = False
+            for i in range(n):
+                possible |= h[left + i] > 0
+                out[r, left + i] = False
+            if not possible:
+                continue
+            if drawn != rows_key[r]:
+                drawn = rows_key[r]
+                for i in range(n):
+                    u[i] = _uniform(_bits(key[drawn], left + i))
+            for i in range(n):
+                out[r, left + i] = u[i] < h[left + i]
+            for i in range(n):
+                if out[r, left + i]:
+                    out[r, left + i] = np.float32(-np.log1p(-u[i])) < h[left + i]
 
 
 @inner
@@ -214,22 +229,39 @@ def graph_total(x: Array, indptr: Array, neighbours: Array, out: Array, low: int
 @loop
 def ring_total(
     x: Array, key: Array, order: Array, start: Array, size: Array, sure: Array, chance: Array, rewire: int,
-    rows_x: Array, rows_key: Array, out: Array, low: int, high: int,
+    rows_x: Array, rows_key: Array, members: Array, parts: Array, out: Array, low: int, high: int,
 ) -> None:  # fmt: skip
-    """Fresh small worlds: `sure` forward edges and one more with probability `chance` / 2**32; `out` is zero."""
+    """Fresh small worlds: `sure` forward edges and one more with probability `chance` / 2**32; `out` is zero.
+
+    The rows `members[parts[t]:parts[t + 1]]` have one key, so they have one graph: it is made once for all of them.
+    """
     longest = (size + sure).max() + 1 if size.size else 0
-    sent, received = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    word, odd = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.int64)
-    for r in range(low, high):
-        base, source = key[rows_key[r]], x[rows_x[r]]
+    word, at, to = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
+    for part in range(low, high):
+        rows = members[parts[part] : parts[part + 1]]
+        base = key[rows_key[rows[0]]]
+        sent, received = np.empty((rows.size, longest), np.int64), np.empty((rows.size, longest), np.int64)
+        silent = np.empty(rows.size, np.bool_)
         for c in range(size.size):
             begin, n = start[c], size[c]
             reach = sure[c] + (1 if chance[c] > 0 else 0)
             outside = n - 2 * reach - 1
             limit = _U(rewire if outside > 0 else 0)
-            for p in range(n + reach):  # the ring, continued by `reach`, so that nothing wraps around
-                sent[p] = source[order[begin + p % n]] if p >= n else source[order[begin + p]]
-                received[p] = 0
+            all_silent = True
+            mine = order[begin : begin + n]
+            for m in range(rows.size):
+                source, s, total = x[rows_x[rows[m]]], sent[m], received[m]
+                loudest = np.int64(0)
+                for p in range(n):
+                    s[p] = source[mine[p]]
+                    loudest |= s[p]
+                for p in range(reach):  # the ring, continued by `reach`, so that nothing wraps around
+                    s[n + p] = s[p % n]
+                total[: n + reach] = 0
+                silent[m] = loudest == 0
+                all_silent &= silent[m]
+            if all_silent:
+                continue
             for j in range(1, reach + 1):
                 needed = _U(chance[c] if j > sure[c] else 1 << 32)
                 for left in range(0, n, _BLOCK):
@@ -237,27 +269,40 @@ def ring_total(
                     number = (_U(begin + left) << _S31) + _U(j)
                     for p in range(length):
                         word[p] = _mix(base + (number + (_U(p) << _S31)) * _GOLDEN)
-                    for p in range(left, left + length):
-                        received[p] += sent[p + j]
-                    for p in range(left, left + length):
-                        received[p + j] += sent[p]
                     n_odd = 0
                     for p in range(length):
-                        odd[n_odd] = p
+                        at[n_odd] = p
                         n_odd += ((word[p] >> _S32) < limit) | ((word[p] & _LOW32) >= needed)
-                    for k in range(n_odd):  # the edges that are not on the lattice: take it back, and put it right
-                        w, p = word[odd[k]], left + odd[k]
-                        received[p] -= sent[p + j]
-                        received[p + j] -= sent[p]
+                    for k in range(n_odd):  # the edges that are not on the lattice, and where they go
+                        w, p = word[at[k]], left + at[k]
+                        at[k], to[k] = p, -1
                         if (w & _LOW32) < needed:
                             q = p + reach + 1 + np.int64(_uniform(_mix(w + _ONE)) * np.float64(outside))
-                            q = q - n if q >= n else q
-                            received[p] += sent[q]
-                            received[q] += sent[p]
-            for p in range(n, n + reach):
-                received[p % n] += received[p]
-            for p in range(n):
-                out[r, order[begin + p]] = received[p]
+                            to[k] = q - n if q >= n else q
+                    for m in range(rows.size):
+                        if silent[m]:
+                            continue
+                        s, total = sent[m], received[m]
+                        # Views that begin at 0, so that the compiler need not think of negative indices.
+                        near, far = s[left : left + length], s[left + j : left + j + length]
+                        to_near, to_far = total[left : left + length], total[left + j : left + j + length]
+                        for p in range(length):
+                            to_near[p] += far[p]
+                        for p in range(length):
+                            to_far[p] += near[p]
+                        for k in range(n_odd):
+                            p, q = at[k], to[k]
+                            total[p] -= s[p + j]
+                            total[p + j] -= s[p]
+                            if q >= 0:
+                                total[p] += s[q]
+                                total[q] += s[p]
+            for m in range(rows.size):
+                total = received[m]
+                for p in range(reach):
+                    total[p % n] += total[n + p]
+                for p in range(n):
+                    out[rows[m], mine[p]] = total[p]
 
 
 @inner
@@ -302,24 +347,30 @@ def _permute(keys: Array, value: Array, n: int, side: Any, size: Any, inverse: b
 @loop
 def stub_total(
     x: Array, key: Array, owner: Array, first: Array, chain: bool, side_: int, rounds: int,
-    rows_x: Array, rows_key: Array, out: Array, low: int, high: int,
+    rows_x: Array, rows_key: Array, members: Array, parts: Array, out: Array, low: int, high: int,
 ) -> None:  # fmt: skip
-    """Fresh random graphs from stubs: from the agents that send something if they are few, else along the sequence."""
+    """Fresh random graphs from stubs: from the agents that send something if they are few, else along the sequence.
+
+    Rows of one key share their graph, as in `ring_total`.
+    """
     stubs, agents, side = owner.size, x.shape[1], _U(side_)
     usable = stubs if chain else stubs // 2 * 2
     keys, place, other = np.empty(rounds, np.uint64), np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
-    for r in range(low, high):
-        source = x[rows_x[r]]
+    for part in range(low, high):
+        rows = members[parts[part] : parts[part + 1]]
         for k in range(rounds):
-            keys[k] = _bits(key[rows_key[r]], k)
-        n_sending = 0
+            keys[k] = _bits(key[rows_key[rows[0]]], k)
+        sends, n_sending = np.zeros(agents, np.bool_), 0
+        for m in range(rows.size):
+            source = x[rows_x[rows[m]]]
+            for i in range(agents):
+                sends[i] |= source[i] != 0
         for i in range(agents):
-            if source[i] != 0:
-                n_sending += first[i + 1] - first[i]
+            n_sending += first[i + 1] - first[i] if sends[i] else 0
         if 3 * n_sending < stubs:
             sending, n_sending = np.empty(n_sending, np.int32), 0
             for i in range(agents):
-                if source[i] != 0:
+                if sends[i]:
                     for s in range(first[i], first[i + 1]):
                         sending[n_sending] = s
                         n_sending += 1
@@ -333,20 +384,25 @@ def stub_total(
                         near = place[k] + (2 * turn - 1) if chain else place[k] ^ 1
                         other[k] = near if 0 <= near < usable else place[k]  # without a partner: a loop
                     _permute(keys, other, n, side, stubs, False)
-                    for k in range(n):
-                        agent, neighbour = owner[sending[begin + k]], owner[other[k]]
-                        if agent != neighbour:
-                            out[r, neighbour] += source[agent]
+                    for m in range(rows.size):
+                        source, total = x[rows_x[rows[m]]], out[rows[m]]
+                        for k in range(n):
+                            agent, neighbour = owner[sending[begin + k]], owner[other[k]]
+                            if agent != neighbour:
+                                total[neighbour] += source[agent]
         else:
-            before = np.int64(-1)
+            last = np.int64(-1)
             for begin in range(0, usable, _BLOCK):
                 n = min(_BLOCK, usable - begin)
                 for k in range(n):
                     place[k] = begin + k
                 _permute(keys, place, n, side, stubs, False)
-                for k in range(n):
-                    agent = np.int64(owner[place[k]])
-                    if before >= 0 and before != agent:
-                        out[r, agent] += source[before]
-                        out[r, before] += source[agent]
-                    before = agent if chain or k % 2 == 0 else np.int64(-1)  # a block is even
+                for m in range(rows.size):
+                    source, total, before = x[rows_x[rows[m]]], out[rows[m]], last
+                    for k in range(n):
+                        agent = np.int64(owner[place[k]])
+                        if before >= 0 and before != agent:
+                            total[agent] += source[before]
+                            total[before] += source[agent]
+                        before = agent if chain or k % 2 == 0 else np.int64(-1)  # a block is even
+                last = np.int64(owner[place[n - 1]]) if chain else np.int64(-1)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,6 +43,20 @@ def _rows(x: Tensor, lead: torch.Size, dtype: torch.dtype) -> tuple[Array, Array
     """The tensor as `[rows of its own, last]`, and which of them each row of the broadcast shape reads."""
     own = torch.arange(math.prod(x.shape[:-1])).reshape(x.shape[:-1]).expand(lead)
     return _array(x, dtype).reshape(-1, x.shape[-1]), _array(own.reshape(-1), torch.int64)
+
+
+def _by_key(rows_key: Array, work: int) -> tuple[Array, Array]:
+    """The rows in the order of their keys, and where each part begins: the rows of a part share one key.
+
+    One part a key, or several where there are more threads than keys.
+    """
+    members = np.argsort(rows_key, kind="stable")
+    ordered = rows_key[members]
+    first_of_key = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
+    pieces = -(-min(torch.get_num_threads(), work // _WORTH_A_THREAD) // max(len(first_of_key), 1))
+    bounds = [*first_of_key, len(members)]
+    parts = {a + (b - a) * piece // max(pieces, 1) for a, b in itertools.pairwise(bounds) for piece in range(pieces)}
+    return members, np.array(sorted({*parts, *bounds}), dtype=np.int64)
 
 
 def _keys(key: Tensor, lead: torch.Size) -> tuple[Array, Array]:
@@ -84,7 +99,8 @@ def happens(hazard: Tensor, key: Tensor) -> Tensor:
     h, rows_h = _rows(hazard, lead, torch.float32)
     keys, rows_key = _keys(key, lead)
     out = torch.empty((math.prod(lead), agents), dtype=torch.bool)
-    _spread(_loops.happens, h, keys, rows_h, rows_key, out.numpy(), pieces=agents, work=out.numel())
+    members = np.argsort(rows_key, kind="stable")
+    _spread(_loops.happens, h, keys, rows_h, rows_key, members, out.numpy(), pieces=agents, work=out.numel())
     return out.reshape(*lead, agents)
 
 
@@ -143,8 +159,10 @@ def ring_total(
     keys, rows_key = _keys(key, lead)
     out = torch.zeros((math.prod(lead), x.shape[-1]), dtype=torch.int64)
     ring = (_array(start, torch.int64), _array(size, torch.int64), sure.numpy(), chance.numpy())
-    args = rows, keys, _array(order, torch.int32), *ring, round(rewire * reference.ONE), rows_x, rows_key, out.numpy()
-    _spread(_loops.ring_total, *args, pieces=out.shape[0], work=3 * out.numel())
+    work = 3 * out.numel()
+    members, parts = _by_key(rows_key, work)
+    args = rows, keys, _array(order, torch.int32), *ring, round(rewire * reference.ONE), rows_x, rows_key
+    _spread(_loops.ring_total, *args, members, parts, out.numpy(), pieces=len(parts) - 1, work=work)
     return out.reshape(*lead, x.shape[-1])
 
 
@@ -156,5 +174,8 @@ def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool
     out = torch.zeros((math.prod(lead), x.shape[-1]), dtype=torch.int64)
     side = hashing.side(owner.shape[0])
     args = rows, keys, _array(owner, torch.int32), _array(first, torch.int64), bool(chain), side, hashing.rounds(side)
-    _spread(_loops.stub_total, *args, rows_x, rows_key, out.numpy(), pieces=out.shape[0], work=8 * out.numel())
+    work = 8 * out.numel()
+    members, parts = _by_key(rows_key, work)
+    out_args = rows_x, rows_key, members, parts, out.numpy()
+    _spread(_loops.stub_total, *args, *out_args, pieces=len(parts) - 1, work=work)
     return out.reshape(*lead, x.shape[-1])

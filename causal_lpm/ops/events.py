@@ -125,9 +125,10 @@ def choose(
     validate.known("coupling", coupling, get_args(Coupling))
     if logits.dim() < 2:
         raise ValueError(f"the logits of choice {name!r} have shape {tuple(logits.shape)}: give [*dims, agents, K].")
-    if bool(logits.isnan().any()):
+    if not bool(logits.amax(-1).isfinite().all()):
+        what = "NaN" if bool(logits.isnan().any()) else "infinity, or no possible option for an agent"
         raise ValueError(
-            f"the logits of choice {name!r} contain NaN: look for 0/0 or inf - inf in what they are made of."
+            f"the logits of choice {name!r} contain {what}: look for 0/0 or log(0) in what they are made of."
         )
     chosen: torch.Tensor = _choose(name, logits, obs, coupling)
     return chosen

@@ -1,5 +1,8 @@
 """The message sum of a large population model: what each agent receives from its contacts."""
 
+from collections.abc import Mapping
+from typing import overload
+
 import torch
 from pyro.poutine.runtime import effectful
 
@@ -29,22 +32,32 @@ def from_fixed_point(total: torch.Tensor) -> torch.Tensor:
 
 
 @effectful(type="exposure")
-def _exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
-    return from_fixed_point(network.total(to_fixed_point(infectiousness)))
+def _exposure(network: Network, infectiousness: torch.Tensor, messages: torch.Tensor) -> torch.Tensor:
+    return from_fixed_point(network.total(messages))
 
 
-def exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
+@overload
+def exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor: ...
+
+
+@overload
+def exposure(network: Mapping[str, Network], infectiousness: torch.Tensor) -> dict[str, torch.Tensor]: ...
+
+
+def exposure(
+    network: Network | Mapping[str, Network], infectiousness: torch.Tensor
+) -> torch.Tensor | dict[str, torch.Tensor]:
     """The sum of infectiousness over each agent's contacts.
 
     Messages are fixed-point integers, so that the sum is the same for any order, thread count, world, device or secret
     sharing: float sums differ in the last bit, and one infection that flips on it changes hundreds of others later.
 
     Args:
-        network: A network layer or a sum of layers.
+        network: A network layer, a sum of layers, or named layers to be summed apart.
         infectiousness: bool, integer or float `[*dims, agents]`; floats are rounded to multiples of 2**-20.
 
     Returns:
-        float32 `[*dims, agents]`.
+        float32 `[*dims, agents]`, or one a name.
 
     Raises:
         ValueError: the last dimension is not the network's number of agents; NaN or infinity.
@@ -54,12 +67,17 @@ def exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
     >>> exposure(Groups(torch.tensor([0, 0, 0, 1])), torch.tensor([True, True, False, True]))
     tensor([1., 1., 2., 0.])
     """
-    if infectiousness.shape[-1:] != (network.agents,):
-        raise ValueError(
-            f"infectiousness has shape {tuple(infectiousness.shape)} but the network connects {network.agents} agents: "
-            "give one value an agent in the last dimension."
-        )
-    if infectiousness.is_floating_point() and not bool(infectiousness.isfinite().all()):
+    layers = network if isinstance(network, Mapping) else {"": network}
+    for layer in layers.values():
+        if infectiousness.shape[-1:] != (layer.agents,):
+            raise ValueError(
+                f"infectiousness has shape {tuple(infectiousness.shape)} but the network connects {layer.agents} agents: "
+                "give one value an agent in the last dimension."
+            )
+    if infectiousness.is_floating_point() and not all(x.isfinite() for x in torch.aminmax(infectiousness)):
         raise ValueError("infectiousness contains NaN or infinity: look for a division by zero in what it is made of.")
-    total: torch.Tensor = _exposure(network, infectiousness)
-    return total
+    messages = to_fixed_point(infectiousness)
+    totals: dict[str, torch.Tensor] = {
+        name: _exposure(layer, infectiousness, messages) for name, layer in layers.items()
+    }
+    return totals if isinstance(network, Mapping) else totals[""]

@@ -23,6 +23,6 @@ def policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
     tensor([30.])
     """
     given = torch.atleast_1d(torch.as_tensor(value, dtype=torch.float32))
-    decided: torch.Tensor = pyro.deterministic(name, given, event_dim=0)
-    fitted: torch.Tensor = torch.atleast_1d(decided).float()
+    decided: torch.Tensor | float = pyro.deterministic(name, given, event_dim=0)
+    fitted: torch.Tensor = torch.atleast_1d(torch.as_tensor(decided, dtype=torch.float32))
     return fitted

@@ -160,7 +160,7 @@ def test_a_seed_of_draws_and_replicates() -> None:
         lambda: (choose("e", torch.zeros(3, 2)), choose("e", torch.zeros(3, 2))),
         lambda: (
             allocate("e", torch.zeros(3, dtype=torch.uint8), 1),
-            allocate("e", torch.zeros(3, dtype=torch.uint8), 1),
+            event("e", 0.2),
         ),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_name_used_twice_in_a_step_is_refused(twice) -> None:  # type: ignore[
         twice()
         return s
 
-    with pytest.raises(ValueError, match="'e' is used twice in step 0: both would have the same luck"), KeyedNoise(1):
+    with pytest.raises(ValueError, match=r"name 'e' of this .* is used twice in step 0: both would"), KeyedNoise(1):
         rollout(day, {"x": torch.zeros(3)}, 2)
 
 

@@ -1,5 +1,7 @@
 """`exposure`, `tally`, `policy` and `step`: exact sums, groups, one address for one policy."""
 
+from typing import Any
+
 import pytest
 import torch
 from chirho.dynamical.handlers import StaticIntervention
@@ -93,8 +95,18 @@ def test_a_policy_is_float32_with_a_dimension(value: float) -> None:
     assert decided.shape == (1,)
 
 
-@pytest.mark.parametrize("act", [torch.tensor(84), torch.tensor([84.0]), torch.tensor(84.0, dtype=torch.float64)])
-def test_an_act_of_another_dtype_is_made_to_fit(act: torch.Tensor) -> None:
+@pytest.mark.parametrize(
+    "act",
+    [
+        84,
+        84.0,
+        lambda value: 4 * value,
+        torch.tensor(84),
+        torch.tensor([84.0]),
+        torch.tensor(84.0, dtype=torch.float64),
+    ],
+)
+def test_an_act_of_another_kind_is_made_to_fit(act: Any) -> None:
     with do(actions={"p": act}):
         alone = policy("p", 21)
     for handler in (Worlds(), ProductWorlds()):

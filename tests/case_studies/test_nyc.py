@@ -1,0 +1,98 @@
+"""New York City: the doses that were given, and the same supply with second doses put off."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from case_studies.second_dose import nyc
+from case_studies.second_dose.study import study
+from causal_lpm.inference import Options, Setting
+
+AGENTS, DAYS = 20_000, 60
+
+
+def write(path: Path, rows: list[str], head: str = "date,dose1,dose2") -> Path:
+    path.write_text("\n".join([head, *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def doses(tmp_path: Path) -> Path:
+    """40,000 first doses a day, and as many second doses from day 21 on."""
+    rows = [f"2021-01-{d + 1:02d},40000,{40000 if d >= 21 else 0}" for d in range(31)]
+    rows += [f"2021-02-{d + 1:02d},40000,40000" for d in range(28)]
+    rows += [f"2021-03-{d + 1:02d},40000,40000" for d in range(31)]
+    return write(tmp_path / "doses.csv", rows)
+
+
+def test_doses_are_read_in_order(doses: Path) -> None:
+    first_day, first, second = nyc.read_doses(doses, 30)
+    assert first_day.isoformat() == "2021-01-01"
+    assert first.tolist() == [40000.0] * 30
+    assert second.tolist() == [0.0] * 21 + [40000.0] * 9
+
+
+@pytest.mark.parametrize(
+    ("rows", "head", "sentence"),
+    [
+        (["2021-01-01,1,2"], "date,dose1,second", "unknown column"),
+        (["2021-01-02,1,2", "2021-01-01,1,2"], "date,dose1,dose2", "out of order at row 2"),
+        (["2021-01-01,1,2", "2021-01-04,1,2"], "date,dose1,dose2", "without gaps"),
+        (["01/02/2021,1,2", "02/02/2021,1,2"], "date,dose1,dose2", "not of the form 2020-12-14"),
+        (["2021-01-01,1,-2", "2021-01-02,1,2"], "date,dose1,dose2", "negative"),
+        (["2021-01-01,1,", "2021-01-02,1,2"], "date,dose1,dose2", "missing"),
+        (["2021-01-01,1,2"], "date,dose1,dose2", "simulate fewer days"),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused(tmp_path: Path, rows: list[str], head: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        nyc.read_doses(write(tmp_path / "bad.csv", rows, head), 2)
+
+
+def test_a_missing_file_and_missing_options_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no file of doses"):
+        nyc.read_doses(tmp_path / "none.csv", 2)
+    with pytest.raises(ValueError, match="add --doses FILE"):
+        study.variant({"population": "nyc"})
+    with pytest.raises(ValueError, match="belongs to --population nyc"):
+        study.variant({"doses": "x.csv"})
+    with pytest.raises(ValueError, match="did you mean 'nyc'"):
+        study.variant({"population": "nyk"})
+
+
+def test_people_are_those_of_the_city() -> None:
+    # Shares of 20,000 draws: 4.5 standard errors of the largest share, false alarm below 1e-5 a borough.
+    people = nyc.new_york(AGENTS)
+    assert sum(map(sum, nyc.POPULATION.values())) == pytest.approx(nyc.PERSONS, abs=5)
+    for code, (borough, persons) in enumerate(nyc.POPULATION.items()):
+        share = float((people["borough"] == code).float().mean())
+        assert share == pytest.approx(sum(persons) / nyc.PERSONS, abs=4.5 * (0.25 / AGENTS) ** 0.5), borough
+    assert bool((people["age_group"] == (people["year"] // 10).clamp(max=8)).all())
+
+
+def test_the_supply_is_the_same_and_second_doses_come_later(doses: Path) -> None:
+    york = study.variant({"population": "nyc", "doses": str(doses)})
+    assert york.start_date == "2021-01-01"
+    settings = [Setting("as given"), Setting("later", {"second_dose_delay": 14.0}), Setting("none", {"vaccination": 0})]
+    options = Options(AGENTS, DAYS)
+    york.check(settings, options)
+    given, again = york.simulate(settings, options, 1), york.simulate(settings, options, 1)
+    assert all(np.array_equal(given[name], again[name]) for name in given)
+    assert given["deaths"].shape == (3, len(york.groups), DAYS)
+    # Until the first second dose the two schedules are one epidemic.
+    assert np.array_equal(given["infections"][0, :, :22], given["infections"][1, :, :22])
+    assert given["infections"][2].sum() >= given["infections"][0].sum() * 0.9
+
+
+def test_scaled_doses_are_whole_and_right_in_sum(doses: Path) -> None:
+    _, first, _ = nyc.read_doses(doses, 60)
+    scaled = nyc._scaled(first, AGENTS)
+    assert bool((scaled == scaled.round()).all())
+    assert float(scaled.sum()) == pytest.approx(float(first.sum()) * AGENTS / nyc.PERSONS, abs=1)
+
+
+def test_the_real_doses_can_be_read(shared_data: Path) -> None:
+    first_day, first, second = nyc.read_doses(shared_data / "nyc_vaccine_doses_daily.csv", 180)
+    assert first_day.isoformat() == "2020-12-14"
+    assert (int(first.sum()), int(second.sum())) == (4_625_983, 4_074_813)
