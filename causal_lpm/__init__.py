@@ -12,9 +12,9 @@ from causal_lpm.handlers import (
     rollout,
     solve_ode,
 )
-from causal_lpm.ops import allocate, choose, event, exogenous, exposure, observed, policy, tally
+from causal_lpm.ops import allocate, choose, event, exogenous, exposure, hazard_of, observed, policy, tally
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 __all__ = [
     "DiscreteTime",
@@ -30,6 +30,7 @@ __all__ = [
     "event",
     "exogenous",
     "exposure",
+    "hazard_of",
     "observed",
     "policy",
     "rollout",

@@ -1,7 +1,7 @@
 """The vocabulary of shapes and types that every other module speaks.
 
-Agents are always the last dimension of a tensor. To its left stand named dimensions (worlds, draws, replicates) that the
-handlers allocate; `*dims` in a docstring means any of them. A state is a flat dictionary of tensors
+Agents are always the last dimension of a tensor. To its left stand named dimensions (worlds, draws, replicates) that
+the handlers allocate; `*dims` in a docstring means any of them. A state is a flat dictionary of tensors
 `[*dims, agents]`, or `[*dims, 1]` for what all agents share, such as a policy.
 """
 

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import os
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -9,6 +10,7 @@ import torch
 __all__ = [
     "days_in_range",
     "did_you_mean",
+    "fits_in_memory",
     "hazard",
     "known",
     "marginal",
@@ -124,4 +126,20 @@ def days_in_range(what: str, day: float, start: float, end: float) -> None:
         raise ValueError(
             f"the {what} at day {day:g} lies outside the simulated days {start:g} to {end:g}: "
             "move it, or simulate longer."
+        )
+
+
+def fits_in_memory(what: str, needed: float) -> None:
+    """Raises ValueError when an estimate in bytes is more than this machine's memory; says nothing where it is unknown.
+
+    >>> fits_in_memory("10 agents", 8000)
+    """
+    try:
+        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > available:
+        raise ValueError(
+            f"{what} need about {needed / 1e9:.0f} GB; this machine has {available / 1e9:.0f}: "
+            "simulate fewer agents, or on a larger machine."
         )

@@ -113,3 +113,9 @@ def test_days_in_range(day: int) -> None:
     for outside in (-1 - day, 181 + day, math.nan):
         with pytest.raises(ValueError, match="outside the simulated days 0 to 180"):
             validate.days_in_range("intervention", outside, 0, 180)
+
+
+def test_more_than_the_memory_is_refused_with_an_estimate() -> None:
+    validate.fits_in_memory("10 agents", 1e4)
+    with pytest.raises(ValueError, match=r"8\.4e\+09 agents need about 6720000 GB; this machine has \d+: simulate fewer"):
+        validate.fits_in_memory("8.4e+09 agents", 6.72e15)

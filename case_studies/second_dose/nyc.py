@@ -22,6 +22,7 @@ from case_studies.second_dose import inputs
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import NEVER, Setup, setup
 from case_studies.second_dose.people import POPULATION_SEED, with_contacts
+from case_studies.second_dose.replicate import OUTCOMES, one_replicate
 from causal_lpm import allocate, exogenous, policy, tally
 from causal_lpm.agents.disease import Course
 from causal_lpm.agents.population import Population
@@ -199,7 +200,7 @@ class NewYork:
     name = "second-dose"
     title = "Delaying the second vaccine dose (New York City, doses as given)"
     source = inputs.SOURCE + "; NYC Department of Health and Mental Hygiene"
-    outcomes = ("deaths", "infections", "hospitalisations")
+    outcomes = OUTCOMES
     groups = inputs.AGES
     coupling = "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
     default_agents = 100_000
@@ -239,8 +240,6 @@ class NewYork:
 
     def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
         """One replicate: `[world, age group, day]` new counts."""
-        from case_studies.second_dose.study import one_replicate
-
         prepared = _prepared(options.agents, self.version, options.device)
         _, first, second = read_doses(self.doses, options.days)
         campaign = DeliveredDoses(

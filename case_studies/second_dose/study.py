@@ -11,18 +11,20 @@ import torch
 
 from case_studies.second_dose import inputs, nyc
 from case_studies.second_dose.mechanism import Choice, Mechanism, mechanism
-from case_studies.second_dose.model import FirstCases, Setup, first_cases_of_archive, second_dose, setup
+from case_studies.second_dose.model import Setup, setup
 from case_studies.second_dose.people import king_county
-from causal_lpm import KeyedNoise, comparing, tally
+from case_studies.second_dose.replicate import OUTCOMES, one_replicate
 from causal_lpm.agents.vaccination import POLICIES
 from causal_lpm.inference import Contrast, Options, Policy, Setting
-from causal_lpm.validate import known
+from causal_lpm.validate import fits_in_memory, known
 
 __all__ = ["SecondDose", "study"]
 
 EFFICACIES = (0.9, 0.8, 0.75, 0.7)
 QUIRKS = tuple(quirk.name for quirk in fields(Mechanism))
 WORLDS_AT_A_TIME = 8
+AGENTS_AT_A_TIME = 2_000_000  # in all worlds that run side by side
+BYTES_PER_AGENT = 800  # of one world, at the peak of a day
 
 
 def _switch(name: str, description: str) -> Policy:
@@ -61,7 +63,7 @@ class SecondDose:
     title = "Delaying the second vaccine dose (King County agents)"
     source = inputs.SOURCE
     policies: Mapping[str, Policy] = _policies()
-    outcomes = ("deaths", "infections", "hospitalisations")
+    outcomes = OUTCOMES
     groups = inputs.AGES
     coupling = (
         "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
@@ -104,6 +106,8 @@ class SecondDose:
         mechanism(str(options.extra.get("mechanism", "archived")))
         if options.days < 2:
             raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
+        worlds = min(len(settings), _side_by_side(options.agents))
+        fits_in_memory(f"{options.agents:.3g} agents", worlds * options.agents * BYTES_PER_AGENT)
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Agents in each age group."""
@@ -124,12 +128,18 @@ class SecondDose:
             by_rules.setdefault(_rules(base, setting), []).append(i)
         for rules, members in by_rules.items():
             prepared = _prepared(options.agents, rules, options.device)
-            for begin in range(0, len(members), WORLDS_AT_A_TIME):
-                some = members[begin : begin + WORLDS_AT_A_TIME]
+            side_by_side = _side_by_side(options.agents)
+            for begin in range(0, len(members), side_by_side):
+                some = members[begin : begin + side_by_side]
                 counts = one_replicate(prepared, [_decisions(settings[i]) for i in some], options.days, seed)
                 for row, i in enumerate(some):
                     rows[i] = {outcome: series[row] for outcome, series in counts.items()}
         return {outcome: np.stack([rows[i][outcome] for i in range(len(settings))]) for outcome in self.outcomes}
+
+
+def _side_by_side(agents: int) -> int:
+    """How many worlds run side by side: more cost less, until they no longer fit the caches and the memory."""
+    return max(1, min(WORLDS_AT_A_TIME, AGENTS_AT_A_TIME // agents))
 
 
 def _named(schedule: str, efficacy: float, label: str, acts: Mapping[str, float]) -> Setting:
@@ -172,27 +182,6 @@ def _decisions(setting: Setting) -> Setting:
 @functools.lru_cache(maxsize=16)
 def _prepared(agents: int, rules: Mechanism, device: str) -> Setup:
     return setup(king_county(agents), rules, device)
-
-
-def one_replicate(
-    prepared: Setup,
-    settings: Sequence[Setting],
-    days: int,
-    seed: int,
-    first_cases: FirstCases | None = None,
-) -> dict[str, npt.NDArray[Any]]:
-    """All settings as worlds of one run; day 0 holds the archived first cases, or nothing if `first_cases` begin it."""
-    with KeyedNoise(seed), comparing({setting.name: setting.policy for setting in settings}):
-        run = second_dose(prepared, days, first_cases or first_cases_of_archive)
-    worlds, age = (len(settings), len(inputs.AGES)), prepared.people["age_group"]
-    counts = {name: run.tallies[name].expand(*worlds, days - 1).cpu().numpy() for name in SecondDose.outcomes}
-    before = {name: np.zeros(worlds, dtype=np.int64) for name in counts}
-    if first_cases is None:
-        # The first cases were susceptible to nobody: they are who is missing from the books at the end.
-        everybody = torch.bincount(age.long(), minlength=len(inputs.AGES)).cpu().numpy()
-        untouched = tally("susceptible", run.state["stage"] == inputs.SUSCEPTIBLE, age).expand(worlds).cpu().numpy()
-        before["infections"] = everybody - untouched - counts["infections"].sum(-1)
-    return {name: np.concatenate([before[name][..., None], series], -1) for name, series in counts.items()}
 
 
 study = SecondDose()

@@ -6,22 +6,12 @@ from dataclasses import dataclass
 import torch
 
 from causal_lpm import validate
-from causal_lpm.ops import event, exogenous
+from causal_lpm.ops import event, exogenous, hazard_of
 from causal_lpm.typing import State
 
-__all__ = ["Quarantine", "Testing", "hazard_of"]
+__all__ = ["Quarantine", "Testing"]
 
 NEVER = -1
-
-
-def hazard_of(probability: float) -> float:
-    """The hazard of something that happens with `probability`: -log(1 - p).
-
-    >>> round(hazard_of(0.5), 4)
-    0.6931
-    """
-    validate.probability("probability", probability)
-    return float(-torch.log1p(torch.tensor(-probability, dtype=torch.float64)))
 
 
 @dataclass(frozen=True)

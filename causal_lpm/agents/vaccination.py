@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 
 from causal_lpm import validate
-from causal_lpm.agents.testing import NEVER, hazard_of
-from causal_lpm.ops import allocate, event, exogenous, policy, tally
+from causal_lpm.agents.testing import NEVER
+from causal_lpm.ops import allocate, event, exogenous, hazard_of, policy, tally
 from causal_lpm.ops.allocate import CLASSES
 from causal_lpm.typing import State
 

@@ -17,7 +17,7 @@ __all__ = ["comparing"]
 class _Settings(Messenger):
     """Sets every policy to what each setting says, and to the model's own value where a setting says nothing.
 
-    `do` alone would ignore a policy that the model does not have; leaving this one does not.
+    `do` alone would ignore a policy that the model does not have; this does not let the simulation begin.
     """
 
     def __init__(self, settings: list[Mapping[str, float]]) -> None:
@@ -39,11 +39,17 @@ class _Settings(Messenger):
         same = all(torch.equal(act, fact) for act in acts)
         msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)  # type: ignore[arg-type]
 
+    def _pyro_simulate(self, msg: Any) -> None:
+        self._check()  # policies come before the simulation: say it before anything runs
+
+    def _check(self) -> None:
+        for name in self._expected:
+            known("policy", name, self._seen)
+
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> Any:
         left = super().__exit__(exc_type, exc_value, traceback)
         if exc_type is None:
-            for name in self._expected:
-                known("policy", name, self._seen)
+            self._check()
         return left
 
 
@@ -58,7 +64,7 @@ def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, 
         draws: As in `Worlds`.
 
     Raises:
-        ValueError: no setting; a policy that the model turned out not to have.
+        ValueError: no setting; a policy that the model does not have, before the simulation begins.
 
     >>> from causal_lpm import policy
     >>> with comparing({"standard": {}, "delayed": {"dose_interval": 84.0}}) as worlds:

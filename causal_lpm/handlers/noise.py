@@ -112,8 +112,7 @@ class KeyedNoise(Messenger):
         if not isinstance(fn, Response) or msg["value"] is not None:
             return
         event = isinstance(fn, Event)
-        fn.computed = kernels.happens(fn.parameter, self.key(fn.name)) if event else fn.respond(fn.noise())
-        msg["value"] = fn.computed
+        msg["value"] = kernels.happens(fn.parameter, self.key(fn.name)) if event else fn.respond(fn.noise())
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)

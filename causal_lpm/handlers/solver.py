@@ -91,7 +91,9 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
         return Prioritized(float(h.predicate.time) if isinstance(h.predicate, StaticEvent) else -math.inf, h)
 
     def _steps_until(self, time: torch.Tensor) -> int:
-        return math.floor(float(time) / self.dt + 1e-6)
+        # Times are float32: a time that is a step's up to rounding is that step, however late it comes.
+        steps = float(time) / self.dt
+        return math.floor(steps + 1e-6 * max(1.0, abs(steps)))
 
     def _pyro_check_dynamics(self, msg: Any) -> None:
         msg["done"] = True  # trying the dynamics out would draw noise

@@ -40,11 +40,8 @@ class Triggers:
                 "agents with keepdim=True."
             )
         sign = value.sign()
-        first = self._sign.get(handler, sign)
-        first = torch.where(first == 0, sign, first)
-        self._sign[handler] = first
-        done = self._fired.get(handler, torch.zeros_like(sign, dtype=torch.bool))
-        self._fired[handler] = done
+        first = self._sign.setdefault(handler, sign)
+        done = self._fired.setdefault(handler, torch.zeros_like(sign, dtype=torch.bool))
         return ((sign == 0) | (sign != first)) & ~done
 
     def interruption(self, handler: Any, firing: torch.Tensor) -> Any:

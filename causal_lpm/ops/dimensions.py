@@ -36,5 +36,6 @@ def refuse_worlds(what: str, value: torch.Tensor, event_dim: int = 0) -> None:
         if value.dim() >= event_dim - dim and value.shape[dim - event_dim] > 1:
             raise ValueError(
                 f"{what} carries the world dimension {name!r}: noise belongs to agents, replicates and draws, and is "
-                "the same in every world; intervene on a policy instead."
+                "the same in every world; intervene on a policy instead, and announce replicates where the worlds are "
+                "made (replicates=...)."
             )

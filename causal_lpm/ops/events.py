@@ -14,7 +14,7 @@ from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.responses import Choice, Coupling, Event
 from causal_lpm.typing import Hazard
 
-__all__ = ["choose", "event", "observed"]
+__all__ = ["choose", "event", "hazard_of", "observed"]
 
 
 def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = None) -> torch.Tensor:
@@ -41,6 +41,16 @@ def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = N
     with ObserveNameMessenger():  # ChiRho's observe loses its name without it
         known: torch.Tensor = observe(fn, obs, name=name)
     return known
+
+
+def hazard_of(probability: float) -> float:
+    """The hazard of something that happens with `probability`: -log(1 - p).
+
+    >>> round(hazard_of(0.5), 4)
+    0.6931
+    """
+    validate.probability("probability", probability)
+    return float(-torch.log1p(torch.tensor(-probability, dtype=torch.float64)))
 
 
 @effectful(type="population_size")

@@ -71,8 +71,8 @@ def exposure(
     for layer in layers.values():
         if infectiousness.shape[-1:] != (layer.agents,):
             raise ValueError(
-                f"infectiousness has shape {tuple(infectiousness.shape)} but the network connects {layer.agents} agents: "
-                "give one value an agent in the last dimension."
+                f"infectiousness has shape {tuple(infectiousness.shape)} but the network connects {layer.agents} "
+                "agents: give one value an agent in the last dimension."
             )
     if infectiousness.is_floating_point() and not all(x.isfinite() for x in torch.aminmax(infectiousness)):
         raise ValueError("infectiousness contains NaN or infinity: look for a division by zero in what it is made of.")

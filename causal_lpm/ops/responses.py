@@ -36,7 +36,6 @@ class Response(dist.TorchDistribution):
 
     def __init__(self, name: str, parameter: torch.Tensor, event_dim: int = 0) -> None:
         self.name, self.parameter, self.parameter_dim = name, parameter, event_dim
-        self.computed: torch.Tensor | None = None
         self._drawn = False
         super().__init__(parameter.shape[: parameter.dim() - event_dim], validate_args=False)
 
@@ -55,7 +54,7 @@ class Response(dist.TorchDistribution):
         return value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
 
     def log_prob(self, value: torch.Tensor) -> torch.Tensor:
-        if self._drawn or value is self.computed:
+        if self._drawn:
             return torch.zeros(self.batch_shape, device=value.device)
         return self.marginal(value)
 

@@ -11,8 +11,8 @@ def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None) -> torch.Te
     if by is None:
         if values.dtype == torch.bool:
             # Row by row: counting along a dimension is five times slower.
-            rows = [row.count_nonzero() for row in values.reshape(-1, values.shape[-1])]
-            return torch.stack(rows).reshape(*values.shape[:-1], 1)
+            counts = [row.count_nonzero() for row in values.reshape(-1, values.shape[-1])]
+            return torch.stack(counts).reshape(*values.shape[:-1], 1)
         return values.sum(-1, keepdim=True, dtype=torch.float64 if values.is_floating_point() else torch.int64)
     groups = int(by.max()) + 1
     rows = values.reshape(-1, values.shape[-1])

@@ -7,8 +7,8 @@ from fractions import Fraction
 import torch
 
 from causal_lpm import KeyedNoise, Rollout, comparing, exogenous, rollout
-from causal_lpm.agents.testing import hazard_of
 from causal_lpm.agents.vaccination import Vaccination
+from causal_lpm.ops import hazard_of
 from causal_lpm.typing import State
 
 EVERYBODY = 100_000  # doses a day are given per so many agents

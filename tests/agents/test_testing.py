@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causal_lpm import KeyedNoise, rollout, tally
-from causal_lpm.agents.testing import NEVER, Quarantine, Testing, hazard_of
+from causal_lpm.agents.testing import NEVER, Quarantine, Testing
+from causal_lpm.ops import hazard_of
 from causal_lpm.typing import State
 
 AGENTS = 20_000

@@ -96,3 +96,8 @@ def test_committed_figures_are_what_the_code_gives() -> None:
             expected = committed["published_settings"][setting.name][outcome][0]
             found = counts[outcome][i].sum() * 1e5 / committed["agents"]
             assert found == pytest.approx(expected), (setting.name, outcome)
+
+
+def test_more_agents_than_memory_are_refused_before_anything_is_made() -> None:
+    with pytest.raises(ValueError, match="agents need about"):
+        study.check([Setting("x")], Options(10**12, 180))

@@ -224,6 +224,18 @@ def test_pyro_and_chirho_condition_agree_on_one_world(keyed: bool) -> None:
     assert found[0] == found[1] < 0
 
 
+def test_the_order_of_condition_and_keyed_noise_does_not_matter() -> None:
+    data = {"t=3/recovery": torch.zeros(AGENTS, dtype=torch.bool)}
+    runs, logs = [], []
+    for outside in (True, False):
+        first, second = pyro.poutine.condition(data=data), KeyedNoise(7)
+        with pyro.poutine.trace() as tr, first if outside else second, second if outside else first:
+            runs.append(flat(FLU()))
+        logs.append(float(site(tr.trace, "t=3/recovery")["log_prob_sum"]))
+    assert differ(*runs) == []
+    assert logs == pytest.approx([-0.2 * AGENTS] * 2)
+
+
 def test_the_log_density_without_keyed_noise_is_that_of_noise_and_data() -> None:
     pyro.set_rng_seed(0)
     with pyro.poutine.trace() as tr:

@@ -259,3 +259,11 @@ def test_a_trace_of_a_rollout_names_the_steps() -> None:
     with pyro.poutine.trace() as tr, do(actions={"p": at(1.0)}):
         rollout(day, {"x": torch.zeros(3), "p": policy("p", 0.0)}, 2)
     assert list(tr.trace.nodes) == ["p", "t=0/e_noise", "t=0/e", "t=1/e_noise", "t=1/e"]
+
+
+@pytest.mark.parametrize("dt", [0.01, 0.05, 0.1, 1 / 3, 1 / 7])
+def test_a_rule_that_never_fires_leaves_every_short_step_to_run_once(dt: float) -> None:
+    """Times are float32: 17 * 0.05 is not quite the 17th step, and must not be taken for the 16th."""
+    with DiscreteTime(dt), rule(1e9, 1.0):
+        state = simulate(count, {"x": torch.zeros(1), "y": torch.zeros(1)}, at(0.0), at(40.0))
+    assert float(state["x"]) == round(40 / dt)

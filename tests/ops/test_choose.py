@@ -87,6 +87,20 @@ def test_independent_worlds_of_replicates() -> None:
     assert all(not torch.equal(rows[i], rows[j]) for i in range(9) for j in range(i))
 
 
+def test_independent_worlds_right_of_draws() -> None:
+    """ChiRho's own handlers may put worlds there."""
+    with (
+        TwinWorldCounterfactual(-2),
+        KeyedNoise(torch.arange(3).reshape(3, 1, 1)),
+        do(actions={"share": torch.tensor(0.3)}),
+    ):
+        chosen = mode(coupling="independent")
+    assert chosen.shape == (3, 2, AGENTS)
+    for seed in range(3):
+        with KeyedNoise(seed):
+            assert torch.equal(chosen[seed, 0], mode(coupling="independent"))
+
+
 @settings(max_examples=40)
 @given(
     logits=st.lists(st.floats(-20.0, 20.0, width=32), min_size=2, max_size=5),
