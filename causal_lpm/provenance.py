@@ -64,9 +64,7 @@ def provenance(seed: int | None = None, data: Mapping[str, str] | None = None) -
         if "/" in name or "\\" in name:
             raise ValueError(f"data set {name!r} is named with its folder: give the file name alone.")
         if not re.fullmatch("[0-9a-f]{64}", digest):
-            raise ValueError(
-                f"the hash of data set {name!r} is {digest!r}: give the 64 digits of sha256(path)."
-            )
+            raise ValueError(f"the hash of data set {name!r} is {digest!r}: give the 64 digits of sha256(path).")
         attributes[f"sha256:{name}"] = digest
     if commit := _commit(Path(__file__).parent.parent):
         attributes["commit"] = commit

@@ -117,5 +117,6 @@ def test_days_in_range(day: int) -> None:
 
 def test_more_than_the_memory_is_refused_with_an_estimate() -> None:
     validate.fits_in_memory("10 agents", 1e4)
-    with pytest.raises(ValueError, match=r"8\.4e\+09 agents need about 6720000 GB; this machine has \d+: simulate fewer"):
+    sentence = r"8\.4e\+09 agents need about 6720000 GB; this machine has \d+: simulate fewer"
+    with pytest.raises(ValueError, match=sentence):
         validate.fits_in_memory("8.4e+09 agents", 6.72e15)

@@ -145,9 +145,7 @@ def first_cases_of_archive(people: Population, course: Course) -> State:
     return {"stage": stage, "infected_on": infected_on, "due": days + 1}
 
 
-def second_dose(
-    study: Setup, days: int, first_cases: FirstCases = first_cases_of_archive
-) -> Rollout:
+def second_dose(study: Setup, days: int, first_cases: FirstCases = first_cases_of_archive) -> Rollout:
     """The epidemic with a vaccination campaign whose every decision is a policy.
 
     Tallies, by age group: `infections` (agents who leave the susceptible), `hospitalisations`, `deaths`; and
@@ -212,9 +210,7 @@ def _look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     return table.index_select(0, index.reshape(-1)).reshape(index.shape)
 
 
-def _eligible(
-    mechanism: Mechanism, people: Population, stage: torch.Tensor, isolated: torch.Tensor
-) -> torch.Tensor:
+def _eligible(mechanism: Mechanism, people: Population, stage: torch.Tensor, isolated: torch.Tensor) -> torch.Tensor:
     """Who may be vaccinated today."""
     if mechanism.archived("eligibility"):
         return (stage < HOSPITALISED) & ~isolated
@@ -228,4 +224,3 @@ def _asymptomatic(
     """An ordinary asymptomatic infection of the agents in `where`."""
     booked = (today + 1 + days[..., ASYMPTOMATIC]).to(torch.int16)
     return torch.where(where, ASYMPTOMATIC, stage).to(torch.uint8), torch.where(where, booked, due)
-

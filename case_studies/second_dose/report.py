@@ -53,9 +53,15 @@ def _turns(tree: xr.DataTree) -> dict[str, dict[str, float]]:
 
 
 def expected(tree: xr.DataTree) -> dict[str, Any]:
-    """Everything that the README shows, and each replicate of the seven published settings."""
+    """Everything that the README shows, and each replicate of the seven published settings.
+
+    Per 100,000; `deaths_by_age` per 100,000 of the age group.
+    """
     published = [_archive_name(*key) for key in ARCHIVE]
     rates = {outcome: per_100k(tree, outcome) for outcome in ("deaths", "infections")}
+    by_group: dict[str, dict[str, Estimate]] = {}
+    for e in effects(tree, "deaths", by_group=True):
+        by_group.setdefault(e.name, {})[str(e.group)] = e
     return {
         "study": tree.attrs["study"],
         "agents": int(tree.attrs["agents"]),
@@ -71,7 +77,11 @@ def expected(tree: xr.DataTree) -> dict[str, Any]:
             name: {outcome: rates[outcome].sel(world=name).values.tolist() for outcome in rates} for name in published
         },
         "contrasts": {
-            estimate.name: {"deaths": _summary(estimate), "infections": _summary(other)}
+            estimate.name: {
+                "deaths": _summary(estimate),
+                "infections": _summary(other),
+                "deaths_by_age": {age: _summary(e) for age, e in by_group[estimate.name].items()},
+            }
             for estimate, other in zip(effects(tree, "deaths"), effects(tree, "infections"), strict=True)
         },
         "sign_turns": _turns(tree),
@@ -160,9 +170,7 @@ def quirks(tree: xr.DataTree) -> str:
         for efficacy in (0.9, 0.8):
             e = found[f"delayed - standard {efficacy:g}{label}"]
             cells.append(f"{e.mean:+.1f} ± {e.mcse:.1f}")
-        rows.append(
-            [label.removeprefix(", ") or "as archived", *cells, f"{levels[f'standard 0.8{label}']:.0f}", check]
-        )
+        rows.append([label.removeprefix(", ") or "as archived", *cells, f"{levels[f'standard 0.8{label}']:.0f}", check])
     head = ["mechanism", "0.9: delayed - standard", "0.8: delayed - standard", "deaths, standard 0.8", "how to check"]
     return _table(head, rows)
 

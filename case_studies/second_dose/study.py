@@ -65,9 +65,7 @@ class SecondDose:
     policies: Mapping[str, Policy] = _policies()
     outcomes = OUTCOMES
     groups = inputs.AGES
-    coupling = (
-        "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
-    )
+    coupling = "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
     start_date: str | None = None
     default_agents = 100_000
     default_days = 180
@@ -114,9 +112,7 @@ class SecondDose:
         ages = king_county(options.agents)["age_group"]
         return np.asarray(torch.bincount(ages.long(), minlength=len(self.groups)))
 
-    def simulate(
-        self, settings: Sequence[Setting], options: Options, seed: int
-    ) -> dict[str, npt.NDArray[Any]]:
+    def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
         """One replicate: `[world, age group, day]` new counts.
 
         Worlds of one mechanism run side by side, a few at a time; the noise is keyed, so all worlds share it.
