@@ -157,7 +157,7 @@ def second_dose(study: Setup, days: int, first_cases: FirstCases = first_cases_o
         days: Days reported; the state at the START of each is counted, so days - 1 updates are run.
         first_cases: Who is ill on day 0.
     """
-    people, mechanism, campaign = study.people, study.mechanism, study.campaign
+    people, mechanism, campaign = study.people, study.mechanism, study.campaign.decided()
     course = study.stages.course(people["age_group"])
     luck = campaign.luck(people.size)
     age = people["age_group"]

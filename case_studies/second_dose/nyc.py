@@ -7,7 +7,7 @@ factual world has about as many deaths as were reported. What is compared are tw
 import datetime
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,21 +15,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyro
 import torch
 
 from case_studies.second_dose import inputs
+from case_studies.second_dose.delivered import POLICIES, DeliveredDoses
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import NEVER, Setup, setup
 from case_studies.second_dose.people import POPULATION_SEED, with_contacts
 from case_studies.second_dose.replicate import OUTCOMES, one_replicate
-from causal_lpm import allocate, exogenous, policy, tally
+from causal_lpm import exogenous
 from causal_lpm.agents.disease import Course
 from causal_lpm.agents.population import Population
-from causal_lpm.agents.vaccination import Vaccination
 from causal_lpm.inference import Contrast, Options, Policy, Setting
 from causal_lpm.typing import State
-from causal_lpm.validate import known
+from causal_lpm.validate import fits_in_memory, known, probability
 
 __all__ = ["NewYork", "load", "new_york", "read_doses"]
 
@@ -46,8 +45,9 @@ POPULATION = MappingProxyType(
 )
 PERSONS = 8_336_817
 REPORTED_DEATHS = 8_935  # 2020-12-14 to 2021-06-11, NYC DOHMH, nychealth/coronavirus-data
-SHORTEST_INTERVAL = 17  # days between doses below which a second dose was not counted as one
 COLUMNS = ("date", "dose1", "dose2")
+BEGINNING_DAYS = 14
+BYTES_PER_AGENT = 800  # of one world, at the peak of a day
 
 
 def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torch.Tensor]:
@@ -73,12 +73,14 @@ def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torc
             f"the dates of {path} are out of order at row {row + 1} ({table['date'].iloc[row]} after "
             f"{table['date'].iloc[row - 1]}): give one row a day, ascending, without gaps."
         )
-    counts = table[["dose1", "dose2"]]
+    counts = table[["dose1", "dose2"]].apply(pd.to_numeric, errors="coerce")
     if bool(counts.isna().any().any()) or bool((counts < 0).any().any()):
-        raise ValueError(f"the doses of {path} contain missing or negative numbers: give whole persons a day.")
+        raise ValueError(
+            f"the doses of {path} contain missing or negative numbers, or text: give persons a day, digits only."
+        )
     if len(table) < days:
         raise ValueError(f"{path} has {len(table)} days of doses but {days} are simulated: simulate fewer days.")
-    first, second = (torch.tensor(counts[column].to_numpy()[:days], dtype=torch.float64) for column in counts)
+    first, second = (torch.tensor(counts[column].to_numpy(dtype=float)[:days]) for column in counts)
     return dates.iloc[0].date(), first, second
 
 
@@ -102,63 +104,12 @@ def new_york(agents: int, seed: int = POPULATION_SEED) -> Population:
 
 
 @dataclass(frozen=True)
-class DeliveredDoses(Vaccination):
-    """A campaign that gives the doses of a schedule, second doses as late as a policy says.
-
-    Second doses that are put off free doses for first doses on that day; they fall due on the later day, before
-    first doses.
-
-    Args:
-        first: Planned first doses a day, `[days]`, in agents.
-        second: Planned second doses a day, `[days]`.
-    """
-
-    first: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
-    second: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
-
-    def start(self, agents: int) -> State:
-        """Nobody is vaccinated; second doses that could not be given are owed."""
-        policies = {name: choice.default for name, choice in _policies().items() if name != "contact_scale"}
-        return {
-            "doses": torch.zeros(agents, dtype=torch.uint8),
-            "first_dose_day": torch.full((agents,), -1, dtype=torch.int16),
-            "owed": torch.zeros(1, dtype=torch.int64),
-            **{name: policy(name, value) for name, value in policies.items()},
-        }
-
-    def day(self, s: State, eligible: torch.Tensor, seniority: torch.Tensor, elderly: torch.Tensor) -> State:
-        """One day: second doses that are due, then first doses with what is left of the day's supply."""
-        t = int(s["t"])
-        doses, since = s["doses"], s["t"] - s["first_dose_day"]
-        # Schedules are sites for `do` only: a whole schedule is one act, not an entry of the state.
-        first = pyro.deterministic("first_dose_schedule", self.first, event_dim=1)
-        second = pyro.deterministic("second_dose_schedule", self.second, event_dim=1)
-        supply = torch.where(s["vaccination"] > 0, first[..., t : t + 1] + second[..., t : t + 1], 0.0).long()
-        then = (t - s["second_dose_delay"]).long()
-        promised = second.expand(*then.shape[:-1], -1).gather(-1, then.clamp(min=0))
-        owed = s["owed"] + torch.where((then >= 0) & (s["vaccination"] > 0), promised, 0.0).long()
-        waiting = (doses == 1) & eligible & (since >= SHORTEST_INTERVAL + s["second_dose_delay"])
-        # Longest waiting first; a week of waiting is a class.
-        queue = (255 - (since / 7).clamp(0, 255)).to(torch.int16)
-        given_second = allocate("second_dose", torch.where(waiting, queue, 256), torch.minimum(owed, supply))
-        served = tally("second_doses", given_second)
-        fresh = (doses == 0) & eligible
-        given_first = allocate("first_dose", torch.where(fresh, seniority.to(torch.int16), 256), supply - served)
-        tally("first_doses", given_first)
-        return {
-            "doses": doses + (given_first | given_second).to(torch.uint8),
-            "first_dose_day": torch.where(given_first, s["t"].to(torch.int16), s["first_dose_day"]),
-            "owed": owed - served,
-        }
-
-
-@dataclass(frozen=True)
 class _Beginning:
     """First cases of a city in the middle of an epidemic: some are immune, and some fell ill each of the last days."""
 
     immune: float
     daily_infections: float
-    days: int = 14
+    days: int = BEGINNING_DAYS
 
     def __call__(self, people: Population, course: Course) -> State:
         luck = exogenous("beginning", people.size, "uniform")
@@ -175,16 +126,19 @@ class _Beginning:
 
 
 def _policies() -> dict[str, Policy]:
-    listed = (
-        Policy("vaccination", 1.0, "whether anybody is vaccinated", 0, 1, switch=True),
-        Policy("second_dose_delay", 0.0, "days by which second doses are put off", 0, 365, integer=True),
-        Policy("first_dose_efficacy", 0.8, "share protected by one dose", 0, 1),
-        Policy("second_dose_efficacy", 0.95, "share protected by two doses", 0, 1),
-        Policy("sterilizing", 0.0, "whether the protected cannot be infected at all", 0, 1, switch=True),
-        Policy("kick_in", 14.0, "days until a first dose protects", 0, 365, integer=True),
+    def listed(name: str, description: str, high: float, switch: bool = False, integer: bool = False) -> Policy:
+        return Policy(name, POLICIES[name], description, 0, high, integer=integer, switch=switch)
+
+    policies = (
+        listed("vaccination", "whether anybody is vaccinated", 1, switch=True),
+        listed("second_dose_delay", "days by which second doses are put off", 365, integer=True),
+        listed("first_dose_efficacy", "share protected by one dose", 1),
+        listed("second_dose_efficacy", "share protected by two doses", 1),
+        listed("sterilizing", "whether the protected cannot be infected at all", 1, switch=True),
+        listed("kick_in", "days until a first dose protects", 365, integer=True),
         Policy("contact_scale", 0.5, "contacts relative to the published ones", 0, 10),
     )
-    return {choice.name: choice for choice in listed}
+    return {policy.name: policy for policy in policies}
 
 
 @dataclass(frozen=True)
@@ -227,11 +181,15 @@ class NewYork:
         return chosen, contrasts
 
     def check(self, settings: Sequence[Setting], options: Options) -> None:
-        """Raises ValueError for a file of doses that cannot be used, or too few agents for its numbers."""
+        """Raises ValueError for a file of doses or assumptions that cannot be used, or more agents than memory."""
         if options.days < 2:
             raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
         read_doses(self.doses, options.days)
         mechanism(self.version)
+        probability("immune", self.immune)
+        probability("daily_infections", self.daily_infections)
+        probability("immune and infected at the start", self.immune + BEGINNING_DAYS * self.daily_infections)
+        fits_in_memory(f"{options.agents:.3g} agents", len(settings) * options.agents * BYTES_PER_AGENT)
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Agents in each age group."""
@@ -248,7 +206,10 @@ class NewYork:
             second=_scaled(second, options.agents),
         )
         beginning = _Beginning(self.immune, self.daily_infections)
-        return one_replicate(replace(prepared, campaign=campaign), settings, options.days, seed, beginning)
+        # The model's own contacts are the published ones: this study's defaults are written out in every world.
+        defaults = {name: policy.default for name, policy in self.policies.items()}
+        written = [Setting(setting.name, {**defaults, **setting.policy}) for setting in settings]
+        return one_replicate(replace(prepared, campaign=campaign), written, options.days, seed, beginning)
 
 
 def _scaled(persons: torch.Tensor, agents: int) -> torch.Tensor:

@@ -28,6 +28,12 @@ class Layer(ABC):
     def degree(self) -> Tensor:
         """The expected number of contacts, float32 `[agents]`."""
 
+    @property
+    def noise_names(self) -> tuple[str, ...]:
+        """Names of the noise that makes the layer fresh; two layers of one name would have the same contacts."""
+        name = getattr(self, "name", None)
+        return () if name is None else (name,)
+
     def to(self, device: torch.device | str) -> Layer:
         """The same layer with its tensors on another device."""
         moved = copy.copy(self)
@@ -76,10 +82,14 @@ class Layers(Layer):
         sizes = [network.agents for network in self.networks]
         if len(set(sizes)) > 1:
             raise ValueError(f"the layers connect {sizes} agents: all must connect the same number of agents.")
-        names = [name for n in self.networks if (name := getattr(n, "name", None)) is not None]
+        names = self.noise_names
         if len(set(names)) < len(names):
             raise ValueError(f"the fresh layers are named {names}: give each its own name, or they share their luck.")
         self._set(agents=sizes[0])
+
+    @property
+    def noise_names(self) -> tuple[str, ...]:
+        return tuple(name for network in self.networks for name in network.noise_names)
 
     def total(self, x: Tensor) -> Tensor:
         result = self.networks[0].total(x)

@@ -184,4 +184,4 @@ def start(population: Population, **entries: torch.Tensor) -> State:
             raise ValueError("the attribute 'stage' has values outside 0 to 255: stages are uint8.")
     else:
         stage = torch.zeros(population.size, dtype=torch.uint8, device=population.device)
-    return {"stage": stage, **{name: torch.atleast_1d(value) for name, value in entries.items()}}
+    return {"stage": stage, **{name: torch.atleast_1d(torch.as_tensor(value)) for name, value in entries.items()}}

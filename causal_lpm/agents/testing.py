@@ -9,9 +9,25 @@ from causal_lpm import validate
 from causal_lpm.ops import event, exogenous, hazard_of
 from causal_lpm.typing import State
 
-__all__ = ["Quarantine", "Testing"]
+__all__ = ["Quarantine", "Testing", "whole_day"]
 
 NEVER = -1
+
+
+def whole_day(t: torch.Tensor) -> torch.Tensor:
+    """The day as int16 `[]`.
+
+    Raises:
+        ValueError: a step that is not a day: what is decided once a day would be decided more often.
+
+    >>> whole_day(torch.tensor(3.0))
+    tensor(3, dtype=torch.int16)
+    """
+    if not float(t).is_integer():
+        raise ValueError(
+            f"the time is {float(t):g}: testing, quarantine and vaccination go by days; use DiscreteTime(dt=1)."
+        )
+    return t.to(torch.int16)
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,7 @@ class Testing:
         Returns:
             The changed entries, and who tests positive today, bool `[*dims, agents]`.
         """
-        today = s["t"].to(torch.int16)
+        today = whole_day(s["t"])
         due = s["result_day"] == today
         # Where nothing is due the hazard is 0: noise is computed only where it matters.
         positive = event("positive", torch.where(due, hazard_of(self.sensitivity), 0.0))
@@ -105,7 +121,7 @@ class Quarantine:
         Returns:
             The changed entries, and who is in quarantine today, bool `[*dims, agents]`.
         """
-        today = s["t"].to(torch.int16)
+        today = whole_day(s["t"])
         end = torch.where(enter, (today + self.days).to(torch.int16), s["quarantine_end"])
         inside = end > today
         broken = event("quarantine_break", torch.where(inside, hazard_of(self.break_probability), 0.0))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from causal_lpm import validate
-from causal_lpm.agents.testing import NEVER
+from causal_lpm.agents.testing import NEVER, whole_day
 from causal_lpm.ops import allocate, event, exogenous, hazard_of, policy, tally
 from causal_lpm.ops.allocate import CLASSES
 from causal_lpm.typing import State
@@ -61,6 +61,10 @@ class Vaccination:
         if self.shelf_life < 0:
             raise ValueError(f"shelf_life is {self.shelf_life}: days after delivery, at least 0.")
 
+    def decided(self) -> "Vaccination":
+        """The campaign with its schedules as sites; called once, before the rollout. This one has none."""
+        return self
+
     def start(self, agents: int) -> State:
         """Nobody is vaccinated, nothing is in stock; the campaign's policies as sites and entries.
 
@@ -107,7 +111,7 @@ class Vaccination:
         served = allocate("dose", _priority(s, first, second, seniority, elderly), supply)
         given_first, given_second = served & first, served & second
         used = tally("first_doses", given_first) + tally("second_doses", given_second)
-        today = t.to(torch.int16)
+        today = whole_day(t)
         return {
             "doses": doses + served.to(torch.uint8),
             "first_dose_day": torch.where(given_first, today, s["first_dose_day"]),

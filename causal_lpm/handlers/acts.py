@@ -13,7 +13,7 @@ def fitting(act: Any, value: Any) -> Any:
     Tuples of acts are fitted one by one; functions, None and acts on anything but a tensor pass as they are.
 
     Raises:
-        ValueError: a fraction in place of whole numbers.
+        ValueError: a fraction in place of whole numbers, or a number that is too large for them.
 
     >>> import torch
     >>> fitting(torch.tensor(84), torch.tensor([21.0]))
@@ -25,9 +25,9 @@ def fitting(act: Any, value: Any) -> Any:
         return act
     given = torch.as_tensor(act, device=value.device)
     fitted = given.to(value.dtype)
-    if given.is_floating_point() and not value.is_floating_point() and not bool((fitted == given).all()):
+    if not value.is_floating_point() and not bool((fitted == given).all()):
         raise ValueError(
-            f"an act sets {given.flatten()[:3].tolist()} where the value is {value.dtype}: give whole numbers, or let "
-            "the model hold floats there."
+            f"an act sets {given.flatten()[:3].tolist()} where the value is {value.dtype}: give whole numbers that it "
+            "can hold, or let the model hold another type there."
         )
     return fitted

@@ -9,6 +9,7 @@ from typing import Any
 import pyro
 import pyro.distributions as dist
 import torch
+from chirho.counterfactual.handlers.ambiguity import FactualConditioningMessenger
 from chirho.counterfactual.internals import no_ambiguity
 from chirho.indexed.handlers import DependentMaskMessenger
 from chirho.indexed.ops import IndexSet, gather, indexset_as_mask, scatter
@@ -47,13 +48,25 @@ class FactualConditioning:
         super()._pyro_observe(msg)  # type: ignore[misc]
 
     def _dispatched_observe(self, rv: Any, obs: torch.Tensor, name: str) -> torch.Tensor:
-        with pyro.poutine.infer_config(config_fn=no_ambiguity):
-            value = _abducted(rv, obs, name) if isinstance(rv, Response) else _redrawn(rv, obs, name)
-            # Delta asks for a float; the site itself keeps the value as it is.
-            point = value.to(torch.get_default_dtype()) if value.dtype == torch.bool else value
-            site = dist.Delta(point, event_dim=len(rv.event_shape)).mask(False)
-            result: torch.Tensor = pyro.sample(name, site, obs=value)
-            return result
+        return _observed(rv, obs, name)
+
+
+def _observed(rv: Any, obs: torch.Tensor, name: str) -> torch.Tensor:
+    with pyro.poutine.infer_config(config_fn=no_ambiguity):
+        value = _abducted(rv, obs, name) if isinstance(rv, Response) else _redrawn(rv, obs, name)
+        # Delta asks for a float; the site itself keeps the value as it is.
+        point = value.to(torch.get_default_dtype()) if value.dtype == torch.bool else value
+        site = dist.Delta(point, event_dim=len(rv.event_shape)).mask(False)
+        result: torch.Tensor = pyro.sample(name, site, obs=value)
+        return result
+
+
+def _observe_response(_: Any, rv: Response, obs: torch.Tensor, name: str) -> torch.Tensor:
+    return _observed(rv, obs, name)
+
+
+# ChiRho's own world handlers abduct our responses too: they dispatch on the type, and ours is new to them.
+FactualConditioningMessenger._dispatched_observe.register(Response, _observe_response)  # type: ignore[attr-defined]
 
 
 def _abducted(rv: Response, obs: torch.Tensor, name: str) -> torch.Tensor:

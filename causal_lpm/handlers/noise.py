@@ -34,7 +34,7 @@ class KeyedNoise(Messenger):
         seed: An integer, or int64 `[*draws, 1]` with one seed a replicate.
 
     Raises:
-        ValueError: the seed carries a world dimension.
+        ValueError: the seed carries a world dimension, or not one value for each of the announced replicates.
 
     >>> import torch
     >>> from causal_lpm import exogenous
@@ -65,15 +65,26 @@ class KeyedNoise(Messenger):
     def key(self, name: str) -> torch.Tensor:
         """The 64-bit key of the field `name` in the running step (-1 outside), int64 `[]` or `[*draws, 1]`."""
         number = self._steps[-1][0] if self._steps else -1
-        return hashing.stream(self._shared_seed(), self._full_name(name), number)
+        return hashing.stream(self._shared(self.seed()), self._full_name(name), number)
 
     def numbered_key(self, name: str) -> torch.Tensor:
         """The key of `name` before a number (of an infection, say) enters it; the step plays no part."""
-        return hashing.mix(self._shared_seed() + hashing.word(self._full_name(name)))
+        return hashing.mix(self._shared(self.first_seed()) + hashing.word(self._full_name(name)))
 
-    def _shared_seed(self) -> torch.Tensor:
-        seed = self.seed()
+    def first_seed(self) -> torch.Tensor:
+        """The seed of what no step belongs to."""
+        return self._seed
+
+    def _shared(self, seed: torch.Tensor) -> torch.Tensor:
         refuse_worlds("the seed of the exogenous noise", seed)
+        plate = get_index_plates().get("replicates")
+        if plate is not None and plate.dim is not None:
+            given = seed.shape[plate.dim] if seed.dim() >= -plate.dim else 1
+            if given != plate.size:
+                raise ValueError(
+                    f"{plate.size} replicates are announced but the noise has {given} seeds: give int64 seeds of shape "
+                    f"[{plate.size}, 1], or use Seeds, which draws them."
+                )
         return seed
 
     def _pyro_step(self, msg: Any) -> None:
@@ -155,7 +166,13 @@ class Seeds(KeyedNoise):
 
     def seed(self) -> torch.Tensor:
         number = self._steps[-1][0] if self._steps else 0
-        window = sum(first <= number for first in self.windows) - 1
+        return self._of_window(sum(first <= number for first in self.windows) - 1)
+
+    def first_seed(self) -> torch.Tensor:
+        # Numbered noise has no day: it may not change where a window ends.
+        return self._of_window(0)
+
+    def _of_window(self, window: int) -> torch.Tensor:
         if window not in self._drawn:
             self._drawn[window] = self._draw(window)
         return self._drawn[window]

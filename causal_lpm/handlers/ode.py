@@ -50,12 +50,16 @@ def _odeint(
     func: Callable[..., Any], y0: tuple[torch.Tensor, ...], t: torch.Tensor, *, event_fn: Any = None, **options: Any
 ) -> backend.OdeintResult:
     start = t.unsqueeze(0) if t.ndim == 0 else t[..., 0]
-    shape = torch.broadcast_shapes(*(derivative.shape for derivative in func(start, y0)))
+    shape = torch.broadcast_shapes(*(y.shape for y in y0), *(derivative.shape for derivative in func(start, y0)))
     full = tuple(y.expand(shape) for y in y0)
+
+    def full_func(time: torch.Tensor, y: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return tuple(derivative.expand(shape) for derivative in func(time, y))
+
     if event_fn is None:
-        event, solution = None, torchdiffeq.odeint(func, full, t, **options)
+        event, solution = None, torchdiffeq.odeint(full_func, full, t, **options)
     else:
-        event, solution = torchdiffeq.odeint_event(func, full, t, event_fn=event_fn, **options)
+        event, solution = torchdiffeq.odeint_event(full_func, full, t, event_fn=event_fn, **options)
     return backend.OdeintResult(tuple(y.movedim(0, -1) for y in solution), event)
 
 

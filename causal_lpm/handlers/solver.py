@@ -25,7 +25,7 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
     """Backend of ChiRho's `simulate` that advances a population in steps.
 
     `dynamics(state)` returns the NEXT STATE, where an ODE backend takes a derivative. The state at time t is the state
-    after floor(t / dt) steps; an interruption at t acts before the step that follows. `StaticIntervention`,
+    after floor(t / dt) steps; an interruption at t acts before the step that contains t. `StaticIntervention`,
     `DynamicIntervention`, `on`, `StaticObservation`, `StaticBatchObservation`, `LogTrajectory` and ChiRho's world
     handlers work unchanged.
 

@@ -7,6 +7,7 @@ import torch
 from pyro.poutine.runtime import effectful
 
 from causal_lpm.typing import Network
+from causal_lpm.validate import unique_entries
 
 __all__ = ["FIXED_POINT", "exposure", "from_fixed_point", "to_fixed_point"]
 
@@ -60,7 +61,8 @@ def exposure(
         float32 `[*dims, agents]`, or one a name.
 
     Raises:
-        ValueError: the last dimension is not the network's number of agents; NaN or infinity.
+        ValueError: the last dimension is not the network's number of agents; NaN or infinity; two fresh layers of one
+            name, which would share their luck.
 
     >>> import torch
     >>> from causal_lpm.agents.networks import Groups
@@ -68,6 +70,7 @@ def exposure(
     tensor([1., 1., 2., 0.])
     """
     layers = network if isinstance(network, Mapping) else {"": network}
+    unique_entries("fresh network", [n for layer in layers.values() for n in getattr(layer, "noise_names", ())])
     for layer in layers.values():
         if infectiousness.shape[-1:] != (layer.agents,):
             raise ValueError(

@@ -37,10 +37,22 @@ def step(dynamics: Dynamics, state: State, number: int, time: torch.Tensor, pref
         prefix: Prefix of the rollout's sites, `""` or `"name/"`.
 
     Raises:
-        ValueError: `dynamics` returned a state with entries missing or added.
+        ValueError: `dynamics` returned a state with entries missing or added, or numbers that an entry cannot hold.
     """
     with _Prefix(f"{prefix}t={number}/"):
         new: Mapping[str, torch.Tensor] = dynamics({**state, "t": time})
     if set(new) - {"t"} != set(state):
         same_entries("the dynamics", new, state)
-    return {name: torch.atleast_1d(new[name]).to(old.dtype) for name, old in state.items()}
+    return {name: _fitting(name, torch.atleast_1d(new[name]), old.dtype, number) for name, old in state.items()}
+
+
+def _fitting(name: str, value: torch.Tensor, dtype: torch.dtype, number: int) -> torch.Tensor:
+    """The value in the entry's own type, refused where that would change whole numbers in silence."""
+    fitted = value.to(dtype)
+    if value.dtype != dtype and not dtype.is_floating_point and not torch.equal(fitted.to(value.dtype), value):
+        low, high = float(value.min()), float(value.max())
+        raise ValueError(
+            f"step {number} returned {value.dtype} values from {low:g} to {high:g} for {name!r}, which is {dtype}: "
+            "begin with an entry of a type that holds them."
+        )
+    return fitted

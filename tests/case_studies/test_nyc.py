@@ -1,12 +1,19 @@
 """New York City: the doses that were given, and the same supply with second doses put off."""
 
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from chirho.interventional.handlers import do
 
 from case_studies.second_dose import nyc
+from case_studies.second_dose.delivered import DeliveredDoses
+from case_studies.second_dose.model import second_dose
 from case_studies.second_dose.study import study
+from causal_lpm import KeyedNoise, Worlds
 from causal_lpm.inference import Options, Setting
 
 AGENTS, DAYS = 20_000, 60
@@ -43,6 +50,7 @@ def test_doses_are_read_in_order(doses: Path) -> None:
         (["2021-01-01,1,-2", "2021-01-02,1,2"], "date,dose1,dose2", "negative"),
         (["2021-01-01,1,", "2021-01-02,1,2"], "date,dose1,dose2", "missing"),
         (["2021-01-01,1,2"], "date,dose1,dose2", "simulate fewer days"),
+        (['2021-01-01,"1,234",2', "2021-01-02,1,2"], "date,dose1,dose2", "or text"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused(tmp_path: Path, rows: list[str], head: str, sentence: str) -> None:
@@ -83,6 +91,35 @@ def test_the_supply_is_the_same_and_second_doses_come_later(doses: Path) -> None
     # Until the first second dose the two schedules are one epidemic.
     assert np.array_equal(given["infections"][0, :, :22], given["infections"][1, :, :22])
     assert given["infections"][2].sum() >= given["infections"][0].sum() * 0.9
+
+
+def test_defaults_written_out_change_nothing(doses: Path) -> None:
+    york = study.variant({"population": "nyc", "doses": str(doses)})
+    written = {name: policy.default for name, policy in york.policies.items()}
+    counts = york.simulate([Setting("defaults"), Setting("written", written)], Options(5_000, 40), 3)
+    assert all(np.array_equal(series[0], series[1]) for series in counts.values())
+    other = york.simulate([Setting("more contacts", {"contact_scale": 1.0})], Options(5_000, 40), 3)
+    assert other["infections"].sum() > counts["infections"][0].sum() * 1.5
+
+
+def test_a_schedule_is_a_site_for_do(doses: Path) -> None:
+    york = study.variant({"population": "nyc", "doses": str(doses)})
+    prepared = nyc._prepared(2_000, "described", "cpu")
+    first = nyc._scaled(nyc.read_doses(doses, 40)[1], 2_000)
+    campaign = DeliveredDoses(first=first, second=torch.zeros(40))
+    begin = nyc._Beginning(york.immune, york.daily_infections)
+
+    def given(*handlers: object) -> list[int]:
+        with ExitStack() as stack:
+            for handler in (KeyedNoise(1), *handlers):
+                stack.enter_context(handler)  # type: ignore[arg-type]
+            run = second_dose(replace(prepared, campaign=campaign), 40, begin)
+        return run.tallies["first_doses"].sum(-1).flatten().tolist()
+
+    none = torch.zeros(40)
+    assert given(do(actions={"first_dose_schedule": none})) == [0]
+    assert given(Worlds(["as planned", "none"]), do(actions={"first_dose_schedule": none})) == [*given(), 0]
+    assert given()[0] > 0
 
 
 def test_scaled_doses_are_whole_and_right_in_sum(doses: Path) -> None:

@@ -101,3 +101,9 @@ def test_committed_figures_are_what_the_code_gives() -> None:
 def test_more_agents_than_memory_are_refused_before_anything_is_made() -> None:
     with pytest.raises(ValueError, match="agents need about"):
         study.check([Setting("x")], Options(10**12, 180))
+
+
+def test_defaults_written_out_change_nothing() -> None:
+    written = {name: policy.default for name, policy in study.policies.items()}
+    counts = study.simulate([Setting("defaults"), Setting("written", written)], SMALL, 3)
+    assert all(np.array_equal(series[0], series[1]) for series in counts.values())

@@ -1,0 +1,87 @@
+"""A campaign that gives doses as they were delivered, and puts second doses off."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import pyro
+import torch
+
+from causal_lpm import allocate, policy, tally
+from causal_lpm.agents.vaccination import Vaccination
+from causal_lpm.typing import State
+
+__all__ = ["POLICIES", "DeliveredDoses"]
+
+POLICIES: Mapping[str, float] = MappingProxyType(
+    {
+        "vaccination": 1.0,
+        "second_dose_delay": 0.0,
+        "first_dose_efficacy": 0.8,
+        "second_dose_efficacy": 0.95,
+        "sterilizing": 1.0,
+        "kick_in": 14.0,
+    }
+)
+SHORTEST_INTERVAL = 17  # days between doses below which a second dose was not counted as one
+
+
+@dataclass(frozen=True)
+class DeliveredDoses(Vaccination):
+    """The doses of a schedule, second doses as late as a policy says.
+
+    Second doses that are put off free doses for first doses on that day; they fall due on the later day, before
+    first doses. The schedules are the sites `first_dose_schedule` and `second_dose_schedule`, `[days]`, for `do`
+    only: a whole schedule is one act and no entry of the state.
+
+    Args:
+        first: Planned first doses a day, float32 `[days]`, in agents.
+        second: Planned second doses a day, float32 `[days]`.
+    """
+
+    first: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    second: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+
+    def decided(self) -> "DeliveredDoses":
+        first = pyro.deterministic("first_dose_schedule", self.first, event_dim=1)
+        return replace(self, first=first, second=pyro.deterministic("second_dose_schedule", self.second, event_dim=1))
+
+    def start(self, agents: int) -> State:
+        """Nobody is vaccinated; second doses that could not be given are owed."""
+        return {
+            "doses": torch.zeros(agents, dtype=torch.uint8),
+            "first_dose_day": torch.full((agents,), -1, dtype=torch.int16),
+            "owed": torch.zeros(1, dtype=torch.int64),
+            **{name: policy(name, value) for name, value in POLICIES.items()},
+        }
+
+    def day(self, s: State, eligible: torch.Tensor, seniority: torch.Tensor, elderly: torch.Tensor) -> State:
+        """One day: second doses that are due, then first doses with what is left of the day's supply."""
+        running = s["vaccination"] > 0
+        today = s["t"].long().reshape(1)
+        doses, since = s["doses"], s["t"] - s["first_dose_day"]
+        supply = torch.where(running, _on(self.first, today) + _on(self.second, today), 0.0).long()
+        then = (s["t"] - s["second_dose_delay"]).long()
+        promised = torch.where(running & (then >= 0), _on(self.second, then.clamp(min=0)), 0.0).long()
+        owed = s["owed"] + promised
+        waiting = (doses == 1) & eligible & (since >= SHORTEST_INTERVAL + s["second_dose_delay"])
+        # Longest waiting first; a week of waiting is a class.
+        queue = (255 - (since / 7).clamp(0, 255)).to(torch.int16)
+        given_second = allocate("second_dose", torch.where(waiting, queue, 256), torch.minimum(owed, supply))
+        served = tally("second_doses", given_second)
+        fresh = (doses == 0) & eligible
+        given_first = allocate("first_dose", torch.where(fresh, seniority.to(torch.int16), 256), supply - served)
+        tally("first_doses", given_first)
+        return {
+            "doses": doses + (given_first | given_second).to(torch.uint8),
+            "first_dose_day": torch.where(given_first, s["t"].to(torch.int16), s["first_dose_day"]),
+            "owed": owed - served,
+        }
+
+
+def _on(schedule: torch.Tensor, day: torch.Tensor) -> torch.Tensor:
+    """The schedule on a day that may differ by world: `[*dims, days]` at int64 `[*dims, 1]` is `[*dims, 1]`."""
+    # A schedule that was split has its worlds left of a dimension 1 for the agents.
+    dims = torch.broadcast_shapes(day.shape, schedule.shape[:-1])
+    chosen = schedule.expand(*dims, -1).gather(-1, day.expand(dims)[..., None])
+    return chosen[..., 0]
