@@ -1,9 +1,13 @@
-"""A campaign that gives doses as they were delivered, and puts second doses off."""
+"""Doses as they were delivered: the file that says how many, and a campaign that gives them."""
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+import pandas as pd
 import pyro
 import torch
 
@@ -11,7 +15,7 @@ from causal_lpm import allocate, policy, tally
 from causal_lpm.agents.vaccination import Vaccination
 from causal_lpm.typing import State
 
-__all__ = ["POLICIES", "DeliveredDoses"]
+__all__ = ["POLICIES", "DeliveredDoses", "read_doses"]
 
 POLICIES: Mapping[str, float] = MappingProxyType(
     {
@@ -24,6 +28,57 @@ POLICIES: Mapping[str, float] = MappingProxyType(
     }
 )
 SHORTEST_INTERVAL = 17  # days between doses below which a second dose was not counted as one
+COLUMNS = ("date", "dose1", "dose2")
+MOST = 10_000_000  # doses a day; a larger number is a mistake
+
+
+def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torch.Tensor]:
+    """The first day, and daily first and second doses (persons), of a CSV with the columns date, dose1, dose2.
+
+    Args:
+        path: The file, one row a day.
+        days: How many days are needed; the doses are float64 `[days]`.
+
+    Raises:
+        ValueError: no such file, no such table, missing columns, dates out of order or with gaps, counts that are not
+            whole persons, too few days.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file of doses {path}: give a CSV with the columns {', '.join(COLUMNS)}.")
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a CSV that can be read: give the columns {', '.join(COLUMNS)}.") from error
+    for column in COLUMNS:
+        if column not in table.columns:
+            there = ", ".join(map(str, table.columns))
+            raise ValueError(
+                f"column {column!r} is missing in {path}: needed are {', '.join(COLUMNS)}, it has {there}."
+            )
+    dates = pd.to_datetime(table["date"], format="%Y-%m-%d", errors="coerce")
+    if bool(dates.isna().any()):
+        wrong = table["date"][dates.isna()].iloc[0]
+        raise ValueError(f"{path} has the date {wrong!r}: give dates of the form 2020-12-14.")
+    steps = dates.diff().dt.days.iloc[1:]
+    if bool((steps != 1).any()):
+        row = int(np.flatnonzero((steps != 1).to_numpy())[0]) + 1
+        raise ValueError(
+            f"the dates of {path} are out of order at row {row + 1} ({table['date'].iloc[row]} after "
+            f"{table['date'].iloc[row - 1]}): give one row a day, ascending, without gaps."
+        )
+    counts = table[["dose1", "dose2"]].apply(pd.to_numeric, errors="coerce")
+    whole = ((counts >= 0) & (counts <= MOST) & (counts % 1 == 0)).all(axis=1).to_numpy()
+    if not whole.all():
+        row = int(np.flatnonzero(~whole)[0])
+        given = ", ".join(map(str, table[["dose1", "dose2"]].iloc[row]))
+        raise ValueError(
+            f"the doses of {path} are not whole persons at row {row + 1} ({given}): give numbers of at least 0, "
+            "digits only."
+        )
+    if len(table) < days:
+        raise ValueError(f"{path} has {len(table)} days of doses but {days} are simulated: simulate fewer days.")
+    first, second = (torch.tensor(counts[column].to_numpy(dtype=float)[:days]) for column in counts)
+    return dates.iloc[0].date(), first, second
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def second_dose(study: Setup, days: int, first_cases: FirstCases = first_cases_o
     age = people["age_group"]
     seniority = (len(inputs.AGES) - 1 - age).to(torch.uint8)
     elderly = age >= 6 if mechanism.archived("under_65") else people["year"] >= 65
-    scale = policy("contact_scale", 1.0)
+    scale = policy("contact_scale", 1.0).to(people.device)
 
     def day(s: State) -> State:
         today = s["t"].to(torch.int16)

@@ -4,7 +4,6 @@ A scenario, not a calibration: contacts, first cases and prior immunity are stat
 factual world has about as many deaths as were reported. What is compared are two uses of the same daily supply.
 """
 
-import datetime
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,23 +13,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 
 from case_studies.second_dose import inputs
-from case_studies.second_dose.delivered import POLICIES, DeliveredDoses
+from case_studies.second_dose.delivered import POLICIES, DeliveredDoses, read_doses
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import NEVER, Setup, setup
 from case_studies.second_dose.people import POPULATION_SEED, with_contacts
-from case_studies.second_dose.replicate import OUTCOMES, one_replicate
+from case_studies.second_dose.replicate import OUTCOMES, check_size, one_replicate
 from causal_lpm import exogenous
 from causal_lpm.agents.disease import Course
 from causal_lpm.agents.population import Population
 from causal_lpm.inference import Contrast, Options, Policy, Setting
 from causal_lpm.typing import State
-from causal_lpm.validate import fits_in_memory, known, probability
+from causal_lpm.validate import known, probability
 
-__all__ = ["NewYork", "load", "new_york", "read_doses"]
+__all__ = ["NewYork", "load", "new_york"]
 
 # Persons by borough and age, 2019: NYC Department of Health and Mental Hygiene, vaccination data (sum 8,336,817).
 AGE_STARTS = (0, 5, 13, 18, 25, 35, 45, 55, 65, 75, 85, 100)
@@ -45,43 +43,7 @@ POPULATION = MappingProxyType(
 )
 PERSONS = 8_336_817
 REPORTED_DEATHS = 8_935  # 2020-12-14 to 2021-06-11, NYC DOHMH, nychealth/coronavirus-data
-COLUMNS = ("date", "dose1", "dose2")
 BEGINNING_DAYS = 14
-BYTES_PER_AGENT = 800  # of one world, at the peak of a day
-
-
-def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torch.Tensor]:
-    """Daily first and second doses (persons) of the first `days` days of a CSV with columns date, dose1, dose2.
-
-    Raises:
-        ValueError: no such file, missing columns, dates out of order or with gaps, negative or missing counts, too
-            few days.
-    """
-    if not path.is_file():
-        raise ValueError(f"there is no file of doses {path}: give a CSV with the columns {', '.join(COLUMNS)}.")
-    table = pd.read_csv(path)
-    for column in COLUMNS:
-        known("column (of the ones needed)", column, map(str, table.columns))
-    try:
-        dates = pd.to_datetime(table["date"], format="%Y-%m-%d")
-    except ValueError as error:
-        raise ValueError(f"the dates of {path} are not of the form 2020-12-14: {error}.") from error
-    steps = dates.diff().dt.days.iloc[1:]
-    if bool((steps != 1).any()):
-        row = int(np.flatnonzero((steps != 1).to_numpy())[0]) + 1
-        raise ValueError(
-            f"the dates of {path} are out of order at row {row + 1} ({table['date'].iloc[row]} after "
-            f"{table['date'].iloc[row - 1]}): give one row a day, ascending, without gaps."
-        )
-    counts = table[["dose1", "dose2"]].apply(pd.to_numeric, errors="coerce")
-    if bool(counts.isna().any().any()) or bool((counts < 0).any().any()):
-        raise ValueError(
-            f"the doses of {path} contain missing or negative numbers, or text: give persons a day, digits only."
-        )
-    if len(table) < days:
-        raise ValueError(f"{path} has {len(table)} days of doses but {days} are simulated: simulate fewer days.")
-    first, second = (torch.tensor(counts[column].to_numpy(dtype=float)[:days]) for column in counts)
-    return dates.iloc[0].date(), first, second
 
 
 @functools.lru_cache(maxsize=2)
@@ -115,7 +77,7 @@ class _Beginning:
         luck = exogenous("beginning", people.size, "uniform")
         stage = torch.where(luck < self.immune, inputs.RECOVERED, inputs.SUSCEPTIBLE).to(torch.uint8)
         infected_on = torch.where(luck < self.immune, -self.days - 1, NEVER).to(torch.int16)
-        due = torch.full(luck.shape, 10_000, dtype=torch.int16)
+        due = torch.full(luck.shape, 10_000, dtype=torch.int16, device=luck.device)
         for number, day in enumerate(range(-self.days, 0)):
             low = self.immune + number * self.daily_infections
             new = (luck >= low) & (luck < low + self.daily_infections)
@@ -160,6 +122,8 @@ class NewYork:
     default_agents = 100_000
     default_days = 180
     default_replicates = 20
+    full_replicates = 40
+    not_simulating = ("report.py",)
 
     @property
     def policies(self) -> Mapping[str, Policy]:
@@ -182,14 +146,12 @@ class NewYork:
 
     def check(self, settings: Sequence[Setting], options: Options) -> None:
         """Raises ValueError for a file of doses or assumptions that cannot be used, or more agents than memory."""
-        if options.days < 2:
-            raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
+        check_size(options, len(settings))
         read_doses(self.doses, options.days)
         mechanism(self.version)
         probability("immune", self.immune)
         probability("daily_infections", self.daily_infections)
         probability("immune and infected at the start", self.immune + BEGINNING_DAYS * self.daily_infections)
-        fits_in_memory(f"{options.agents:.3g} agents", len(settings) * options.agents * BYTES_PER_AGENT)
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Agents in each age group."""
@@ -202,8 +164,8 @@ class NewYork:
         _, first, second = read_doses(self.doses, options.days)
         campaign = DeliveredDoses(
             second_adds=prepared.campaign.second_adds,
-            first=_scaled(first, options.agents),
-            second=_scaled(second, options.agents),
+            first=_scaled(first, options.agents).to(options.device),
+            second=_scaled(second, options.agents).to(options.device),
         )
         beginning = _Beginning(self.immune, self.daily_infections)
         # The model's own contacts are the published ones: this study's defaults are written out in every world.
@@ -235,10 +197,9 @@ def load(extra: Mapping[str, str | float]) -> NewYork:
         raise ValueError("--population nyc needs the doses that were given: add --doses FILE (date, dose1, dose2).")
     path = Path(str(extra["doses"]))
     first_day, _, _ = read_doses(path, 2)
-    return NewYork(
-        path,
-        first_day.isoformat(),
-        version=str(extra.get("mechanism", "described")),
-        immune=float(extra.get("immune", NewYork.immune)),
-        daily_infections=float(extra.get("daily_infections", NewYork.daily_infections)),
-    )
+    assumed = {key: extra.get(key, getattr(NewYork, key)) for key in ("immune", "daily_infections")}
+    for key, value in assumed.items():
+        if not isinstance(value, int | float):
+            raise ValueError(f"option {key!r} is {value!r}: give a number between 0 and 1.")
+    version = str(extra.get("mechanism", NewYork.version))
+    return NewYork(path, first_day.isoformat(), version, float(assumed["immune"]), float(assumed["daily_infections"]))

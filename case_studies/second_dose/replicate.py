@@ -10,11 +10,31 @@ import torch
 from case_studies.second_dose import inputs
 from case_studies.second_dose.model import FirstCases, Setup, first_cases_of_archive, second_dose
 from causal_lpm import KeyedNoise, comparing, tally
-from causal_lpm.inference import Setting
+from causal_lpm.inference import Options, Setting
+from causal_lpm.validate import fits_in_memory
 
-__all__ = ["OUTCOMES", "one_replicate"]
+__all__ = ["OUTCOMES", "check_size", "one_replicate", "side_by_side"]
 
 OUTCOMES = ("deaths", "infections", "hospitalisations")
+FEWEST_AGENTS = 500  # so that no age group is empty
+WORLDS_AT_A_TIME = 8
+AGENTS_AT_A_TIME = 2_000_000  # in all worlds that run side by side
+BYTES_PER_AGENT = 800  # of one world, at the peak of a day
+
+
+def side_by_side(agents: int) -> int:
+    """How many worlds run side by side: more cost less, until they no longer fit the caches and the memory."""
+    return max(1, min(WORLDS_AT_A_TIME, AGENTS_AT_A_TIME // agents))
+
+
+def check_size(options: Options, worlds: int) -> None:
+    """Raises ValueError for too few days or agents to report on, or more agents than this machine's memory holds."""
+    if options.days < 2:
+        raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
+    if options.agents < FEWEST_AGENTS:
+        raise ValueError(f"agents is {options.agents}: fewer than {FEWEST_AGENTS} leave age groups empty.")
+    together = min(worlds, side_by_side(options.agents))
+    fits_in_memory(f"{options.agents:.3g} agents", together * options.agents * BYTES_PER_AGENT)
 
 
 def one_replicate(
@@ -25,7 +45,9 @@ def one_replicate(
     first_cases: FirstCases | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """All settings as worlds of one run; day 0 holds the archived first cases, or nothing if `first_cases` begin it."""
-    with KeyedNoise(seed), comparing({setting.name: setting.policy for setting in settings}):
+    # The seed is on the device of the agents, and so is all noise that comes from it.
+    noise = KeyedNoise(torch.tensor(seed, device=prepared.people.device))
+    with noise, comparing({setting.name: setting.policy for setting in settings}):
         run = second_dose(prepared, days, first_cases or first_cases_of_archive)
     worlds, age = (len(settings), len(inputs.AGES)), prepared.people["age_group"]
     counts = {name: run.tallies[name].expand(*worlds, days - 1).cpu().numpy() for name in OUTCOMES}

@@ -69,6 +69,7 @@ def expected(tree: xr.DataTree) -> dict[str, Any]:
         "seed": int(tree.attrs["seed"]),
         "replicates": int(tree["predictions"].sizes["replicate"]),
         "died_out": int(died_out(tree).sum()),
+        "provenance": {key: str(value) for key, value in tree.attrs.items() if key.startswith("provenance_")},
         "settings": {
             estimate.name: {"deaths": _summary(estimate), "infections": _summary(other)}
             for estimate, other in zip(totals(tree, "deaths"), totals(tree, "infections"), strict=True)
@@ -129,7 +130,12 @@ def reproduction(tree: xr.DataTree) -> str:
 def paired(tree: xr.DataTree, names: Sequence[str], outcome: str = "deaths") -> str:
     """Paired differences of some contrasts."""
     found = {estimate.name: estimate for estimate in effects(tree, outcome)}
-    head = ["contrast", f"{outcome} per 100,000: mean (95% interval of the mean)", "Monte-Carlo error", "95% of runs"]
+    head = [
+        "contrast",
+        f"{outcome} per 100,000: mean (95% interval of the mean)",
+        "Monte-Carlo error",
+        "middle 95% of runs",
+    ]
     return _table(head, [[name, *_difference(found[name])] for name in names if name in found])
 
 
@@ -160,19 +166,47 @@ def turns(tree: xr.DataTree) -> str:
     return _table(["variant", "efficacy", "95% interval (bootstrap)", "bootstrap draws that cross"], rows)
 
 
+def _epidemic(tree: xr.DataTree, world: str) -> tuple[float, float]:
+    """Share ever infected (%) and the day of the peak of new infections (7-day mean), mean over replicates."""
+    infections = tree["predictions"].to_dataset()["infections"].sel(world=world).sum("group")
+    agents = float(tree["constant_data"].to_dataset()["group_size"].sum())
+    peak = infections.rolling(day=7, center=True, min_periods=1).mean().argmax("day")
+    return 100 * float(infections.sum("day").mean()) / agents, float(peak.mean())
+
+
 def quirks(tree: xr.DataTree) -> str:
     """The conclusion with each quirk corrected alone, and all together."""
     found = {estimate.name: estimate for estimate in effects(tree, "deaths")}
     levels = {e.name: e.mean for e in totals(tree, "deaths")}
     rows = []
-    for label, check in [("", ""), *((f", {q} corrected", HOW_TO_CHECK[q]) for q in QUIRKS), (", all corrected", "")]:
+    for label, check in [
+        ("", ""),
+        (", under 65 only", ""),
+        *((f", {quirk} corrected", HOW_TO_CHECK[quirk]) for quirk in QUIRKS),
+        (", all corrected", ""),
+    ]:
         cells = []
         for efficacy in (0.9, 0.8):
             e = found[f"delayed - standard {efficacy:g}{label}"]
             cells.append(f"{e.mean:+.1f} ± {e.mcse:.1f}")
-        rows.append([label.removeprefix(", ") or "as archived", *cells, f"{levels[f'standard 0.8{label}']:.0f}", check])
-    head = ["mechanism", "0.9: delayed - standard", "0.8: delayed - standard", "deaths, standard 0.8", "how to check"]
-    return _table(head, rows)
+        standard = f"standard 0.8{'' if label == ', under 65 only' else label}"
+        share, peak = _epidemic(tree, standard)
+        name = label.removeprefix(", ") or "as archived"
+        name += " (variant)" if label == ", under 65 only" else " (of that variant)" if "under_65" in label else ""
+        rows.append([name, *cells, f"{levels[standard]:.0f}", f"{share:.0f}%", f"{peak:.0f}", check])
+    head = ["mechanism", "0.9: delayed - standard", "0.8: delayed - standard", "deaths, standard 0.8"]
+    return _table([*head, "infected", "peak day", "how to check"], rows)
+
+
+def conditions(tree: xr.DataTree) -> str:
+    """What all tables have in common, from the result itself."""
+    gone, runs = int(died_out(tree).sum()), int(tree["predictions"].sizes["replicate"])
+    return (
+        f"All tables: {int(tree.attrs['agents']):,} agents, {tree.attrs['days']} days, seed {tree.attrs['seed']}, "
+        f"{runs} replicates, 333 doses a day from day 10 unless said otherwise, vaccine not sterilizing unless said "
+        f"otherwise. Deaths and infections per 100,000. The epidemic died out in {gone} of {runs} replicates; such "
+        "replicates are part of the means."
+    )
 
 
 def tables(tree: xr.DataTree) -> dict[str, str]:
@@ -182,6 +216,7 @@ def tables(tree: xr.DataTree) -> dict[str, str]:
     variants = [f"delayed - standard {e:g}{label}" for label in labels for e in EFFICACIES]
     variants += [f"delayed - standard 0.8, sterilizing{label}" for label in (", 100 a day", ", 1000 a day")]
     return {
+        "conditions": conditions(tree),
         "reproduction": reproduction(tree),
         "paired": paired(tree, main),
         "paired-infections": paired(tree, main, "infections"),

@@ -13,18 +13,15 @@ from case_studies.second_dose import inputs, nyc
 from case_studies.second_dose.mechanism import Choice, Mechanism, mechanism
 from case_studies.second_dose.model import Setup, setup
 from case_studies.second_dose.people import king_county
-from case_studies.second_dose.replicate import OUTCOMES, one_replicate
+from case_studies.second_dose.replicate import OUTCOMES, check_size, one_replicate, side_by_side
 from causal_lpm.agents.vaccination import POLICIES
 from causal_lpm.inference import Contrast, Options, Policy, Setting
-from causal_lpm.validate import fits_in_memory, known
+from causal_lpm.validate import known
 
 __all__ = ["SecondDose", "study"]
 
 EFFICACIES = (0.9, 0.8, 0.75, 0.7)
 QUIRKS = tuple(quirk.name for quirk in fields(Mechanism))
-WORLDS_AT_A_TIME = 8
-AGENTS_AT_A_TIME = 2_000_000  # in all worlds that run side by side
-BYTES_PER_AGENT = 800  # of one world, at the peak of a day
 
 
 def _switch(name: str, description: str) -> Policy:
@@ -70,6 +67,8 @@ class SecondDose:
     default_agents = 100_000
     default_days = 180
     default_replicates = 20
+    full_replicates = 40
+    not_simulating = ("report.py",)
 
     def variant(self, extra: Mapping[str, str | float]) -> Any:
         """The study of another population: `population=nyc` with `doses=FILE`."""
@@ -89,7 +88,7 @@ class SecondDose:
         for label, acts, efficacies in _variants(size):
             for efficacy in efficacies:
                 standard = _named("standard", efficacy, label, {**acts, "first_dose_efficacy": efficacy})
-                if "under_65_only" in acts:
+                if "under_65_only" in acts and len(acts) == 1:
                     standard = _named("standard", efficacy, "", {"first_dose_efficacy": efficacy})
                 delays = {**acts, "first_dose_efficacy": efficacy, "first_dose_priority": 1.0}
                 delayed = _named("delayed", efficacy, label, delays)
@@ -101,11 +100,15 @@ class SecondDose:
         """Raises ValueError for an unknown mechanism or option."""
         for key in options.extra:
             known("option", key, ("mechanism", "population", "doses"))
-        mechanism(str(options.extra.get("mechanism", "archived")))
-        if options.days < 2:
-            raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
-        worlds = min(len(settings), _side_by_side(options.agents))
-        fits_in_memory(f"{options.agents:.3g} agents", worlds * options.agents * BYTES_PER_AGENT)
+        base = mechanism(str(options.extra.get("mechanism", "archived")))
+        for setting in settings:
+            for quirk in QUIRKS:
+                if setting.policy.get(f"correct_{quirk}", 0.0) > 0 and not base.archived(quirk):
+                    raise ValueError(
+                        f"setting {setting.name!r} corrects {quirk!r}, which the mechanism "
+                        f"{options.extra['mechanism']!r} has as described already: leave it out."
+                    )
+        check_size(options, len(settings))
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Agents in each age group."""
@@ -124,18 +127,13 @@ class SecondDose:
             by_rules.setdefault(_rules(base, setting), []).append(i)
         for rules, members in by_rules.items():
             prepared = _prepared(options.agents, rules, options.device)
-            side_by_side = _side_by_side(options.agents)
-            for begin in range(0, len(members), side_by_side):
-                some = members[begin : begin + side_by_side]
+            together = side_by_side(options.agents)
+            for begin in range(0, len(members), together):
+                some = members[begin : begin + together]
                 counts = one_replicate(prepared, [_decisions(settings[i]) for i in some], options.days, seed)
                 for row, i in enumerate(some):
                     rows[i] = {outcome: series[row] for outcome, series in counts.items()}
         return {outcome: np.stack([rows[i][outcome] for i in range(len(settings))]) for outcome in self.outcomes}
-
-
-def _side_by_side(agents: int) -> int:
-    """How many worlds run side by side: more cost less, until they no longer fit the caches and the memory."""
-    return max(1, min(WORLDS_AT_A_TIME, AGENTS_AT_A_TIME // agents))
 
 
 def _named(schedule: str, efficacy: float, label: str, acts: Mapping[str, float]) -> Setting:
@@ -148,6 +146,7 @@ def _variants(size: str) -> list[tuple[str, dict[str, float], tuple[float, ...]]
         return [("", {}, EFFICACIES[:3])]
     sterilizing = {"sterilizing": 1.0}
     corrections = {f", {quirk} corrected": {f"correct_{quirk}": 1.0} for quirk in QUIRKS}
+    corrections[", under_65 corrected"]["under_65_only"] = 1.0  # it is a rule of that variant only
     corrections[", all corrected"] = {f"correct_{quirk}": 1.0 for quirk in QUIRKS}
     return [
         ("", {}, EFFICACIES),

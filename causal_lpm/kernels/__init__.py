@@ -117,7 +117,7 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     torch.Size([3])
     """
     known("kind of noise", kind, ["exponential", "uniform", "gumbel", "bits"])
-    noise: Tensor = _for(index).field_at(seed_name, index, kind)
+    noise: Tensor = _for(index).field_at(seed_name.to(index.device), index, kind)
     return noise
 
 
@@ -135,7 +135,7 @@ def happens(hazard: Tensor, key: Tensor) -> Tensor:
     >>> happens(torch.tensor([0.0, torch.inf]), torch.tensor([7]))
     tensor([False,  True])
     """
-    result: Tensor = _for(hazard).happens(hazard, key)
+    result: Tensor = _for(hazard).happens(hazard, key.to(hazard.device))
     return result
 
 
@@ -155,7 +155,7 @@ def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tenso
     >>> select(torch.tensor([1, 0, 2]), torch.tensor([7]), torch.tensor([1]), classes=2)
     tensor([False,  True, False])
     """
-    result: Tensor = _for(priority).select(priority, key, supply, classes)
+    result: Tensor = _for(priority).select(priority, key.to(priority.device), supply, classes)
     return result
 
 

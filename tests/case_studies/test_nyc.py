@@ -10,7 +10,7 @@ import torch
 from chirho.interventional.handlers import do
 
 from case_studies.second_dose import nyc
-from case_studies.second_dose.delivered import DeliveredDoses
+from case_studies.second_dose.delivered import DeliveredDoses, read_doses
 from case_studies.second_dose.model import second_dose
 from case_studies.second_dose.study import study
 from causal_lpm import KeyedNoise, Worlds
@@ -34,7 +34,7 @@ def doses(tmp_path: Path) -> Path:
 
 
 def test_doses_are_read_in_order(doses: Path) -> None:
-    first_day, first, second = nyc.read_doses(doses, 30)
+    first_day, first, second = read_doses(doses, 30)
     assert first_day.isoformat() == "2021-01-01"
     assert first.tolist() == [40000.0] * 30
     assert second.tolist() == [0.0] * 21 + [40000.0] * 9
@@ -43,24 +43,25 @@ def test_doses_are_read_in_order(doses: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "head", "sentence"),
     [
-        (["2021-01-01,1,2"], "date,dose1,second", "unknown column"),
+        (["2021-01-01,1,2"], "date,dose1,second", "column 'dose2' is missing"),
         (["2021-01-02,1,2", "2021-01-01,1,2"], "date,dose1,dose2", "out of order at row 2"),
         (["2021-01-01,1,2", "2021-01-04,1,2"], "date,dose1,dose2", "without gaps"),
-        (["01/02/2021,1,2", "02/02/2021,1,2"], "date,dose1,dose2", "not of the form 2020-12-14"),
-        (["2021-01-01,1,-2", "2021-01-02,1,2"], "date,dose1,dose2", "negative"),
-        (["2021-01-01,1,", "2021-01-02,1,2"], "date,dose1,dose2", "missing"),
+        (["2021-01-01,0.5,2", "2021-01-02,1,2"], "date,dose1,dose2", "not whole persons"),
+        (["01/02/2021,1,2", "02/02/2021,1,2"], "date,dose1,dose2", "give dates of the form 2020-12-14"),
+        (["2021-01-01,1,-2", "2021-01-02,1,2"], "date,dose1,dose2", "not whole persons at row 1"),
+        (["2021-01-01,1,", "2021-01-02,1,2"], "date,dose1,dose2", "not whole persons"),
         (["2021-01-01,1,2"], "date,dose1,dose2", "simulate fewer days"),
-        (['2021-01-01,"1,234",2', "2021-01-02,1,2"], "date,dose1,dose2", "or text"),
+        (['2021-01-01,"1,234",2', "2021-01-02,1,2"], "date,dose1,dose2", "digits only"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused(tmp_path: Path, rows: list[str], head: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        nyc.read_doses(write(tmp_path / "bad.csv", rows, head), 2)
+        read_doses(write(tmp_path / "bad.csv", rows, head), 2)
 
 
 def test_a_missing_file_and_missing_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no file of doses"):
-        nyc.read_doses(tmp_path / "none.csv", 2)
+        read_doses(tmp_path / "none.csv", 2)
     with pytest.raises(ValueError, match="add --doses FILE"):
         study.variant({"population": "nyc"})
     with pytest.raises(ValueError, match="belongs to --population nyc"):
@@ -105,7 +106,7 @@ def test_defaults_written_out_change_nothing(doses: Path) -> None:
 def test_a_schedule_is_a_site_for_do(doses: Path) -> None:
     york = study.variant({"population": "nyc", "doses": str(doses)})
     prepared = nyc._prepared(2_000, "described", "cpu")
-    first = nyc._scaled(nyc.read_doses(doses, 40)[1], 2_000)
+    first = nyc._scaled(read_doses(doses, 40)[1], 2_000)
     campaign = DeliveredDoses(first=first, second=torch.zeros(40))
     begin = nyc._Beginning(york.immune, york.daily_infections)
 
@@ -123,13 +124,33 @@ def test_a_schedule_is_a_site_for_do(doses: Path) -> None:
 
 
 def test_scaled_doses_are_whole_and_right_in_sum(doses: Path) -> None:
-    _, first, _ = nyc.read_doses(doses, 60)
+    _, first, _ = read_doses(doses, 60)
     scaled = nyc._scaled(first, AGENTS)
     assert bool((scaled == scaled.round()).all())
     assert float(scaled.sum()) == pytest.approx(float(first.sum()) * AGENTS / nyc.PERSONS, abs=1)
 
 
 def test_the_real_doses_can_be_read(shared_data: Path) -> None:
-    first_day, first, second = nyc.read_doses(shared_data / "nyc_vaccine_doses_daily.csv", 180)
+    first_day, first, second = read_doses(shared_data / "nyc_vaccine_doses_daily.csv", 180)
     assert first_day.isoformat() == "2020-12-14"
     assert (int(first.sum()), int(second.sum())) == (4_625_983, 4_074_813)
+
+
+@pytest.mark.parametrize(
+    "options", [{"immune": "abc"}, {"immune": -3.0}, {"immune": float("nan")}, {"daily_infections": 5.0}]
+)
+def test_assumptions_that_mean_nothing_are_refused(doses: Path, options: dict[str, str | float]) -> None:
+    def check() -> None:
+        york = study.variant({"population": "nyc", "doses": str(doses), **options})
+        york.check([Setting("x")], Options(AGENTS, DAYS))
+
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        check()
+
+
+def test_sizes_that_mean_nothing_are_refused(doses: Path) -> None:
+    york = study.variant({"population": "nyc", "doses": str(doses)})
+    with pytest.raises(ValueError, match="leave age groups empty"):
+        york.check([Setting("x")], Options(1, DAYS))
+    with pytest.raises(ValueError, match="agents need about"):
+        york.check([Setting("x")], Options(10**12, DAYS))

@@ -107,3 +107,9 @@ def test_defaults_written_out_change_nothing() -> None:
     written = {name: policy.default for name, policy in study.policies.items()}
     counts = study.simulate([Setting("defaults"), Setting("written", written)], SMALL, 3)
     assert all(np.array_equal(series[0], series[1]) for series in counts.values())
+
+
+def test_corrections_of_what_is_described_are_refused() -> None:
+    options = Options(1_000, 12, extra={"mechanism": "described"})
+    with pytest.raises(ValueError, match="as described already"):
+        study.check([Setting("b", {"correct_breakthrough": 1.0})], options)
