@@ -189,7 +189,7 @@ def quirks(tree: xr.DataTree) -> str:
         for efficacy in (0.9, 0.8):
             e = found[f"delayed - standard {efficacy:g}{label}"]
             cells.append(f"{e.mean:+.1f} ± {e.mcse:.1f}")
-        standard = f"standard 0.8{'' if label == ', under 65 only' else label}"
+        standard = f"standard 0.8{'' if 'under' in label else label}"  # the variant is one of the delay
         share, peak = _epidemic(tree, standard)
         name = label.removeprefix(", ") or "as archived"
         name += " (variant)" if label == ", under 65 only" else " (of that variant)" if "under_65" in label else ""

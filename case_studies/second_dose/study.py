@@ -88,7 +88,7 @@ class SecondDose:
         for label, acts, efficacies in _variants(size):
             for efficacy in efficacies:
                 standard = _named("standard", efficacy, label, {**acts, "first_dose_efficacy": efficacy})
-                if "under_65_only" in acts and len(acts) == 1:
+                if "under_65_only" in acts:  # the standard schedule has no such variant
                     standard = _named("standard", efficacy, "", {"first_dose_efficacy": efficacy})
                 delays = {**acts, "first_dose_efficacy": efficacy, "first_dose_priority": 1.0}
                 delayed = _named("delayed", efficacy, label, delays)

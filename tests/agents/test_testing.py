@@ -161,3 +161,9 @@ def test_certain_breaks_and_longer_stays() -> None:
 def test_bad_quarantines_are_refused(arguments: tuple[float, ...], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Quarantine(*arguments)  # type: ignore[arg-type]
+
+
+def test_daily_rules_refuse_half_days() -> None:
+    state = {**Testing().start(3), "t": torch.tensor(0.5)}
+    with pytest.raises(ValueError, match=r"use DiscreteTime\(dt=1\)"):
+        Testing().day(state, torch.ones(3, dtype=torch.bool))

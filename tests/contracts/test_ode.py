@@ -83,3 +83,10 @@ def test_gradients_flow_through_the_solution() -> None:
 def test_time_must_go_on(days: float) -> None:
     with pytest.raises(ValueError, match="an ODE is solved over a positive time"):
         solve_ode(lambda y: y, {"x": torch.ones(1)}, days)
+
+
+def test_entries_and_derivatives_may_have_different_shapes() -> None:
+    state = {"antibody": torch.rand(2, 1, 5), "dose": torch.ones(1)}
+    solved = solve_ode(lambda s: {"antibody": -s["antibody"], "dose": torch.ones(1)}, state, 1.0)
+    assert torch.allclose(solved["antibody"], state["antibody"] * torch.exp(torch.tensor(-1.0)), rtol=1e-3)
+    assert torch.allclose(solved["dose"], torch.tensor(2.0))

@@ -200,3 +200,22 @@ def test_the_sites_of_a_named_rollout_carry_its_name() -> None:
         rollout(day, {"x": torch.zeros(3)}, 1, name="a")
         rollout(day, {"x": torch.zeros(3)}, 1, name="b")
     assert list(tr.trace.nodes) == ["a/t=0/luck_noise", "a/t=0/luck", "b/t=0/luck_noise", "b/t=0/luck"]
+
+
+def test_numbered_noise_does_not_change_where_a_window_of_seeds_ends() -> None:
+    found = []
+
+    def day(s: State) -> State:
+        found.append(exogenous("course", 3, "uniform", 4, torch.ones(3, dtype=torch.int64)))
+        return s
+
+    with Seeds("luck", (0, 2)):
+        rollout(day, {"x": torch.zeros(3)}, 4)
+    assert all(torch.equal(one, found[0]) for one in found)
+
+
+@pytest.mark.parametrize("seed", [1, torch.arange(4)[:, None]])
+def test_announced_replicates_need_a_seed_each(seed: int | torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="3 replicates are announced but the noise has"), Worlds(replicates=3):  # noqa: SIM117
+        with KeyedNoise(seed):
+            exogenous("luck", 5)

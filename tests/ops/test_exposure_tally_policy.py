@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causal_lpm import ProductWorlds, Worlds, exposure, policy, rollout, tally
-from causal_lpm.agents.networks import Graph, Groups
+from causal_lpm.agents.networks import FreshRandom, Graph, Groups
 from causal_lpm.ops.exposure import FIXED_POINT, from_fixed_point, to_fixed_point
 
 EDGES = torch.randint(0, 60, (2, 300), generator=torch.Generator().manual_seed(1))
@@ -170,3 +170,23 @@ def test_a_step_restores_dtypes_and_dimensions() -> None:
 def test_dynamics_return_the_whole_state(change, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         rollout(change, {"x": torch.zeros(3), "y": torch.zeros(3)}, 2)
+
+
+def test_named_layers_are_summed_apart() -> None:
+    layers = {"a": Graph.from_edges(EDGES[0], EDGES[1], 60), "b": Groups(torch.arange(60) // 3)}
+    x = torch.rand(2, 60, generator=torch.Generator().manual_seed(2))
+    apart = exposure(layers, x)
+    assert list(apart) == ["a", "b"]
+    assert all(torch.equal(apart[name], exposure(layer, x)) for name, layer in layers.items())
+
+
+def test_fresh_layers_of_one_name_are_refused() -> None:
+    stubs = torch.ones(4, dtype=torch.int64)
+    with pytest.raises(ValueError, match="fresh network 'random' appears twice"):
+        exposure({"bus": FreshRandom(stubs), "shop": FreshRandom(stubs)}, torch.ones(4))
+
+
+@pytest.mark.parametrize(("returned", "kept"), [(-1.5, torch.uint8), (300, torch.uint8), (1e5, torch.int16)])
+def test_numbers_that_an_entry_cannot_hold_are_refused(returned: float, kept: torch.dtype) -> None:
+    with pytest.raises(ValueError, match="begin with an entry of a type that holds them"):
+        rollout(lambda s: {"x": torch.full((2,), returned)}, {"x": torch.zeros(2, dtype=kept)}, 1)
