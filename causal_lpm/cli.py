@@ -4,6 +4,7 @@ Bad input ends with one sentence on standard error and exit code 2, before anyth
 that fails ends with 1, an interrupted one with 130.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,14 +16,24 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
-from causal_lpm.inference import results, storage
+from causal_lpm.inference import storage
 from causal_lpm.inference.doctor import examine
 from causal_lpm.inference.experiment import run_experiment
+from causal_lpm.inference.json_file import check_json_file, write_json
 from causal_lpm.inference.plots import save_fan_charts
 from causal_lpm.inference.settings import check_experiment, each_minus_first, parse_acts, parse_setting
-from causal_lpm.inference.study import Contrast, Options, Setting, Study, installed_studies, load_study, variant
+from causal_lpm.inference.study import (
+    Contrast,
+    Options,
+    Setting,
+    Study,
+    installed_studies,
+    load_study,
+    replicates_of,
+    variant,
+)
 from causal_lpm.inference.tables import policy_table, result_tables, studies_table
-from causal_lpm.terminal import OneSentence, bad_input, console, fail, failures, progress_bar
+from causal_lpm.terminal import Once, OneSentence, bad_input, console, fail, failures, noting, progress_bar
 
 __all__ = ["app"]
 
@@ -62,6 +73,7 @@ class _Request:
     workers: int | None = None
     plots: bool | None = None
     extra: dict[str, str | float] = field(default_factory=dict)
+    full: bool = False
 
     def options(self) -> Options:
         """The options with the study's defaults filled in; a zero is a mistake, not a missing value."""
@@ -71,7 +83,10 @@ class _Request:
 
 
 def _extra(
-    mechanism: str | None, population: str | None, doses: Path | None, options: Sequence[str] | None
+    mechanism: str | None = None,
+    population: str | None = None,
+    doses: Path | None = None,
+    options: Sequence[str] | None = None,
 ) -> dict[str, str | float]:
     if doses is not None and not doses.is_file():
         raise ValueError(f"the file of doses {doses} does not exist.")
@@ -81,54 +96,54 @@ def _extra(
         key, equals, value = (part.strip() for part in option.partition("="))
         if not (key and equals and value):
             raise ValueError(f"--option {option!r} is not of the form key=value.")
+        if key in extra:
+            raise ValueError(f"option {key!r} is given twice, again in --option {option!r}: give it once.")
         extra[key] = _number_or_text(value)
     return extra
 
 
 def _number_or_text(value: str) -> str | float:
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
         return value
+    return number if math.isfinite(number) else value
 
 
 def _execute(request: _Request, settings: Sequence[Setting], contrasts: Sequence[Contrast]) -> None:
     study, options = request.study, request.options()
-    replicates = study.default_replicates if request.replicates is None else request.replicates
+    replicates = replicates_of(study, request.full) if request.replicates is None else request.replicates
     workers = (2 if options.device == "cpu" else 1) if request.workers is None else request.workers
     with bad_input():
-        _check(request, settings, contrasts, replicates, workers)
-    name = f"{study.name}-{storage.identity(storage.manifest(study, settings, request.seed, options))}"
-    out = request.out or Path("results") / name
+        check_experiment(study, settings, contrasts, replicates, request.seed, options, workers)
+        name = f"{study.name}-{storage.identity(storage.manifest(study, settings, request.seed, options))}"
+        out = request.out or Path("results") / name
+        if request.json_file is not None:
+            check_json_file(request.json_file, out, options.extra)
+        if request.plots and find_spec("matplotlib") is None:
+            raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
     with failures():
         with progress_bar(f"{study.name}, {len(settings)} worlds, replicates") as progress:
             tree = run_experiment(study, settings, contrasts, replicates, request.seed, options, out, workers, progress)
         _report(request, tree, out)
 
 
-def _check(
-    request: _Request,
-    settings: Sequence[Setting],
-    contrasts: Sequence[Contrast],
-    replicates: int,
-    workers: int,
-) -> None:
-    check_experiment(request.study, settings, contrasts, replicates, request.seed, request.options(), workers)
-    if request.json_file is not None and (request.json_file.is_dir() or not request.json_file.parent.is_dir()):
-        raise ValueError(f"the JSON file {request.json_file} cannot be written: give a file in an existing folder.")
-    if request.plots and find_spec("matplotlib") is None:
-        raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
-
-
 def _report(request: _Request, tree: xr.DataTree, out: Path) -> None:
-    for table in result_tables(tree):
-        console().print(table, "")
-    if request.json_file is not None:
-        results.write_json(tree, request.json_file)
-        typer.echo(f"JSON: {request.json_file}")
-    if request.plots is not False:
-        _draw(tree, out)
+    """The tables and where the results are come first: nothing that fails later may hide them."""
+    problems: list[str] = []
+    with noting("the tables", problems):
+        for table in result_tables(tree):
+            console().print(table, "")
     typer.echo(f"Results: {out / 'results.nc'}")
+    if request.json_file is not None:
+        with noting(f"the JSON file {request.json_file}", problems):
+            write_json(tree, request.json_file)
+            typer.echo(f"JSON: {request.json_file}")
+    if request.plots is not False:
+        with noting("the charts", problems):
+            _draw(tree, out)
+    if problems:
+        fail(f"{' '.join(problems)} The results are complete.", 1)
 
 
 def _draw(tree: xr.DataTree, out: Path) -> None:
@@ -146,7 +161,7 @@ def _help_alone(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(cls=Once)
 def demo(seed: Seed = 0, out: Out = None, workers: Workers = None, plots: Plots = None) -> None:
     """The second-dose question, small: three replicates of the main settings."""
     with bad_input():
@@ -155,16 +170,21 @@ def demo(seed: Seed = 0, out: Out = None, workers: Workers = None, plots: Plots 
     _execute(request, *study.settings("demo"))
 
 
-@app.command("list")
+@app.command("list", cls=Once)
 def list_(
     study: Annotated[str | None, typer.Argument(help="Show the policies of this study.")] = None,
+    population: Population = None,
+    option: Extra = None,
 ) -> None:
     """The installed studies, or the policies of one."""
     with bad_input():
-        if study is None:
-            console().print(studies_table({name: _study_or_reason(name) for name in installed_studies()}))
+        extra = _extra(population=population, options=option)
+        if study is not None:
+            console().print(policy_table(variant(load_study(study), extra)))
+        elif extra:
+            raise ValueError("--population and --option belong to one study: name it, as in `causal-lpm list STUDY`.")
         else:
-            console().print(policy_table(load_study(study)))
+            console().print(studies_table({name: _study_or_reason(name) for name in installed_studies()}))
 
 
 def _study_or_reason(name: str) -> Study | str:
@@ -174,7 +194,7 @@ def _study_or_reason(name: str) -> Study | str:
         return str(error)
 
 
-@app.command()
+@app.command(cls=Once)
 def run(
     study: StudyName,
     setting: Annotated[
@@ -207,11 +227,11 @@ def run(
             contrasts = each_minus_first(worlds)
         else:
             worlds, contrasts = found.settings("full" if full else "main")
-    request = _Request(found, agents, days, replicates, seed, device, out, json, workers, plots, extra)
+    request = _Request(found, agents, days, replicates, seed, device, out, json, workers, plots, extra, full)
     _execute(request, worlds, contrasts)
 
 
-@app.command()
+@app.command(cls=Once)
 def whatif(
     study: StudyName,
     acts: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="More acts.")] = None,
@@ -243,7 +263,7 @@ def whatif(
     _execute(request, worlds, [Contrast(f"{text} minus factual", (text, "factual"))])
 
 
-@app.command()
+@app.command(cls=Once)
 def doctor() -> None:
     """What is installed, and whether anything needed is missing (exit code 1)."""
     table = Table(title="causal-lpm doctor", title_justify="left")

@@ -35,7 +35,7 @@ def test_demo_prints_the_tables_and_says_where_the_results_are(home: Path) -> No
     folder = next((home / "results").iterdir())
     assert folder.name.startswith("fake-")
     assert f"Results: results/{folder.name}/results.nc" in result.stdout
-    assert (folder / "charts" / "deaths-01.png").exists()
+    assert (folder / "charts" / "deaths-01-delayed-minus-standard.png").exists()
 
 
 def test_run_uses_the_studys_settings_and_resumes(home: Path) -> None:
@@ -106,7 +106,15 @@ def test_whatif_compares_the_acts_with_the_factual_world(acts: list[str]) -> Non
         (["runn"], "runn"),
         (["whatif", "fake"], "there is no act"),
         (["whatif", "fake", "--do", "efficacy"], "not of the form name=value"),
+        (["run", "fake", "--option", "x=1", "--option", "x=2"], "option 'x' is given twice, again in --option 'x=2'"),
+        (["run", "fake", "--mechanism", "described", "--option", "mechanism=archived"], "'mechanism' is given twice"),
+        (["run", "fake", "--seed", "1", "--seed", "2"], "--seed is given twice: give it once."),
+        (["run", "fake", "--plots", "--no-plots"], "--plots is given twice: give it once."),
+        (["run", "fake", "--option", "x=a\x07"], "cannot be printed"),
+        (["run", "fake", "--setting", "a\tb: efficacy=1"], "cannot be printed"),
         (["list", "fakke"], "did you mean 'fake'"),
+        (["list", "fake", "--population", "nowhere"], "unknown population 'nowhere'"),
+        (["list", "--population", "nyc"], "belong to one study"),
     ],
 )
 def test_bad_input_gives_one_sentence_and_writes_nothing(home: Path, arguments: list[str], sentence: str) -> None:
@@ -150,7 +158,63 @@ def test_a_failing_replicate_ends_with_one_and_an_interrupt_with_130(monkeypatch
         assert sentence in " ".join(result.stderr.split())
 
 
+def test_the_json_may_lie_in_the_new_output_folder_and_is_replaced(home: Path) -> None:
+    for _ in range(2):
+        result = call("run", "fake", "--replicates", "2", "--out", "out", "--json", "out/numbers.json", *FAST)
+        assert result.exit_code == 0, result.stderr
+    assert json.loads((home / "out" / "numbers.json").read_text())["study"] == "fake"
+    before = (home / "out" / "manifest.json").read_bytes()
+    result = call("run", "fake", "--replicates", "2", "--out", "out", "--json", "out/manifest.json", *FAST)
+    assert result.exit_code == 2
+    assert (home / "out" / "manifest.json").read_bytes() == before
+
+
+def test_what_cannot_be_shown_hides_no_results(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("no room for the axes")
+
+    def disk_is_full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "out.json")
+
+    monkeypatch.setattr("causal_lpm.cli.save_fan_charts", fails)
+    monkeypatch.setattr("causal_lpm.cli.write_json", disk_is_full)
+    result = call("run", "fake", "--replicates", "1", "--workers", "1", "--out", "out", "--json", "out.json")
+    assert result.exit_code == 1
+    assert "Results: out/results.nc" in result.stdout
+    assert "A wave [fake]" in result.stdout
+    assert result.stderr.splitlines()[-1] == (
+        "causal-lpm: the JSON file out.json could not be made: out.json: no space left on device. "
+        "the charts could not be made: no room for the axes. The results are complete."
+    )
+    assert load(home / "out" / "results.nc").attrs["study"] == "fake"
+
+
+def test_an_output_folder_that_cannot_be_made_is_one_sentence(home: Path) -> None:
+    (home / "letter").write_text("a letter")
+    result = call("run", "fake", "--replicates", "1", "--out", "letter/out", *FAST)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == ["causal-lpm: letter/out: not a directory."]
+
+
+def test_without_a_terminal_there_is_a_line_for_each_replicate() -> None:
+    lines = [call("run", "fake", "--replicates", n, "--out", "out", *FAST).stderr.splitlines() for n in ("2", "3")]
+    assert lines == [
+        ["1 of 2 replicates are finished.", "2 of 2 replicates are finished."],
+        ["2 of 3 replicates are there already.", "3 of 3 replicates are finished."],
+    ]
+
+
+def test_all_tables_have_replicates_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Study(FakeStudy):
+        full_replicates = 5
+
+    monkeypatch.setattr("causal_lpm.cli.load_study", lambda name: Study())
+    assert "5 replicates" in call("run", "fake", "--full", *FAST).stdout
+    assert "4 replicates" in call("run", "fake", *FAST).stdout
+
+
 def test_list_shows_policies() -> None:
+    assert call("list", "fake", "--population", "nyc", "--option", "x=1").exit_code == 0
     result = call("list", "fake")
     assert result.exit_code == 0
     assert "protection by the first dose" in result.stdout

@@ -69,7 +69,7 @@ def expected(tree: xr.DataTree) -> dict[str, Any]:
         "seed": int(tree.attrs["seed"]),
         "replicates": int(tree["predictions"].sizes["replicate"]),
         "died_out": int(died_out(tree).sum()),
-        "provenance": {key: str(value) for key, value in tree.attrs.items() if key.startswith("provenance_")},
+        "provenance": {str(key): str(value) for key, value in tree.attrs.items() if str(key).startswith("provenance_")},
         "settings": {
             estimate.name: {"deaths": _summary(estimate), "infections": _summary(other)}
             for estimate, other in zip(totals(tree, "deaths"), totals(tree, "infections"), strict=True)

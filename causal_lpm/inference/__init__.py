@@ -1,8 +1,10 @@
 """Experiments with studies: run them, keep them, estimate, tabulate and draw."""
 
 from causal_lpm.inference.estimands import Estimate, SignTurn, died_out, effects, per_100k, sign_turn, totals
-from causal_lpm.inference.experiment import ReplicateError, replicate_seed, run_experiment
-from causal_lpm.inference.results import load, save, to_json
+from causal_lpm.inference.experiment import ReplicateError, run_experiment
+from causal_lpm.inference.json_file import to_json
+from causal_lpm.inference.results import load, save
+from causal_lpm.inference.seeds import replicate_seed
 from causal_lpm.inference.study import (
     Contrast,
     Options,

@@ -2,7 +2,8 @@
 
 Two intervals that are easily mixed up are both given and always named: the 95% interval of the MEAN (how well
 this many replicates determine the expected effect; shrinks with more replicates) and the 2.5 and 97.5
-percentiles of the REPLICATES (how much one epidemic differs from the next; does not shrink).
+percentiles of the REPLICATES (how much one epidemic differs from the next; does not shrink). The outer
+percentiles of few replicates are guesses: below 40, tables and charts show the smallest and the largest instead.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 
 __all__ = [
+    "ENOUGH_FOR_PERCENTILES",
     "Estimate",
     "SignTurn",
     "died_out",
@@ -23,6 +25,8 @@ __all__ = [
     "summarize",
     "totals",
 ]
+
+ENOUGH_FOR_PERCENTILES = 40  # one replicate in 40 is the 2.5% that lie outside at either end
 
 Values = npt.NDArray[np.float64]
 
@@ -76,6 +80,8 @@ class Estimate:
         median: over replicates.
         q025: 2.5 percentile of the replicates.
         q975: 97.5 percentile of the replicates.
+        smallest: of the replicates.
+        largest: of the replicates.
     """
 
     kind: str
@@ -92,6 +98,8 @@ class Estimate:
     median: float
     q025: float
     q975: float
+    smallest: float
+    largest: float
 
 
 def summarize(
@@ -119,7 +127,8 @@ def summarize(
     error = float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else float("nan")
     half = _student_t(x.size - 1) * error if x.size > 1 else float("nan")
     mean = float(x.mean()) if x.size else float("nan")
-    low, median, high = np.quantile(x, [0.025, 0.5, 0.975]).tolist() if x.size else [float("nan")] * 3
+    percentiles = [0.0, 0.025, 0.5, 0.975, 1.0]
+    smallest, low, median, high, largest = np.quantile(x, percentiles).tolist() if x.size else [float("nan")] * 5
     return Estimate(
         kind,
         name,
@@ -135,6 +144,8 @@ def summarize(
         median,
         low,
         high,
+        smallest,
+        largest,
     )
 
 

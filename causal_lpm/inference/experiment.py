@@ -4,11 +4,13 @@ Replicate r depends on the seed and on r alone, so it is the same for any number
 and a run that was interrupted goes on where it stopped.
 """
 
+import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -19,6 +21,7 @@ import torch
 import xarray as xr
 
 from causal_lpm.inference import results, storage
+from causal_lpm.inference.seeds import replicate_seed
 from causal_lpm.inference.settings import check_experiment
 from causal_lpm.inference.storage import Replicate, Store
 from causal_lpm.inference.study import (
@@ -31,6 +34,7 @@ from causal_lpm.inference.study import (
     load_study,
     variant,
 )
+from causal_lpm.provenance import provenance
 
 __all__ = [
     "Contrast",
@@ -45,25 +49,11 @@ __all__ = [
     "run_experiment",
 ]
 
-_MASK = 2**64 - 1
+_LOG = logging.getLogger("causal_lpm")
 
 
 class ReplicateError(RuntimeError):
     """A replicate failed; the message names it and its seed, and the finished ones are kept."""
-
-
-def replicate_seed(seed: int, replicate: int) -> int:
-    """The seed of one replicate, in [0, 2**63): output number `replicate` of SplitMix64 begun at `seed`.
-
-    Source: Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators.
-
-    >>> replicate_seed(0, 0)
-    8147104208329303767
-    """
-    x = (seed + (replicate + 1) * 0x9E3779B97F4A7C15) & _MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
-    return (x ^ (x >> 31)) >> 1
 
 
 def run_experiment(
@@ -104,12 +94,14 @@ def run_experiment(
     study = variant(study, options.extra)
     check_experiment(study, settings, contrasts, replicates, seed, options, workers)
     content = storage.manifest(study, settings, seed, options)
+    origin: Mapping[str, str] = provenance(seed=seed, data=storage.data_hashes(options))
     kept: dict[int, Replicate] = {}
     store = None
     if out is not None:
         results.check_target(Path(out) / "results.nc", storage.identity(content), replicates)
-        store = Store(Path(out), content)
-        kept = {replicate: store.read(replicate) for replicate in store.finished(replicates)}
+        store = Store(Path(out), content, origin)
+        origin = store.origin
+        kept = dict(_read_kept(store, study, settings, options, replicates))
     report = progress or (lambda done, total: None)
     report(len(kept), replicates)
     todo = [replicate for replicate in range(replicates) if replicate not in kept]
@@ -126,10 +118,24 @@ def run_experiment(
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"interrupted: {_kept_sentence(len(kept), replicates, out)}") from error
     ordered = [kept[replicate] for replicate in range(replicates)]
-    tree = results.build(study, settings, contrasts, ordered, seed, options, storage.identity(content))
+    tree = results.build(study, settings, contrasts, ordered, seed, options, storage.identity(content), origin)
     if out is not None:
         results.save(tree, Path(out) / "results.nc")
     return tree
+
+
+def _read_kept(
+    store: Store, study: Study, settings: Sequence[Setting], options: Options, replicates: int
+) -> Iterator[tuple[int, Replicate]]:
+    """The finished replicates of an earlier run; one that cannot be used counts as unfinished."""
+    for replicate in store.finished(replicates):
+        try:
+            values = store.read(replicate)
+            _check_replicate(study, settings, options, values)
+        except ValueError as error:
+            _LOG.warning("Replicate %d is simulated again: %s.", replicate, error)
+        else:
+            yield replicate, values
 
 
 def _kept_sentence(done: int, replicates: int, out: str | os.PathLike[str] | None) -> str:
@@ -190,6 +196,15 @@ def _start_worker() -> None:
     # The parent alone answers Ctrl-C; processes side by side share the cores.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A parent that was killed cannot stop its workers; they would compute on for nobody.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _simulate_in_processes(

@@ -1,6 +1,8 @@
 """Fan charts of two worlds, with a ribbon of their paired difference below."""
 
 import os
+import re
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causal_lpm.inference.estimands import ENOUGH_FOR_PERCENTILES
+from causal_lpm.inference.results import options_text
 from causal_lpm.inference.storage import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 __all__ = ["fan_chart", "save_figure", "save_fan_charts"]
 
@@ -22,6 +27,7 @@ __all__ = ["fan_chart", "save_figure", "save_fan_charts"]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
 DIFFERENCE = "#404040"
+ALL_OUTCOMES_UP_TO = 10  # contrasts; of more, only the first outcome is drawn
 
 
 def fan_chart(
@@ -31,9 +37,10 @@ def fan_chart(
     minus: tuple[str, str] | None = None,
     smooth: int = 7,
 ) -> "Figure":
-    """Daily new counts of each world (median, 50% and 95% of the replicates), and the difference below.
+    """Daily new counts of each world, and the difference below: median, 50% and 95% of the replicates.
 
-    The difference is cumulative, in the same replicate, so that its right end is the effect of the tables.
+    Of fewer than 40 replicates the smallest and the largest are drawn instead of percentiles. The difference is
+    cumulative, in the same replicate, so that its right end is the effect of the tables.
 
     Args:
         tree: a result.
@@ -56,26 +63,53 @@ def fan_chart(
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for name, colour, line in zip(names, COLOURS, LINES, strict=False):
         smoothed = daily.sel(world=name).rolling(day=smooth, center=True, min_periods=1).mean()
-        _fan(axes[0], x, smoothed.values, colour, line, name)
+        _fan(axes[0], x, smoothed.values, colour, line)
     mean = f"\n({smooth}-day mean)" if smooth > 1 else ""
-    axes[0].set_ylabel(f"{outcome}, new per day\nper 100,000{mean}")
+    _plain(axes[0].set_ylabel(f"{outcome}, new per day\nper 100,000{mean}"))
     axes[0].set_ylim(bottom=0)
-    axes[0].legend(title="median, 50% and 95% of replicates", fontsize="small", title_fontsize="small")
     if minus:
         first, second = minus
         gap = (daily.sel(world=first) - daily.sel(world=second)).cumsum("day").values
-        _fan(axes[1], x, gap, DIFFERENCE, "-", None)
+        _fan(axes[1], x, gap, DIFFERENCE, "-")
         axes[1].axhline(0, color="black", linewidth=0.8)
-        axes[1].set_ylabel(f"{outcome}, cumulative\ndifference per 100,000")
-        axes[1].set_title(f"{first} minus {second}, paired in each replicate", fontsize="small", loc="left")
+        _plain(axes[1].set_ylabel(f"{outcome}, cumulative\ndifference per 100,000"))
+        title = _wrapped(f"{first} minus {second}, paired in each replicate")
+        _plain(axes[1].set_title(title, fontsize="small", loc="left"))
     if "date" in daily.coords:
         figure.autofmt_xdate()
     else:
         axes[-1].set_xlabel("time (days)")
     figure.align_ylabels()
     count = tree["predictions"].sizes["replicate"]
-    axes[0].set_title(f"{tree.attrs['title']} ({count} replicate{'s' * (count != 1)})", loc="left", fontsize="medium")
+    title = f"{tree.attrs['title']} ({count} replicate{'s' * (count != 1)})"
+    lines = [_wrapped(text) for text in (title, options_text(tree)) if text]
+    _plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
+    _legend(figure, axes[0], names, count)
     return figure
+
+
+def _plain(text: "Text") -> None:
+    """Draws dollar signs as dollar signs: a name is not mathematics."""
+    text.set_parse_math(False)
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, 80, max_lines=4, placeholder=" ..."))
+
+
+def _legend(figure: "Figure", axes: "Axes", names: Sequence[str], count: int) -> None:
+    """Below the axes, where it covers no data."""
+    lines = axes.get_lines()
+    enough = "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
+    spread = "one replicate" if count == 1 else f"median, {enough} of {count} replicates"
+    # Named afterwards: matplotlib leaves out of a legend what begins with an underscore.
+    labels = [f"world {number}" for number in range(len(names))]
+    legend = figure.legend(
+        lines, labels, title=spread, loc="outside lower center", fontsize="small", title_fontsize="small"
+    )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(_wrapped(name))
+        _plain(text)
 
 
 def _figure() -> "Figure":
@@ -96,14 +130,13 @@ def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:
     )
 
 
-def _fan(
-    axes: "Axes", x: npt.NDArray[Any], values: npt.NDArray[Any], colour: str, line: Any, label: str | None
-) -> None:
+def _fan(axes: "Axes", x: npt.NDArray[Any], values: npt.NDArray[Any], colour: str, line: Any) -> None:
     """Draws `[replicate, day]`."""
-    low95, low50, median, high50, high95 = np.quantile(values, [0.025, 0.25, 0.5, 0.75, 0.975], axis=0)
-    axes.fill_between(x, low95, high95, color=colour, alpha=0.15, linewidth=0)
-    axes.fill_between(x, low50, high50, color=colour, alpha=0.3, linewidth=0)
-    axes.plot(x, median, color=colour, linestyle=line, linewidth=1.8, label=label)
+    bands = [(0.025, 0.975, 0.15), (0.25, 0.75, 0.3)] if len(values) >= ENOUGH_FOR_PERCENTILES else [(0, 1, 0.2)]
+    for low, high, alpha in bands if len(values) > 1 else []:
+        ends = np.quantile(values, [low, high], axis=0)
+        axes.fill_between(x, *ends, color=colour, alpha=alpha, linewidth=0)
+    axes.plot(x, np.median(values, axis=0), color=colour, linestyle=line, linewidth=1.8)
     axes.margins(x=0)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -124,6 +157,8 @@ def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> list[Path]:
 def save_fan_charts(tree: xr.DataTree, folder: str | os.PathLike[str]) -> list[Path]:
     """One chart for each outcome and contrast, or of the first worlds where there is no contrast.
 
+    With more than ten contrasts only the first outcome is drawn: more charts than anybody looks at cost minutes.
+
     Raises:
         ModuleNotFoundError: if matplotlib is not installed.
     """
@@ -132,15 +167,26 @@ def save_fan_charts(tree: xr.DataTree, folder: str | os.PathLike[str]) -> list[P
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     predictions = tree["predictions"].to_dataset()
-    for outcome in map(str, predictions.data_vars):
+    outcomes = [str(outcome) for outcome in predictions.data_vars]
+    if "causal_effect" in tree.children and tree["causal_effect"].sizes["contrast"] > ALL_OUTCOMES_UP_TO:
+        del outcomes[1:]
+    for outcome in outcomes:
         if "causal_effect" not in tree.children:
             worlds = [str(name) for name in predictions["world"].values[: len(COLOURS)]]
             files += save_figure(fan_chart(tree, outcome, worlds), folder / f"{outcome}.png")
             continue
         effects = tree["causal_effect"].to_dataset()
-        pairs = zip(effects["world_minus"].values, effects["world_reference"].values, strict=True)
-        for number, (first, second) in enumerate(pairs, start=1):
+        pairs = zip(
+            *(effects[name].values for name in ("contrast", "world_minus", "world_reference")),
+            strict=True,
+        )
+        for number, (contrast, first, second) in enumerate(pairs, start=1):
             # The reference comes first, so that the factual world always has the same colour.
             figure = fan_chart(tree, outcome, [str(second), str(first)], (str(first), str(second)))
-            files += save_figure(figure, folder / f"{outcome}-{number:02d}.png")
+            files += save_figure(figure, folder / f"{_slug(f'{outcome}-{number:02d}-{contrast}')}.png")
     return files
+
+
+def _slug(name: str) -> str:
+    """The name as part of a file name: "delayed - standard 0.9" is delayed-standard-0-9."""
+    return re.sub("[^a-z0-9_]+", "-", name.lower())[:80].strip("-")

@@ -14,7 +14,7 @@ Root attributes say what kind of statement this is, how worlds are coupled, and 
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,10 @@ import pandas as pd
 import xarray as xr
 
 from causal_lpm.inference.estimands import difference, per_100k
-from causal_lpm.inference.storage import Replicate, data_hashes, options_without_folders, write_whole
+from causal_lpm.inference.storage import Replicate, options_without_folders, write_whole
 from causal_lpm.inference.study import Contrast, Options, Setting, Study, policy_values
-from causal_lpm.provenance import provenance
 
-__all__ = ["acts", "build", "check_target", "load", "policies", "save", "to_json", "write_json"]
+__all__ = ["acts", "build", "check_target", "load", "options", "options_text", "policies", "save"]
 
 
 def build(
@@ -39,6 +38,7 @@ def build(
     seed: int,
     options: Options,
     identity: str,
+    origin: Mapping[str, str],
 ) -> xr.DataTree:
     """The tree of an experiment, from its replicates in order.
 
@@ -50,6 +50,7 @@ def build(
         seed: the seed of the experiment.
         options: agents, days, device and what the study adds.
         identity: the experiment's name made from its manifest.
+        origin: the provenance, taken when the run started.
     """
     coords: dict[str, Any] = {
         "replicate": np.arange(len(replicates)),
@@ -85,7 +86,6 @@ def build(
         "seed": seed,
         "experiment": identity,
     }
-    origin = provenance(seed=seed, data=data_hashes(options))
     tree.attrs.update({f"provenance_{key}": value for key, value in origin.items()})
     return tree
 
@@ -148,6 +148,18 @@ def acts(tree: xr.DataTree) -> dict[str, dict[str, float]]:
     }
 
 
+def options(tree: xr.DataTree) -> dict[str, str | float]:
+    """What the study was told beside agents and days, such as its mechanism; files by their name alone."""
+    given: dict[str, str | float] = json.loads(tree.attrs["options"])
+    return given
+
+
+def options_text(tree: xr.DataTree) -> str:
+    """The options for a caption, as "options: mechanism=described"; empty where none was given."""
+    given = ", ".join(f"{key}={value}" for key, value in options(tree).items())
+    return f"options: {given}" if given else ""
+
+
 def check_target(path: str | os.PathLike[str], identity: str, replicates: int) -> None:
     """Raises FileExistsError if the file holds another experiment, or more replicates of this one."""
     path = Path(path)
@@ -182,42 +194,3 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     """Reads a saved result into memory."""
     with xr.open_datatree(Path(path), engine="h5netcdf") as tree:
         return tree.load()
-
-
-def to_json(tree: xr.DataTree) -> dict[str, Any]:
-    """Totals per 100,000 of each setting and replicate; median and 95% of replicates of each contrast."""
-    outcomes = [str(name) for name in tree["predictions"].data_vars]
-    totals = {outcome: per_100k(tree, outcome) for outcome in outcomes}
-    settings = [
-        {
-            "name": world,
-            "policy": policy,
-            **{f"{name}_per_100k": totals[name].sel(world=world).values.tolist() for name in outcomes},
-        }
-        for world, policy in policies(tree).items()
-    ]
-    return {
-        "study": tree.attrs["study"],
-        "seed": int(tree.attrs["seed"]),
-        "settings": settings,
-        "contrasts": _contrasts(tree, outcomes),
-    }
-
-
-def _contrasts(tree: xr.DataTree, outcomes: Sequence[str]) -> list[dict[str, Any]]:
-    if "causal_effect" not in tree.children:
-        return []
-    effects = tree["causal_effect"].to_dataset()
-    rows = []
-    for contrast in effects["contrast"].values:
-        for outcome in outcomes:
-            values = effects[outcome].sel(contrast=contrast).values
-            low, median, high = np.quantile(values, [0.025, 0.5, 0.975]).tolist()
-            rows.append({"name": str(contrast), "outcome": outcome, "median": median, "q025": low, "q975": high})
-    return rows
-
-
-def write_json(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
-    """Writes `to_json` to a file, whole or not at all."""
-    text = json.dumps(to_json(tree), indent=2) + "\n"
-    write_whole(Path(path), lambda file: file.write_text(text, encoding="utf-8"))

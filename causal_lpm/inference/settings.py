@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from causal_lpm.inference.storage import options_without_folders
 from causal_lpm.inference.study import Contrast, Options, Policy, Setting, Study
 from causal_lpm.validate import known, positive_count, unique_entries
 
@@ -21,20 +22,21 @@ __all__ = [
 _SWITCH = {"1": 1.0, "true": 1.0, "yes": 1.0, "on": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "off": 0.0}
 
 
-def check_value(policy: Policy, value: float) -> None:
-    """Raises ValueError unless the policy may take this value.
+def check_value(policy: Policy, value: float, typed: str | None = None) -> None:
+    """Raises ValueError unless the policy may take this value; the error quotes what was typed.
 
     >>> check_value(Policy("dose_interval", 21, "days between doses", 1, 365, integer=True), 400)
     Traceback (most recent call last):
     ValueError: policy 'dose_interval' is 400: give a whole number from 1 to 365 (days between doses).
     """
+    given = f"{value:.12g}" if typed is None else typed
     if policy.switch and value not in (0, 1):
-        raise ValueError(f"policy {policy.name!r} is {value:g}: give 0 or 1, yes or no ({policy.description}).")
+        raise ValueError(f"policy {policy.name!r} is {given}: give 0 or 1, yes or no ({policy.description}).")
     whole = not policy.integer or (math.isfinite(value) and float(value).is_integer())
     if not (policy.low <= value <= policy.high and whole):
         number = "a whole number" if policy.integer else "a number"
         raise ValueError(
-            f"policy {policy.name!r} is {value:g}: give {number} from {policy.low:g} to {policy.high:g} "
+            f"policy {policy.name!r} is {given}: give {number} from {policy.low:g} to {policy.high:g} "
             f"({policy.description})."
         )
 
@@ -71,7 +73,7 @@ def parse_acts(text: str, policies: Mapping[str, Policy]) -> dict[str, float]:
         if name in values:
             raise ValueError(f"policy {name!r} is given twice in {text!r}: give it once.")
         values[name] = _parse_value(policies[name], value)
-        check_value(policies[name], values[name])
+        check_value(policies[name], values[name], value)
     return values
 
 
@@ -80,15 +82,15 @@ def _example(policies: Mapping[str, Policy]) -> str:
 
 
 def parse_setting(text: str, policies: Mapping[str, Policy]) -> Setting:
-    """A setting written as "name=value, ..." or "label: name=value, ..."; its name is the label or the text.
+    """A setting written as "name=value, ..." or "label: name=value, ..."; its name is the label or the acts.
 
     >>> parse_setting("late: dose_interval=84", {"dose_interval": Policy("dose_interval", 21, "", 1, 365)})
     Setting(name='late', policy={'dose_interval': 84.0})
     """
     label, colon, acts = text.partition(":")
-    if not colon or "=" in label:
-        label, acts = text, text
-    return Setting(label.strip() or "defaults", parse_acts(acts, policies))
+    if not colon:
+        label, acts = "", text
+    return Setting(label.strip() or acts.strip() or "defaults", parse_acts(acts, policies))
 
 
 def each_minus_first(settings: Sequence[Setting]) -> list[Contrast]:
@@ -130,6 +132,10 @@ def check_experiment(
         raise ValueError("there is no setting to run: give at least one.")
     unique_entries("setting", (setting.name for setting in settings))
     unique_entries("contrast", (contrast.name for contrast in contrasts))
+    given = options_without_folders(options).items()
+    labels = [*(setting.name for setting in settings), *(contrast.name for contrast in contrasts)]
+    for label in [*labels, *(str(part) for item in given for part in item)]:
+        _check_printable(label)
     for setting in settings:
         for name, value in setting.policy.items():
             known("policy", name, study.policies)
@@ -140,6 +146,12 @@ def check_experiment(
     if workers > 1:
         _check_can_travel(study)
     study.check(settings, options)
+
+
+def _check_printable(label: str) -> None:
+    # Tables, charts and files of results are made at the end, when a label that they cannot hold is found too late.
+    if not label.isprintable():
+        raise ValueError(f"the label {label!a} has characters that cannot be printed: use letters and signs only.")
 
 
 def _check_can_travel(study: Study) -> None:

@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.study import Options, Setting, Study, policy_values
+from causal_lpm.inference.study import Options, Setting, Study, not_simulating, policy_values
 from causal_lpm.provenance import sha256
 
 __all__ = [
@@ -35,32 +37,38 @@ Replicate: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 _PACKAGES = ("torch", "numpy", "pyro-ppl", "chirho")
 # What can move a number; a change of a plot or a table must not make a long run start anew.
-_CODE = ("typing.py", "validate.py", "data.py", "ops", "ops.py", "kernels", "agents", "handlers")
+_CODE = ("typing.py", "validate.py", "data.py", "ops", "ops.py", "kernels", "agents", "handlers", "inference/seeds.py")
 _CODE_SUFFIXES = {".py", ".csv", ".json", ".parquet", ".npz"}
+
+
+def _data_files(options: Options) -> dict[str, Path]:
+    """Option -> file, for every option whose value names a file that is there."""
+    texts = {key: value for key, value in options.extra.items() if isinstance(value, str)}
+    return {key: Path(value) for key, value in texts.items() if Path(value).is_file()}
 
 
 def data_hashes(options: Options) -> dict[str, str]:
     """File name -> SHA-256 of every file that the options name."""
-    files = [Path(str(value)) for value in options.extra.values() if _is_file(value)]
-    return {file.name: sha256(file) for file in files}
+    return {file.name: sha256(file) for file in _data_files(options).values()}
 
 
 def options_without_folders(options: Options) -> dict[str, str | float]:
     """The study's options with files by their name alone: a file counts by its content, wherever it lies."""
-    return {key: Path(str(value)).name if _is_file(value) else value for key, value in options.extra.items()}
-
-
-def _is_file(value: str | float) -> bool:
-    # A suffix is asked for, so that population="nyc" stays a name also beside a folder or file called nyc.
-    return isinstance(value, str) and bool(Path(value).suffix) and Path(value).is_file()
+    return {**options.extra, **{key: file.name for key, file in _data_files(options).items()}}
 
 
 def _code_files(study: Study) -> Iterable[Path]:
     package = Path(__file__).resolve().parent.parent
+    yield from _files_below(package / part for part in _CODE)
     module = sys.modules.get(type(study).__module__)
-    roots = [package / part for part in _CODE]
     if module is not None and (file := getattr(module, "__file__", None)):
-        roots.append(Path(file).parent if module.__package__ else Path(file))
+        folder = Path(file).parent
+        left_out = {folder / name for name in not_simulating(study)}
+        root = folder if module.__package__ else Path(file)
+        yield from (path for path in _files_below([root]) if path not in left_out)
+
+
+def _files_below(roots: Iterable[Path]) -> Iterable[Path]:
     for root in roots:
         yield from (root.rglob("*") if root.is_dir() else [root] if root.is_file() else [])
 
@@ -95,7 +103,7 @@ def manifest(study: Study, settings: Sequence[Setting], seed: int, options: Opti
         "days": options.days,
         "device": options.device,
         "options": options_without_folders(options),
-        "data": data_hashes(options),
+        "data": {key: sha256(file) for key, file in _data_files(options).items()},
         "settings": [{"name": setting.name, "policy": policy_values(study, setting)} for setting in settings],
         "outcomes": list(study.outcomes),
         "groups": list(study.groups),
@@ -125,21 +133,28 @@ class Store:
     Args:
         folder: a new or empty folder, or one that this experiment began.
         content: the manifest of the experiment.
+        origin: its provenance; kept beside the manifest, and no part of what the experiment is.
+
+    Attributes:
+        origin: the provenance of the run that began the folder.
 
     Raises:
         FileExistsError: if the folder holds something else; nothing is written then.
     """
 
-    def __init__(self, folder: Path, content: Manifest) -> None:
+    def __init__(self, folder: Path, content: Manifest, origin: Mapping[str, str]) -> None:
         self.folder = folder
         self.replicates = folder / "replicates"
-        self._check(content)
-        self.replicates.mkdir(parents=True, exist_ok=True)
-        if not (folder / "manifest.json").exists():
-            text = json.dumps(content, indent=2) + "\n"
+        there = self._check(content)
+        if there is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps({**content, "provenance": dict(origin)}, indent=2) + "\n"
             write_whole(folder / "manifest.json", lambda path: path.write_text(text, encoding="utf-8"))
+        self.replicates.mkdir(exist_ok=True)
+        self.origin: Mapping[str, str] = (there or {}).get("provenance", origin)
 
-    def _check(self, content: Manifest) -> None:
+    def _check(self, content: Manifest) -> Manifest | None:
+        """The manifest that is there, if any; an error if it is of something else."""
         if self.folder.exists() and not self.folder.is_dir():
             raise FileExistsError(f"the output folder {self.folder} is a file: give another folder.")
         file = self.folder / "manifest.json"
@@ -148,11 +163,8 @@ class Store:
                 raise FileExistsError(
                     f"the output folder {self.folder} is not empty and holds no experiment: give another."
                 )
-            return
-        try:
-            there: Manifest = json.loads(file.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise FileExistsError(f"{file} cannot be read: give another folder.") from error
+            return None
+        there = _read_manifest(file)
         expected = json.loads(json.dumps(content))
         for key in expected:
             if there.get(key) != expected[key]:
@@ -160,6 +172,7 @@ class Store:
                     f"the output folder {self.folder} holds another experiment "
                     f"({_differs(key, there, expected)}): give another folder."
                 )
+        return there
 
     def _path(self, replicate: int) -> Path:
         return self.replicates / f"{replicate:04d}.npz"
@@ -174,9 +187,26 @@ class Store:
         write_whole(self._path(replicate), lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
 
     def read(self, replicate: int) -> dict[str, npt.NDArray[Any]]:
-        """One finished replicate, outcome -> `[world, group, day]`."""
-        with np.load(self._path(replicate)) as file:
-            return {name: file[name] for name in file.files}
+        """One finished replicate, outcome -> `[world, group, day]`.
+
+        Raises:
+            ValueError: if its file cannot be read, for example after a crash of the machine.
+        """
+        try:
+            with self._path(replicate).open("rb") as raw, np.load(raw) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{self._path(replicate)} cannot be read") from error
+
+
+def _read_manifest(file: Path) -> Manifest:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileExistsError(f"{file} cannot be read: give another folder.") from error
+    if not isinstance(content, dict):
+        raise FileExistsError(f"{file} is not the manifest of an experiment: give another folder.")
+    return content
 
 
 def _differs(key: str, there: Manifest, expected: Manifest) -> str:

@@ -22,7 +22,9 @@ __all__ = [
     "Study",
     "installed_studies",
     "load_study",
+    "not_simulating",
     "policy_values",
+    "replicates_of",
     "variant",
 ]
 
@@ -72,7 +74,11 @@ class Options:
 
 
 class Study(Protocol):
-    """A policy question that can be simulated; implement these attributes and methods to add your own."""
+    """A policy question that can be simulated; implement these attributes and methods to add your own.
+
+    Optional attributes: `full_replicates`, the replicates of a run of all its tables, and `not_simulating`, files
+    beside the study that cannot change a number (such as a report), so that a change there keeps finished runs valid.
+    """
 
     @property
     def name(self) -> str:
@@ -164,6 +170,16 @@ def variant(study: Study, extra: Mapping[str, str | float]) -> Study:
     return study.variant(extra) if isinstance(study, HasVariants) else study
 
 
+def replicates_of(study: Study, full: bool) -> int:
+    """How many replicates the study asks for, in a run of all its tables or in any other."""
+    return int(getattr(study, "full_replicates", study.default_replicates) if full else study.default_replicates)
+
+
+def not_simulating(study: Study) -> tuple[str, ...]:
+    """The names of files beside the study that no number of a simulation depends on."""
+    return tuple(getattr(study, "not_simulating", ()))
+
+
 def policy_values(study: Study, setting: Setting) -> dict[str, float]:
     """All policies of a world, defaults filled in; whole numbers and switches as int."""
     values = {name: setting.policy.get(name, policy.default) for name, policy in study.policies.items()}
@@ -172,8 +188,14 @@ def policy_values(study: Study, setting: Setting) -> dict[str, float]:
 
 
 def installed_studies() -> dict[str, EntryPoint]:
-    """Name -> entry point of every study that is installed, by name; nothing is imported."""
-    return {point.name: point for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)}
+    """Name -> entry point of every study that is installed, by name; nothing is imported.
+
+    Of two studies of one name the first on the path counts, as for modules.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        found.setdefault(point.name, point)
+    return dict(sorted(found.items()))
 
 
 def load_study(name: str) -> Study:

@@ -8,13 +8,11 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
-from causal_lpm.inference.estimands import Estimate, died_out, effects, totals
-from causal_lpm.inference.results import acts
+from causal_lpm.inference.estimands import ENOUGH_FOR_PERCENTILES, Estimate, died_out, effects, totals
+from causal_lpm.inference.results import acts, options_text
 from causal_lpm.inference.study import Policy, Study
 
 __all__ = ["contrast_table", "policy_table", "result_tables", "settings_table", "studies_table"]
-
-_INTERVALS = "Mean ± Monte-Carlo standard error; median [2.5 and 97.5 percentiles of the replicates]."
 
 
 def result_tables(tree: xr.DataTree) -> list[Table]:
@@ -37,13 +35,13 @@ def settings_table(tree: xr.DataTree) -> Table:
     table = _table(
         f"{tree.attrs['title']}: totals per 100,000 in {tree.attrs['days']} days",
         f"Statement: interventional (each world by itself), {_replicates(count)}, "
-        f"{tree.attrs['agents']:,} agents. {_INTERVALS} "
-        f"Died out (infections below 1% of the agents in any world): {dead} of {count}.",
+        f"{tree.attrs['agents']:,} agents. {_cells_text(count)} "
+        f"Died out (infections below 1% of the agents in any world): {dead} of {count}.{_options(tree)}",
     )
     table.add_column("setting")
     table.add_column("policies unless default")
     for outcome in outcomes:
-        table.add_column(f"{outcome}\nmean ± error\nmedian [95%]", justify="right")
+        table.add_column("\n".join([outcome, *_cell_names(count)]), justify="right")
     estimates = [totals(tree, outcome) for outcome in outcomes]
     for row, (world, policy) in enumerate(acts(tree).items()):
         changed = ", ".join(f"{name}={value:g}" for name, value in policy.items())
@@ -55,23 +53,24 @@ def settings_table(tree: xr.DataTree) -> Table:
 def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None, title: str | None = None) -> Table:
     """Each contrast: a paired statement."""
     count = tree["predictions"].sizes["replicate"] if keep is None else int(keep.sum())
+    several = count > 1
+    student = " The interval of the mean is Student's t." if several else ""
     table = _table(
         title or "Paired differences per 100,000",
         f"Statement: paired (the worlds of a replicate share their noise), {_replicates(count)}. "
-        f"Coupling: {tree.attrs['coupling']}. {_INTERVALS} The interval of the mean is Student's t.",
+        f"Coupling: {tree.attrs['coupling']}. {_cells_text(count)}"
+        f"{student}{_options(tree)}",
     )
     table.add_column("contrast")
     table.add_column("outcome")
-    table.add_column("mean ± error", justify="right")
-    table.add_column("95% interval\nof the mean", justify="right")
-    table.add_column("median [95% of replicates]", justify="right")
+    for name in [*_cell_names(count), *(["95% interval\nof the mean"] if several else [])]:
+        table.add_column(name, justify="right")
     per_outcome = [effects(tree, str(outcome), keep=keep) for outcome in tree["predictions"].data_vars]
     for row in zip(*per_outcome, strict=True):
         for number, estimate in enumerate(row):
-            mean, median = _cells(estimate, signed=True)
             interval = f"{_number(estimate.mean_low, True)} to {_number(estimate.mean_high, True)}"
-            name = "" if number else escape(estimate.name)
-            table.add_row(name, estimate.outcome, mean, interval if estimate.replicates > 1 else "-", median)
+            cells = [*_cells(estimate, signed=True), *([interval] if several else [])]
+            table.add_row("" if number else escape(estimate.name), estimate.outcome, *cells)
     return table
 
 
@@ -83,11 +82,35 @@ def _replicates(count: int) -> str:
     return f"{count} replicate{'s' if count != 1 else ''}"
 
 
-def _cells(estimate: Estimate, signed: bool = False) -> tuple[str, str]:
-    error = f" ± {_number(estimate.mcse)}" if estimate.replicates > 1 else ""
-    low, high = _number(estimate.q025, signed), _number(estimate.q975, signed)
-    median = f"{_number(estimate.median, signed)} [{low}, {high}]"
-    return f"{_number(estimate.mean, signed)}{error}", escape(median)
+def _options(tree: xr.DataTree) -> str:
+    text = options_text(tree)
+    return f" {text[0].upper()}{text[1:]}." if text else ""
+
+
+def _cell_names(count: int) -> list[str]:
+    """What `_cells` shows of this many replicates."""
+    if count == 1:
+        return ["value"]
+    spread = "95% of replicates" if count >= ENOUGH_FOR_PERCENTILES else f"smallest to largest of {count}"
+    return ["mean ± error", f"median\n{escape(f'[{spread}]')}"]
+
+
+def _cells_text(count: int) -> str:
+    if count == 1:
+        return "One replicate says nothing about how much replicates differ."
+    percentiles = "2.5 and 97.5 percentiles of the replicates"
+    spread = percentiles if count >= ENOUGH_FOR_PERCENTILES else f"smallest to largest of {count}"
+    return f"Mean ± Monte-Carlo standard error; median [{spread}]."
+
+
+def _cells(estimate: Estimate, signed: bool = False) -> list[str]:
+    if estimate.replicates == 1:
+        return [_number(estimate.mean, signed)]
+    enough = estimate.replicates >= ENOUGH_FOR_PERCENTILES
+    ends = (estimate.q025, estimate.q975) if enough else (estimate.smallest, estimate.largest)
+    low, high = (_number(end, signed) for end in ends)
+    mean = f"{_number(estimate.mean, signed)} ± {_number(estimate.mcse)}"
+    return [mean, escape(f"{_number(estimate.median, signed)} [{low}, {high}]")]
 
 
 def _number(value: float, signed: bool = False) -> str:

@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ from causal_lpm.inference import (
     load_study,
     replicate_seed,
     run_experiment,
+    seeds,
+    storage,
 )
 from causal_lpm.inference.study import installed_studies
 from tests.inference.fake_study import FakeStudy
@@ -122,10 +125,63 @@ def test_a_file_of_data_counts_by_its_content(tmp_path: Path) -> None:
     assert tree.attrs["options"] == '{"doses": "doses.csv"}'
 
 
-@pytest.mark.parametrize("content", ["a letter", "no json"])
+def test_a_file_counts_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = Options(1000, 30, extra={"population": "nyc"})
+    codes = [storage.identity(storage.manifest(FakeStudy(), [], 7, options))]
+    for content in ("one", "two"):
+        (tmp_path / "nyc").write_text(content)
+        codes.append(storage.identity(storage.manifest(FakeStudy(), [], 7, options)))
+    assert len(set(codes)) == 3
+
+
+def test_the_code_of_a_study_counts_unless_it_says_that_it_simulates_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "a_study"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "study.py").write_text("class Study:\n    not_simulating = ('report.py',)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    study = importlib.import_module("a_study.study").Study()
+    codes = [storage._code_hash(study)]
+    (package / "report.py").write_text("tables = 1")
+    codes.append(storage._code_hash(study))
+    (package / "model.py").write_text("rate = 1")
+    codes.append(storage._code_hash(study))
+    assert codes[0] == codes[1] != codes[2]
+    assert Path(seeds.__file__) in map(Path, storage._code_files(study))
+
+
+def test_a_replicate_that_cannot_be_read_is_simulated_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    expected = run(FakeStudy(), 5, tmp_path)
+    (tmp_path / "results.nc").unlink()
+    files = [tmp_path / "replicates" / name for name in kept(tmp_path)]
+    files[0].write_bytes(files[0].read_bytes()[:-200])
+    files[1].write_bytes(b"")
+    files[2].write_text("a letter")
+    np.savez_compressed(files[3], deaths=np.zeros((2, 2, 29)))
+    reports: list[int] = []
+    again = run(FakeStudy(), 5, tmp_path, progress=lambda done, total: reports.append(done))
+    assert again.equals(expected)
+    assert reports[0] == 1
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        f"Replicate {number} is simulated again" for number in range(4)
+    ]
+
+
+def test_results_have_the_provenance_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(FakeStudy(), 1, tmp_path)
+    assert json.loads((tmp_path / "manifest.json").read_text())["provenance"]["seed"] == "7"
+    monkeypatch.setattr("causal_lpm.inference.experiment.provenance", lambda **_: {"commit": "later"})
+    assert "provenance_numpy" in run(FakeStudy(), 2, tmp_path).attrs
+    assert run(FakeStudy(), 2).attrs["provenance_commit"] == "later"
+
+
+@pytest.mark.parametrize("content", ["a letter", "no json", "[]", "\udcff"])
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
     name = "letter.txt" if content == "a letter" else "manifest.json"
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_text(content, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(FileExistsError, match="give another"):
         run(FakeStudy(), 1, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -198,19 +254,45 @@ def _group_ends(group: int, seconds: float) -> bool:
     return False
 
 
-@pytest.mark.slow
-def test_ctrl_c_stops_the_processes_and_the_run_can_go_on(tmp_path: Path, installed: Path) -> None:
-    out = tmp_path / "out"
+def _started(out: Path, tmp_path: Path, installed: Path) -> subprocess.Popen[str]:
+    """A run of the slow study in a process group of its own, as soon as the first replicate is finished."""
     path = os.pathsep.join([str(installed), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "causal_lpm.cli", "run", "slow", "--replicates", "60", "--out", str(out)]
-    # A group of its own gets the signal as a terminal sends it: to the processes, too.
     process = subprocess.Popen(
         command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
     while not list(out.glob("replicates/????.npz")) and time.monotonic() < deadline:
         time.sleep(0.1)
+    return process
+
+
+@pytest.mark.slow
+def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path, installed: Path) -> None:
+    process = _started(tmp_path / "out", tmp_path, installed)
+    process.kill()
+    process.communicate(timeout=30)
+    assert _group_ends(process.pid, seconds=10)
+
+
+@pytest.mark.slow
+def test_sigterm_to_the_parent_alone_is_an_interrupt(tmp_path: Path, installed: Path) -> None:
+    process = _started(tmp_path / "out", tmp_path, installed)
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "of 60 replicates are kept in" in errors
+    assert "1 of 60 replicates are finished." in errors
+    assert "Traceback" not in errors
+    assert _group_ends(process.pid, seconds=10)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_the_processes_and_the_run_can_go_on(tmp_path: Path, installed: Path) -> None:
+    out = tmp_path / "out"
+    # A group of its own gets the signal as a terminal sends it: to the processes, too.
+    process = _started(out, tmp_path, installed)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from causal_lpm.inference import Options, Setting, run_experiment
+from causal_lpm.inference import Contrast, Options, Setting, run_experiment
 from causal_lpm.inference.plots import fan_chart, save_fan_charts, save_figure
 from tests.inference.fake_study import FakeStudy
 
@@ -25,10 +25,10 @@ def test_charts_of_every_contrast_are_written_as_png_and_svg(tmp_path: Path) -> 
     pytest.importorskip("matplotlib")
     files = save_fan_charts(result(), tmp_path / "charts")
     assert [file.name for file in files] == [
-        "deaths-01.png",
-        "deaths-01.svg",
-        "infections-01.png",
-        "infections-01.svg",
+        "deaths-01-delayed-minus-standard.png",
+        "deaths-01-delayed-minus-standard.svg",
+        "infections-01-delayed-minus-standard.png",
+        "infections-01-delayed-minus-standard.svg",
     ]
     assert files[0].read_bytes().startswith(b"\x89PNG")
     assert "</svg>" in files[1].read_text()
@@ -73,3 +73,46 @@ def test_a_missing_matplotlib_is_named_with_its_extra(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ModuleNotFoundError, match="extra 'plots'"):
         fan_chart(result(), "deaths")
+
+
+def test_names_are_drawn_as_they_are_below_the_axes() -> None:
+    pytest.importorskip("matplotlib")
+    names = ["_$x^2$", "long " * 60]
+    options = Options(1000, 30, extra={"mechanism": "described"})
+    tree = run_experiment(FakeStudy(), [Setting(name) for name in names], [], 2, 3, options, workers=1)
+    figure = fan_chart(tree, "deaths", minus=(names[0], names[1]))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    first, second = legend.get_texts()
+    assert (first.get_text(), first.get_parse_math()) == ("_$x^2$", False)
+    assert max(map(len, second.get_text().splitlines())) <= 80
+    assert legend.get_window_extent().y1 <= min(axes.get_window_extent().y0 for axes in figure.axes)
+    assert "options: mechanism=described" in figure.axes[0].get_title(loc="left")
+
+
+@pytest.mark.parametrize(
+    ("replicates", "spread", "bands"),
+    [
+        (1, "one replicate", 0),
+        (3, "median, smallest to largest of 3 replicates", 1),
+        (40, "median, 50% and 95% of 40 replicates", 2),
+    ],
+)
+def test_percentiles_are_drawn_of_forty_replicates_and_more(replicates: int, spread: str, bands: int) -> None:
+    pytest.importorskip("matplotlib")
+    tree = run_experiment(FakeStudy(), [Setting("only")], [], replicates, 3, Options(1000, 30), workers=1)
+    figure = fan_chart(tree, "deaths")
+    assert figure.legends[0].get_title().get_text() == spread
+    assert len(figure.axes[0].collections) == bands
+
+
+def test_of_many_contrasts_only_the_first_outcome_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("causal_lpm.inference.plots.save_figure", lambda figure, path: [path])
+    settings = [Setting(f"{number}") for number in range(12)]
+    for count, outcomes in ((10, {"deaths", "infections"}), (11, {"deaths"})):
+        contrasts = [Contrast(f"c {n}", (f"{n}", "0")) for n in range(1, count + 1)]
+        tree = run_experiment(FakeStudy(), settings, contrasts, 1, 3, Options(1000, 30), workers=1)
+        files = save_fan_charts(tree, tmp_path)
+        assert {file.name.split("-")[0] for file in files} == outcomes
+        assert len(files) == count * len(outcomes)

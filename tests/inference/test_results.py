@@ -6,7 +6,8 @@ import pytest
 import xarray as xr
 
 from causal_lpm.inference import Contrast, Options, Setting, load, run_experiment, save, to_json
-from causal_lpm.inference.results import acts, policies, write_json
+from causal_lpm.inference.json_file import check_json_file, write_json
+from causal_lpm.inference.results import acts, policies
 from tests.inference.fake_study import FakeStudy
 
 SETTINGS = [Setting("standard"), Setting("late", {"interval": 84}), Setting("good", {"efficacy": 0.9})]
@@ -91,7 +92,8 @@ def test_the_json_has_the_documented_keys_and_the_settings_in_order(tmp_path: Pa
     tree = result()
     write_json(tree, tmp_path / "r.json")
     content = json.loads((tmp_path / "r.json").read_text())
-    assert set(content) == {"study", "seed", "settings", "contrasts"}
+    assert set(content) == {"study", "seed", "agents", "days", "options", "settings", "contrasts"}
+    assert (content["agents"], content["days"], content["options"]) == (800, 30, {})
     assert (content["study"], content["seed"]) == ("fake", 1)
     assert [setting["name"] for setting in content["settings"]] == ["standard", "late", "good"]
     keys = {"name", "policy", "deaths_per_100k", "infections_per_100k"}
@@ -106,3 +108,27 @@ def test_the_json_has_the_documented_keys_and_the_settings_in_order(tmp_path: Pa
         "q975": pytest.approx(np.quantile(np.subtract(deaths[2], deaths[0]), 0.975)),
     }
     assert len(content["contrasts"]) == 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("out/manifest.json", "out/results.nc", "out/replicates/x.json", "out/charts/x.json", "out", "."),
+        *("doses.csv", "letter.json", "expected.json", "no/such/folder.json"),
+    ],
+)
+def test_the_json_never_replaces_anything_else(tmp_path: Path, name: str) -> None:
+    (tmp_path / "doses.csv").write_text('{"study": "a trap", "contrasts": []}')
+    (tmp_path / "letter.json").write_text('["study"]')
+    (tmp_path / "expected.json").write_text('{"study": "fake", "contrasts": {}}')
+    extra: dict[str, str | float] = {"doses": str(tmp_path / "doses.csv"), "x": 1.5}
+    with pytest.raises(ValueError, match="JSON"):
+        check_json_file(tmp_path / name, tmp_path / "out", extra)
+
+
+def test_the_json_may_replace_that_of_an_earlier_run_and_lie_in_the_new_folder(tmp_path: Path) -> None:
+    file = tmp_path / "r.json"
+    check_json_file(file, tmp_path / "out", {})
+    write_json(result(), file)
+    check_json_file(file, tmp_path / "out", {"mechanism": "described"})
+    check_json_file(tmp_path / "a" / "out" / "r.json", tmp_path / "a" / "out", {})

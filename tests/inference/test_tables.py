@@ -14,9 +14,10 @@ def text(*tables: object) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def tables_of(study: FakeStudy, replicates: int = 3) -> str:
+def tables_of(study: FakeStudy, replicates: int = 3, **extra: str) -> str:
     settings, contrasts = study.settings("demo")
-    return text(*result_tables(run_experiment(study, settings, contrasts, replicates, 3, Options(1000, 30), workers=1)))
+    options = Options(1000, 30, extra={**extra})
+    return text(*result_tables(run_experiment(study, settings, contrasts, replicates, 3, options, workers=1)))
 
 
 def test_tables_say_kind_coupling_and_error() -> None:
@@ -59,3 +60,26 @@ def test_studies_and_policies_are_listed() -> None:
     shown = text(policy_table(FakeStudy()))
     assert "1 to 365, whole" in shown
     assert "yes or no" in shown
+
+
+@pytest.mark.parametrize(
+    ("replicates", "shown", "not_shown"),
+    [
+        (1, ["value", "One replicate"], ["95%", "median", "±", "smallest"]),
+        (3, ["[smallest to largest of 3] ┃", "95% interval"], ["95% of", "97.5"]),
+        (39, ["smallest to largest of 39"], ["95% of", "97.5"]),
+        (40, ["[95% of replicates] ┃", "2.5 and 97.5 percentiles"], ["smallest"]),
+    ],
+)
+def test_percentiles_are_shown_of_forty_replicates_and_more(
+    replicates: int, shown: list[str], not_shown: list[str]
+) -> None:
+    words = " ".join(tables_of(FakeStudy(), replicates).split())
+    assert [part for part in shown if part not in words] == []
+    assert [part for part in not_shown if part in words] == []
+
+
+def test_captions_name_the_options() -> None:
+    words = " ".join(tables_of(FakeStudy(), mechanism="described").split())
+    assert words.count("Options: mechanism=described.") == 2
+    assert "Options" not in tables_of(FakeStudy())
