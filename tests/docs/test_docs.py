@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 FOLDERS = ("tutorials", "how_to", "explanation")
 EXECUTED = [ROOT / "README.md", *(page for folder in FOLDERS for page in sorted((DOCS / folder).glob("*.md")))]
-WRITTEN = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+WRITTEN = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "case_studies").rglob("*.md"))]
 FENCE = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 
@@ -66,6 +66,15 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
     for target in (match["target"].partition("#")[0] for match in LINK.finditer(prose)):
         if target and not re.match(r"\w+:", target):
             assert (page.parent / target).exists(), f"{name_of(page)} links to {target}, which is not there"
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_no_page_has_gaps(page: Path) -> None:
+    """No name in capitals that stands for a number to come, no empty place for a table."""
+    text = page.read_text(encoding="utf-8")
+    capitals = set(re.findall(r"\b[A-Z]{3,}_[A-Z0-9_]{2,}\b", FENCE.sub("", text)))
+    assert capitals <= {"CAUSAL_LPM_DATA", "TORCH_INDEX_URL"}
+    assert not re.search(r"<!-- ([\w-]+) -->\s*<!-- /\1 -->", text)
 
 
 def make_reference() -> ModuleType:
