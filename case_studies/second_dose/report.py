@@ -148,7 +148,10 @@ def by_age(tree: xr.DataTree, names: Sequence[str]) -> str:
     found = {(e.name, e.group): e for e in effects(tree, "deaths", by_group=True)}
     for group in groups:
         scale = float(share.sel(group=group))
-        cells = [f"{found[n, group].mean * scale:+.1f} ± {found[n, group].mcse * scale:.1f}" for n in names]
+        # Rounded before the sign is written: there is no -0.0.
+        cells = [
+            f"{round(found[n, group].mean * scale, 1) + 0.0:+.1f} ± {found[n, group].mcse * scale:.1f}" for n in names
+        ]
         rows.append([group, *cells])
     return _table(["age", *names], rows)
 
@@ -160,7 +163,12 @@ def turns(tree: xr.DataTree) -> str:
         return "none" if math.isnan(value) else f"{value:.3f}"
 
     rows = [
-        [label, cell(t["efficacy"]), f"{cell(t['low'])} to {cell(t['high'])}", f"{100 * t['crossing_share']:.0f}%"]
+        [
+            label,
+            cell(t["efficacy"]),
+            "none" if math.isnan(t["low"]) else f"{t['low']:.3f} to {t['high']:.3f}",
+            f"{100 * t['crossing_share']:.0f}%",
+        ]
         for label, t in _turns(tree).items()
     ]
     return _table(["variant", "efficacy", "95% interval (bootstrap)", "bootstrap draws that cross"], rows)
