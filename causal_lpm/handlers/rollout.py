@@ -1,6 +1,7 @@
 """A simulation and its series in one call."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyro
@@ -57,5 +58,5 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "")
     if any(isinstance(handler, Solver) for handler in pyro.poutine.runtime._PYRO_STACK):
         solver = contextlib.nullcontext()
     with solver, Recording() as record:
-        last = simulate(dynamics, state, torch.tensor(0.0), torch.tensor(float(days)))
+        last: Mapping[str, torch.Tensor] = simulate(dynamics, state, torch.tensor(0.0), torch.tensor(float(days)))
     return Rollout(dict(last), record.series())
