@@ -10,15 +10,14 @@ All loops stay in this one file: numba's cache on disk does not notice when an i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from causal_lpm.kernels._compile import inner, loop
+
 Array = NDArray[Any]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _U = np.uint64
 _GOLDEN, _FIRST, _SECOND = _U(0x9E3779B97F4A7C15), _U(0xBF58476D1CE4E5B9), _U(0x94D049BB133111EB)
@@ -27,16 +26,6 @@ _LOW32 = _U(0xFFFFFFFF)
 _BUCKETS, _TO_BUCKET, _NO_BUCKET = 1 << 14, _U(50), np.int16(0x7FFF)
 _BLOCK = 1024  # hashes computed at a time, in a loop without branches that the compiler turns into vector code
 EXPONENTIAL, UNIFORM, GUMBEL = 0, 1, 2
-
-
-def loop(function: Function) -> Function:
-    """Compiled at the first call, kept on disk, without the interpreter lock."""
-    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
-def inner(function: Function) -> Function:
-    """A piece of the loops of this file, compiled into them."""
-    return cast(Function, numba.njit(inline="always", error_model="numpy")(function))
 
 
 @inner
