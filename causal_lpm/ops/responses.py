@@ -7,6 +7,7 @@ for one individual, after which other worlds replay the same individual (Pearl 2
 """
 
 import math
+from abc import abstractmethod
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import pyro.distributions as dist
@@ -58,21 +59,21 @@ class Response(dist.TorchDistribution):
             return torch.zeros(self.batch_shape, device=value.device)
         return self.marginal(value)
 
+    @abstractmethod
     def noise(self) -> torch.Tensor:
         """Exogenous noise, `[*replicates, agents]` or `[*replicates, agents, K]`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def respond(self, noise: torch.Tensor) -> torch.Tensor:
         """What the agents do, given their noise."""
-        raise NotImplementedError
 
+    @abstractmethod
     def marginal(self, value: torch.Tensor) -> torch.Tensor:
         """Log p of an observation, the noise integrated out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Noise from its posterior given `value`, driven by prior `noise`."""
-        raise NotImplementedError
 
 
 class Event(Response):

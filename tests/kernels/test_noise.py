@@ -1,8 +1,5 @@
 """Noise fields, events and selection: the laws, and the compiled loops against the torch reference."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,24 +7,10 @@ from hypothesis import strategies as st
 
 from causal_lpm import kernels
 from causal_lpm.kernels import hashing, reference
+from tests.kernels.with_threads import threads
 
 BOTH = pytest.mark.parametrize("implementation", ["reference", "numba"])
 KINDS = ["exponential", "uniform", "gumbel", "bits"]
-
-
-@pytest.fixture(autouse=True)
-def _needs_numba() -> None:
-    pytest.importorskip("numba")
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def both(name: str, *args: object) -> tuple[torch.Tensor, torch.Tensor]:

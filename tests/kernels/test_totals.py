@@ -1,8 +1,5 @@
 """Message sums: against brute force over the edges, and the compiled loops against the torch reference."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,21 +7,7 @@ from hypothesis import strategies as st
 
 from causal_lpm import kernels
 from causal_lpm.kernels import reference
-
-
-@pytest.fixture(autouse=True)
-def _needs_numba() -> None:
-    pytest.importorskip("numba")
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+from tests.kernels.with_threads import threads
 
 
 def both(name: str, *args: object) -> torch.Tensor:
