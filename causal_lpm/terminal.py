@@ -3,7 +3,6 @@
 import io
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer.core import TyperCommand, TyperGroup
 
 from causal_lpm.inference.experiment import ReplicateError
+from causal_lpm.inference.signals import answering
 
 __all__ = ["Once", "OneSentence", "bad_input", "console", "fail", "failures", "noting", "progress_bar"]
 
@@ -69,7 +69,8 @@ def bad_input() -> Iterator[None]:
 def failures() -> Iterator[None]:
     """During a run: what a user can act on; anything else is a fault and keeps its traceback."""
     try:
-        with _sigterm_as_interrupt():
+        # A scheduler that ends a job sends SIGTERM: the replicates are kept and it is said how to go on, as for Ctrl-C.
+        with answering(signal.SIGTERM, signal.default_int_handler):
             yield
     except ReplicateError as error:
         fail(str(error), 1)
@@ -84,19 +85,6 @@ def _what_happened(error: OSError) -> str:
     if error.strerror is None:
         return str(error)
     return f"{error.filename or 'the output'}: {error.strerror.lower()}."
-
-
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    # A scheduler that ends a job sends SIGTERM: the replicates are kept and it is said how to go on, as for Ctrl-C.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

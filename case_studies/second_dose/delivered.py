@@ -12,6 +12,7 @@ import pyro
 import torch
 
 from causal_lpm import allocate, policy, tally
+from causal_lpm.agents.testing import whole_day
 from causal_lpm.agents.vaccination import Vaccination
 from causal_lpm.typing import State
 
@@ -29,6 +30,7 @@ POLICIES: Mapping[str, float] = MappingProxyType(
 )
 SHORTEST_INTERVAL = 17  # days between doses below which a second dose was not counted as one
 COLUMNS = ("date", "dose1", "dose2")
+NOT_ASKING = 256  # a priority class that `allocate` does not serve
 MOST = 10_000_000  # doses a day; a larger number is a mistake
 
 
@@ -113,23 +115,24 @@ class DeliveredDoses(Vaccination):
     def day(self, s: State, eligible: torch.Tensor, seniority: torch.Tensor, elderly: torch.Tensor) -> State:
         """One day: second doses that are due, then first doses with what is left of the day's supply."""
         running = s["vaccination"] > 0
-        today = s["t"].long().reshape(1)
+        today = whole_day(s["t"])
+        on_schedule = today.long().reshape(1)
         doses, since = s["doses"], s["t"] - s["first_dose_day"]
-        supply = torch.where(running, _on(self.first, today) + _on(self.second, today), 0.0).long()
+        supply = torch.where(running, _on(self.first, on_schedule) + _on(self.second, on_schedule), 0.0).long()
         then = (s["t"] - s["second_dose_delay"]).long()
         promised = torch.where(running & (then >= 0), _on(self.second, then.clamp(min=0)), 0.0).long()
         owed = s["owed"] + promised
         waiting = (doses == 1) & eligible & (since >= SHORTEST_INTERVAL + s["second_dose_delay"])
         # Longest waiting first; a week of waiting is a class.
         queue = (255 - (since / 7).clamp(0, 255)).to(torch.int16)
-        given_second = allocate("second_dose", torch.where(waiting, queue, 256), torch.minimum(owed, supply))
+        given_second = allocate("second_dose", torch.where(waiting, queue, NOT_ASKING), torch.minimum(owed, supply))
         served = tally("second_doses", given_second)
         fresh = (doses == 0) & eligible
-        given_first = allocate("first_dose", torch.where(fresh, seniority.to(torch.int16), 256), supply - served)
+        given_first = allocate("first_dose", torch.where(fresh, seniority.to(torch.int16), NOT_ASKING), supply - served)
         tally("first_doses", given_first)
         return {
             "doses": doses + (given_first | given_second).to(torch.uint8),
-            "first_dose_day": torch.where(given_first, s["t"].to(torch.int16), s["first_dose_day"]),
+            "first_dose_day": torch.where(given_first, today, s["first_dose_day"]),
             "owed": owed - served,
         }
 

@@ -20,7 +20,7 @@ from case_studies.second_dose.delivered import POLICIES, DeliveredDoses, read_do
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import NEVER, Setup, setup
 from case_studies.second_dose.people import POPULATION_SEED, with_contacts
-from case_studies.second_dose.replicate import OUTCOMES, check_size, one_replicate
+from case_studies.second_dose.replicate import AgeGroupStudy, check_size, one_replicate, people_by_age
 from causal_lpm import exogenous
 from causal_lpm.agents.disease import Course
 from causal_lpm.agents.population import Population
@@ -104,7 +104,7 @@ def _policies() -> dict[str, Policy]:
 
 
 @dataclass(frozen=True)
-class NewYork:
+class NewYork(AgeGroupStudy):
     """Eight more weeks between the doses in New York City, the freed doses given as first doses."""
 
     doses: Path
@@ -116,14 +116,6 @@ class NewYork:
     name = "second-dose"
     title = "Delaying the second vaccine dose (New York City, doses as given)"
     source = inputs.SOURCE + "; NYC Department of Health and Mental Hygiene"
-    outcomes = OUTCOMES
-    groups = inputs.AGES
-    coupling = "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
-    default_agents = 100_000
-    default_days = 180
-    default_replicates = 20
-    full_replicates = 40
-    not_simulating = ("report.py",)
 
     @property
     def policies(self) -> Mapping[str, Policy]:
@@ -155,8 +147,7 @@ class NewYork:
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Agents in each age group."""
-        ages = new_york(options.agents)["age_group"]
-        return np.asarray(torch.bincount(ages.long(), minlength=len(self.groups)))
+        return people_by_age(new_york(options.agents))
 
     def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
         """One replicate: `[world, age group, day]` new counts."""

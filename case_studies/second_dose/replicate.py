@@ -1,4 +1,4 @@
-"""One replicate of several worlds: the model run, and its series as arrays."""
+"""One replicate of several worlds as arrays, and what the studies of both populations share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,11 @@ import torch
 from case_studies.second_dose import inputs
 from case_studies.second_dose.model import FirstCases, Setup, first_cases_of_archive, second_dose
 from causal_lpm import KeyedNoise, comparing, tally
+from causal_lpm.agents.population import Population
 from causal_lpm.inference import Options, Setting
 from causal_lpm.validate import fits_in_memory
 
-__all__ = ["OUTCOMES", "check_size", "one_replicate", "side_by_side"]
+__all__ = ["AgeGroupStudy", "check_size", "one_replicate", "people_by_age"]
 
 OUTCOMES = ("deaths", "infections", "hospitalisations")
 FEWEST_AGENTS = 500  # so that no age group is empty
@@ -22,7 +23,25 @@ AGENTS_AT_A_TIME = 2_000_000  # in all worlds that run side by side
 BYTES_PER_AGENT = 800  # of one world, at the peak of a day
 
 
-def side_by_side(agents: int) -> int:
+class AgeGroupStudy:
+    """What the study is in every population: outcomes by age group, and its usual size."""
+
+    outcomes = OUTCOMES
+    groups = inputs.AGES
+    coupling = "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
+    default_agents = 100_000
+    default_days = 180
+    default_replicates = 20
+    full_replicates = 40
+    not_simulating = ("report.py",)
+
+
+def people_by_age(people: Population) -> npt.NDArray[Any]:
+    """Agents in each age group."""
+    return np.asarray(torch.bincount(people["age_group"].long(), minlength=len(inputs.AGES)).cpu())
+
+
+def _side_by_side(agents: int) -> int:
     """How many worlds run side by side: more cost less, until they no longer fit the caches and the memory."""
     return max(1, min(WORLDS_AT_A_TIME, AGENTS_AT_A_TIME // agents))
 
@@ -33,7 +52,7 @@ def check_size(options: Options, worlds: int) -> None:
         raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
     if options.agents < FEWEST_AGENTS:
         raise ValueError(f"agents is {options.agents}: fewer than {FEWEST_AGENTS} leave age groups empty.")
-    together = min(worlds, side_by_side(options.agents))
+    together = min(worlds, _side_by_side(options.agents))
     fits_in_memory(f"{options.agents:.3g} agents", together * options.agents * BYTES_PER_AGENT)
 
 
@@ -44,7 +63,22 @@ def one_replicate(
     seed: int,
     first_cases: FirstCases | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
-    """All settings as worlds of one run; day 0 holds the archived first cases, or nothing if `first_cases` begin it."""
+    """All settings as worlds that share their noise, `[world, age group, day]`.
+
+    Day 0 holds the archived first cases, or nothing if `first_cases` begin it. A few worlds run side by side; the
+    noise is keyed, so that a world does not depend on its company.
+    """
+    together = _side_by_side(prepared.people.size)
+    parts = [
+        _side_by_side_worlds(prepared, settings[begin : begin + together], days, seed, first_cases)
+        for begin in range(0, len(settings), together)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in OUTCOMES}
+
+
+def _side_by_side_worlds(
+    prepared: Setup, settings: Sequence[Setting], days: int, seed: int, first_cases: FirstCases | None
+) -> dict[str, npt.NDArray[Any]]:
     # The seed is on the device of the agents, and so is all noise that comes from it.
     noise = KeyedNoise(torch.tensor(seed, device=prepared.people.device))
     with noise, comparing({setting.name: setting.policy for setting in settings}):
@@ -54,7 +88,6 @@ def one_replicate(
     before = {name: np.zeros(worlds, dtype=np.int64) for name in counts}
     if first_cases is None:
         # The first cases were susceptible to nobody: they are who is missing from the books at the end.
-        everybody = torch.bincount(age.long(), minlength=len(inputs.AGES)).cpu().numpy()
         untouched = tally("susceptible", run.state["stage"] == inputs.SUSCEPTIBLE, age).expand(worlds).cpu().numpy()
-        before["infections"] = everybody - untouched - counts["infections"].sum(-1)
+        before["infections"] = people_by_age(prepared.people) - untouched - counts["infections"].sum(-1)
     return {name: np.concatenate([before[name][..., None], series], -1) for name, series in counts.items()}

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from case_studies.second_dose import inputs, nyc
 from case_studies.second_dose.mechanism import Choice, Mechanism, mechanism
 from case_studies.second_dose.model import Setup, setup
 from case_studies.second_dose.people import king_county
-from case_studies.second_dose.replicate import OUTCOMES, check_size, one_replicate, side_by_side
+from case_studies.second_dose.replicate import AgeGroupStudy, check_size, one_replicate, people_by_age
 from causal_lpm.agents.vaccination import POLICIES
 from causal_lpm.inference import Contrast, Options, Policy, Setting
 from causal_lpm.validate import known
@@ -53,22 +52,14 @@ def _policies() -> dict[str, Policy]:
     return {policy.name: policy for policy in listed}
 
 
-class SecondDose:
+class SecondDose(AgeGroupStudy):
     """What if the second dose had been delayed? The BMJ 2021 study, in worlds that share every agent's luck."""
 
     name = "second-dose"
     title = "Delaying the second vaccine dose (King County agents)"
     source = inputs.SOURCE
     policies: Mapping[str, Policy] = _policies()
-    outcomes = OUTCOMES
-    groups = inputs.AGES
-    coupling = "keyed noise: each agent meets the same thresholds, contacts and course of disease in every world"
     start_date: str | None = None
-    default_agents = 100_000
-    default_days = 180
-    default_replicates = 20
-    full_replicates = 40
-    not_simulating = ("report.py",)
 
     def variant(self, extra: Mapping[str, str | float]) -> Any:
         """The study of another population: `population=nyc` with `doses=FILE`."""
@@ -97,7 +88,7 @@ class SecondDose:
         return list(chosen.values()), contrasts
 
     def check(self, settings: Sequence[Setting], options: Options) -> None:
-        """Raises ValueError for an unknown mechanism or option."""
+        """Raises ValueError for an unknown mechanism or option, a correction of nothing, or an impossible size."""
         for key in options.extra:
             known("option", key, ("mechanism", "population", "doses"))
         base = mechanism(str(options.extra.get("mechanism", "archived")))
@@ -112,13 +103,12 @@ class SecondDose:
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Agents in each age group."""
-        ages = king_county(options.agents)["age_group"]
-        return np.asarray(torch.bincount(ages.long(), minlength=len(self.groups)))
+        return people_by_age(king_county(options.agents))
 
     def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
         """One replicate: `[world, age group, day]` new counts.
 
-        Worlds of one mechanism run side by side, a few at a time; the noise is keyed, so all worlds share it.
+        Worlds of one mechanism run together; the noise is keyed, so all worlds share it.
         """
         base = str(options.extra.get("mechanism", "archived"))
         rows: dict[int, dict[str, npt.NDArray[Any]]] = {}
@@ -127,12 +117,9 @@ class SecondDose:
             by_rules.setdefault(_rules(base, setting), []).append(i)
         for rules, members in by_rules.items():
             prepared = _prepared(options.agents, rules, options.device)
-            together = side_by_side(options.agents)
-            for begin in range(0, len(members), together):
-                some = members[begin : begin + together]
-                counts = one_replicate(prepared, [_decisions(settings[i]) for i in some], options.days, seed)
-                for row, i in enumerate(some):
-                    rows[i] = {outcome: series[row] for outcome, series in counts.items()}
+            counts = one_replicate(prepared, [_decisions(settings[i]) for i in members], options.days, seed)
+            for row, i in enumerate(members):
+                rows[i] = {outcome: series[row] for outcome, series in counts.items()}
         return {outcome: np.stack([rows[i][outcome] for i in range(len(settings))]) for outcome in self.outcomes}
 
 

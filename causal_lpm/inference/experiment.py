@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ import xarray as xr
 from causal_lpm.inference import results, storage
 from causal_lpm.inference.seeds import replicate_seed
 from causal_lpm.inference.settings import check_experiment
+from causal_lpm.inference.signals import answering
 from causal_lpm.inference.storage import Replicate, Store
 from causal_lpm.inference.study import (
     Contrast,
@@ -179,19 +180,6 @@ def _simulate_all(
             yield replicate, _replicate(study, settings, options, seed, replicate)
 
 
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    # A child inherits this until `_start_worker` says the same; otherwise it would print a traceback.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _start_worker() -> None:
     # The parent alone answers Ctrl-C; processes side by side share the cores.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -216,7 +204,8 @@ def _simulate_in_processes(
     failure: BaseException | None = None
     finished = False
     try:
-        with _interrupts_ignored():
+        # A child inherits this until `_start_worker` says the same; otherwise it would print a traceback.
+        with answering(signal.SIGINT, signal.SIG_IGN):
             futures = {pool.submit(_replicate, study, settings, options, seed, number): number for number in todo}
         for future in as_completed(futures):
             if future.cancelled():

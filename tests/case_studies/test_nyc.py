@@ -154,3 +154,12 @@ def test_sizes_that_mean_nothing_are_refused(doses: Path) -> None:
         york.check([Setting("x")], Options(1, DAYS))
     with pytest.raises(ValueError, match="agents need about"):
         york.check([Setting("x")], Options(10**12, DAYS))
+
+
+def test_worlds_do_not_depend_on_their_company(doses: Path) -> None:
+    york = study.variant({"population": "nyc", "doses": str(doses)})
+    settings = york.settings("full")[0]  # more than run side by side
+    together = york.simulate(settings, Options(2_000, 30), 2)
+    for i in (0, 8, len(settings) - 1):
+        alone = york.simulate([settings[i]], Options(2_000, 30), 2)
+        assert all(np.array_equal(together[name][i], alone[name][0]) for name in alone)
