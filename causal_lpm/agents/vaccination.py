@@ -155,7 +155,8 @@ class Vaccination:
 
 def _days_before(t: torch.Tensor, days: torch.Tensor) -> torch.Tensor:
     """The last day that lies at least `days` before `t`, int16: whole days are compared with it."""
-    return (t - days).floor().to(torch.int16)
+    # No dose is given before day 0: anything earlier is the same, and fits the type.
+    return (t - days).floor().clamp(min=NEVER - 1).to(torch.int16)
 
 
 def _priority(

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causal_lpm import KeyedNoise, comparing
+from causal_lpm import KeyedNoise, comparing, rollout
 from causal_lpm.agents.vaccination import POLICIES, Vaccination
+from causal_lpm.typing import State
 from tests.agents.campaigns import EVERYBODY, campaign, doses_by_day, one_world, rate
 
 # Supply
@@ -265,3 +266,24 @@ def test_every_policy_is_an_entry_of_the_state() -> None:
     assert {name: float(state[name]) for name in POLICIES} == {
         name: pytest.approx(value) for name, value in POLICIES.items()
     }
+
+
+@pytest.mark.parametrize("policies", [{"dose_interval": 1e5}, {"dose_interval": 7.0, "kick_in": 1e5}])
+def test_times_longer_than_int16_mean_never(policies: dict[str, float]) -> None:
+    with KeyedNoise(1):
+        state = {**Vaccination().start(3), "t": torch.tensor(50.0)}
+        state |= {name: torch.tensor([value]) for name, value in policies.items()}
+        state |= {"doses": torch.ones(3, dtype=torch.uint8), "first_dose_day": torch.zeros(3, dtype=torch.int16)}
+        if "kick_in" in policies:
+            luck = torch.zeros(3)
+            assert not bool(Vaccination().protected(state, (luck, luck)).any())
+            return
+
+        def day(s: State) -> State:
+            due = Vaccination(skip_second=0.0)
+            everybody = torch.ones(3, dtype=torch.bool)
+            return {**s, **due.day(s, everybody, torch.zeros(3, dtype=torch.uint8), ~everybody)}
+
+        del state["t"]
+        state |= {"vaccination_start": torch.zeros(1), "doses_per_day": torch.tensor([1e5])}
+        assert rollout(day, state, 5).state["doses"].tolist() == [1, 1, 1]
