@@ -33,6 +33,7 @@ from causal_lpm.inference.study import (
     variant,
 )
 from causal_lpm.inference.tables import policy_table, result_tables, studies_table
+from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.terminal import Once, OneSentence, bad_input, console, fail, failures, noting, progress_bar
 
 __all__ = ["app"]
@@ -122,6 +123,7 @@ def _execute(request: _Request, settings: Sequence[Setting], contrasts: Sequence
             check_json_file(request.json_file, out, options.extra)
         if request.plots and find_spec("matplotlib") is None:
             raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
+    reuse_freed_memory()  # the whole process is ours
     with failures():
         with progress_bar(f"{study.name}, {len(settings)} worlds, replicates") as progress:
             tree = run_experiment(study, settings, contrasts, replicates, request.seed, options, out, workers, progress)

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 
-__all__ = ["Dynamics", "Hazard", "Network", "NoiseKind", "State"]
+__all__ = ["Dynamics", "Hazard", "IncrementalNetwork", "Network", "NoiseKind", "State"]
 
 State: TypeAlias = dict[str, torch.Tensor]
 """What the population is now: name -> `[*dims, agents or 1]`, without event dimensions."""
@@ -35,5 +35,17 @@ class Network(Protocol):
         ...
 
     def total(self, x: torch.Tensor) -> torch.Tensor:
-        """The sum of the contacts' messages, int64 `[*dims, agents]` -> int64 `[*dims, agents]`."""
+        """The sum of the contacts' messages, `[*dims, agents]` -> `[*dims, agents]`.
+
+        bool -> int32 and int64 -> int64 always; for gradients also floats -> floats of that type, differentiable.
+        """
+        ...
+
+
+@runtime_checkable
+class IncrementalNetwork(Network, Protocol):
+    """A network that stays the same, so that a sum can follow the messages that changed since the last one."""
+
+    def changed_total(self, total: torch.Tensor, before: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """`total` of the messages `before`, brought up to date with `x` in place; all of one shape."""
         ...

@@ -116,7 +116,7 @@ class DeliveredDoses(Vaccination):
         """One day: second doses that are due, then first doses with what is left of the day's supply."""
         running = s["vaccination"] > 0
         today = whole_day(s["t"])
-        on_schedule = today.long().reshape(1)
+        on_schedule = today.long().reshape(1).to(self.first.device)
         doses, since = s["doses"], s["t"] - s["first_dose_day"]
         supply = torch.where(running, _on(self.first, on_schedule) + _on(self.second, on_schedule), 0.0).long()
         then = (s["t"] - s["second_dose_delay"]).long()
@@ -124,7 +124,8 @@ class DeliveredDoses(Vaccination):
         owed = s["owed"] + promised
         waiting = (doses == 1) & eligible & (since >= SHORTEST_INTERVAL + s["second_dose_delay"])
         # Longest waiting first; a week of waiting is a class.
-        queue = (255 - (since / 7).clamp(0, 255)).to(torch.int16)
+        weeks = torch.div(since.int().clamp(min=0) + 6, 7, rounding_mode="floor")  # in integers: the same on a GPU
+        queue = (255 - weeks.clamp(max=255)).to(torch.int16)
         given_second = allocate("second_dose", torch.where(waiting, queue, NOT_ASKING), torch.minimum(owed, supply))
         served = tally("second_doses", given_second)
         fresh = (doses == 0) & eligible

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import TypeAlias
 
 import torch
@@ -177,8 +179,8 @@ def second_dose(study: Setup, days: int, first_cases: FirstCases = first_cases_o
         since = torch.where(infected, today - s["infected_on"], 0).clamp(max=GENERATION_DAYS - 1)
         sending = _look_up(study.infectiousness, stage.int() * GENERATION_DAYS + since)
         received = exposure(study.contacts, torch.where(isolated, 0.0, sending))
-        force = torch.stack([study.susceptibility[layer] * received[layer] for layer in received]).sum(0)
-        exposed = event("infection", torch.where(infected, 0.0, s["contact_scale"] * force))
+        force = reduce(add, (study.susceptibility[layer] * received[layer] for layer in received))
+        exposed = event("infection", s["contact_scale"] * force, where=~infected)
         breakthrough = exposed & protected & (s["sterilizing"] == 0)
 
         caught = exposed & ~protected

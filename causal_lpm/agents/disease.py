@@ -7,6 +7,7 @@ infection, so an agent infected one day later in another world keeps its own cou
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from causal_lpm import validate
@@ -41,10 +42,10 @@ class Duration:
 
     def draw(self, uniform: torch.Tensor) -> torch.Tensor:
         """Whole days by inverse CDF from uniforms of any shape; uint8. Days of probability 0 are never drawn."""
-        p = torch.tensor(self.probabilities, dtype=torch.float64, device=uniform.device)
+        p = torch.tensor(self.probabilities, dtype=torch.float64)  # summed on the CPU: a GPU adds in another order
         # Rounding must not leave a sliver of the uniforms to the days after the last possible one.
         upper = (p.cumsum(0) / p.sum())[: int(p.nonzero().max())]
-        return torch.searchsorted(upper, uniform.double().contiguous(), right=True).to(torch.uint8)
+        return torch.searchsorted(upper.to(uniform.device), uniform.double().contiguous(), right=True).to(torch.uint8)
 
     def mean(self) -> float:
         """Mean in days."""
@@ -127,7 +128,7 @@ class Course:
         Returns:
             The new `stage` and `due`.
         """
-        shape = torch.broadcast_shapes(stage.shape, due.shape, where.shape, self.days.shape[:-1])
+        shape = np.broadcast_shapes(stage.shape, due.shape, where.shape, self.days.shape[:-1])
         # Few agents change in a day: find them, look their course up, put them back.
         index = where.expand(shape).nonzero(as_tuple=True)
         full = (*shape, self.following.shape[-1])

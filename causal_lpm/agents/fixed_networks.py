@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -10,9 +10,13 @@ from torch import Tensor
 
 from causal_lpm.agents.fresh_networks import FreshRandom, FreshWattsStrogatz
 from causal_lpm.agents.layers import MOST, Layer, integers, messages
-from causal_lpm.kernels import graph_total, group_total, hashing, ring_edges, stub_edges
+from causal_lpm.kernels import graph_change, graph_total, group_total, hashing, ring_edges, stub_edges
+from causal_lpm.kernels.building import Edges, compressed_rows
+from causal_lpm.validate import fits_in_memory
 
 __all__ = ["Graph", "Groups", "random_graph", "watts_strogatz"]
+
+_BLOCK = 1 << 16  # edges worked on at a time: few enough for the cache of a core
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +76,7 @@ class Graph(Layer):
                 f"indptr must rise from 0 to the {neighbours.shape[0]} neighbours in agents + 1 entries: "
                 "build the graph with Graph.from_edges(src, dst, agents)."
             )
-        owner = torch.repeat_interleave(torch.arange(agents, device=indptr.device), indptr.diff())
-        # The sum of a hash over all pairs is the same in both directions if the pairs are (else: by chance 2**-64).
-        there, back = hashing.mix(owner * agents + neighbours).sum(), hashing.mix(neighbours * agents + owner).sum()
-        if there != back:
+        if not _symmetric(indptr, neighbours):
             raise ValueError("some edge stands at one of its ends only: build the graph with Graph.from_edges.")
         self._set(indptr=indptr, neighbours=neighbours, agents=agents)
 
@@ -94,21 +95,28 @@ class Graph(Layer):
         >>> Graph.from_edges(torch.tensor([0, 2]), torch.tensor([1, 2]), agents=3).degree()
         tensor([1., 1., 0.])
         """
-        if not 1 <= agents < MOST:
-            raise ValueError(f"a graph of {agents} agents was asked for: give at least 1 and fewer than 2**31 - 1.")
-        src = integers("src", src, lowest=0, highest=agents - 1, empty=True, dtype=torch.int64)
-        dst = integers("dst", dst, lowest=0, highest=agents - 1, empty=True, dtype=torch.int64)
+        _check_size(agents, torch.as_tensor(src).numel())
+        src = integers("src", src, lowest=0, highest=agents - 1, empty=True)
+        dst = integers("dst", dst, lowest=0, highest=agents - 1, empty=True)
         if src.shape != dst.shape:
             raise ValueError(f"src has {src.shape[0]} ends and dst {dst.shape[0]}: every edge needs both.")
-        real = src != dst
-        ends, others = torch.cat([src[real], dst[real]]), torch.cat([dst[real], src[real]])
-        indptr = torch.zeros(agents + 1, dtype=torch.int64, device=src.device)
-        indptr[1:] = torch.bincount(ends, minlength=agents).cumsum(0)
+        return cls._of(lambda: [(src, dst)], agents)
+
+    @classmethod
+    def _of(cls, edges: Edges, agents: int) -> Graph:
+        """A graph from edges that are known to be in range."""
+        graph = cls.__new__(cls)  # without the constructor's checks: these rows fit, and are made faster than checked
         # By row, and ascending inside it: close neighbours are close in memory, and equal graphs are stored equally.
-        return cls(indptr, torch.sort(ends * agents + others).values % agents)
+        indptr, neighbours = compressed_rows(edges, agents)
+        graph._set(indptr=indptr, neighbours=neighbours, agents=agents)
+        return graph
 
     def total(self, x: Tensor) -> Tensor:
         return graph_total(messages(self, x), self.indptr, self.neighbours)
+
+    def changed_total(self, total: Tensor, before: Tensor, x: Tensor) -> Tensor:
+        """`total` of the messages `before`, brought up to date with `x` in place."""
+        return graph_change(total, before, messages(self, x), self.indptr, self.neighbours)
 
     def degree(self) -> Tensor:
         return self.indptr.diff().float()
@@ -175,10 +183,35 @@ def random_graph(
         raise ValueError(
             f"mean_degree is {mean_degree} for {agents} agents: give at least two agents and 0 to agents - 1."
         )
-    number = torch.arange(round(agents * mean_degree / 2))
-    first = hashing.below(hashing.bits(key, 2 * number), agents)
-    gap = 1 + hashing.below(hashing.bits(key, 2 * number + 1), agents - 1)
-    return Graph.from_edges(first, (first + gap) % agents, agents)
+    pairs = round(agents * mean_degree / 2)
+    _check_size(agents, pairs)
+
+    def edges() -> Iterator[tuple[Tensor, Tensor]]:
+        for begin in range(0, max(pairs, 1), _BLOCK):
+            number = torch.arange(begin, min(begin + _BLOCK, pairs))
+            first = hashing.below(hashing.bits(key, 2 * number), agents)
+            gap = 1 + hashing.below(hashing.bits(key, 2 * number + 1), agents - 1)
+            yield first.int(), ((first + gap) % agents).int()
+
+    return Graph._of(edges, agents)
+
+
+def _check_size(agents: int, edges: int) -> None:
+    if not 1 <= agents < MOST:
+        raise ValueError(f"a graph of {agents} agents was asked for: give at least 1 and fewer than 2**31 - 1.")
+    fits_in_memory(f"{edges:.3g} contacts of {agents:.3g} agents", 8 * (agents + edges))
+
+
+def _symmetric(indptr: Tensor, neighbours: Tensor) -> bool:
+    """Whether each pair of agents stands in the rows as often in one order as in the other."""
+    # The sum of a hash over all pairs is the same in both directions if the pairs are (else: by chance 2**-64).
+    agents, there_less_back = indptr.shape[0] - 1, torch.zeros((), dtype=torch.int64, device=indptr.device)
+    for begin in range(0, neighbours.shape[0], _BLOCK):
+        other = neighbours[begin : begin + _BLOCK].long()
+        entry = torch.arange(begin, begin + other.shape[0], device=indptr.device)
+        owner = torch.searchsorted(indptr, entry, right=True) - 1
+        there_less_back += (hashing.mix(owner * agents + other) - hashing.mix(other * agents + owner)).sum()
+    return not bool(there_less_back)
 
 
 def _key(seed: int, name: str) -> Tensor:

@@ -22,7 +22,7 @@ class Layer(ABC):
 
     @abstractmethod
     def total(self, x: Tensor) -> Tensor:
-        """The sum of x over each agent's contacts, int64 `[*dims, agents]` to int64 `[*dims, agents]`."""
+        """The sum of x over each agent's contacts `[*dims, agents]`: bool to int32, int64 to int64, floats to floats."""
 
     @abstractmethod
     def degree(self) -> Tensor:
@@ -105,11 +105,11 @@ class Layers(Layer):
 
 
 def messages(layer: Layer, x: Tensor) -> Tensor:
-    """Return x, if it is int64 with the layer's agents last; else raises ValueError."""
-    if x.shape[-1:] != (layer.agents,) or x.dtype != torch.int64:
+    """Return x, if it is bool, int64 or float with the layer's agents last; else raises ValueError."""
+    if x.shape[-1:] != (layer.agents,) or not (x.dtype in (torch.bool, torch.int64) or x.is_floating_point()):
         raise ValueError(
             f"got messages of shape {tuple(x.shape)} and type {x.dtype} for {layer.agents} agents: "
-            "give int64 with the agents last; causal_lpm.exposure turns any number into such messages."
+            "give bool, int64 or floats with the agents last; causal_lpm.exposure turns any number into such messages."
         )
     return x
 

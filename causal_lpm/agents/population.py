@@ -1,15 +1,21 @@
 """Who the agents are: one tensor an attribute, tables at the boundary."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 
 from causal_lpm import validate
+from causal_lpm.provenance import provenance
 from causal_lpm.typing import State
+
+if TYPE_CHECKING:  # pandas and pyarrow need 60 MB and half a second: loaded where a table or a file is asked for
+    import pandas as pd
 
 __all__ = ["Population", "start"]
 
@@ -85,16 +91,16 @@ class Population:
     def __len__(self) -> int:
         return self.size
 
-    def with_attributes(self, **attributes: torch.Tensor) -> "Population":
+    def with_attributes(self, **attributes: torch.Tensor) -> Population:
         """The same agents with attributes added or replaced."""
         return Population({**self.attributes, **attributes}, self.labels)
 
-    def to(self, device: str | torch.device) -> "Population":
+    def to(self, device: str | torch.device) -> Population:
         """The population on another device."""
         return Population({name: value.to(device) for name, value in self.attributes.items()}, self.labels)
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> "Population":
+    def from_frame(cls, frame: pd.DataFrame) -> Population:
         """A population from a table with one row an agent; text and categorical columns become classes.
 
         Raises:
@@ -105,6 +111,8 @@ class Population:
         >>> people["borough"], people.labels["borough"]
         (tensor([1, 0], dtype=torch.uint8), ('Bronx', 'Queens'))
         """
+        import pandas as pd
+
         attributes: dict[str, torch.Tensor] = {}
         labels: dict[str, tuple[str, ...]] = {}
         validate.unique_entries("column", map(str, frame.columns))
@@ -131,6 +139,8 @@ class Population:
 
     def to_frame(self) -> pd.DataFrame:
         """A table with one row an agent; classes become categorical columns."""
+        import pandas as pd
+
         columns: dict[str, object] = {}
         for name, value in self.attributes.items():
             array = value.cpu().numpy()
@@ -140,21 +150,40 @@ class Population:
                 columns[name] = array
         return pd.DataFrame(columns)
 
-    def save(self, path: str | Path) -> None:
-        """Writes the population as Parquet.
+    def save(self, path: str | Path, seed: int | None = None) -> None:
+        """Writes the population as Parquet: classes with their labels, everything else in its own type.
+
+        Args:
+            path: Of the new file.
+            seed: Of the synthesis; kept in the metadata of the file, with the versions that it was made with.
 
         Raises:
             FileExistsError: there is such a file already; nothing is written over.
+
+        >>> import tempfile, torch
+        >>> people = Population({"age": torch.tensor([0, 1, 0])}, {"age": ("young", "old")})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     people.save(f"{folder}/people.parquet", seed=3)
+        ...     Population.load(f"{folder}/people.parquet")["age"]
+        tensor([0, 1, 0], dtype=torch.uint8)
         """
+        from causal_lpm.agents import parquet
+
         path = Path(path)
         if path.exists():
             raise FileExistsError(f"{path} exists: nothing is written over; remove it or choose another name.")
-        self.to_frame().to_parquet(path, index=False)
+        parquet.write(path, self.attributes, self.labels, provenance(seed))
 
     @classmethod
-    def load(cls, path: str | Path) -> "Population":
-        """Reads a population from Parquet."""
-        return cls.from_frame(pd.read_parquet(path))
+    def load(cls, path: str | Path) -> Population:
+        """Reads a population from Parquet, one column an attribute; text and dictionary columns become classes.
+
+        Raises:
+            ValueError: more agents than memory holds, or columns that `from_frame` would refuse.
+        """
+        from causal_lpm.agents import parquet
+
+        return cls(*parquet.read(Path(path)))
 
 
 def start(population: Population, **entries: torch.Tensor) -> State:
@@ -162,7 +191,8 @@ def start(population: Population, **entries: torch.Tensor) -> State:
 
     Args:
         population: The agents.
-        **entries: Policies and whatever else changes over time, `[*dims, agents]` or `[*dims, 1]`.
+        **entries: Policies and whatever else changes over time, `[*dims, agents]` or `[*dims, 1]`; brought to the
+            device of the population.
 
     Raises:
         ValueError: an entry with another number of agents, stages that do not fit uint8.
@@ -184,4 +214,5 @@ def start(population: Population, **entries: torch.Tensor) -> State:
             raise ValueError("the attribute 'stage' has values outside 0 to 255: stages are uint8.")
     else:
         stage = torch.zeros(population.size, dtype=torch.uint8, device=population.device)
-    return {"stage": stage, **{name: torch.atleast_1d(torch.as_tensor(value)) for name, value in entries.items()}}
+    here = {name: torch.as_tensor(value, device=population.device) for name, value in entries.items()}
+    return {"stage": stage, **{name: torch.atleast_1d(value) for name, value in here.items()}}

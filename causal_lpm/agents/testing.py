@@ -78,8 +78,7 @@ class Testing:
         """
         today = whole_day(s["t"])
         due = s["result_day"] == today
-        # Where nothing is due the hazard is 0: noise is computed only where it matters.
-        positive = event("positive", torch.where(due, hazard_of(self.sensitivity), 0.0))
+        positive = event("positive", hazard_of(self.sensitivity), where=due)
         swabbed = symptomatic & (s["result_day"] <= today)
         agents = s["result_day"].shape[-1]
         luck = exogenous("test_delay", agents, "uniform")
@@ -87,7 +86,7 @@ class Testing:
         below = 0.0
         for shorter, longer, share in zip(self.delays, self.delays[1:], self.shares, strict=False):
             below += share
-            delay += (luck > below) * (longer - shorter)
+            delay.add_((luck > below).to(torch.int16), alpha=longer - shorter)
         waiting = torch.where(due, torch.full_like(s["result_day"], NEVER), s["result_day"])
         return {"result_day": torch.where(swabbed, (today + delay).to(torch.int16), waiting)}, positive
 
@@ -124,6 +123,6 @@ class Quarantine:
         today = whole_day(s["t"])
         end = torch.where(enter, (today + self.days).to(torch.int16), s["quarantine_end"])
         inside = end > today
-        broken = event("quarantine_break", torch.where(inside, hazard_of(self.break_probability), 0.0))
+        broken = event("quarantine_break", hazard_of(self.break_probability), where=inside)
         end = torch.where(broken, today, end)
         return {"quarantine_end": end}, inside & ~broken

@@ -104,7 +104,7 @@ class Vaccination:
         agents = doses.shape[-1]
         first = (doses == 0) & eligible
         due = (doses == 1) & eligible & (s["first_dose_day"] <= _days_before(t, s["dose_interval"]))
-        second = due & ~event("second_dose_skipped", torch.where(due, hazard_of(self.skip_second), 0.0))
+        second = due & ~event("second_dose_skipped", hazard_of(self.skip_second), where=due)
         delivered = self._delivered(s, agents)
         stock = [delivered, *(s[f"stock_{age}"] for age in range(self.shelf_life))]
         supply = torch.stack(torch.broadcast_tensors(*stock)).sum(0)
@@ -146,11 +146,9 @@ class Vaccination:
         """Who is protected today, bool `[*dims, agents]`."""
         first, second = luck
         in_time = s["first_dose_day"] <= _days_before(s["t"], s["kick_in"])
-        by_first = (s["doses"] >= 1) & in_time & (first < s["first_dose_efficacy"])
-        by_second = (s["doses"] == 2) & (second < s["second_dose_efficacy"])
-        if self.second_adds:
-            return by_first | by_second
-        return torch.where(s["doses"] == 2, by_second, by_first)
+        once = s["doses"] >= 1 if self.second_adds else s["doses"] == 1
+        by_first = once & in_time & (first < s["first_dose_efficacy"])
+        return by_first | ((s["doses"] == 2) & (second < s["second_dose_efficacy"]))
 
 
 def _days_before(t: torch.Tensor, days: torch.Tensor) -> torch.Tensor:
@@ -163,8 +161,9 @@ def _priority(
     s: State, first: torch.Tensor, second: torch.Tensor, seniority: torch.Tensor, elderly: torch.Tensor
 ) -> torch.Tensor:
     """Classes for `allocate`: the leading doses before the others, the oldest first within each."""
-    leading = torch.where(s["first_dose_priority"] > 0, first, second)
-    spared = (s["under_65_only"] > 0) & ~elderly
-    later = (~leading).to(torch.int16) + 2 * spared.to(torch.int16)
-    rank = seniority.to(torch.int16) + SENIORITIES * later
-    return torch.where(first | second, rank, torch.full_like(rank, CLASSES))
+    first_leads, asks = s["first_dose_priority"] > 0, first | second
+    leading = (first & first_leads) | (second & ~first_leads)
+    rank = torch.add(seniority.to(torch.int16), (~leading).to(torch.int16), alpha=SENIORITIES)
+    if bool((under_65_only := s["under_65_only"] > 0).any()):
+        rank = torch.add(rank, (under_65_only & ~elderly).to(torch.int16), alpha=2 * SENIORITIES)
+    return torch.add(rank, (~asks).to(torch.int16), alpha=CLASSES)  # who does not ask stands behind all classes

@@ -1,6 +1,8 @@
 """What a model means: backends, noise, worlds, recording."""
 
+from causal_lpm.handlers.checkpointing import Checkpointing
 from causal_lpm.handlers.comparison import comparing
+from causal_lpm.handlers.gradients import MeanField, StraightThrough
 from causal_lpm.handlers.noise import KeyedNoise, Seeds
 from causal_lpm.handlers.ode import solve_ode, torchdiffeq_on_torch213
 from causal_lpm.handlers.recording import Recording
@@ -9,12 +11,15 @@ from causal_lpm.handlers.solver import DiscreteTime
 from causal_lpm.handlers.worlds import ProductWorlds, Worlds
 
 __all__ = [
+    "Checkpointing",
     "DiscreteTime",
     "KeyedNoise",
+    "MeanField",
     "ProductWorlds",
     "Recording",
     "Rollout",
     "Seeds",
+    "StraightThrough",
     "Worlds",
     "comparing",
     "rollout",

@@ -31,7 +31,8 @@ class KeyedNoise(Messenger):
     site in a trace, so that a million agents over a year cost no memory.
 
     Args:
-        seed: An integer, or int64 `[*draws, 1]` with one seed a replicate.
+        seed: An integer, or int64 `[*draws, 1]` with one seed a replicate. Noise is made on its device: for agents on a
+            GPU give `torch.tensor(7, device="cuda")`.
 
     Raises:
         ValueError: the seed carries a world dimension, or not one value for each of the announced replicates.
@@ -122,8 +123,10 @@ class KeyedNoise(Messenger):
         fn, name = msg["fn"], msg["name"]
         if not isinstance(fn, Response) or msg["value"] is not None:
             return
-        event = isinstance(fn, Event)
-        msg["value"] = kernels.happens(fn.parameter, self.key(fn.name)) if event else fn.respond(fn.noise())
+        if isinstance(fn, Event):
+            msg["value"] = kernels.happens(fn.rate, self.key(fn.name), fn.where)
+        else:
+            msg["value"] = fn.respond(fn.noise())
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)
@@ -137,6 +140,7 @@ class Seeds(KeyedNoise):
     Args:
         name: Prefix of the sites `{name}_0`, `{name}_1`, ...
         windows: First step of each window, ascending from 0.
+        device: Where noise is made, that of the agents; the seeds are the same on all devices.
 
     Raises:
         ValueError: windows that do not start at 0 or do not ascend; a seed with a world dimension.
@@ -149,14 +153,16 @@ class Seeds(KeyedNoise):
     ['luck_0']
     """
 
-    def __init__(self, name: str = "noise", windows: tuple[int, ...] = (0,)) -> None:
+    def __init__(
+        self, name: str = "noise", windows: tuple[int, ...] = (0,), device: torch.device | str = "cpu"
+    ) -> None:
         super().__init__(0)
         if not windows or windows[0] != 0 or any(b <= a for a, b in itertools.pairwise(windows)):
             raise ValueError(
                 f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0."
             )
         unique_entries("seed window", map(str, windows))
-        self.name, self.windows = name, tuple(windows)
+        self.name, self.windows, self.device = name, tuple(windows), torch.device(device)
         self._drawn: dict[int, torch.Tensor] = {}
 
     def __enter__(self) -> "Seeds":
@@ -183,7 +189,7 @@ class Seeds(KeyedNoise):
         if replicates is not None and replicates.dim is not None and replicates.size is not None:
             prior = prior.expand((int(replicates.size),) + (1,) * (-replicates.dim - 1))
         seed: torch.Tensor = pyro.sample(f"{self.name}_{window}", prior)
-        return seed
+        return seed.to(self.device)
 
     # Sites of seeds are drawn before the step renames what is sampled inside it.
     def _pyro_step(self, msg: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import chirho.dynamical.internals.backends.torchdiffeq as backend
+import numpy as np
 import pyro
 import torch
 import torchdiffeq
@@ -49,8 +50,9 @@ def torchdiffeq_on_torch213() -> Iterator[None]:
 def _odeint(
     func: Callable[..., Any], y0: tuple[torch.Tensor, ...], t: torch.Tensor, *, event_fn: Any = None, **options: Any
 ) -> backend.OdeintResult:
+    t = t.to(y0[0].device)  # ChiRho makes times on the CPU
     start = t.unsqueeze(0) if t.ndim == 0 else t[..., 0]
-    shape = torch.broadcast_shapes(*(y.shape for y in y0), *(derivative.shape for derivative in func(start, y0)))
+    shape = np.broadcast_shapes(*(y.shape for y in y0), *(derivative.shape for derivative in func(start, y0)))
     full = tuple(y.expand(shape) for y in y0)
 
     def full_func(time: torch.Tensor, y: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

@@ -10,6 +10,7 @@ from chirho.dynamical.internals.solver import Solver
 from chirho.dynamical.ops import simulate
 
 from causal_lpm import validate
+from causal_lpm.handlers.incremental import Incremental
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.solver import DiscreteTime
 from causal_lpm.typing import Dynamics, State
@@ -33,7 +34,7 @@ class Rollout:
 def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "") -> Rollout:
     """Runs `dynamics` for `days` days from `initial_state` and records its tallies.
 
-    ChiRho's `simulate` with `Recording` around it, and with `DiscreteTime()` where no solver is active.
+    ChiRho's `simulate` inside `Recording` and `Incremental`, and inside `DiscreteTime()` where no solver is active.
 
     Args:
         dynamics: State with `t` (day) -> next state.
@@ -57,6 +58,6 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "")
     solver: contextlib.AbstractContextManager[object] = DiscreteTime(name=name)
     if any(isinstance(handler, Solver) for handler in pyro.poutine.runtime._PYRO_STACK):
         solver = contextlib.nullcontext()
-    with solver, Recording() as record:
+    with solver, Incremental(), Recording() as record:
         last: Mapping[str, torch.Tensor] = simulate(dynamics, state, torch.tensor(0.0), torch.tensor(float(days)))
     return Rollout(dict(last), record.series())

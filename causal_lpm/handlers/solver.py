@@ -50,6 +50,7 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
         self.dt, self.prefix = dt, f"{name}/" if name else ""
         self._triggers = Triggers()
         self._agents: int | None = None  # known inside a step
+        self._device = torch.device("cpu")  # of the entry that has the agents
         self._entries: set[str] = set()
         super().__init__()
 
@@ -102,6 +103,9 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
         if self._agents is not None:
             msg["value"], msg["done"] = self._agents, True
 
+    def _pyro_population_device(self, msg: Any) -> None:
+        msg["value"], msg["done"] = self._device, True
+
     def _pyro_intervene(self, msg: Any) -> None:
         value, act = msg["args"][0], msg["args"][1]
         if isinstance(value, dict) and callable(act) and not hasattr(act, "__wrapped_state__"):
@@ -112,7 +116,8 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
     def _advance(self, dynamics: Dynamics, state: State, start: torch.Tensor, end: torch.Tensor, **_: Any) -> State:
         same_entries("an interruption", state, self._entries)
         for number in range(self._steps_until(start), self._steps_until(end)):
-            self._agents = max(torch.atleast_1d(value).shape[-1] for value in state.values())
+            largest = max((torch.atleast_1d(value) for value in state.values()), key=lambda value: value.shape[-1])
+            self._agents, self._device = largest.shape[-1], largest.device
             try:
                 state = step(dynamics, state, number, torch.tensor(number * self.dt), self.prefix)
             finally:

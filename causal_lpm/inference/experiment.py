@@ -35,6 +35,7 @@ from causal_lpm.inference.study import (
     load_study,
     variant,
 )
+from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.provenance import provenance
 
 __all__ = [
@@ -184,6 +185,7 @@ def _start_worker() -> None:
     # The parent alone answers Ctrl-C; processes side by side share the cores.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    reuse_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,28 +1,25 @@
 """The few loops that take the time: noise, tests against noise, and sums over contacts.
 
-This is the one place that decides which implementation runs: compiled loops for CPU tensors when numba is installed
-(the extra `fast`), else torch. Both give the same integers. Arguments are not checked here: `causal_lpm.ops` and
-`causal_lpm.agents.networks` do that once, before a run.
+`dispatch` decides which implementation runs: compiled loops for CPU tensors when numba is installed (the extra `fast`),
+Triton for CUDA tensors (the extra `gpu`), else torch. All give the same integers. `library` makes them operators of
+torch, with gradients of the sums. Arguments are not checked here: `causal_lpm.ops` and `causal_lpm.agents.networks` do
+that once, before a run.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import importlib.util
-from collections.abc import Iterator
-from contextvars import ContextVar
-from types import ModuleType
-
 from torch import Tensor
 
-from causal_lpm.kernels import reference
+from causal_lpm.kernels import reference as reference
+from causal_lpm.kernels.dispatch import implementation, use
+from causal_lpm.kernels.library import operators as _ops
 from causal_lpm.kernels.reference import ring_edges, stub_edges
 from causal_lpm.validate import known
 
 __all__ = [
     "field",
     "field_at",
+    "graph_change",
     "graph_total",
     "group_total",
     "happens",
@@ -35,43 +32,7 @@ __all__ = [
     "use",
 ]
 
-_choice: ContextVar[str] = ContextVar("kernels", default="auto")
-
-
-@functools.cache
-def _numba_is_here() -> bool:
-    return importlib.util.find_spec("numba") is not None
-
-
-@contextlib.contextmanager
-def use(implementation: str) -> Iterator[None]:
-    """Runs the kernels inside the block with `"reference"`, `"numba"` or `"auto"` (the default).
-
-    Raises:
-        ValueError: an unknown name.
-        ModuleNotFoundError: numba was asked for and is not installed.
-
-    >>> import torch
-    >>> with use("reference"):
-    ...     field(torch.tensor([7]), 3, "uniform").shape
-    torch.Size([3])
-    """
-    known("implementation of the kernels", implementation, ["reference", "numba", "auto"])
-    if implementation == "numba" and not _numba_is_here():
-        raise ModuleNotFoundError("numba is not installed: pip install 'causal-lpm[fast]', or use 'auto'.")
-    token = _choice.set(implementation)
-    try:
-        yield
-    finally:
-        _choice.reset(token)
-
-
-def _for(x: Tensor) -> ModuleType:
-    if x.device.type != "cpu" or _choice.get() == "reference" or not _numba_is_here():
-        return reference
-    from causal_lpm.kernels import cpu
-
-    return cpu
+_for = implementation
 
 
 def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tensor:
@@ -94,7 +55,7 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     torch.Size([3, 2])
     """
     known("kind of noise", kind, ["exponential", "uniform", "gumbel", "bits"])
-    noise: Tensor = _for(key).field(key, agents, kind, slots)
+    noise: Tensor = _ops.field.default(key, agents, kind, slots)
     return noise
 
 
@@ -117,25 +78,26 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     torch.Size([3])
     """
     known("kind of noise", kind, ["exponential", "uniform", "gumbel", "bits"])
-    noise: Tensor = _for(index).field_at(seed_name.to(index.device), index, kind)
+    noise: Tensor = _ops.field_at.default(seed_name.to(index.device), index, kind)
     return noise
 
 
-def happens(hazard: Tensor, key: Tensor) -> Tensor:
+def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
     """Whether an event with this integrated hazard happens: exponential noise below the hazard.
 
     Args:
         hazard: float32 `[*dims, agents]`, dimensionless (rate times step); other floats are rounded to float32.
         key: int64 `[*draws, 1]` or `[]`.
+        where: bool `[*dims, agents]`, or None for everybody: whom it can happen to.
 
     Returns:
-        bool of the broadcast shape, exactly `field(key, agents, "exponential") < hazard`.
+        bool of the broadcast shape, exactly `where & (field(key, agents, "exponential") < hazard)`.
 
     >>> import torch
     >>> happens(torch.tensor([0.0, torch.inf]), torch.tensor([7]))
     tensor([False,  True])
     """
-    result: Tensor = _for(hazard).happens(hazard, key.to(hazard.device))
+    result: Tensor = _ops.happens.default(hazard, key.to(hazard.device), where)
     return result
 
 
@@ -155,7 +117,7 @@ def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tenso
     >>> select(torch.tensor([1, 0, 2]), torch.tensor([7]), torch.tensor([1]), classes=2)
     tensor([False,  True, False])
     """
-    result: Tensor = _for(priority).select(priority, key.to(priority.device), supply, classes)
+    result: Tensor = _ops.select.default(priority, key.to(priority.device), supply, classes)
     return result
 
 
@@ -166,7 +128,7 @@ def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> 
     >>> select_by(torch.tensor([0, 0, 2]), torch.tensor([0.9, 0.1, 0.5]), torch.tensor([1]), classes=2)
     tensor([False,  True, False])
     """
-    result: Tensor = _for(priority).select_by(priority, noise, supply, classes)
+    result: Tensor = _ops.select_by.default(priority, noise, supply, classes)
     return result
 
 
@@ -174,18 +136,18 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
     """The sum of x over the others in each agent's group.
 
     Args:
-        x: int64 `[*dims, agents]`.
+        x: bool, int64 or floats `[*dims, agents]`; gradients flow to floats.
         group: int32 `[agents]`, 0 to groups - 1; below 0: in no group.
         groups: number of groups.
 
     Returns:
-        int64 `[*dims, agents]`; 0 in no group.
+        int64 (int32 for bool, floats for floats) `[*dims, agents]`; 0 in no group.
 
     >>> import torch
     >>> group_total(torch.tensor([1, 2, 4]), torch.tensor([0, 0, -1]), 1)
     tensor([2, 1, 0])
     """
-    total: Tensor = _for(x).group_total(x, group, groups)
+    total: Tensor = _ops.group_total.default(x, group, groups)
     return total
 
 
@@ -193,18 +155,40 @@ def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """The sum of x over each agent's neighbours in a fixed symmetric graph.
 
     Args:
-        x: int64 `[*dims, agents]`.
+        x: bool, int64 or floats `[*dims, agents]`; gradients flow to floats.
         indptr: int64 `[agents + 1]`, where each agent's neighbours begin.
         neighbours: int32 `[2 * edges]`; every edge stands at both of its ends.
 
     Returns:
-        int64 `[*dims, agents]`; repeated edges count as often as they stand there.
+        int64 (int32 for bool, floats for floats) `[*dims, agents]`; repeated edges count as often as they stand there.
 
     >>> import torch
     >>> graph_total(torch.tensor([1, 2, 4]), torch.tensor([0, 1, 2, 2]), torch.tensor([1, 0]))
     tensor([2, 1, 0])
     """
-    total: Tensor = _for(x).graph_total(x, indptr, neighbours)
+    total: Tensor = _ops.graph_total.default(x, indptr, neighbours)
+    return total
+
+
+def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
+    """Brings `total`, which is `graph_total(before)`, up to date with x, in place, by following what changed.
+
+    Args:
+        total: int32 (bool messages) or int64 `[*dims, agents]`, contiguous.
+        before: bool or int64, of the same shape.
+        x: as `before`.
+        indptr: as in `graph_total`.
+        neighbours: as in `graph_total`.
+
+    Returns:
+        `total`, now exactly `graph_total(x)`.
+
+    >>> import torch
+    >>> graph = torch.tensor([0, 1, 2, 2]), torch.tensor([1, 0])
+    >>> graph_change(torch.tensor([2, 1, 0]), torch.tensor([1, 2, 4]), torch.tensor([1, 3, 4]), *graph)
+    tensor([3, 1, 0])
+    """
+    _ops.graph_change.default(total, before, x, indptr, neighbours)
     return total
 
 
@@ -220,7 +204,7 @@ def ring_total(
     target.
 
     Args:
-        x: int64 `[*dims, agents]`.
+        x: bool, int64 or floats `[*dims, agents]`; gradients flow to floats.
         key: int64 `[*draws, 1]` or `[]`.
         order: int32 `[members]`, agents sorted by class, in ring order within their class.
         start: int64 `[classes]`, where each class begins in `order`.
@@ -229,8 +213,8 @@ def ring_total(
         rewire: probability; probabilities are rounded to multiples of 2**-32.
 
     Returns:
-        int64 of the broadcast shape; both ends of an edge receive, two rewired edges may coincide and then count
-        twice, agents in no class get 0.
+        int64 (int32 for bool, floats for floats) of the broadcast shape; both ends of an edge receive, two rewired
+        edges may coincide and then count twice, agents in no class get 0.
 
     Source: Watts and Strogatz (1998), Collective dynamics of small-world networks, Nature 393.
 
@@ -239,7 +223,7 @@ def ring_total(
     >>> ring_total(torch.tensor([1, 2, 4, 8]), one, torch.arange(4), 0 * one, 4 * one, one.float(), 0.0)
     tensor([10,  5, 10,  5])
     """
-    total: Tensor = _for(x).ring_total(x, key, order, start, size, half_degree, rewire)
+    total: Tensor = _ops.ring_total.default(x, key, order, start, size, half_degree, rewire)
     return total
 
 
@@ -250,14 +234,15 @@ def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool
     entries 2k and 2k + 1 (the configuration model; of an odd number the last one stays free).
 
     Args:
-        x: int64 `[*dims, agents]`.
+        x: bool, int64 or floats `[*dims, agents]`; gradients flow to floats.
         key: int64 `[*draws, 1]` or `[]`.
         owner: int32 `[stubs]`, the agent of each stub, ascending.
         first: int64 `[agents + 1]`, where each agent's stubs begin.
         chain: see above; about twice the edges of the pairing.
 
     Returns:
-        int64 of the broadcast shape; loops contribute nothing, repeated edges count as often as they occur.
+        int64 (int32 for bool, floats for floats) of the broadcast shape; loops contribute nothing, repeated edges count
+        as often as they occur.
 
     Source: Bollobas (1980), A probabilistic proof of an asymptotic formula for the number of labelled regular graphs.
 
@@ -266,5 +251,5 @@ def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool
     >>> stub_total(torch.tensor([1, 2, 4]), torch.tensor([7]), owner, first, chain=False)
     tensor([2, 1, 0])
     """
-    total: Tensor = _for(x).stub_total(x, key, owner, first, chain)
+    total: Tensor = _ops.stub_total.default(x, key, owner, first, chain)
     return total

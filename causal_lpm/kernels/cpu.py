@@ -5,9 +5,11 @@ Loads numba, so it is imported only by the dispatch, when the first kernel is ca
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,23 +17,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from causal_lpm.kernels import _loops, hashing, reference
-from causal_lpm.kernels._loops import Array
+from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_noise, cpu_totals, hashing, reference
+from causal_lpm.kernels.cpu_hash import Array
 
-_KINDS = {"exponential": _loops.EXPONENTIAL, "uniform": _loops.UNIFORM, "gumbel": _loops.GUMBEL}
-_WORTH_A_THREAD = 1 << 19  # elements; below about a millisecond of work, starting threads costs more than it saves
+_KINDS = {"exponential": cpu_hash.EXPONENTIAL, "uniform": cpu_hash.UNIFORM, "gumbel": cpu_hash.GUMBEL}
+SPARSE = 3  # a sum follows single agents while fewer than one in three have something to say
+_WORTH_A_THREAD = 1 << 17  # elements; below about a tenth of a millisecond of work a thread is not worth waking
 
 
-def _spread(kernel: Callable[..., None], *args: Any, pieces: int, work: int) -> None:
+@functools.cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The threads of this process: those of a parent do not survive a fork."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="causal_lpm")
+
+
+def _spread(
+    kernel: Callable[..., None], *args: Any, pieces: int, work: int, bounds: Sequence[int] | None = None
+) -> None:
     """Calls `kernel(*args, low, high)` on parts of `range(pieces)`; the parts write to different places."""
-    threads = min(torch.get_num_threads(), pieces, work // _WORTH_A_THREAD)
+    threads = _threads(pieces, work)
     if threads <= 1:
         kernel(*args, 0, pieces)
         return
-    bounds = [pieces * t // threads for t in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:  # not kept: threads do not survive a fork
-        for part in [pool.submit(kernel, *args, a, b) for a, b in itertools.pairwise(bounds)]:
-            part.result()
+    bounds = bounds or [pieces * t // threads for t in range(threads + 1)]
+    (low, high), *others = itertools.pairwise(bounds)
+    running = [_pool(os.getpid()).submit(kernel, *args, a, b) for a, b in others]
+    kernel(*args, low, high)
+    for part in running:
+        part.result()
+
+
+def _threads(pieces: int, work: int) -> int:
+    return min(torch.get_num_threads(), pieces, work // _WORTH_A_THREAD)
+
+
+_ONLY = np.zeros(1, dtype=np.int64)  # the only row
 
 
 def _array(x: Tensor, dtype: torch.dtype) -> Array:
@@ -39,27 +59,28 @@ def _array(x: Tensor, dtype: torch.dtype) -> Array:
     return array
 
 
-def _rows(x: Tensor, lead: torch.Size, dtype: torch.dtype) -> tuple[Array, Array]:
+def _rows(x: Tensor, lead: tuple[int, ...], dtype: torch.dtype) -> tuple[Array, Array]:
     """The tensor as `[rows of its own, last]`, and which of them each row of the broadcast shape reads."""
-    own = torch.arange(math.prod(x.shape[:-1])).reshape(x.shape[:-1]).expand(lead)
-    return _array(x, dtype).reshape(-1, x.shape[-1]), _array(own.reshape(-1), torch.int64)
+    if math.prod(lead) == 1:
+        return _array(x, dtype).reshape(1, x.shape[-1]), _ONLY
+    rows = math.prod(x.shape[:-1])
+    own = torch.arange(rows).reshape(x.shape[:-1]).expand(lead)
+    return _array(x, dtype).reshape(rows, x.shape[-1]), _array(own.reshape(-1), torch.int64)
 
 
-def _by_key(rows_key: Array, work: int) -> tuple[Array, Array]:
-    """The rows in the order of their keys, and where each part begins: the rows of a part share one key.
-
-    One part a key, or several where there are more threads than keys.
-    """
-    members = np.argsort(rows_key, kind="stable")
-    ordered = rows_key[members]
-    first_of_key = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
-    pieces = -(-min(torch.get_num_threads(), work // _WORTH_A_THREAD) // max(len(first_of_key), 1))
-    bounds = [*first_of_key, len(members)]
-    parts = {a + (b - a) * piece // max(pieces, 1) for a, b in itertools.pairwise(bounds) for piece in range(pieces)}
-    return members, np.array(sorted({*parts, *bounds}), dtype=np.int64)
+def _sorted(rows_key: Array) -> Array:
+    """The rows in the order of their keys."""
+    return _ONLY if len(rows_key) == 1 else np.argsort(rows_key, kind="stable")
 
 
-def _keys(key: Tensor, lead: torch.Size) -> tuple[Array, Array]:
+def _by_key(rows_key: Array) -> tuple[Array, Array]:
+    """The rows in the order of their keys, and where each part begins: the rows of a part share one key."""
+    members = _sorted(rows_key)
+    first_of_key = np.flatnonzero(np.diff(rows_key[members], prepend=-1))
+    return members, np.append(first_of_key, len(members))
+
+
+def _keys(key: Tensor, lead: tuple[int, ...]) -> tuple[Array, Array]:
     own, rows = _rows(key.reshape(*key.shape[:-1], 1), lead, torch.int64)
     return own[:, 0].view("uint64"), rows
 
@@ -70,37 +91,41 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     out = torch.empty((math.prod(lead), n), dtype=torch.int64 if kind == "bits" else torch.float32)
     keys, _ = _keys(key, lead)
     if kind == "bits":
-        _spread(_loops.words, keys, out.numpy().view("uint64"), pieces=n, work=out.numel())
+        _spread(cpu_noise.words, keys, out.numpy().view("uint64"), pieces=n, work=out.numel())
     else:
-        _spread(_loops.field, keys, _KINDS[kind], out.numpy(), pieces=n, work=8 * out.numel())
+        _spread(cpu_noise.field, keys, _KINDS[kind], out.numpy(), pieces=n, work=8 * out.numel())
     return out.reshape(*lead, agents) if slots is None else out.reshape(*lead, agents, slots)
 
 
 def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     """See `causal_lpm.kernels.field_at`."""
     agents = index.shape[-1]
-    lead = torch.broadcast_shapes(seed_name.shape[:-1], index.shape[:-1])
+    lead = np.broadcast_shapes(seed_name.shape[:-1], index.shape[:-1])
     keys, rows_key = _keys(seed_name, lead)
     number, rows_index = _rows(index, lead, torch.int64)
     raw = torch.empty((math.prod(lead), agents), dtype=torch.int64)
     words = raw.numpy().view("uint64")
-    _spread(_loops.keys_at, keys, number, rows_key, rows_index, words, pieces=agents, work=2 * raw.numel())
+    _spread(cpu_noise.keys_at, keys, number, rows_key, rows_index, words, pieces=agents, work=2 * raw.numel())
     if kind == "bits":
         return raw.reshape(*lead, agents)
     out = torch.empty(raw.shape, dtype=torch.float32)
-    _spread(_loops.to_noise, words, _KINDS[kind], out.numpy(), pieces=agents, work=8 * out.numel())
+    _spread(cpu_noise.to_noise, words, _KINDS[kind], out.numpy(), pieces=agents, work=8 * out.numel())
     return out.reshape(*lead, agents)
 
 
-def happens(hazard: Tensor, key: Tensor) -> Tensor:
+def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
     """See `causal_lpm.kernels.happens`."""
-    agents = hazard.shape[-1]
-    lead = torch.broadcast_shapes(hazard.shape[:-1], key.shape[:-1])
-    h, rows_h = _rows(hazard, lead, torch.float32)
+    asked = torch.empty(0, dtype=torch.bool) if where is None else where
+    agents = hazard.shape[-1] if where is None else where.shape[-1]
+    lead = np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
+    # One number for everybody may come expanded: it is read once.
+    h, rows_h = _rows(hazard[..., :1] if hazard.stride(-1) == 0 else hazard, lead, torch.float32)
+    w, rows_w = _rows(asked, lead, torch.bool)
     keys, rows_key = _keys(key, lead)
-    out = torch.empty((math.prod(lead), agents), dtype=torch.bool)
-    members = np.argsort(rows_key, kind="stable")
-    _spread(_loops.happens, h, keys, rows_h, rows_key, members, out.numpy(), pieces=agents, work=out.numel())
+    out = torch.zeros((math.prod(lead), agents), dtype=torch.bool)
+    members = _sorted(rows_key)
+    args = h, keys, w.view("uint8"), rows_h, rows_key, rows_w, members, out.numpy().view("uint8")
+    _spread(cpu_noise.happens, *args, pieces=agents, work=out.numel())
     return out.reshape(*lead, agents)
 
 
@@ -117,65 +142,106 @@ def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> 
 def _select(priority: Tensor, key: Tensor | None, noise: Tensor | None, supply: Tensor, classes: int) -> Tensor:
     agents = priority.shape[-1]
     by = next(t for t in (noise, key) if t is not None)
-    lead = torch.broadcast_shapes(priority.shape[:-1], by.shape[:-1], supply.shape[:-1])
+    lead = np.broadcast_shapes(priority.shape[:-1], by.shape[:-1], supply.shape[:-1])
     if priority.dtype not in (torch.uint8, torch.int16, torch.int32):
-        priority = priority.clamp(-1, classes)  # so that int32 holds it
-    p, rows_p = _rows(priority, lead, torch.int32)
+        priority = priority.clamp(-1, classes).int()
+    p, rows_p = _rows(priority, lead, priority.dtype)
     s, rows_s = _rows(supply, lead, torch.int64)
     unused = torch.zeros(1, dtype=torch.int64)
     keys, rows_n = _keys(unused if key is None else key, unused.shape[:-1] if key is None else lead)
     e, rows_e = _rows(unused if noise is None else noise, unused.shape[:-1] if noise is None else lead, torch.float32)
     out = torch.empty((math.prod(lead), agents), dtype=torch.bool)
     args = p, keys, e, key is not None, s[:, 0].copy(), classes, rows_p, rows_n if key is not None else rows_e, rows_s
-    _spread(_loops.select, *args, out.numpy(), pieces=out.shape[0], work=4 * out.numel())
+    _spread(cpu_noise.select, *args, out.numpy(), pieces=out.shape[0], work=4 * out.numel())
     return out.reshape(*lead, agents)
 
 
 def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
     """See `causal_lpm.kernels.group_total`."""
-    rows, _ = _rows(x, x.shape[:-1], torch.int64)
-    out = torch.empty(rows.shape, dtype=torch.int64)
+    rows, _ = _rows(x, x.shape[:-1], x.dtype)
+    out = torch.empty(rows.shape, dtype=_sum_type(x))
     args = rows, _array(group, torch.int32), groups, out.numpy()
-    _spread(_loops.group_total, *args, pieces=rows.shape[0], work=2 * out.numel())
+    _spread(cpu_totals.group_total, *args, pieces=rows.shape[0], work=2 * out.numel())
     return out.reshape(x.shape)
 
 
 def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """See `causal_lpm.kernels.graph_total`."""
-    rows, _ = _rows(x, x.shape[:-1], torch.int64)
-    out = torch.zeros(rows.shape, dtype=torch.int64)
-    args = rows, _array(indptr, torch.int64), _array(neighbours, torch.int32), out.numpy()
-    _spread(_loops.graph_total, *args, pieces=rows.shape[0], work=rows.shape[0] * neighbours.numel())
+    rows, _ = _rows(x, x.shape[:-1], x.dtype)
+    out = torch.zeros(rows.shape, dtype=_sum_type(x))
+    graph = _array(indptr, torch.int64), _array(neighbours, torch.int32)
+    few = np.array([SPARSE * np.count_nonzero(row) < row.size for row in rows], dtype=np.bool_)
+    push, pull = np.flatnonzero(few), np.flatnonzero(~few)
+    edges = neighbours.numel()
+    _spread(cpu_totals.graph_push, rows, *graph, push, out.numpy(), pieces=push.size, work=push.size * edges // SPARSE)
+    _spread(cpu_totals.graph_pull, rows, *graph, pull, out.numpy(), pieces=rows.shape[1], work=len(pull) * edges)
     return out.reshape(x.shape)
+
+
+def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
+    """See `causal_lpm.kernels.graph_change`."""
+    now, then, out = x.reshape(-1, x.shape[-1]).numpy(), before.reshape(-1, x.shape[-1]).numpy(), total.numpy()
+    graph = _array(indptr, torch.int64), _array(neighbours, torch.int32)
+    who = np.empty(x.shape[-1] // SPARSE + 1, dtype=np.int32)
+    for row, (new, old, sums) in enumerate(zip(now, then, out.reshape(-1, x.shape[-1]), strict=True)):
+        found = cpu_totals.changed(new, old, who)
+        if found < who.size:
+            cpu_totals.graph_change(new, old, who[:found], *graph, sums)
+        else:
+            sums[:] = graph_total(x.reshape(now.shape)[row], indptr, neighbours).numpy()
+    return total
 
 
 def ring_total(
     x: Tensor, key: Tensor, order: Tensor, start: Tensor, size: Tensor, half_degree: Tensor, rewire: float
 ) -> Tensor:
     """See `causal_lpm.kernels.ring_total`."""
-    lead = torch.broadcast_shapes(x.shape[:-1], key.shape[:-1])
+    lead = np.broadcast_shapes(x.shape[:-1], key.shape[:-1])
     sure, chance = reference.ring_plan(size, half_degree)
     rows, rows_x = _rows(x, lead, torch.int64)
     keys, rows_key = _keys(key, lead)
     out = torch.zeros((math.prod(lead), x.shape[-1]), dtype=torch.int64)
-    ring = (_array(start, torch.int64), _array(size, torch.int64), sure.numpy(), chance.numpy())
-    work = 3 * out.numel()
-    members, parts = _by_key(rows_key, work)
+    sizes = _array(size, torch.int64)
+    ring = (_array(start, torch.int64), sizes, sure.numpy(), chance.numpy())
+    members, parts = _by_key(rows_key)
     args = rows, keys, _array(order, torch.int32), *ring, round(rewire * reference.ONE), rows_x, rows_key
-    _spread(_loops.ring_total, *args, members, parts, out.numpy(), pieces=len(parts) - 1, work=work)
-    return out.reshape(*lead, x.shape[-1])
+    tasks, work = (len(parts) - 1) * len(sizes), 3 * out.numel()
+    # Classes differ in size: each thread takes the next ones until it has its share of the members.
+    done = np.tile(sizes, len(parts) - 1).cumsum()
+    shares = np.arange(1, threads) / threads if (threads := _threads(tasks, work)) > 1 else np.empty(0)
+    bounds = [0, *np.searchsorted(done, shares * done[-1]).tolist(), tasks] if tasks else None
+    _spread(cpu_fresh.ring_total, *args, members, parts, out.numpy(), pieces=tasks, work=work, bounds=bounds)
+    return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))
 
 
 def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool) -> Tensor:
     """See `causal_lpm.kernels.stub_total`."""
-    lead = torch.broadcast_shapes(x.shape[:-1], key.shape[:-1])
-    rows, rows_x = _rows(x, lead, torch.int64)
+    lead = np.broadcast_shapes(x.shape[:-1], key.shape[:-1])
+    source, rows_x = _rows(x, lead, torch.int64)
     keys, rows_key = _keys(key, lead)
     out = torch.zeros((math.prod(lead), x.shape[-1]), dtype=torch.int64)
-    side = hashing.side(owner.shape[0])
-    args = rows, keys, _array(owner, torch.int32), _array(first, torch.int64), bool(chain), side, hashing.rounds(side)
-    work = 8 * out.numel()
-    members, parts = _by_key(rows_key, work)
-    out_args = rows_x, rows_key, members, parts, out.numpy()
-    _spread(_loops.stub_total, *args, *out_args, pieces=len(parts) - 1, work=work)
-    return out.reshape(*lead, x.shape[-1])
+    owners, begins = _array(owner, torch.int32), _array(first, torch.int64)
+    side = hashing.side(len(owners))
+    members, parts = _by_key(rows_key)
+    for low, high in itertools.pairwise(parts.tolist()):
+        rows = members[low:high]
+        rounds = np.empty((1, hashing.rounds(side)), dtype=np.uint64)
+        cpu_noise.words(keys[rows_key[rows[:1]]], rounds, 0, rounds.shape[1])
+        sends = np.zeros(x.shape[-1], dtype=np.bool_)
+        count = cpu_fresh.sending_stubs(source, rows_x[rows], begins, sends)
+        target = rows_x, rows, out.numpy()
+        if SPARSE * count >= len(owners):
+            along = source, rounds[0], owners, bool(chain), side, *target
+            _spread(cpu_fresh.stub_sequence, *along, pieces=len(rows), work=8 * len(rows) * len(owners))
+            continue
+        sending, other = np.empty(count, np.int32), np.empty((2 if chain else 1, count), np.int32)
+        cpu_fresh.stubs_of(sends, begins, sending)
+        beside = rounds[0], sending, owners, bool(chain), side, other
+        _spread(cpu_fresh.stub_neighbours, *beside, pieces=int(count), work=8 * other.size)
+        push = source, sending, owners, other, *target
+        _spread(cpu_fresh.stub_push, *push, pieces=len(rows), work=len(rows) * other.size)
+    return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))
+
+
+def _sum_type(x: Tensor) -> torch.dtype:
+    return torch.int32 if x.dtype == torch.bool else torch.int64

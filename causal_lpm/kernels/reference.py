@@ -6,6 +6,7 @@ that differs by row gives each row its own noise or its own graph.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +27,11 @@ def noise_of(words: Tensor, kind: str) -> Tensor:
     return (-e.log() if kind == "gumbel" else e).float()
 
 
+def sums_of(x: Tensor) -> Tensor:
+    """Messages in the type of their sums: int32 for bool, else int64."""
+    return x.int() if x.dtype == torch.bool else x.long()
+
+
 def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tensor:
     """See `causal_lpm.kernels.field`."""
     index = torch.arange(agents * (slots or 1), device=key.device)
@@ -42,9 +48,10 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     return words if kind == "bits" else noise_of(words, kind)
 
 
-def happens(hazard: Tensor, key: Tensor) -> Tensor:
+def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
     """See `causal_lpm.kernels.happens`."""
-    return field(key, hazard.shape[-1], "exponential") < hazard.float()
+    rate = hazard.float() if where is None else torch.where(where, hazard.float(), 0.0)
+    return field(key, rate.shape[-1], "exponential") < rate
 
 
 def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tensor:
@@ -58,7 +65,7 @@ def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> 
     # Floats order like their bits, except that negative ones run backwards; shift all to 0 ... 2**32 - 1.
     order = torch.where(order < 0, order ^ 0x7FFFFFFF, order) + (1 << 31)
     priority = priority.long()
-    shape = torch.broadcast_shapes(priority.shape, order.shape, (*supply.shape[:-1], 1))
+    shape = np.broadcast_shapes(priority.shape, order.shape, (*supply.shape[:-1], 1))
     priority, order = priority.expand(shape), order.expand(shape)
     pool = (priority >= 0) & (priority < classes)
     left = supply.long().clamp(min=0).expand(*shape[:-1], 1)
@@ -76,6 +83,7 @@ def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> 
 
 def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
     """See `causal_lpm.kernels.group_total`."""
+    x = sums_of(x)
     index = torch.where(group < 0, groups, group).long()  # one group more, for those in none
     total = x.new_zeros((*x.shape[:-1], groups + 1)).index_add_(-1, index, x)
     return torch.where(group < 0, 0, total[..., index] - x)
@@ -83,8 +91,14 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
 
 def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """See `causal_lpm.kernels.graph_total`."""
+    x = sums_of(x)
     owner = torch.repeat_interleave(torch.arange(x.shape[-1], device=x.device), indptr.diff())
     return torch.zeros_like(x).index_add_(-1, neighbours.long(), x[..., owner])
+
+
+def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
+    """See `causal_lpm.kernels.graph_change`."""
+    return total.add_(graph_total(sums_of(x) - sums_of(before), indptr, neighbours))
 
 
 def ring_total(
@@ -103,7 +117,8 @@ def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool
 
 def _over_edges(x: Tensor, src: Tensor, dst: Tensor, exists: Tensor) -> Tensor:
     """Both ends of each edge `[*draws, edges]` receive the other's x `[*dims, agents]`."""
-    lead = torch.broadcast_shapes(x.shape[:-1], src.shape[:-1])
+    x = sums_of(x)
+    lead = np.broadcast_shapes(x.shape[:-1], src.shape[:-1])
     edges = (*lead, src.shape[-1])
     x, src, dst = x.expand(*lead, x.shape[-1]), src.expand(edges), dst.expand(edges)
     out = torch.zeros(x.shape, dtype=x.dtype, device=x.device)

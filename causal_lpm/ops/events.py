@@ -62,14 +62,25 @@ def population_size() -> int:
     )
 
 
+@effectful(type="population_device")
+def population_device() -> torch.device:
+    """Where the agents are, answered by the running step; the CPU outside."""
+    return torch.device("cpu")
+
+
 # Pyro's `effectful` takes the keywords name, obs and infer for itself: they travel by position.
 @effectful(type="event")
-def _event(name: str, hazard: torch.Tensor, obs: torch.Tensor | None) -> torch.Tensor:
-    with agent_plate(hazard.shape[-1]):
-        return observed(name, Event(name, hazard), obs).bool()
+def _event(
+    name: str, hazard: torch.Tensor, obs: torch.Tensor | None, where: torch.Tensor | None = None
+) -> torch.Tensor:
+    response = Event(name, hazard, where=where)
+    with agent_plate(response.batch_shape[-1]):
+        return observed(name, response, obs).bool()
 
 
-def event(name: str, hazard: Hazard, obs: torch.Tensor | None = None) -> torch.Tensor:
+def event(
+    name: str, hazard: Hazard, obs: torch.Tensor | None = None, where: torch.Tensor | None = None
+) -> torch.Tensor:
     """Whether something happens to each agent in this step, with probability 1 - exp(-hazard).
 
     The agent's exogenous noise E ~ Exp(1) decides: it happens where E < hazard. In two worlds the same E meets two
@@ -79,12 +90,15 @@ def event(name: str, hazard: Hazard, obs: torch.Tensor | None = None) -> torch.T
         name: Name of the event; once a step.
         hazard: Rate integrated over the step, dimensionless, `[*dims, agents]`, `[*dims, 1]` or a number.
         obs: Observed 0/1 `[agents]`: adds log p of the factual world and draws E from its posterior.
+        where: bool `[*dims, agents]`, whom it can happen to: the hazard of all others is 0. As `torch.where(where,
+            hazard, 0.0)`, and faster: nothing is computed for the others.
 
     Returns:
         bool `[*dims, agents]`.
 
     Raises:
-        ValueError: negative or NaN hazard, or one number outside a rollout, where the agents are not known.
+        ValueError: negative or NaN hazard; a `where` that is not bool; one number without `where` outside a rollout,
+            where the agents are not known.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
@@ -93,9 +107,16 @@ def event(name: str, hazard: Hazard, obs: torch.Tensor | None = None) -> torch.T
     """
     rate = torch.as_tensor(hazard).float()
     validate.hazard(name, rate)
-    if rate.dim() == 0 or rate.shape[-1] == 1:
-        rate = rate.expand((*rate.shape[:-1], population_size()))
-    happened: torch.Tensor = _event(name, rate, obs)
+    if where is not None:
+        if where.dtype != torch.bool or (rate.dim() and rate.shape[-1] not in (1, where.shape[-1])):
+            raise ValueError(
+                f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and the hazard {tuple(rate.shape)}: "
+                "give one bool an agent."
+            )
+        rate = rate.to(where.device).expand((*rate.shape[:-1], where.shape[-1]))
+    elif rate.dim() == 0 or rate.shape[-1] == 1:
+        rate = rate.to(population_device()).expand((*rate.shape[:-1], population_size()))
+    happened: torch.Tensor = _event(name, rate, obs, where)
     return happened
 
 

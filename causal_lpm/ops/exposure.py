@@ -9,32 +9,36 @@ from pyro.poutine.runtime import effectful
 from causal_lpm.typing import Network
 from causal_lpm.validate import unique_entries
 
-__all__ = ["FIXED_POINT", "exposure", "from_fixed_point", "to_fixed_point"]
+__all__ = ["FIXED_POINT", "exposure", "from_fixed_point", "received", "to_fixed_point"]
 
 FIXED_POINT = 2**20
 """Messages are multiples of 1/FIXED_POINT: sums of integers do not depend on their order."""
 
 
 def to_fixed_point(x: torch.Tensor) -> torch.Tensor:
-    """Messages as int64 multiples of 1/FIXED_POINT.
+    """Floats as int64 multiples of 1/FIXED_POINT.
 
     >>> import torch
     >>> to_fixed_point(torch.tensor([0.5, 1.0]))
     tensor([ 524288, 1048576])
     """
-    if x.is_floating_point():
-        return (x * FIXED_POINT).round().long()  # a power of two: exact in any float
-    return x.long() * FIXED_POINT
+    return (x * FIXED_POINT).round().long()  # a power of two: exact in any float
 
 
 def from_fixed_point(total: torch.Tensor) -> torch.Tensor:
     """The float32 value of integer sums."""
-    return total.float() / FIXED_POINT
+    return total.float().mul_(1 / FIXED_POINT)  # a power of two: as exact as dividing, and faster
 
 
+def received(total: torch.Tensor, infectiousness: torch.Tensor) -> torch.Tensor:
+    """What integer sums of messages mean, float32: multiples of 1/FIXED_POINT, or counts where no fraction was sent."""
+    return from_fixed_point(total) if infectiousness.is_floating_point() else total.float()
+
+
+# The messages are what the network sums: bool as it is, whole numbers as int64, floats in fixed point.
 @effectful(type="exposure")
 def _exposure(network: Network, infectiousness: torch.Tensor, messages: torch.Tensor) -> torch.Tensor:
-    return from_fixed_point(network.total(messages))
+    return received(network.total(messages), infectiousness)
 
 
 @overload
@@ -79,7 +83,10 @@ def exposure(
             )
     if infectiousness.is_floating_point() and not all(x.isfinite() for x in torch.aminmax(infectiousness)):
         raise ValueError("infectiousness contains NaN or infinity: look for a division by zero in what it is made of.")
-    messages = to_fixed_point(infectiousness)
+    if infectiousness.is_floating_point():
+        messages = to_fixed_point(infectiousness)
+    else:
+        messages = infectiousness if infectiousness.dtype == torch.bool else infectiousness.long()
     totals: dict[str, torch.Tensor] = {
         name: _exposure(layer, infectiousness, messages) for name, layer in layers.items()
     }

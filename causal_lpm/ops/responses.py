@@ -10,6 +10,7 @@ import math
 from abc import abstractmethod
 from typing import Any, ClassVar, Literal, TypeAlias
 
+import numpy as np
 import pyro.distributions as dist
 import torch
 from torch.distributions import constraints
@@ -36,9 +37,14 @@ class Response(dist.TorchDistribution):
     has_enumerate_support = False
 
     def __init__(self, name: str, parameter: torch.Tensor, event_dim: int = 0) -> None:
-        self.name, self.parameter, self.parameter_dim = name, parameter, event_dim
+        self.name, self._parameter, self.parameter_dim = name, parameter, event_dim
         self._drawn = False
         super().__init__(parameter.shape[: parameter.dim() - event_dim], validate_args=False)
+
+    @property
+    def parameter(self) -> torch.Tensor:
+        """Hazards `[*dims, agents]` or logits `[*dims, agents, K]`."""
+        return self._parameter
 
     def like(self, parameter: torch.Tensor) -> "Response":
         """The same response to another parameter."""
@@ -52,7 +58,7 @@ class Response(dist.TorchDistribution):
         if tuple(sample_shape):
             raise ValueError(f"{self.name!r} cannot be sampled in shapes: its noise belongs to agents; use replicates.")
         self._drawn, value = True, self.respond(self.noise())
-        return value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
+        return value.expand(np.broadcast_shapes(value.shape, self.batch_shape))
 
     def log_prob(self, value: torch.Tensor) -> torch.Tensor:
         if self._drawn:
@@ -81,8 +87,21 @@ class Event(Response):
 
     support = constraints.boolean
 
+    def __init__(
+        self, name: str, parameter: torch.Tensor, event_dim: int = 0, where: torch.Tensor | None = None
+    ) -> None:
+        self.rate, self.where = parameter, where
+        super().__init__(name, parameter, event_dim)
+        if where is not None:
+            self._batch_shape = torch.Size(np.broadcast_shapes(parameter.shape, where.shape))
+
+    @property
+    def parameter(self) -> torch.Tensor:
+        """The hazard of every agent; made only when it is asked for."""
+        return self.rate if self.where is None else torch.where(self.where, self.rate, 0.0)
+
     def noise(self) -> torch.Tensor:
-        return exogenous(self.name, self.parameter.shape[-1])
+        return exogenous(self.name, self.batch_shape[-1])
 
     def respond(self, noise: torch.Tensor) -> torch.Tensor:
         return noise < self.parameter

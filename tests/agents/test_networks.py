@@ -152,6 +152,30 @@ def test_edges_are_stored_at_both_ends_and_loops_dropped() -> None:
     assert Graph.from_edges(torch.tensor([]), torch.tensor([]), 2).total(torch.tensor([1, 1])).tolist() == [0, 0]
 
 
+def test_large_graphs_are_symmetric_and_given_rows_are_checked() -> None:
+    agents = 70_000  # products of two of its numbers are more than int32 holds
+    graph = random_graph(agents, mean_degree=3.0, seed=1)
+    again = Graph(graph.indptr, graph.neighbours)  # the constructor checks both directions, `random_graph` need not
+    assert torch.equal(again.degree(), graph.degree())
+    wrong = graph.neighbours.clone()
+    wrong[-1] = (wrong[-1] + 1) % (agents - 1)
+    with pytest.raises(ValueError, match="one of its ends only"):
+        Graph(graph.indptr, wrong)
+
+
+def test_a_random_graph_is_that_of_its_edges() -> None:
+    """In several blocks the same as at once: pair k has the hashes 2 k and 2 k + 1."""
+    agents, pairs = 50_000, 150_000
+    key = hashing.stream(torch.tensor([7]), "random_graph", 0)
+    number = torch.arange(pairs)
+    first = hashing.below(hashing.bits(key, 2 * number), agents)
+    gap = 1 + hashing.below(hashing.bits(key, 2 * number + 1), agents - 1)
+    expected = Graph.from_edges(first, (first + gap) % agents, agents)
+    graph = random_graph(agents, mean_degree=6.0, seed=7)
+    assert torch.equal(graph.indptr, expected.indptr)
+    assert torch.equal(graph.neighbours, expected.neighbours)
+
+
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=40), st.integers())
 def test_random_graph_respects_degrees(degrees: list[int], seed: int) -> None:
     graph = random_graph(len(degrees), degrees=degrees, seed=seed)
@@ -181,6 +205,8 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "edge out of range": (lambda: Graph.from_edges(ids, ids + 2, 3), r"dst contains \[3\]: allowed .* 0 to 2"),
     "ends differ": (lambda: Graph.from_edges(ids, ids[:2], 3), "needs both"),
     "graph of none": (lambda: Graph.from_edges(ids[:0], ids[:0], 0), "at least 1"),
+    "graph beyond int32": (lambda: random_graph(2**31, 1.0, seed=1), "fewer than 2"),
+    "graph beyond memory": (lambda: random_graph(2**30, 1e6, seed=1), r"need about \d+ GB; this machine has"),
     "one direction": (lambda: Graph(torch.tensor([0, 1, 1]), torch.tensor([1])), "one of its ends only"),
     "bad rows": (lambda: Graph(torch.tensor([0, 3]), torch.tensor([0])), "must rise from 0"),
     "class without degree": (lambda: FreshWattsStrogatz(ids, torch.tensor([1.0]), 0.1, "w"), "classes contains"),
@@ -199,7 +225,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "wrong length": (lambda: random_graph(4, degrees=[1, 1, 0], seed=1), "3 entries for 4 agents"),
     "NaN mean": (lambda: random_graph(4, float("nan"), seed=1), "mean_degree is nan"),
     "wrong agents": (lambda: Groups(ids).total(torch.ones(4, dtype=torch.int64)), r"shape \(4,\) .* for 3 agents"),
-    "float messages": (lambda: Groups(ids).total(torch.ones(3)), "torch.float32"),
+    "int32 messages": (lambda: Groups(ids).total(torch.ones(3).int()), "torch.int32"),
     "unequal layers": (lambda: Groups(ids) + Groups(ids[:2]), r"connect \[3, 2\] agents"),
     "same name": (lambda: FreshRandom(one) + FreshRandom(one), "each its own name"),
     "no layers": (lambda: Layers(()), "at least one"),

@@ -1,8 +1,12 @@
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
@@ -47,6 +51,78 @@ def test_parquet_round_trip(people: Population, tmp_path_factory: pytest.TempPat
     path = tmp_path_factory.mktemp("population") / "people.parquet"
     people.save(path)
     assert same(Population.load(path), people)
+
+
+@given(people=populations())
+def test_files_of_pandas_are_read_as_its_tables_are(
+    people: Population, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Files written by an earlier version of `save` are such files."""
+    path = tmp_path_factory.mktemp("population") / "people.parquet"
+    people.to_frame().to_parquet(path, index=False)
+    assert same(Population.load(path), people)
+    people.to_frame().set_index(pd.RangeIndex(5, 5 + 2 * people.size, 2)[::-1]).to_parquet(path)
+    assert same(Population.load(path), people)
+
+
+@given(people=populations())
+def test_pandas_reads_what_is_saved(people: Population, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("population") / "people.parquet"
+    people.save(path)
+    assert same(Population.from_frame(pd.read_parquet(path)), people)
+
+
+def test_files_in_several_parts_and_with_text(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "age": np.arange(300, dtype=np.uint16),
+            "tract": [f"tract {i}" for i in range(300)],
+            "borough": ["Queens", "Bronx", "Queens"] * 100,
+            "seen": pd.array([True, False, True] * 100, dtype="boolean"),
+        }
+    )
+    frame.index = pd.Index([f"person {i}" for i in range(300)], name="who")  # row names are no attribute
+    frame.to_parquet(tmp_path / "people.parquet", row_group_size=70)
+    assert same(Population.load(tmp_path / "people.parquet"), Population.from_frame(frame))
+    categories = frame.astype({"tract": "category", "borough": "category"})
+    categories.to_parquet(tmp_path / "again.parquet", row_group_size=70)
+    assert same(Population.load(tmp_path / "again.parquet"), Population.from_frame(categories))
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        (["a", None], "'x' has 1 missing values"),
+        (pd.array([1, None], dtype="Int64"), "'x' has 1 missing values"),
+        (pd.to_datetime(["2020-03-01", "2020-03-02"]), "'x' is of type timestamp.*a number of days"),
+        (np.zeros(0, dtype=np.int64), "number of agents is 0"),
+        (pd.Categorical([], categories=["a"]), "number of agents is 0"),
+    ],
+)
+def test_bad_files_are_refused(column: object, sentence: str, tmp_path: Path) -> None:
+    pd.DataFrame({"x": column}).to_parquet(tmp_path / "people.parquet")
+    with pytest.raises(ValueError, match=sentence):
+        Population.load(tmp_path / "people.parquet")
+
+
+def test_more_agents_than_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Population({"age": torch.zeros(1000, dtype=torch.int64)}).save(tmp_path / "people.parquet")
+    monkeypatch.setattr(os, "sysconf", lambda name: 4096 if name == "SC_PAGE_SIZE" else 1)
+    with pytest.raises(ValueError, match=r"1e\+03 agents in people.parquet need about 0 GB"):
+        Population.load(tmp_path / "people.parquet")
+
+
+def test_a_file_says_how_it_was_made(tmp_path: Path) -> None:
+    Population({"age": torch.tensor([1])}).save(tmp_path / "people.parquet", seed=12)
+    metadata = pq.read_schema(tmp_path / "people.parquet").metadata
+    assert metadata[b"seed"] == b"12"
+    assert metadata[b"torch"] == torch.__version__.encode()
+
+
+def test_tables_are_imported_where_they_are_asked_for() -> None:
+    code = "import sys, causal_lpm.agents.population; print('pandas' in sys.modules, 'pyarrow' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -6,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from causal_lpm.agents.synthesis import households, synthesise
+from causal_lpm.agents import synthesis
+from causal_lpm.agents.synthesis import households, synthesise, workplaces, zipf_sizes
 
 AGE = {"0-19": 0.24, "20-64": 0.62, "65+": 0.14}
 SEX = {"female": 0.51, "male": 0.49}
@@ -145,3 +147,145 @@ def test_households_and_ages_of_the_same_seed_are_independent() -> None:
         (age.long(), sizes - 1), torch.ones(len(sizes)), accumulate=True
     )
     assert stats.chi2_contingency(table).pvalue > 1e-6  # false alarm 1e-6, and none at the fixed seed
+
+
+SIZES = {(1, 4): 0.55, (5, 9): 0.19, (10, 19): 0.12, (20, 49): 0.09, (50, 99): 0.05}
+
+
+def test_beyond_memory_is_refused_before_anything_is_drawn() -> None:
+    agents = 10**14
+    with pytest.raises(ValueError, match=r"1e\+14 agents need about \d+ GB; this machine has \d+"):
+        synthesise(agents, {"age": AGE})
+    with pytest.raises(ValueError, match="need about"):
+        households(agents, HOUSEHOLDS)
+    with pytest.raises(ValueError, match="need about"):
+        workplaces(torch.tensor(True).expand(agents), SIZES)
+
+
+def test_numbers_that_a_seed_gives_stay() -> None:
+    people = synthesise(12, {"age": AGE}, seed=3, given={"work": ("age", WORK)})
+    assert people["age"].tolist() == [0, 0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 1]
+    assert people["work"].tolist() == [0, 0, 1, 1, 0, 1, 0, 0, 2, 0, 1, 1]
+    assert households(12, HOUSEHOLDS, seed=3).tolist() == [0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 5]
+
+
+def test_agents_are_drawn_in_blocks_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = synthesise(1000, {"age": AGE, "sex": SEX}, seed=4, given={"work": ("age", WORK)})
+    monkeypatch.setattr(synthesis, "_BLOCK", 7)
+    parts = synthesise(1000, {"age": AGE, "sex": SEX}, seed=4, given={"work": ("age", WORK)})
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 300), st.floats(0.6, 1.0), st.integers(0, 1000))
+def test_an_adult_lives_in_every_household(agents: int, share: float, seed: int) -> None:
+    adult = torch.rand(agents, generator=torch.Generator().manual_seed(seed)) < share
+    adult[0] = True
+    sizes = [0.0, 0.3, 0.3, 0.4]
+    needed = int(households(agents, sizes, seed).max()) + 1
+    if int(adult.sum()) < needed:
+        with pytest.raises(ValueError, match=f"there are {needed} households and only {int(adult.sum())} adults"):
+            households(agents, sizes, seed, adult)
+        return
+    home = households(agents, sizes, seed, adult)
+    assert home.dtype == torch.int32
+    assert torch.equal(torch.bincount(home), torch.bincount(households(agents, sizes, seed)))
+    assert (torch.bincount(home, adult.float()) >= 1).all()
+    assert torch.equal(home, households(agents, sizes, seed, adult))
+
+
+def test_children_are_spread_over_the_places_that_are_left() -> None:
+    agents = 60_000
+    adult = synthesise(agents, {"age": AGE}, seed=6)["age"] > 0
+    home = households(agents, HOUSEHOLDS, seed=6, adult=adult).long()
+    size = torch.bincount(home)
+    children = torch.bincount(home, (~adult).float())
+    rate = float((~adult).sum() / (size - 1).sum())
+    for members in (2, 3, 4, 5):
+        mine = children[size == members] / (members - 1)
+        # Six standard errors of a mean of 0/1 places, drawn without replacement: false alarm below 1e-8.
+        assert abs(float(mine.mean()) - rate) < 6 * (rate * (1 - rate) / (len(mine) * (members - 1))) ** 0.5
+
+
+columns = st.integers(1, 4).flatmap(
+    lambda classes: st.lists(st.integers(0, classes - 1), min_size=150, max_size=150).map(torch.tensor)
+)
+
+
+@settings(max_examples=50)
+@given(st.lists(columns, max_size=3), st.floats(0.0, 1.0), st.integers(0, 1000))
+def test_workplaces_hold_all_who_work_and_stay_within_their_classes(
+    within: list[torch.Tensor], share: float, seed: int
+) -> None:
+    employed = torch.rand(150, generator=torch.Generator().manual_seed(seed)) < share
+    work = workplaces(employed, {(2, 3): 0.8, (7, 9): 0.2}, seed, within)
+    assert work.dtype == torch.int32
+    assert torch.equal(work >= 0, employed)
+    assert torch.equal(work, workplaces(employed, {(2, 3): 0.8, (7, 9): 0.2}, seed, within))
+    assert set(work[employed].tolist()) == set(range(int(work.max()) + 1))
+    for column in within:
+        for place in range(int(work.max()) + 1):
+            assert len(set(column[work == place].tolist())) == 1
+
+
+def test_workplaces_have_their_sizes() -> None:
+    employed = torch.rand(100_000, generator=torch.Generator().manual_seed(1)) < 0.6
+    sector = torch.arange(100_000) % 2
+    sizes = {(1, 1): 0.5, (4, 6): 0.3, (20, 29): 0.15, (100, 149): 0.05}
+    work = workplaces(employed, sizes, seed=8, within=[sector])
+    size = torch.bincount(work[employed])
+    assert int(size.sum()) == int(employed.sum())
+    cut_short = [int(work[employed & (sector == s)].max()) for s in (0, 1)]
+    whole = torch.ones(len(size), dtype=torch.bool).index_fill_(0, torch.tensor(cut_short), False)
+    classes = torch.full((len(size),), -1)
+    for code, (low, high) in enumerate(sizes):
+        classes[(size >= low) & (size <= high)] = code
+    assert int(classes[whole].min()) == 0
+    assert p_value(classes[whole], {str(k): share for k, share in enumerate(sizes.values())}) > 1e-6  # false alarm 1e-6
+
+
+def test_who_works_together_does_not_depend_on_the_number_of_an_agent() -> None:
+    work = workplaces(torch.ones(50_000, dtype=torch.bool), {(10, 10): 1.0}, seed=2)
+    # Colleagues of agents 0 ... 9: nine each, hardly ever next to each other in number.
+    neighbours = sum(int(work[i] == work[i + 1]) for i in range(2000))
+    assert neighbours <= 8  # Poisson with mean 0.36: false alarm 3e-10, and none at the fixed seed
+
+
+def test_zipf_sizes_follow_the_law() -> None:
+    shares = zipf_sizes(5000)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert next(reversed(shares)) == (4096, 5000)
+    tail = sum(share for (low, _), share in shares.items() if low >= 64)
+    assert tail == pytest.approx((64**-1.059 - 5001**-1.059) / (1 - 5001**-1.059))
+    size = torch.bincount(workplaces(torch.ones(400_000, dtype=torch.bool), shares, seed=3))
+    for s in (2, 3, 6, 12, 48, 100):
+        law = (s**-1.059 - 5001**-1.059) / (1 - 5001**-1.059)
+        # Six standard errors, and 2% for the constant slope inside a class: false alarm below 1e-8.
+        assert abs(float((size >= s).float().mean()) - law) < 6 * (law / len(size)) ** 0.5 + 0.02 * law
+
+
+yes = torch.tensor([True, True, False])
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: households(3, [0.0, 1.0], adult=yes[:2]), r"adult has shape \(2,\) where there are 3 agents"),
+        (lambda: households(3, [0.0, 1.0], adult=yes.int()), "adult is of type torch.int32: give bool"),
+        (lambda: households(3, [1.0], adult=yes), "there are 3 households and only 2 adults"),
+        (lambda: workplaces(yes[:0], SIZES), "agents is 0"),
+        (lambda: workplaces(yes.int(), SIZES), "employed is of type torch.int32: give bool"),
+        (lambda: workplaces(yes, {}), "marginal 'workplace size' is empty"),
+        (lambda: workplaces(yes, {(1, 4): 0.5}), "marginal 'workplace size' sum to 0.5"),
+        (lambda: workplaces(yes, {(0, 4): 1.0}), "size class 0 to 4 is none"),
+        (lambda: workplaces(yes, {(5, 4): 1.0}), "size class 5 to 4 is none"),
+        (lambda: workplaces(yes, SIZES, within=[yes[:2]]), r"within has shape \(2,\) where there are 3"),
+        (lambda: workplaces(yes, SIZES, within=[torch.tensor([-1, 0, 0])]), "numbers below 0: give classes from 0"),
+        (lambda: workplaces(yes, SIZES, within=[torch.ones(3)]), "within contains torch.float32"),
+        (lambda: zipf_sizes(0), "largest is 0"),
+        (lambda: zipf_sizes(10, exponent=0.0), "exponent is 0.0"),
+    ],
+)
+def test_bad_places_are_refused(make: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        make()

@@ -175,3 +175,25 @@ def test_the_choice_of_implementation_is_restored_and_checked() -> None:
         pass
     with pytest.raises(ValueError, match="did you mean 'uniform'"):
         kernels.field(torch.tensor([1]), 2, "unifrom")
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([0.0, 0.01, 0.4, 1.0]),
+    st.sampled_from([0.0, 0.02, 0.7, torch.inf]),
+    st.booleans(),
+    st.integers(0, 2**60),
+)
+def test_an_event_asked_of_some_is_an_event_without_hazard_for_the_others(
+    asked: float, scale: float, one_hazard: bool, key: int
+) -> None:
+    agents = 2500  # several blocks, the last one cut short
+    g = torch.Generator().manual_seed(key % 2**31)
+    where = torch.rand(2, 1, agents, generator=g) < asked
+    rate = torch.full((agents,), scale) if one_hazard else torch.rand(3, 1, 1, agents, generator=g).nan_to_num() * scale
+    hazard = rate[:1].expand(agents) if one_hazard else torch.where(rate.isnan(), 0.0, rate)
+    keys = torch.tensor([[key], [key + 1]])
+    expected, got = both("happens", hazard, keys, where)
+    assert torch.equal(expected, got)
+    assert torch.equal(got, both("happens", torch.where(where, hazard, 0.0), keys)[1])
+    assert not (got & ~where).any()

@@ -197,3 +197,41 @@ def test_large_graphs_agree_for_any_number_of_threads(share: float) -> None:
                 two = getattr(kernels, name)(x, *args)
         assert torch.equal(one[:1], expected)
         assert torch.equal(one, two)
+
+
+@given(st.integers(1, 40), st.integers(0, 120), shares, shares, leads, seeds, st.booleans())
+def test_sums_follow_what_changed(
+    agents: int, edges: int, share: float, changed: float, lead: tuple[int, ...], seed: int, counts: bool
+) -> None:
+    g = torch.Generator().manual_seed(seed)
+    graph = rows(*torch.randint(0, agents, (2, edges), generator=g), agents)
+    before = messages(agents, share, lead, g)
+    after = torch.where(torch.rand(before.shape, generator=g) < changed, messages(agents, share, lead, g), before)
+    if counts:
+        before, after = before > 0, after > 0
+    for implementation in ("reference", "numba"):
+        with kernels.use(implementation):
+            total = kernels.graph_total(before, *graph)
+            assert total.dtype == (torch.int32 if counts else torch.int64)
+            assert torch.equal(kernels.graph_change(total, before, after, *graph), kernels.graph_total(after, *graph))
+
+
+@given(st.integers(1, 30), shares, leads, seeds)
+def test_a_yes_or_no_is_summed_as_a_one(agents: int, share: float, lead: tuple[int, ...], seed: int) -> None:
+    g = torch.Generator().manual_seed(seed)
+    x, key = torch.rand((*lead, agents), generator=g) < share, torch.tensor([seed])
+    stubs = torch.randint(0, 4, (agents,), generator=g)
+    first = torch.cat([torch.zeros(1, dtype=torch.int64), stubs.cumsum(0)])
+    whole = torch.arange(agents).int(), torch.tensor([0]), torch.tensor([agents]), torch.tensor([2.0])
+    cases = [
+        ("group_total", (torch.randint(-1, 5, (agents,), generator=g).int(), 5)),
+        ("graph_total", rows(*torch.randint(0, agents, (2, 60), generator=g), agents)),
+        ("ring_total", (key, *whole, 0.3)),
+        ("stub_total", (key, torch.repeat_interleave(torch.arange(agents), stubs).int(), first, True)),
+    ]
+    for name, args in cases:
+        for implementation in ("reference", "numba"):
+            with kernels.use(implementation):
+                ones = getattr(kernels, name)(x, *args)
+                assert ones.dtype == torch.int32
+                assert torch.equal(ones.long(), getattr(kernels, name)(x.long(), *args))

@@ -1,5 +1,6 @@
 """`event`: frequencies, tiny hazards, abduction of what was observed, bad input."""
 
+import contextlib
 import math
 
 import pyro
@@ -216,3 +217,33 @@ def test_observed_without_data_is_a_sample_site() -> None:
     with pyro.poutine.trace() as tr:
         observed("y", dist.Poisson(torch.tensor([3.0])))
     assert not tr.trace.nodes["y"]["is_observed"]
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize("seen", [False, True], ids=["unobserved", "observed"])
+def test_an_event_asked_of_some_is_one_without_hazard_for_the_others(keyed: bool, seen: bool) -> None:
+    def model(narrow: bool) -> torch.Tensor:
+        rate = policy("rate", 0.4)
+        where = torch.arange(60) % 3 > 0
+        data = torch.arange(60) % 6 == 1 if seen else None
+        if narrow:
+            return event("x", rate, data, where)
+        return event("x", torch.where(where, rate, 0.0), data)
+
+    results = []
+    for narrow in (True, False):
+        pyro.set_rng_seed(3)
+        noise = KeyedNoise(9) if keyed else contextlib.nullcontext()
+        with noise, Worlds(), do(actions={"rate": torch.tensor(2.0)}), pyro.poutine.trace() as tr:
+            results.append((model(narrow), tr.trace.log_prob_sum()))
+    assert results[0][0].shape == (2, 60)
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
+def test_where_is_a_bool_an_agent() -> None:
+    with pytest.raises(ValueError, match="give one bool an agent"):
+        event("x", 0.1, where=torch.ones(3))
+    with pytest.raises(ValueError, match="give one bool an agent"):
+        event("x", torch.rand(4), where=torch.ones(3, dtype=torch.bool))
+    assert event("x", torch.inf, where=torch.tensor([True, False])).tolist() == [True, False]

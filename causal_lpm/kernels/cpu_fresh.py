@@ -1,0 +1,223 @@
+"""Sums over contacts that are drawn from a key and never stored, as compiled loops: the integers of `reference`.
+
+`rows_x[r]` is the row of `x` that belongs to result row `r`; rows of one key have one graph, which is made once for all
+of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from causal_lpm.kernels._compile import inner, loop
+from causal_lpm.kernels.cpu_hash import BLOCK, GOLDEN, LOW32, ONE, S31, S32, Array, U, bits, mix, uniform
+
+
+@loop
+def ring_total(
+    x: Array, key: Array, order: Array, start: Array, size: Array, sure: Array, chance: Array, rewire: int,
+    rows_x: Array, rows_key: Array, members: Array, parts: Array, out: Array, low: int, high: int,
+) -> None:  # fmt: skip
+    """Fresh small worlds: `sure` forward edges and one more with probability `chance` / 2**32; `out` is zero.
+
+    The rows `members[parts[t]:parts[t + 1]]` have one key, so they have one graph: it is made once for all of them. A
+    class has agents of its own: `low` and `high` number the pairs (part, class).
+    """
+    word, at, to = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    for task in range(low, high):
+        part, c = task // size.size, task % size.size
+        rows = members[parts[part] : parts[part + 1]]
+        base = key[rows_key[rows[0]]]
+        begin, n = start[c], size[c]
+        reach = sure[c] + (1 if chance[c] > 0 else 0)
+        outside = n - 2 * reach - 1
+        limit = U(rewire if outside > 0 else 0)
+        sent, received = np.empty((rows.size, n + reach), np.int64), np.zeros((rows.size, n + reach), np.int64)
+        silent = np.empty(rows.size, np.bool_)
+        mine = order[begin : begin + n]
+        for m in range(rows.size):
+            source, s = x[rows_x[rows[m]]], sent[m]
+            loudest = np.int64(0)
+            for p in range(n):
+                s[p] = source[mine[p]]
+                loudest |= s[p]
+            for p in range(reach):  # the ring, continued by `reach`, so that nothing wraps around
+                s[n + p] = s[p % n]
+            silent[m] = loudest == 0
+        if silent.all():
+            continue
+        for left in range(0, n, BLOCK):
+            length = min(BLOCK, n - left)
+            for j in range(1, reach + 1):
+                needed = U(chance[c] if j > sure[c] else 1 << 32)
+                number = (U(begin + left) << S31) + U(j)
+                for p in range(length):
+                    word[p] = mix(base + (number + (U(p) << S31)) * GOLDEN)
+                n_odd = 0
+                for p in range(length):
+                    at[n_odd] = p
+                    n_odd += ((word[p] >> S32) < limit) | ((word[p] & LOW32) >= needed)
+                for k in range(n_odd):  # the edges that are not on the lattice, and where they go
+                    w, p = word[at[k]], left + at[k]
+                    at[k], to[k] = p, -1
+                    if (w & LOW32) < needed:
+                        q = p + reach + 1 + np.int64(uniform(mix(w + ONE)) * np.float64(outside))
+                        to[k] = q - n if q >= n else q
+                for m in range(rows.size):
+                    if silent[m]:
+                        continue
+                    s, total = sent[m], received[m]
+                    # Views that begin at 0, so that the compiler need not think of negative indices.
+                    near, far = s[left : left + length], s[left + j : left + j + length]
+                    to_near, to_far = total[left : left + length], total[left + j : left + j + length]
+                    for p in range(length):
+                        to_near[p] += far[p]
+                    for p in range(length):
+                        to_far[p] += near[p]
+                    for k in range(n_odd):
+                        p, q = at[k], to[k]
+                        total[p] -= s[p + j]
+                        total[p + j] -= s[p]
+                        if q >= 0:
+                            total[p] += s[q]
+                            total[q] += s[p]
+        for m in range(rows.size):
+            total = received[m]
+            for p in range(reach):
+                total[p % n] += total[n + p]
+            for p in range(n):
+                out[rows[m], mine[p]] = total[p]
+
+
+@inner
+def _added(value: Any, key: Any, half: Any, side: Any, inverse: Any) -> Any:
+    """Return value + F(half), or value - F(half), modulo side."""
+    change = ((bits(key, half) >> S32) * side) >> S32
+    moved = value + (side - change if inverse else change)
+    return moved - side if moved >= side else moved
+
+
+@loop
+def _permute(keys: Array, value: Array, n: int, side: Any, size: Any, inverse: bool) -> None:
+    """`hashing.permutation` of the first n values in place, at most a block of them."""
+    left, right, which = np.empty(n, np.uint64), np.empty(n, np.uint64), np.arange(n)
+    while n > 0:  # those that left the range walk on
+        for i in range(n):
+            v = value[which[i]]
+            left[i] = U(np.int64(np.float64(v) / np.float64(side)))  # exact below 2**52
+            right[i] = U(v) - left[i] * side
+        for r in range(keys.size):
+            if inverse:
+                key = keys[keys.size - 1 - r]
+                for i in range(n):
+                    moved = _added(right[i], key, left[i], side, True)
+                    right[i] = left[i]
+                    left[i] = moved
+            else:
+                key = keys[r]
+                for i in range(n):
+                    moved = _added(left[i], key, right[i], side, False)
+                    left[i] = right[i]
+                    right[i] = moved
+        walking = 0
+        for i in range(n):
+            v = np.int64(left[i] * side + right[i])
+            value[which[i]] = v
+            which[walking] = which[i]
+            walking += v >= size
+        n = walking
+
+
+@loop
+def sending_stubs(x: Array, rows: Array, first: Array, sends: Array) -> np.int64:
+    """Marks the agents that send something in any of the rows; returns how many stubs they have."""
+    stubs = np.int64(0)
+    for left in range(0, sends.size, BLOCK):
+        part = sends[left : left + BLOCK]
+        for m in range(rows.size):
+            source = x[rows[m], left : left + BLOCK]
+            for i in range(part.size):
+                part[i] |= source[i] != 0
+        for i in range(part.size):
+            if part[i]:
+                stubs += first[left + i + 1] - first[left + i]
+    return stubs
+
+
+@loop
+def stubs_of(sends: Array, first: Array, sending: Array) -> None:
+    """Writes the stubs of the agents that send something."""
+    n = 0
+    for i in range(sends.size):
+        if sends[i]:
+            for s in range(first[i], first[i + 1]):
+                sending[n] = s
+                n += 1
+
+
+@loop
+def stub_neighbours(
+    keys: Array, sending: Array, owner: Array, chain: bool, side_: int, other: Array, low: int, high: int
+) -> None:
+    """The agent beside each sending stub in the permuted sequence, `[1 or 2, sending]`; its own if nobody is."""
+    stubs, side = owner.size, U(side_)
+    usable = stubs if chain else stubs // 2 * 2
+    place, beside = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    for begin in range(low, high, BLOCK):
+        n = min(BLOCK, high - begin)
+        for k in range(n):
+            place[k] = sending[begin + k]
+        _permute(keys, place, n, side, stubs, True)
+        for turn in range(other.shape[0]):
+            for k in range(n):
+                near = place[k] + (2 * turn - 1) if chain else place[k] ^ 1
+                beside[k] = near if 0 <= near < usable else place[k]
+            _permute(keys, beside, n, side, stubs, False)
+            found = other[turn, begin : begin + n]
+            for k in range(n):
+                found[k] = owner[beside[k]]
+
+
+@loop
+def stub_push(
+    x: Array, sending: Array, owner: Array, other: Array, rows_x: Array, rows: Array, out: Array, low: int, high: int
+) -> None:
+    """From the sending stubs to the agents beside them, in each row; `out` is zero."""
+    value = np.empty(BLOCK, np.int64)
+    for m in range(low, high):
+        source, total = x[rows_x[rows[m]]], out[rows[m]]
+        for turn in range(other.shape[0]):
+            for begin in range(0, sending.size, BLOCK):
+                near = other[turn, begin : begin + BLOCK]
+                for k in range(near.size):
+                    agent = owner[sending[begin + k]]
+                    value[k] = source[agent] if agent != near[k] else 0
+                for k in range(near.size):  # nothing else in this loop: many accesses are under way at a time
+                    total[near[k]] += value[k]
+
+
+@loop
+def stub_sequence(
+    x: Array, keys: Array, owner: Array, chain: bool, side_: int, rows_x: Array, rows: Array, out: Array,
+    low: int, high: int,
+) -> None:  # fmt: skip
+    """Along the whole permuted sequence of stubs, in the rows from `low` to `high`; `out` is zero."""
+    stubs, side, place, last = owner.size, U(side_), np.empty(BLOCK, np.int64), np.int64(-1)
+    usable = stubs if chain else stubs // 2 * 2
+    for begin in range(0, usable, BLOCK):
+        n = min(BLOCK, usable - begin)
+        for k in range(n):
+            place[k] = begin + k
+        _permute(keys, place, n, side, stubs, False)
+        for k in range(n):
+            place[k] = owner[place[k]]
+        for m in range(low, high):
+            source, total, before = x[rows_x[rows[m]]], out[rows[m]], last
+            for k in range(n):
+                agent = place[k]
+                if before >= 0 and before != agent:
+                    total[agent] += source[before]
+                    total[before] += source[agent]
+                before = agent if chain or k % 2 == 0 else np.int64(-1)  # a block is even
+        last = place[n - 1] if chain else np.int64(-1)

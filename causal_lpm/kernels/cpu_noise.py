@@ -1,0 +1,215 @@
+"""Noise, tests against noise and selection as compiled loops over plain arrays; they give the integers of `reference`.
+
+Leading dimensions are flattened to rows: `rows_x[r]` is the row of `x` that belongs to result row `r`, so that nothing
+broadcast is copied. `low` and `high` are the part of the work that this call does: agents, or rows in `select`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from causal_lpm.kernels._compile import inner, loop
+from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, ZERO, Array, U, bits, mix, noise_of, uniform
+
+_BUCKETS, _TO_BUCKET = 1 << 14, U(50)
+_ABOVE = 1.0 + 1e-6  # more than float32 noise and the bounds of a test are rounded by
+
+
+@loop
+def words(key: Array, out: Array, low: int, high: int) -> None:
+    """Raw bits, uint64 `[rows, elements]`."""
+    for r in range(out.shape[0]):
+        for i in range(low, high):
+            out[r, i] = bits(key[r], i)
+
+
+@loop
+def field(key: Array, kind: int, out: Array, low: int, high: int) -> None:
+    """Noise, float32 `[rows, elements]`."""
+    for r in range(out.shape[0]):
+        for i in range(low, high):
+            out[r, i] = noise_of(bits(key[r], i), kind)
+
+
+@loop
+def keys_at(key: Array, index: Array, rows_key: Array, rows_index: Array, out: Array, low: int, high: int) -> None:
+    """Raw bits whose key depends on a number each agent carries, uint64 `[rows, agents]`."""
+    for r in range(out.shape[0]):
+        base, number = key[rows_key[r]], index[rows_index[r]]
+        for i in range(low, high):
+            out[r, i] = bits(mix(bits(base, number[i])), i)
+
+
+@loop
+def to_noise(raw: Array, kind: int, out: Array, low: int, high: int) -> None:
+    """Raw bits as noise, float32 of the same shape."""
+    for r in range(out.shape[0]):
+        for i in range(low, high):
+            out[r, i] = noise_of(raw[r, i], kind)
+
+
+@inner
+def _rates(h: Any, where: Any, wide: Any, masked: Any, rate: Any) -> Any:
+    """Writes the hazards of a block, 0 where the event is not asked about."""
+    one = np.float64(h[0])
+    if wide and masked:
+        for i in range(where.size):
+            rate[i] = np.float64(h[i]) if where[i] != 0 else 0.0
+    elif wide:
+        for i in range(h.size):
+            rate[i] = np.float64(h[i])
+    elif masked:
+        for i in range(where.size):
+            rate[i] = one if where[i] != 0 else 0.0
+    else:
+        rate[:] = one
+
+
+@inner
+def _below(u: Any, rate: Any, happened: Any, n: Any) -> Any:
+    """Writes whether -log1p(-u), rounded to float32, is below the rate; bounds spare nearly all logarithms."""
+    unsure = np.uint8(0)
+    for k in range(n):
+        v = u[k]
+        # The series of -log1p(-v) lacks less than 0.4 v**5 for v up to one half.
+        least = v * (1.0 + v * (0.5 + v * (1.0 / 3.0 + v * 0.25)))
+        most = least + 0.4 * v * v * v * v * v
+        possible = np.uint8(least < rate[k] * _ABOVE)
+        doubtful = possible & (np.uint8(v > 0.5) | np.uint8(most * _ABOVE >= rate[k]))
+        happened[k] = possible + doubtful
+        unsure |= doubtful
+    if unsure != 0:
+        for k in range(n):
+            if happened[k] == 2:
+                happened[k] = np.uint8(np.float32(-np.log1p(-u[k])) < np.float32(rate[k]))
+
+
+@loop
+def happens(
+    hazard: Array, key: Array, where: Array, rows_h: Array, rows_key: Array, rows_w: Array, members: Array,
+    out: Array, low: int, high: int,
+) -> None:  # fmt: skip
+    """Exponential noise below the hazard, bool `[rows, agents]`; `where` and `out` are bytes, and `out` is zero.
+
+    Noise is made once for all rows of one key, and only for agents whom the event can happen to, if they are few.
+    """
+    wide, masked = hazard.shape[1] > 1, where.shape[1] > 0
+    eights, at = np.empty(BLOCK // 8, np.uint64), np.empty(BLOCK, np.int64)
+    marks, happened = eights.view(np.uint8), np.empty(BLOCK, np.uint8)
+    u, rate, chosen = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64)
+    for left in range(low, high, BLOCK):
+        n, first = min(BLOCK, high - left), 0
+        need = marks[:n]
+        while first < members.size:  # rows of one key follow each other
+            drawn, last = rows_key[members[first]], first
+            eights[:] = ZERO
+            while last < members.size and rows_key[members[last]] == drawn:
+                r = members[last]
+                h, asked = hazard[rows_h[r]], where[rows_w[r], left : left + n]
+                _rates(h[left : left + n] if wide else h, asked, wide, masked, rate)
+                for i in range(n):
+                    need[i] |= np.uint8(rate[i] > 0)
+                last += 1
+            found = 0
+            for word in range((n + 7) // 8):
+                if eights[word] != ZERO:
+                    for i in range(8 * word, min(8 * word + 8, n)):
+                        at[found] = i
+                        found += need[i]
+            if found == 0:
+                first = last
+                continue
+            base = key[drawn] + U(left) * GOLDEN
+            dense = 2 * found > n
+            if dense:
+                for k in range(n):
+                    u[k] = uniform(bits(base, k))
+            else:
+                for k in range(found):
+                    u[k] = uniform(bits(base, at[k]))
+            for member in range(first, last):
+                r = members[member]
+                result = out[r, left : left + n]
+                if last > first + 1:
+                    h, asked = hazard[rows_h[r]], where[rows_w[r], left : left + n]
+                    _rates(h[left : left + n] if wide else h, asked, wide, masked, rate)
+                if dense:
+                    _below(u, rate, result, n)
+                else:
+                    for k in range(found):
+                        chosen[k] = rate[at[k]]
+                    _below(u, chosen, happened, found)
+                    for k in range(found):
+                        result[at[k]] = happened[k]
+            first = last
+
+
+@inner
+def _ordered(value: Any) -> Any:
+    """float32 bits as an integer 0 ... 2**32 - 1 of the same order."""
+    b = np.int64(np.float32(value + np.float32(0.0)).view(np.int32))  # + 0: there is one zero
+    return (b ^ np.int64(0x7FFFFFFF) if b < 0 else b) + np.int64(1 << 31)
+
+
+@loop
+def select(
+    priority: Array, key: Array, noise: Array, by_key: bool, supply: Array, classes: int,
+    rows_p: Array, rows_n: Array, rows_s: Array, out: Array, low: int, high: int,
+) -> None:  # fmt: skip
+    """Who is served: count the classes, then coarse buckets of noise, then bisect among the few left."""
+    agents = out.shape[1]
+    for r in range(low, high):
+        p, base = priority[rows_p[r]], key[rows_n[r] if by_key else 0]
+        e, served = noise[0 if by_key else rows_n[r]], out[r]
+        left = supply[rows_s[r]]
+        counts = np.zeros((4, classes + 1), np.int64)  # four, so that equal neighbours do not wait for each other
+        for i in range(agents):
+            counts[i & 3, p[i] if 0 <= p[i] < classes else classes] += 1
+        asking, cut = counts.sum(0), 0
+        while cut < classes and asking[cut] <= left:
+            left -= asking[cut]
+            cut += 1
+        for i in range(agents):
+            served[i] = (p[i] >= 0) & (p[i] < cut)
+        if cut == classes or left <= 0:
+            continue
+        # Of the class that is served in part, buckets by uniform bits: one bucket apart may still be the same
+        # exponential in float32, two apart cannot.
+        who, n = np.empty(asking[cut] + 1, np.int32), 0
+        for i in range(agents):
+            who[n] = i
+            n += p[i] == cut
+        count, bucket = np.zeros(_BUCKETS, np.int64), np.empty(n, np.int16)
+        for k in range(n):
+            bucket[k] = np.int64(bits(base, who[k]) >> _TO_BUCKET) if by_key else _ordered(e[who[k]]) >> 18
+        for k in range(n):
+            count[bucket[k]] += 1
+        edge = 0
+        while count[edge] <= left:
+            left -= count[edge]
+            edge += 1
+        lower, upper = max(edge - 1, 0), min(edge + 1, _BUCKETS - 1)
+        if lower < edge:
+            left += count[lower]
+        rank, candidates = np.empty(count[lower : upper + 1].sum(), np.int64), 0
+        for k in range(n):
+            served[who[k]] = bucket[k] < lower
+            if lower <= bucket[k] <= upper:
+                value = noise_of(bits(base, who[k]), EXPONENTIAL) if by_key else e[who[k]]
+                rank[candidates] = ((_ordered(value) - np.int64(1 << 31)) << 32) | np.int64(who[k])
+                candidates += 1
+        first, last = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+        while first < last:  # the smallest rank that `left` of the candidates do not exceed
+            middle = (first & last) + ((first ^ last) >> 1)
+            within = 0
+            for c in range(candidates):
+                within += rank[c] <= middle
+            if within >= left:
+                last = middle
+            else:
+                first = middle + 1
+        for c in range(candidates):
+            if rank[c] <= first:
+                served[rank[c] & np.int64(0xFFFFFFFF)] = True

@@ -1,0 +1,92 @@
+"""Sums over fixed contacts as compiled loops over plain arrays; they give the integers of `reference`.
+
+Rows are worlds, draws and replicates. `low` and `high` are the part of the work that this call does: rows or agents.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from causal_lpm.kernels._compile import loop
+from causal_lpm.kernels.cpu_hash import Array
+
+_FEW = 64  # agents looked at together where nearly all have nothing to say
+_AHEAD = 16  # agents
+
+
+@loop
+def group_total(x: Array, group: Array, groups: int, out: Array, low: int, high: int) -> None:
+    """The sum over the others in the group, in the type of `out`."""
+    for r in range(low, high):
+        source, mine = x[r], out[r]
+        total = np.zeros(groups, out.dtype)
+        for i in range(source.size):
+            if group[i] >= 0:
+                total[group[i]] += source[i]
+        for i in range(source.size):
+            mine[i] = total[group[i]] - source[i] if group[i] >= 0 else 0
+
+
+@loop
+def graph_push(x: Array, indptr: Array, neighbours: Array, rows: Array, out: Array, low: int, high: int) -> None:
+    """From the agents that send something; `out` is zero."""
+    for n in range(low, high):
+        source, total = x[rows[n]], out[rows[n]]
+        for left in range(0, source.size, _FEW):
+            part = source[left : left + _FEW]
+            sends = False
+            for i in range(part.size):
+                sends |= part[i] != 0
+            if sends:
+                for i in range(left, left + part.size):
+                    if source[i] != 0:
+                        for k in range(indptr[i], indptr[i + 1]):
+                            total[neighbours[k]] += source[i]
+
+
+@loop
+def graph_pull(x: Array, indptr: Array, neighbours: Array, rows: Array, out: Array, low: int, high: int) -> None:
+    """To everybody from all neighbours; `low` and `high` are agents."""
+    for n in range(rows.size):
+        source, total = x[rows[n]], out[rows[n]]
+        for i in range(low, high):
+            received = np.int64(0)
+            for k in range(indptr[i], indptr[i + 1]):
+                received += source[neighbours[k]]
+            total[i] = received
+
+
+@loop
+def changed(x: Array, before: Array, who: Array) -> int:
+    """Writes the agents whose message changed, as many as `who` has room for; returns how many there are."""
+    found = 0
+    for left in range(0, x.size, _FEW):
+        new, old = x[left : left + _FEW], before[left : left + _FEW]
+        differ = False
+        for i in range(new.size):
+            differ |= new[i] != old[i]
+        if differ:
+            for i in range(new.size):
+                if new[i] != old[i]:
+                    if found < who.size:
+                        who[found] = left + i
+                    found += 1
+    return found
+
+
+@loop
+def graph_change(x: Array, before: Array, who: Array, indptr: Array, neighbours: Array, total: Array) -> np.int64:
+    """Brings the totals of one row up to date with the messages that changed; returns nothing of interest.
+
+    Rows of agents far ahead are touched, so that they have come from memory when their turn comes: a third of the time.
+    """
+    touched = np.int64(0)
+    for n in range(who.size):
+        if n + 2 * _AHEAD < who.size:
+            touched += indptr[who[n + 2 * _AHEAD]]
+            touched += neighbours[min(indptr[who[n + _AHEAD]], neighbours.size - 1)]
+        i = who[n]
+        change = np.int64(x[i]) - np.int64(before[i])
+        for k in range(indptr[i], indptr[i + 1]):
+            total[neighbours[k]] += change
+    return touched
