@@ -22,7 +22,8 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-test venv-dev demo test test-slow lint format types imports docs bench clean
+.PHONY: help venv venv-test venv-dev venv-peers demo test test-slow lint format types imports docs bench bench-peers
+.PHONY: clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -64,6 +65,18 @@ venv: $(VENV)/.core  ## Make .venv with everything that running studies needs
 venv-test: $(VENV)/.test  ## ... and the test tools
 venv-dev: $(VENV)/.dev  ## ... and ruff, mypy, import-linter, pre-commit
 
+# Peers want other versions of what we use: each gets an environment of its own.
+PEERS     := covasim3 covasim4 starsim
+PEER_VENV := benchmarks/.venvs
+
+$(PEER_VENV)/%/.installed: benchmarks/peers/requirements/%.txt
+	@echo "Installing $* in $(PEER_VENV)/$*"
+	@$(PYTHON) -m venv $(PEER_VENV)/$* || { echo "python -m venv failed; on Debian and Ubuntu install python3-venv"; exit 1; }
+	@$(PEER_VENV)/$*/bin/python -m pip install --disable-pip-version-check --no-input -qq -r $<
+	@touch $@
+
+venv-peers: $(PEERS:%=$(PEER_VENV)/%/.installed)  ## Make an environment for each peer of the benchmarks
+
 # --- use ----------------------------------------------------------------------------------------------------
 
 demo: $(VENV)/.core  ## Run the second-dose study, small, and say where the results are
@@ -95,6 +108,9 @@ docs: $(VENV)/.docs  ## Build the documentation in docs/_build/html
 bench: $(VENV)/.core  ## Time what is worth timing
 	@set -e; for b in benchmarks/*.py; do echo "$$b"; $(VENV)/bin/python "$$b"; done
 
+bench-peers: $(VENV)/.core venv-peers  ## Time an SEIR epidemic here and in the peers, in turn
+	$(VENV)/bin/python benchmarks/side_by_side.py --out benchmarks/results/side_by_side.json
+
 clean:  ## Remove .venv and all that tools leave behind (results stay)
-	rm -rf $(VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEER_VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
