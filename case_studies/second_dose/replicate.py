@@ -19,8 +19,8 @@ __all__ = ["AgeGroupStudy", "check_size", "one_replicate", "people_by_age"]
 OUTCOMES = ("deaths", "infections", "hospitalisations")
 FEWEST_AGENTS = 500  # so that no age group is empty
 WORLDS_AT_A_TIME = 8
-AGENTS_AT_A_TIME = 2_000_000  # in all worlds that run side by side
-BYTES_PER_AGENT = 800  # of one world, at the peak of a day
+AGENTS_AT_A_TIME = 20_000_000  # in all worlds that run side by side
+BYTES_PER_AGENT = 250  # of one world, at the peak of a day; the first one has the population too
 
 
 class AgeGroupStudy:

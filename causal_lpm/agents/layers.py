@@ -22,7 +22,7 @@ class Layer(ABC):
 
     @abstractmethod
     def total(self, x: Tensor) -> Tensor:
-        """The sum of x over each agent's contacts `[*dims, agents]`: bool to int32, int64 to int64, floats to floats."""
+        """The sum of x over each agent's contacts `[*dims, agents]`: int32 of bool, else the type of x."""
 
     @abstractmethod
     def degree(self) -> Tensor:

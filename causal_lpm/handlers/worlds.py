@@ -144,5 +144,5 @@ class ProductWorlds(Dimensions, FactualConditioning, MultiWorldCounterfactual):
 
 def _label(act: Any) -> str:
     if isinstance(act, torch.Tensor):
-        return f"{float(act):g}" if act.numel() == 1 else f"{tuple(act.shape)}"
+        return f"{float(act.detach()):g}" if act.numel() == 1 else f"{tuple(act.shape)}"
     return f"{act:g}" if isinstance(act, int | float) else getattr(act, "__name__", "act")

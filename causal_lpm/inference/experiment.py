@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,10 @@ __all__ = [
     "replicate_seed",
     "run_experiment",
 ]
+
+FOR_LARGE_RUNS = {"OMP_WAIT_POLICY": "PASSIVE", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""What libraries read once, when a process begins: threads that wait must not keep a core from those that work (on a
+busy machine 52 s instead of 4), and large arrays come in large pages."""
 
 _LOG = logging.getLogger("causal_lpm")
 
@@ -109,7 +113,7 @@ def run_experiment(
     todo = [replicate for replicate in range(replicates) if replicate not in kept]
     try:
         # Closed by hand: an interrupt in this loop must stop the worker processes before it goes further.
-        with closing(_simulate_all(study, settings, options, seed, todo, min(workers, len(todo)))) as finished:
+        with closing(_simulate_all(study, settings, options, seed, todo, workers)) as finished:
             for replicate, values in finished:
                 kept[replicate] = values
                 if store is not None:
@@ -174,17 +178,29 @@ def _simulate_all(
     study: Study, settings: Sequence[Setting], options: Options, seed: int, todo: Sequence[int], workers: int
 ) -> Generator[tuple[int, Replicate], None, None]:
     """Yields each replicate as it is finished, in any order."""
-    if workers > 1:
-        yield from _simulate_in_processes(study, settings, options, seed, todo, workers)
+    if workers > 1 and todo:
+        yield from _simulate_in_processes(study, settings, options, seed, todo, min(workers, len(todo)))
     else:
         for replicate in todo:
             yield replicate, _replicate(study, settings, options, seed, replicate)
 
 
-def _start_worker() -> None:
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Variables for the processes that start inside the block; what the user has set stays."""
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _start_worker(threads: int) -> None:
     # The parent alone answers Ctrl-C; processes side by side share the cores.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     reuse_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -202,12 +218,13 @@ def _simulate_in_processes(
 ) -> Generator[tuple[int, Replicate], None, None]:
     """After the first failure nothing new starts; what is running is still yielded before it is raised."""
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    threads = max(1, torch.get_num_threads() // workers)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (threads,))
     failure: BaseException | None = None
     finished = False
     try:
         # A child inherits this until `_start_worker` says the same; otherwise it would print a traceback.
-        with answering(signal.SIGINT, signal.SIG_IGN):
+        with answering(signal.SIGINT, signal.SIG_IGN), _environment(FOR_LARGE_RUNS):
             futures = {pool.submit(_replicate, study, settings, options, seed, number): number for number in todo}
         for future in as_completed(futures):
             if future.cancelled():

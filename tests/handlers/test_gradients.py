@@ -82,7 +82,6 @@ def test_straight_through_is_the_same_simulation(seed: int, network: str, inside
     assert torch.equal(got["by_age"].sum(-2, keepdim=True), got["infections"])
 
 
-@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True to a scalar")  # the world's name
 def test_straight_through_in_worlds_and_replicates() -> None:
     def run(*handlers: contextlib.AbstractContextManager[object]) -> dict[str, torch.Tensor]:
         with contextlib.ExitStack() as stack:
