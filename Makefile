@@ -23,7 +23,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv venv-test venv-dev venv-peers demo test test-slow lint format types imports docs bench bench-peers
-.PHONY: clean
+.PHONY: bench-check clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -105,11 +105,15 @@ imports: $(VENV)/.dev  ## Check that imports run one way
 docs: $(VENV)/.docs  ## Build the documentation in docs/_build/html
 	$(VENV)/bin/python -m sphinx -b html docs docs/_build/html
 
-bench: $(VENV)/.core  ## Time what is worth timing
-	@set -e; for b in benchmarks/*.py; do echo "$$b"; $(VENV)/bin/python "$$b"; done
+bench: $(VENV)/.core  ## Measure everything, and compare with the targets: half an hour
+	$(VENV)/bin/python benchmarks/run.py
 
-bench-peers: $(VENV)/.core venv-peers  ## Time an SEIR epidemic here and in the peers, in turn
-	$(VENV)/bin/python benchmarks/side_by_side.py --out benchmarks/results/side_by_side.json
+bench-peers: $(VENV)/.core venv-peers  ## The same, with the peers beside it
+	$(VENV)/bin/python benchmarks/run.py
+
+bench-check: $(VENV)/.core  ## See whether a ratio became worse than in the last commit: a minute
+	$(VENV)/bin/python benchmarks/run.py --quick --out build/bench/quick.json
+	$(VENV)/bin/python benchmarks/compare.py build/bench/quick.json
 
 clean:  ## Remove .venv and all that tools leave behind (results stay)
 	rm -rf $(VENV) $(PEER_VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

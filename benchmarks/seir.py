@@ -172,6 +172,8 @@ def main(agents: int, days: int, threads: int, mode: str) -> None:
     more = named(sys.argv[5:], mode)
     small = begin(20_000)
     check_equal(model(*small, 60), bare(*small, 60))  # compiles what there is to compile
+    if more["worlds"] > 1:
+        model(*small, 60, more["worlds"], more["split"] and 30)  # the first split of a process imports a lot
     loaded = peak_mb()
     if mode == "overhead":
         line = {"agents": agents, "days": days, "threads": threads, **handler_overhead(agents, days)}

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from pyro.poutine.messenger import Messenger
 
+from causal_lpm import validate
 from causal_lpm.ops.exposure import FIXED_POINT
 from causal_lpm.typing import Dynamics, State
 
@@ -155,6 +156,7 @@ class MeanField(_Differentiable):
     def _pyro_event(self, msg: Any) -> None:
         name, hazard, obs, where = msg["args"]
         if obs is None:
+            validate.hazard(name, hazard.detach())
             part = -torch.expm1(-hazard.detach())
             part = part if where is None else torch.where(where, part, 0.0)
             msg["value"], msg["done"] = self._outcome(name, part, hazard, where), True

@@ -5,7 +5,7 @@ plus what these few changed are exactly today's sums: nothing is approximated, a
 costs hardly more than one near its start.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ class Incremental(Messenger):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: dict[int, tuple[IncrementalNetwork, torch.Tensor, torch.Tensor]] = {}
+        self._kept: dict[int, _Kept] = {}
 
     def __enter__(self) -> "Incremental":
         self._kept = {}
@@ -52,17 +52,30 @@ class Incremental(Messenger):
             msg["fn"] = self._exposure
 
     def _exposure(self, network: IncrementalNetwork, infectiousness: torch.Tensor, messages: torch.Tensor) -> Any:
-        _, before, total = self._kept.get(id(network), (network, None, None))
-        if before is None or total is None or before.dtype != messages.dtype or before.device != messages.device:
+        if messages.is_inference():  # nobody could say whether they have been changed since
+            return received(network.total(messages), infectiousness)
+        kept = self._kept.get(id(network))
+        if kept is None or not kept.leads_to(messages):
             total = network.total(messages)
-        else:
-            shape = np.broadcast_shapes(before.shape, messages.shape)
-            if shape != messages.shape:  # fewer worlds than before: another part of the model asks
-                return received(network.total(messages), infectiousness)
-            if shape != before.shape:  # the worlds have split: each goes on from the sums that they had in common
-                before, total = before.expand(shape), total.expand(shape).clone()
+        elif kept.messages.shape == messages.shape:
+            total = network.changed_total(kept.total, kept.messages, messages)
+        else:  # the worlds have split: each goes on from the sums that they had in common
+            total, before = kept.total.expand(messages.shape).clone(), kept.messages.expand(messages.shape)
             total = network.changed_total(total, before, messages)
-        # A model may go on to change its own tensor. The network is kept too, so that its id stays its own.
-        mine = messages.clone() if messages is infectiousness else messages
-        self._kept[id(network)] = network, mine, total
+        self._kept[id(network)] = _Kept(network, messages, messages._version, total)
         return received(total, infectiousness)
+
+
+class _Kept(NamedTuple):
+    """What a network was last asked. The network is kept too, so that its id stays its own."""
+
+    network: IncrementalNetwork
+    messages: torch.Tensor
+    version: int
+    total: torch.Tensor
+
+    def leads_to(self, messages: torch.Tensor) -> bool:
+        """Whether these messages can follow from the last: of one kind, not changed since, no fewer worlds."""
+        last = self.messages
+        alike = last.dtype == messages.dtype and last.device == messages.device and last._version == self.version
+        return alike and np.broadcast_shapes(last.shape, messages.shape) == tuple(messages.shape)

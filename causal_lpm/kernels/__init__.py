@@ -82,22 +82,26 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     return noise
 
 
-def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
+def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False) -> Tensor:
     """Whether an event with this integrated hazard happens: exponential noise below the hazard.
 
     Args:
         hazard: float32 `[*dims, agents]`, dimensionless (rate times step); other floats are rounded to float32.
         key: int64 `[*draws, 1]` or `[]`.
         where: bool `[*dims, agents]`, or None for everybody: whom it can happen to.
+        check: refuse hazards that are negative or NaN; otherwise nothing happens there.
 
     Returns:
         bool of the broadcast shape, exactly `where & (field(key, agents, "exponential") < hazard)`.
+
+    Raises:
+        ValueError: a hazard that is negative or NaN, if asked for.
 
     >>> import torch
     >>> happens(torch.tensor([0.0, torch.inf]), torch.tensor([7]))
     tensor([False,  True])
     """
-    result: Tensor = _ops.happens.default(hazard, key.to(hazard.device), where)
+    result: Tensor = _ops.happens.default(hazard, key.to(hazard.device), where, check)
     return result
 
 

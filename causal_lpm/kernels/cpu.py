@@ -113,7 +113,7 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     return out.reshape(*lead, agents)
 
 
-def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
+def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False) -> Tensor:
     """See `causal_lpm.kernels.happens`."""
     asked = torch.empty(0, dtype=torch.bool) if where is None else where
     agents = hazard.shape[-1] if where is None else where.shape[-1]
@@ -125,7 +125,10 @@ def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
     out = torch.zeros((math.prod(lead), agents), dtype=torch.bool)
     members = _sorted(rows_key)
     args = h, keys, w.view("uint8"), rows_h, rows_key, rows_w, members, out.numpy().view("uint8")
-    _spread(cpu_noise.happens, *args, pieces=agents, work=out.numel())
+    bad = np.zeros(1, dtype=np.bool_)
+    _spread(cpu_noise.happens, *args, bad, pieces=agents, work=out.numel())
+    if check and bad[0]:
+        raise ValueError(reference.BAD_HAZARD)
     return out.reshape(*lead, agents)
 
 

@@ -89,10 +89,11 @@ def _below(u: Any, rate: Any, happened: Any, n: Any) -> Any:
 @loop
 def happens(
     hazard: Array, key: Array, where: Array, rows_h: Array, rows_key: Array, rows_w: Array, members: Array,
-    out: Array, low: int, high: int,
+    out: Array, bad: Array, low: int, high: int,
 ) -> None:  # fmt: skip
     """Exponential noise below the hazard, bool `[rows, agents]`; `where` and `out` are bytes, and `out` is zero.
 
+    Sets `bad[0]` where a hazard is negative or NaN: every hazard passes by here, so that this costs nothing.
     Noise is made once for all rows of one key, and only for agents whom the event can happen to, if they are few.
     """
     wide, masked = hazard.shape[1] > 1, where.shape[1] > 0
@@ -108,7 +109,13 @@ def happens(
             while last < members.size and rows_key[members[last]] == drawn:
                 r = members[last]
                 h, asked = hazard[rows_h[r]], where[rows_w[r], left : left + n]
-                _rates(h[left : left + n] if wide else h, asked, wide, masked, rate)
+                part = h[left : left + n] if wide else h
+                wrong = np.uint8(0)
+                for i in range(part.size):
+                    wrong |= np.uint8(not part[i] >= 0)
+                if wrong != 0:
+                    bad[0] = True
+                _rates(part, asked, wide, masked, rate)
                 for i in range(n):
                     need[i] |= np.uint8(rate[i] > 0)
                 last += 1

@@ -13,6 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from causal_lpm.kernels.gpu_launch import kernel, keys_of, launch, place, rows_of
+from causal_lpm.kernels.reference import check_hazard
 
 __all__ = ["bits", "exponential", "field", "field_at", "happens", "mix", "uniform"]
 
@@ -123,8 +124,10 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     return out
 
 
-def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
+def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False) -> Tensor:
     """See `causal_lpm.kernels.happens`."""
+    if check:
+        check_hazard(hazard)
     agents, asked = (hazard if where is None else where).shape[-1], () if where is None else where.shape[:-1]
     lead = torch.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked)
     # One number for everybody may come expanded: it is read once.

@@ -20,7 +20,7 @@ __all__ = ["OPERATORS", "TOTALS", "operators"]
 OPERATORS = {
     "field": "(Tensor key, int agents, str kind, int? slots=None) -> Tensor",
     "field_at": "(Tensor seed_name, Tensor index, str kind) -> Tensor",
-    "happens": "(Tensor hazard, Tensor key, Tensor? where=None) -> Tensor",
+    "happens": "(Tensor hazard, Tensor key, Tensor? where=None, bool check=False) -> Tensor",
     "select": "(Tensor priority, Tensor key, Tensor supply, int classes) -> Tensor",
     "select_by": "(Tensor priority, Tensor noise, Tensor supply, int classes) -> Tensor",
     "group_total": "(Tensor x, Tensor group, int groups) -> Tensor",
@@ -56,7 +56,7 @@ def _fake_field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     return index.new_empty((*_broadcast(seed_name, index), index.shape[-1]), dtype=_noise_type(kind))
 
 
-def _fake_happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
+def _fake_happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False) -> Tensor:
     asked = hazard if where is None else where
     return hazard.new_empty((*_broadcast(hazard, key, asked), asked.shape[-1]), dtype=torch.bool)
 

@@ -14,6 +14,7 @@ from causal_lpm.kernels.hashing import bits, mix, permutation, shift_right, unif
 
 ONE = 1 << 32
 """Probabilities of edges are multiples of 2**-32, compared with 32 bits of a hash."""
+BAD_HAZARD = "a hazard is negative or NaN"
 STRIDE = 1 << 31
 """Distance between the hash indices of neighbouring ring members: room for any number of edges a member."""
 
@@ -48,8 +49,16 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     return words if kind == "bits" else noise_of(words, kind)
 
 
-def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None) -> Tensor:
+def check_hazard(hazard: Tensor) -> None:
+    """Raises ValueError when a hazard is negative or NaN."""
+    if hazard.numel() and not bool(hazard.min() >= 0):
+        raise ValueError(BAD_HAZARD)
+
+
+def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False) -> Tensor:
     """See `causal_lpm.kernels.happens`."""
+    if check:
+        check_hazard(hazard)
     rate = hazard.float() if where is None else torch.where(where, hazard.float(), 0.0)
     return field(key, rate.shape[-1], "exponential") < rate
 

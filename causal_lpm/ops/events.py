@@ -106,7 +106,6 @@ def event(
     0.09...
     """
     rate = torch.as_tensor(hazard).float()
-    validate.hazard(name, rate)
     if where is not None:
         if where.dtype != torch.bool or (rate.dim() and rate.shape[-1] not in (1, where.shape[-1])):
             raise ValueError(

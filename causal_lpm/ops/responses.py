@@ -15,6 +15,7 @@ import pyro.distributions as dist
 import torch
 from torch.distributions import constraints
 
+from causal_lpm import validate
 from causal_lpm.ops.dimensions import world_dimensions
 from causal_lpm.ops.exogenous import exogenous
 
@@ -104,9 +105,11 @@ class Event(Response):
         return exogenous(self.name, self.batch_shape[-1])
 
     def respond(self, noise: torch.Tensor) -> torch.Tensor:
+        validate.hazard(self.name, self.rate)
         return noise < self.parameter
 
     def marginal(self, value: torch.Tensor) -> torch.Tensor:
+        validate.hazard(self.name, self.rate)
         # The inner `where` keeps the gradient at hazard 0, where nothing happened, from being 0 * inf.
         happened = value.bool()
         rate = torch.where(happened, self.parameter, 1.0)
