@@ -82,6 +82,7 @@ def variants(threads: int) -> list[Variant]:
 
     return [
         *each("causal_lpm", "causal_lpm", None, "seir.py"),
+        *each("causal_lpm general", None, None, "seir.py", "general"),  # reported beside; in no ratio
         Variant("starsim static", "starsim", "starsim", "peers/starsim_seir.py", mode="static"),  # has no threads
         Variant("starsim crn", "starsim", "starsim", "peers/starsim_seir.py", mode="crn"),
         Variant("starsim default", None, "starsim", "peers/starsim_seir.py", mode="default"),
@@ -104,12 +105,12 @@ def fastest(runs: dict[str, list[Line]], candidates: Iterable[str], regime: str)
     return min(candidates, key=lambda name: statistics.median(mean_day(line, regime) for line in runs[name]))
 
 
-def ratios(runs: dict[str, list[Line]], used: list[Variant]) -> Line:
-    """`ratio_PEER_REGIME` for every peer that ran, and which variants stand behind it."""
+def ratios(runs: dict[str, list[Line]], used: list[Variant], incomplete: Iterable[str | None] = ()) -> Line:
+    """`ratio_PEER_REGIME` for every peer of which all variants ran, and which variants stand behind it."""
     found: Line = {}
     for regime in ("peak", "low"):
         ours = fastest(runs, [v.name for v in used if v.tool == "causal_lpm"], regime)
-        for tool in dict.fromkeys(v.tool for v in used if v.tool not in (None, "causal_lpm")):
+        for tool in dict.fromkeys(v.tool for v in used if v.tool not in (None, "causal_lpm", *incomplete)):
             theirs = fastest(runs, [v.name for v in used if v.tool == tool], regime)
             pairs = zip(runs[theirs], runs[ours], strict=True)
             ratio = statistics.median(mean_day(a, regime) / mean_day(b, regime) for a, b in pairs)
@@ -118,8 +119,11 @@ def ratios(runs: dict[str, list[Line]], used: list[Variant]) -> Line:
     return found
 
 
-def summary(runs: dict[str, list[Line]], used: list[Variant]) -> Line:
-    """Medians of every variant, ratios, and whether the attack rates agree."""
+def summary(runs: dict[str, list[Line]], used: list[Variant], incomplete: Iterable[str | None] = ()) -> Line:
+    """Medians of every variant, ratios, and whether the attack rates agree.
+
+    A peer is `incomplete` if one of its variants is not installed: it may be the fastest, so there is no ratio.
+    """
     table = {}
     for name, lines in runs.items():
         peak, low = (statistics.median(mean_day(line, regime) for line in lines) for regime in ("peak", "low"))
@@ -138,8 +142,8 @@ def summary(runs: dict[str, list[Line]], used: list[Variant]) -> Line:
     one_thread = [v for v in used if v.threads == 1]
     compared = any(v.tool not in (None, "causal_lpm") for v in used)
     return {
-        **ratios(runs, used),
-        "one_thread": ratios(runs, one_thread),
+        **ratios(runs, used, incomplete),
+        "one_thread": ratios(runs, one_thread, incomplete),
         "attack_rates_spread": round(spread, 4),
         "attack_rates_agree": spread <= TOLERANCE if compared else None,
         "tools": table,
@@ -186,7 +190,7 @@ def side_by_side(agents: int, days: int, repeats: int, environments: Path, only:
             day = 1e3 * mean_day(line, "peak")
             print(f"{number + 1}/{repeats} {variant.name}: {day:.2f} ms a day, attack rate {line['attack_rate']:.4f}")
     return {
-        **summary(runs, used),
+        **summary(runs, used, {v.tool for v in wanted if v.missing(environments)}),
         "missing": missing,
         "agents": agents,
         "days": days,

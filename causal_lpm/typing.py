@@ -44,7 +44,10 @@ class Network(Protocol):
 
 @runtime_checkable
 class IncrementalNetwork(Network, Protocol):
-    """A network that stays the same, so that a sum can follow the messages that changed since the last one."""
+    """A network that stays the same, so that a sum can follow the messages that changed since the last one.
+
+    A class that defines `total` anew defines `changed_total` too, or its sums are computed from all messages each time.
+    """
 
     def changed_total(self, total: torch.Tensor, before: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """`total` of the messages `before`, brought up to date with `x` in place; all of one shape."""

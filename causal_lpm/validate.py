@@ -48,7 +48,7 @@ def hazard(name: str, value: torch.Tensor) -> None:
     """Raises ValueError when a hazard is negative or NaN; infinity is allowed and means "surely"."""
     # The minimum of anything with NaN is NaN, and costs a quarter of a comparison.
     if value.numel() and not bool(value.min() >= 0):
-        what = "NaN" if bool(value.isnan().any()) else f"{float(value.min()):.4g}"
+        what = "NaN" if bool(value.isnan().any()) else f"{float(value.detach().min()):.4g}"
         raise ValueError(
             f"the hazard of event {name!r} contains {what}: a hazard is a rate times the step and must be >= 0; "
             "clamp it, or look for a division by zero in what it is made of."

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from causal_lpm.agents.population import signed
 from causal_lpm.validate import fits_in_memory, unique_entries
 
 
@@ -37,7 +38,8 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, tuple[str, ...]
     """Attributes and labels, read a column at a time.
 
     Raises:
-        ValueError: more agents than memory holds, missing values, columns that are neither numbers nor text.
+        ValueError: more agents than memory holds, missing values, columns that are neither numbers nor text,
+            numbers from 2**63 on.
     """
     attributes: dict[str, torch.Tensor] = {}
     labels: dict[str, tuple[str, ...]] = {}
@@ -54,10 +56,9 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, tuple[str, ...]
             if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
                 attributes[name], labels[name] = _classes(column)
             elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-                array = np.dtype(kind.to_pandas_dtype())
-                # torch does not compute with unsigned integers of more than one byte.
-                wide = array.kind == "u" and array.itemsize > 1
-                attributes[name] = _joined(iter(column.chunks), agents, np.dtype(np.int64) if wide else array)
+                dtype = signed(name, np.empty(0, dtype=kind.to_pandas_dtype())).dtype
+                chunks = (signed(name, chunk.to_numpy(zero_copy_only=False)) for chunk in column.chunks)
+                attributes[name] = _joined(chunks, agents, dtype)
             else:
                 raise ValueError(
                     f"column {name!r} is of type {kind}, neither numbers nor text: convert it, for example "
@@ -78,10 +79,9 @@ def _classes(column: pa.ChunkedArray) -> tuple[torch.Tensor, tuple[str, ...]]:
     return _joined((code[chunk.indices.to_numpy()] for chunk in column.chunks), len(column), small), tuple(labels)
 
 
-def _joined(chunks: Iterator[pa.Array | np.ndarray], agents: int, dtype: np.dtype) -> torch.Tensor:
+def _joined(chunks: Iterator[np.ndarray], agents: int, dtype: np.dtype) -> torch.Tensor:
     values, begin = np.empty(agents, dtype=dtype), 0
-    for chunk in chunks:
-        array = chunk.to_numpy(zero_copy_only=False) if isinstance(chunk, pa.Array) else chunk
+    for array in chunks:
         values[begin : begin + len(array)] = array
         begin += len(array)
     return torch.from_numpy(values)

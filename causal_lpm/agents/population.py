@@ -30,7 +30,7 @@ class Population:
 
     Raises:
         ValueError: no attribute, zero agents, attributes of different lengths, NaN, a class without label, a label
-            given twice.
+            given twice, attributes on different devices.
         TypeError: an attribute that is not a tensor.
 
     >>> import torch
@@ -48,6 +48,13 @@ class Population:
         for name, value in self.attributes.items():
             if not isinstance(value, torch.Tensor):
                 raise TypeError(f"attribute {name!r} is a {type(value).__name__}: give a tensor of shape [agents].")
+        devices = {str(value.device): name for name, value in self.attributes.items()}
+        if len(devices) > 1:
+            (one, name), (other, second) = list(devices.items())[:2]
+            raise ValueError(
+                f"attribute {name!r} is on {one} and {second!r} on {other}: move them to one device, as in "
+                f"attribute.to({one!r})."
+            )
         first, size = next((name, value.numel()) for name, value in self.attributes.items())
         validate.positive_count("the number of agents", size)
         for name, value in self.attributes.items():
@@ -104,7 +111,8 @@ class Population:
         """A population from a table with one row an agent; text and categorical columns become classes.
 
         Raises:
-            ValueError: a column that is neither numbers nor text, missing values, no rows, a column given twice.
+            ValueError: a column that is neither numbers nor text, missing values, no rows, a column given twice,
+                numbers from 2**63 on.
 
         >>> import pandas as pd
         >>> people = Population.from_frame(pd.DataFrame({"borough": ["Queens", "Bronx"], "age": [3, 80]}))
@@ -121,9 +129,7 @@ class Population:
                 raise ValueError(f"column {name!r} has {int(column.isna().sum())} missing values: fill or drop them.")
             if pd.api.types.is_numeric_dtype(column) and column.to_numpy().dtype.kind in "biuf":
                 array = np.array(column.to_numpy())
-                # torch does not compute with unsigned integers of more than one byte.
-                wide = array.dtype.kind == "u" and array.dtype.itemsize > 1
-                attributes[name] = torch.from_numpy(array.astype(np.int64) if wide else array)
+                attributes[name] = torch.from_numpy(signed(name, array))
                 continue
             if not (isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)):
                 raise ValueError(
@@ -186,13 +192,25 @@ class Population:
         return cls(*parquet.read(Path(path)))
 
 
+def signed(name: str, array: np.ndarray) -> np.ndarray:
+    """Unsigned integers of more than one byte, with which torch does not compute, as int64; all else as it is."""
+    if array.dtype.kind != "u" or array.dtype.itemsize == 1:
+        return array
+    if array.max(initial=0) >= 2**63:
+        raise ValueError(
+            f"column {name!r} runs to {array.max()}, beyond 2**63 - 1, the largest whole number of torch: number the "
+            "values from 0, or give them as text."
+        )
+    return array.astype(np.int64)
+
+
 def start(population: Population, **entries: torch.Tensor) -> State:
     """The initial state of a population: its `stage` if it has one, else everybody in stage 0, and further entries.
 
     Args:
         population: The agents.
         **entries: Policies and whatever else changes over time, `[*dims, agents]` or `[*dims, 1]`; brought to the
-            device of the population.
+            device of the population, and otherwise used as they are; the stages are a copy.
 
     Raises:
         ValueError: an entry with another number of agents, stages that do not fit uint8.
@@ -209,7 +227,7 @@ def start(population: Population, **entries: torch.Tensor) -> State:
                 "give one value an agent, or one for all."
             )
     if "stage" in population:
-        stage = population["stage"].to(torch.uint8)
+        stage = population["stage"].to(torch.uint8, copy=True)  # what a model writes in place stays out of it
         if bool((stage != population["stage"]).any()):
             raise ValueError("the attribute 'stage' has values outside 0 to 255: stages are uint8.")
     else:

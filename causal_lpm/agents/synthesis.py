@@ -1,5 +1,6 @@
 """Populations made from published marginals: attributes, households, workplaces."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ def synthesise(
     Args:
         agents: Number of agents.
         marginals: Attribute -> label -> share; drawn independently of each other.
-        seed: Of the draw.
+        seed: Of the draw, any integer.
         given: Attribute -> (the attribute that it depends on, that attribute's label -> label -> share).
 
     Returns:
@@ -44,12 +45,13 @@ def synthesise(
     True
     """
     validate.positive_count("agents", agents)
+    agents = int(agents)  # 1e5 is a whole number too
     validate.unique_entries("attribute", [*marginals, *(given or {})])
     for name, shares in marginals.items():
         validate.marginal(name, shares)
     # Beside the classes themselves: the numbers of the agents who meet a condition.
     _fits(agents, len(marginals) + len(given or {}) + (8 if given else 0))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_entropy(seed))
     attributes: dict[str, torch.Tensor] = {}
     labels: dict[str, tuple[str, ...]] = {}
     for name, shares in marginals.items():
@@ -67,6 +69,12 @@ def synthesise(
             column[members] = _draw(rng, len(members), {o: table[label].get(o, 0.0) for o in options})
         attributes[name], labels[name] = column, options
     return Population(attributes, labels)
+
+
+def _entropy(seed: int) -> int:
+    """A seed as NumPy takes it; negative ones are read as 64 bits."""
+    seed = operator.index(seed)
+    return seed if seed >= 0 else seed % 2**64
 
 
 def _draw(rng: np.random.Generator, agents: int, shares: Mapping[str, float]) -> torch.Tensor:
@@ -96,11 +104,11 @@ def households(
     Args:
         agents: Number of agents.
         size_shares: Share of households (not of people) with 1, 2, ... members; must sum to 1.
-        seed: Of the draw.
+        seed: Of the draw, any integer.
         adult: bool `[agents]`, who can live without another adult; there must be as many as households.
 
     Returns:
-        int32 `[agents]`: the number of each agent's household, from 0.
+        int32 `[agents]`: the number of each agent's household, from 0. On the device of `adult`.
 
     Raises:
         ValueError: shares that are negative, NaN or do not sum to 1, more households than adults, `adult` of another
@@ -113,18 +121,21 @@ def households(
     [0, 1, 2]
     """
     validate.positive_count("agents", agents)
+    agents = int(agents)
     validate.marginal("household size", {str(i): share for i, share in enumerate(size_shares, start=1)})
     shares = np.asarray(size_shares, dtype=np.float64)
     sizes = np.arange(1, len(shares) + 1)
     expected = agents / float(sizes @ shares)
     _fits(agents, 8 + 24 * expected / agents + (0 if adult is None else 20))
     # A stream of its own: with the numbers that `synthesise` draws, sizes would depend on ages.
-    rng = np.random.default_rng([seed, int.from_bytes(b"household")])
+    rng = np.random.default_rng([_entropy(seed), int.from_bytes(b"household")])
     drawn = np.empty(0, dtype=np.int64)
     while drawn.sum() < agents:
         drawn = np.concatenate([drawn, rng.choice(sizes, size=int(expected * 1.02) + 64, p=shares / shares.sum())])
     place = np.repeat(np.arange(len(drawn), dtype=np.int32), drawn)[:agents].copy()
-    return torch.from_numpy(place if adult is None else _with_an_adult(rng, place, _who("adult", adult, agents)))
+    if adult is None:
+        return torch.from_numpy(place)
+    return torch.from_numpy(_with_an_adult(rng, place, _who("adult", adult, agents))).to(adult.device)
 
 
 def _with_an_adult(rng: np.random.Generator, place: Array, adult: Array) -> Array:
@@ -160,6 +171,7 @@ def zipf_sizes(largest: int, exponent: float = 1.059) -> dict[tuple[int, int], f
     {(1, 1): 0.56, (2, 3): 0.27, (4, 7): 0.13, (8, 10): 0.03}
     """
     validate.positive_count("largest", largest)
+    largest = int(largest)
     if not exponent > 0:
         raise ValueError(f"exponent is {exponent}: large workplaces are rarer than small ones, give a number > 0.")
     lows = [1 << k for k in range(largest.bit_length())]
@@ -182,13 +194,14 @@ def workplaces(
     Args:
         employed: bool `[agents]`.
         sizes: (smallest, largest size) -> share of workplaces (not of people), see `zipf_sizes`; must sum to 1.
-        seed: Of the draw.
+        seed: Of the draw, any integer.
         within: classes `[agents]`, each from 0; members of one workplace agree in all of them: the sector, the region
             where an agent works (which `synthesise` draws from a table of commuters). Values of those who are not
             employed do not matter.
 
     Returns:
         int32 `[agents]`: the number of each agent's workplace, from 0; -1 for those who are not employed.
+        On the device of `employed`.
 
     Raises:
         ValueError: shares that are negative, NaN or do not sum to 1, size classes below 1 or upside down, columns of
@@ -206,7 +219,7 @@ def workplaces(
             raise ValueError(f"the size class {low} to {high} is none: give (smallest, largest) with 1 <= smallest.")
     _fits(agents, 45)
     # A stream of its own, as for households.
-    rng = np.random.default_rng([seed, int.from_bytes(b"workplace")])
+    rng = np.random.default_rng([_entropy(seed), int.from_bytes(b"workplace")])
     members = rng.permutation(np.flatnonzero(_who("employed", employed, agents)).astype(np.int32))
     cell = np.zeros(len(members), dtype=np.int64)
     for column in within:
@@ -219,7 +232,7 @@ def workplaces(
     each = np.concatenate(filled)
     work = np.full(agents, -1, dtype=np.int32)
     work[members] = np.repeat(np.arange(len(each), dtype=np.int32), each)
-    return torch.from_numpy(work)
+    return torch.from_numpy(work).to(employed.device)
 
 
 def _sizes(rng: np.random.Generator, people: int, sizes: Mapping[tuple[int, int], float]) -> Array:

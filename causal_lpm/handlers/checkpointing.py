@@ -37,15 +37,18 @@ class Checkpointing(Messenger):
     """Keeps the state only every few steps, and computes the steps between again when the backward pass needs them.
 
     With sqrt(T) steps a block, memory grows with sqrt(T) instead of T, for one more forward simulation. Keyed noise is
-    computed again from its key, other noise by torch's generators; so gradients are the same, bit for bit. Tallies come
-    out as without it. It stands outside of the solver; `rollout` brings its own. Where a rule (`on` with a function of
-    the state) is in force, a block is one step.
+    computed again from its key, other noise by torch's generator of the CPU; so gradients are the same, bit for bit.
+    Other noise on a GPU is not restored: use keyed noise there. Whatever the dynamics read besides must still be the
+    same in the backward pass: variables of the enclosing function, parameters (step the optimiser afterwards), the
+    initial state. Tallies come out as without it. It stands outside of the solver; `rollout` brings its own. Where a
+    rule (`on` with a function of the state) is in force, a block is one step.
 
     Args:
         steps: Steps a block, or None for the square root of their number, rounded up.
 
     Raises:
-        ValueError: steps below 1; entered inside a solver; days that come out otherwise when they are computed again.
+        ValueError: steps below 1; entered inside a solver; days that come out otherwise when they are computed again,
+            as far as gradients depend on it.
 
     Source: Griewank and Walther (2000), Algorithm 799: revolve, ACM Trans Math Softw 26. The name is torch's.
 
@@ -100,12 +103,12 @@ class _Block:
         self._dynamics, (self._start, self._end, self._options) = dynamics, times_and_options
         self._state = state
         self._random = torch.get_rng_state()
-        self._dropped = 0
+        self._dropped: list[torch.Tensor] = []  # fingerprints
         self._results: dict[int, torch.Tensor] = {}
 
     def drop(self, result: torch.Tensor) -> int:
-        self._dropped += 1
-        return self._dropped - 1
+        self._dropped.append(_fingerprint(result))
+        return len(self._dropped) - 1
 
     def computed_again(self, number: int) -> torch.Tensor:
         if number not in self._results:
@@ -128,12 +131,25 @@ class _Block:
         ):
             torch.set_rng_state(self._random)
             self._advance(self._dynamics, state, self._start, self._end, **self._options)
-        if len(results) != self._dropped:
+        again = [_fingerprint(result) for result in results]
+        if len(again) != len(self._dropped) or not all(map(torch.equal, again, self._dropped)):
             raise ValueError(
                 f"the days {float(self._start):g} to {float(self._end):g} came out otherwise when Checkpointing "
-                "computed them again: the dynamics may depend on their state and on noise only."
+                "computed them again: the dynamics may depend on their state, on noise, and on what stays as it is "
+                "until the backward pass; change parameters and variables of the enclosing function after it."
             )
         self._results = dict(enumerate(results))
+
+
+def _fingerprint(x: torch.Tensor) -> torch.Tensor:
+    """The sum of all bit patterns, in wrapping int64 `[]`: the order plays no part, and nothing waits for a GPU."""
+    x = x.detach()
+    if x.layout != torch.strided or x.is_complex():  # not looked at
+        return torch.zeros((), dtype=torch.int64)
+    return (x.view(_BITS[x.element_size()]) if x.is_floating_point() else x).sum(dtype=torch.int64)
+
+
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def _meaning(advance: Any) -> tuple[list[Messenger], Any]:

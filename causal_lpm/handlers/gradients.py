@@ -7,11 +7,16 @@ place. Both are biased, because p is not what happened; docs/explanation/gradien
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pyro
 import torch
+from chirho.observational.handlers.condition import Observations
+from pyro.poutine.condition_messenger import ConditionMessenger
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.trace_struct import Trace
 
 from causal_lpm import validate
 from causal_lpm.ops.exposure import FIXED_POINT
+from causal_lpm.ops.step import _Prefix
 from causal_lpm.typing import Dynamics, State
 
 __all__ = ["MeanField", "StraightThrough"]
@@ -42,7 +47,9 @@ class _Differentiable(Messenger):
                 "comparisons: keep a float column of 0 and 1 in the state (s['I'], say) and sum that; where nothing is "
                 "to flow, give .float()."
             )
-        msg["value"], msg["done"] = network.total(self._sent(infectiousness.float())), True
+        # Rounded and summed in the column's own type, as the plain simulation rounds it; float32 only then.
+        messages = infectiousness if infectiousness.dtype == torch.float64 else infectiousness.float()
+        msg["value"], msg["done"] = network.total(self._sent(messages)).float(), True
 
     def _pyro_tally(self, msg: Any) -> None:
         _, values, by = msg["args"]
@@ -97,12 +104,12 @@ class StraightThrough(_Differentiable):
 
     A model for gradients keeps float columns of 0 and 1 in its state and multiplies them by events, which under this
     handler are float32. It runs without the handler as well, where they are bool. Where that is not kept, an error says
-    so. Events with data (`obs`) keep their data and pass nothing back.
+    so. Events with data (`obs`, or a condition on their site) keep their data and pass nothing back.
 
     Raises:
-        ValueError: logic or comparisons on an event, a bool exposure, a result with a gradient put into an entry of
-            integers, an event from which no gradient reaches the next state or a tally, a choice whose logits carry a
-            gradient.
+        ValueError: logic, comparisons, rounding or powers of an event, a bool exposure, a result with a gradient put
+            into an entry of integers, an event from which no gradient reaches the next state or a tally, a choice whose
+            logits carry a gradient.
 
     Source: Bengio, Leonard and Courville (2013), Estimating or propagating gradients through stochastic neurons,
     arXiv:1308.3432.
@@ -129,7 +136,7 @@ class StraightThrough(_Differentiable):
     def _pyro_post_event(self, msg: Any) -> None:
         name, hazard, obs, where = msg["args"]
         happened = msg["value"].float()
-        msg["value"] = happened if obs is not None else self._outcome(name, happened, hazard, where)
+        msg["value"] = happened if _has_data(name, obs) else self._outcome(name, happened, hazard, where)
 
 
 class MeanField(_Differentiable):
@@ -155,15 +162,30 @@ class MeanField(_Differentiable):
 
     def _pyro_event(self, msg: Any) -> None:
         name, hazard, obs, where = msg["args"]
-        if obs is None:
+        if not _has_data(name, obs):
             validate.hazard(name, hazard.detach())
             part = -torch.expm1(-hazard.detach())
             part = part if where is None else torch.where(where, part, 0.0)
             msg["value"], msg["done"] = self._outcome(name, part, hazard, where), True
 
     def _pyro_post_event(self, msg: Any) -> None:
-        if msg["args"][2] is not None:
+        name, _, obs, _ = msg["args"]
+        if _has_data(name, obs):
             msg["value"] = msg["value"].float()
+
+
+def _has_data(name: str, obs: torch.Tensor | None) -> bool:
+    """Whether an event is observed: by `obs`, by `pyro.condition` or by ChiRho's `condition`."""
+    if obs is not None:
+        return True
+    for handler in reversed(pyro.poutine.runtime._PYRO_STACK):
+        if isinstance(handler, _Prefix):
+            name = handler.prefix + name  # as handlers outside of the step know it
+        elif isinstance(handler, (ConditionMessenger, Observations)):
+            data = handler.data.nodes if isinstance(handler.data, Trace) else handler.data
+            if data.get(name) is not None:
+                return True
+    return False
 
 
 class _Occurrence(torch.autograd.Function):
@@ -197,21 +219,24 @@ _CUTTING = {"bool", "byte", "short", "int", "long", "nonzero", "argwhere", "iscl
 _CUTTING |= {f"{bitwise}_{op}" for bitwise in ("bitwise", "logical") for op in ("and", "or", "xor", "not")}
 _CUTTING |= {f"__{side}{op}__" for side in ("", "r", "i") for op in ("and", "or", "xor")} | {"__invert__"}
 _CUTTING |= {f"{under}{op}{under}" for under in ("", "__") for op in ("eq", "ne", "lt", "le", "gt", "ge")}
+# Of 0 and 1 they change nothing, and their derivatives are 0, or not that of the event.
+_CUTTING |= {"round", "sign", "sgn", "ceil", "floor", "trunc", "fix", "floor_divide", "__floordiv__", "__rfloordiv__"}
+_CUTTING |= {"pow", "__pow__", "__rpow__", "__ipow__", "float_power", "square"}
 
 
 class _Outcome(torch.Tensor):
-    """What an event gives under a gradient handler: a float that refuses logic; results of arithmetic are plain."""
+    """An event under a gradient handler: a float that refuses logic, rounding and powers; its products are plain."""
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
         condition = args[:1] if func is torch.where else args[1:2]  # the second of x.where and x.masked_fill
         masked = name in ("where", "masked_fill") and any(isinstance(x, _Outcome) for x in condition)
-        if name in _CUTTING or masked:
+        if name in _CUTTING or name.removesuffix("_") in _CUTTING or masked:
             raise ValueError(
-                f"{name.strip('_')!r} of an event under a gradient handler, where events are floats and no gradient "
-                "flows through logic: multiply float columns, as in s['S'] * event(...), instead of using &, |, ~, "
-                "comparisons or masks."
+                f"{name.strip('_')!r} of an event under a gradient handler, where events are floats and the "
+                "gradient would be lost or wrong: multiply float columns, as in s['S'] * event(...), instead of using "
+                "&, |, ~, comparisons, masks, rounding or powers."
             )
         with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **(kwargs or {}))

@@ -6,8 +6,8 @@ costs hardly more than one near its start.
 """
 
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from pyro.poutine.messenger import Messenger
 
@@ -35,26 +35,27 @@ class Incremental(Messenger):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: dict[int, _Kept] = {}
+        # By network, as long as it lives: a model may make a new one every day.
+        self._kept: WeakKeyDictionary[IncrementalNetwork, _Kept] = WeakKeyDictionary()
 
     def __enter__(self) -> "Incremental":
-        self._kept = {}
+        self._kept.clear()
         super().__enter__()
         return self
 
     def __exit__(self, *error: Any) -> Any:
-        self._kept = {}
+        self._kept.clear()
         return super().__exit__(*error)
 
     # `fn` and not the value is set, so that a handler further out that answers exposures still does.
     def _pyro_exposure(self, msg: Any) -> None:
-        if hasattr(msg["args"][0], "changed_total") and not msg["done"]:  # a tenth of the time of `isinstance`
+        if not msg["done"] and _follows_changes(type(msg["args"][0])):
             msg["fn"] = self._exposure
 
     def _exposure(self, network: IncrementalNetwork, infectiousness: torch.Tensor, messages: torch.Tensor) -> Any:
         if messages.is_inference():  # nobody could say whether they have been changed since
             return received(network.total(messages), infectiousness)
-        kept = self._kept.get(id(network))
+        kept = self._kept.get(network)
         if kept is None or not kept.leads_to(messages):
             total = network.total(messages)
         elif kept.messages.shape == messages.shape:
@@ -62,20 +63,28 @@ class Incremental(Messenger):
         else:  # the worlds have split: each goes on from the sums that they had in common
             total, before = kept.total.expand(messages.shape).clone(), kept.messages.expand(messages.shape)
             total = network.changed_total(total, before, messages)
-        self._kept[id(network)] = _Kept(network, messages, messages._version, total)
+        self._kept[network] = _Kept(messages, messages._version, total)
         return received(total, infectiousness)
 
 
 class _Kept(NamedTuple):
-    """What a network was last asked. The network is kept too, so that its id stays its own."""
+    """What a network was last asked, and what it answered."""
 
-    network: IncrementalNetwork
     messages: torch.Tensor
     version: int
     total: torch.Tensor
 
     def leads_to(self, messages: torch.Tensor) -> bool:
         """Whether these messages can follow from the last: of one kind, not changed since, no fewer worlds."""
-        last = self.messages
+        last, old, new = self.messages, self.messages.shape, messages.shape
         alike = last.dtype == messages.dtype and last.device == messages.device and last._version == self.version
-        return alike and np.broadcast_shapes(last.shape, messages.shape) == tuple(messages.shape)
+        fits = len(old) <= len(new) and all(a in (1, b) for a, b in zip(reversed(old), reversed(new), strict=False))
+        return alike and fits
+
+
+def _follows_changes(kind: type) -> bool:
+    """Whether the class that says what its totals are also says how they change: a subclass may have its own total."""
+    for cls in kind.__mro__:
+        if "total" in vars(cls) or "changed_total" in vars(cls):
+            return "changed_total" in vars(cls)
+    return False

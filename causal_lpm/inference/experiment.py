@@ -84,8 +84,8 @@ def run_experiment(
         options: agents, days, device and what the study adds.
         out: a folder for the finished replicates and `results.nc`; an earlier run of the same experiment
             there is continued. Without it nothing is written.
-        workers: processes, each with one thread; 1 runs in this process. A script that uses more must guard
-            its entry with `if __name__ == "__main__":`, because the processes import it.
+        workers: processes at most, which share torch's threads; 1 runs in this process, more never do. A script that
+            uses more must guard its entry with `if __name__ == "__main__":`, because the processes import it.
         progress: called with (finished, all) whenever a replicate is finished.
 
     Returns:

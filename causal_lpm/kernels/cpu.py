@@ -183,6 +183,8 @@ def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
 
 def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """See `causal_lpm.kernels.graph_change`."""
+    if neighbours.numel() == 0:
+        return total
     now, then, out = x.reshape(-1, x.shape[-1]).numpy(), before.reshape(-1, x.shape[-1]).numpy(), total.numpy()
     graph = _array(indptr, torch.int64), _array(neighbours, torch.int32)
     who = np.empty(x.shape[-1] // SPARSE + 1, dtype=np.int32)

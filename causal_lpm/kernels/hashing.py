@@ -79,7 +79,8 @@ def stream(seed: Tensor, name: str, counter: Tensor | int) -> Tensor:
     >>> stream(torch.tensor([7]), "infection", 3).shape
     torch.Size([1])
     """
-    if type(seed) is Tensor and seed.numel() == 1 and seed.device.type == "cpu" and isinstance(counter, int):
+    plain = type(seed) is Tensor and seed.dtype == torch.int64 and seed.device.type == "cpu"
+    if plain and seed.numel() == 1 and isinstance(counter, int):
         # One number: a hundredth of the time of torch's operations, several times a step.
         return torch.full_like(seed, signed(_mix(_mix(_mix(int(seed) + word(name)) + counter * GOLDEN))))
     number = torch.as_tensor(counter, dtype=torch.int64, device=seed.device)

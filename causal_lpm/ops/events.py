@@ -106,15 +106,19 @@ def event(
     0.09...
     """
     rate = torch.as_tensor(hazard).float()
-    if where is not None:
-        if where.dtype != torch.bool or (rate.dim() and rate.shape[-1] not in (1, where.shape[-1])):
-            raise ValueError(
-                f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and the hazard {tuple(rate.shape)}: "
-                "give one bool an agent."
-            )
-        rate = rate.to(where.device).expand((*rate.shape[:-1], where.shape[-1]))
-    elif rate.dim() == 0 or rate.shape[-1] == 1:
-        rate = rate.to(population_device()).expand((*rate.shape[:-1], population_size()))
+    rate, where = torch.atleast_1d(rate), None if where is None else torch.atleast_1d(where)
+    agents = rate.shape[-1] if where is None else max(rate.shape[-1], where.shape[-1])
+    if where is not None and (where.dtype != torch.bool or {rate.shape[-1], where.shape[-1]} - {1, agents}):
+        raise ValueError(
+            f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and the hazard {tuple(rate.shape)}: "
+            "give one bool an agent."
+        )
+    # What is one for all goes where the agents are.
+    device = next((x.device for x in (rate, where) if x is not None and x.shape[-1] > 1), None)
+    if device is None:
+        agents, device = population_size(), population_device()
+    rate = rate.to(device).expand((*rate.shape[:-1], agents))
+    where = None if where is None else where.to(device).expand((*where.shape[:-1], agents))
     happened: torch.Tensor = _event(name, rate, obs, where)
     return happened
 

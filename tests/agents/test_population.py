@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from causal_lpm import rollout
 from causal_lpm.agents.population import Population, start
+from tests.pretend_gpu import DEVICE, PretendGpu
 
 LABELS = ("Queens", "Bronx", "Brooklyn", "Staten Island")  # not in alphabetical order, the last one unused
 
@@ -241,6 +242,32 @@ def test_a_state_begins_in_stage_0_or_in_the_stage_of_the_population(people: Pop
     assert torch.equal(start(placed)["stage"], torch.arange(people.size, dtype=torch.uint8))
     last = rollout(lambda s: {**s, "stage": s["stage"] + 1}, state, 3).state
     assert last["stage"].tolist() == [3] * people.size
+
+
+def test_a_model_that_writes_in_place_leaves_the_population_alone() -> None:
+    people = Population({"stage": torch.zeros(2, dtype=torch.uint8)})
+    start(people)["stage"].add_(1)
+    assert people["stage"].tolist() == [0, 0]
+
+
+def test_attributes_on_two_devices_are_refused() -> None:
+    with PretendGpu():
+        there = torch.zeros(2).to(DEVICE)
+        with pytest.raises(ValueError, match="'age' is on cpu and 'sex' on meta: move them to one device"):
+            Population({"age": torch.zeros(2), "sex": there})
+        assert Population({"age": there, "sex": there}).device == DEVICE
+
+
+@pytest.mark.parametrize("highest", [2**63 - 1, 2**63])
+def test_whole_numbers_beyond_int64_are_refused(highest: int, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.array([1, highest], dtype=np.uint64)})
+    frame.to_parquet(tmp_path / "people.parquet")
+    for read in (lambda: Population.from_frame(frame), lambda: Population.load(tmp_path / "people.parquet")):
+        if highest < 2**63:
+            assert read()["x"].tolist() == [1, highest]
+        else:
+            with pytest.raises(ValueError, match=r"column 'x' runs to 9223372036854775808, beyond 2\*\*63 - 1"):
+                read()
 
 
 def test_bad_first_states_are_refused() -> None:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from causal_lpm.agents import synthesis
 from causal_lpm.agents.synthesis import households, synthesise, workplaces, zipf_sizes
+from tests.pretend_gpu import DEVICE, PretendGpu
 
 AGE = {"0-19": 0.24, "20-64": 0.62, "65+": 0.14}
 SEX = {"female": 0.51, "male": 0.49}
@@ -167,6 +168,25 @@ def test_numbers_that_a_seed_gives_stay() -> None:
     assert people["age"].tolist() == [0, 0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 1]
     assert people["work"].tolist() == [0, 0, 1, 1, 0, 1, 0, 0, 2, 0, 1, 1]
     assert households(12, HOUSEHOLDS, seed=3).tolist() == [0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 5]
+
+
+def test_counts_may_be_whole_floats_and_seeds_any_integer() -> None:
+    for seed in (-1, 2**64 - 1):
+        assert torch.equal(synthesise(1e2, {"age": AGE}, seed)["age"], synthesise(100, {"age": AGE}, 2**64 - 1)["age"])
+        assert torch.equal(households(5.0, [0.5, 0.5], seed), households(5, [0.5, 0.5], 2**64 - 1))
+        workplaces(yes, SIZES, seed)
+    assert zipf_sizes(10.0) == zipf_sizes(10)
+    large = synthesise(100, {"age": AGE}, 2**64 + 1)["age"]  # not the seed 1
+    assert not torch.equal(large, synthesise(100, {"age": AGE}, 1)["age"])
+
+
+def test_places_are_where_the_people_are() -> None:
+    adult = torch.tensor([True, True, False])
+    with PretendGpu():
+        there = adult.to(DEVICE)
+        places = households(3, [0.5, 0.5], adult=there), workplaces(there, SIZES, within=[there.int()])
+        assert all(place.device == DEVICE for place in places)
+        assert torch.equal(places[1].cpu(), workplaces(adult, SIZES, within=[adult.int()]))
 
 
 def test_agents_are_drawn_in_blocks_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,6 +194,52 @@ def test_bad_input_is_told_what_to_do() -> None:
         last.backward()
 
 
+def test_variables_that_change_before_the_backward_pass_are_refused() -> None:
+    x = torch.full((AGENTS,), 0.3, requires_grad=True)
+    total = torch.zeros(())
+    with Checkpointing():
+        for f in (1, 2, 4):
+
+            def late(s: State) -> State:
+                return {"x": (s["x"] * f).sin()}  # noqa: B023
+
+            total = total + rollout(late, {"x": x}, 5).state["x"].sum()
+    with pytest.raises(ValueError, match="came out otherwise"):
+        total.backward()
+
+
+@pytest.mark.parametrize("tallied", [False, True])
+def test_an_optimiser_steps_after_the_backward_pass(tallied: bool) -> None:
+    """Also where the parameter enters a tally only, and the states come out the same."""
+    rate = torch.tensor([0.5], requires_grad=True)
+    optimiser = torch.optim.SGD([rate], lr=1e-3)
+
+    def reported(s: State) -> State:
+        happened = s["S"] * event("x", torch.full((AGENTS,), 0.1) if tallied else rate.expand(AGENTS))
+        tally("n", happened * rate.square())
+        return {"S": s["S"] - happened}
+
+    def run() -> torch.Tensor:
+        with Checkpointing(2), KeyedNoise(1), StraightThrough():
+            return rollout(reported, {"S": torch.ones(AGENTS)}, 6).tallies["n"].sum()
+
+    run().backward()
+    late = run()
+    optimiser.step()
+    with pytest.raises(ValueError, match="came out otherwise"):
+        late.backward()
+    run().backward()
+
+
+def test_a_first_state_changed_in_place_is_refused() -> None:
+    theta, first = torch.ones(1, requires_grad=True), torch.full((AGENTS,), 0.3)
+    with Checkpointing(2):
+        total = rollout(lambda s: {"x": s["x"] * theta}, {"x": first}, 6).state["x"].sum()
+    first.add_(1)
+    with pytest.raises(ValueError, match="came out otherwise"):
+        total.backward()
+
+
 @pytest.mark.slow  # three processes
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is compared as Linux reports it")
 def test_a_gradient_needs_little_more_memory_than_the_simulation() -> None:

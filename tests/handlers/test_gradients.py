@@ -3,13 +3,16 @@
 import contextlib
 from collections.abc import Callable
 
+import pyro
 import pytest
 import torch
 from chirho.interventional.handlers import do
+from chirho.observational.handlers import condition as chirho_condition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causal_lpm import (
+    DiscreteTime,
     KeyedNoise,
     MeanField,
     Seeds,
@@ -148,13 +151,13 @@ def test_straight_through_by_hand() -> None:
     for seed in range(8):
         with KeyedNoise(seed), StraightThrough():
             initial = {"S": torch.tensor([0.0, 1.0]), "I": torch.tensor([1.0, 0.0]), "beta": beta}
-            first, second = rollout(pair, initial, 2).tallies["infections"][0]
+            series = rollout(pair, initial, 2).tallies["infections"][0]
         with KeyedNoise(seed):
             events = rollout(lambda s: {"e": event("infection", 0.4 * torch.ones(2))}, {"e": torch.zeros(2)}, 2).state
-        e1, e2, slope = float(first), float(events["e"][1]), float(torch.exp(-beta.detach()))
-        assert float(second) == (1 - e1) * e2
+        e1, e2, slope = float(series[0].detach()), float(events["e"][1]), float(torch.exp(-beta.detach()))
+        assert float(series[1].detach()) == (1 - e1) * e2
         # x1 = e1 and x2 = (1 - e1) e2, where d e = slope.
-        (got,) = torch.autograd.grad(first + second, beta)
+        (got,) = torch.autograd.grad(series.sum(), beta)
         assert float(got) == pytest.approx(slope + -slope * e2 + (1 - e1) * slope)
         seen.add((e1, e2))
     assert len(seen) > 2
@@ -174,6 +177,13 @@ REFUSED: dict[str, tuple[Callable[[State, torch.Tensor], dict[str, torch.Tensor]
     "comparison": (lambda s, e: {"I": e > 0}, "'gt' of an event"),
     "equality": (lambda s, e: {"I": e == 1}, "'eq' of an event"),
     "conversion": (lambda s, e: {"I": e.bool()}, "'bool' of an event"),
+    **{
+        f: (lambda s, e, f=f: {"I": getattr(torch, f)(e)}, f"'{f}' of an event")
+        for f in ("round", "sign", "ceil", "floor", "trunc", "square")
+    },
+    "power": (lambda s, e: {"I": e**2}, "'pow' of an event"),
+    "exponent": (lambda s, e: {"I": 2**e}, "pow' of an event"),
+    "in place": (lambda s, e: {"I": e.round_()}, "'round' of an event"),
     "condition": (lambda s, e: {"I": torch.where(e, 1.0, s["I"])}, "'where' of an event"),
     "stage": (lambda s, e: {"stage": s["stage"] + e}, "puts a result with a gradient into 'stage'"),
     "late comparison": (lambda s, e: {"I": torch.where(s["S"] * e > 0, 1.0, s["I"])}, LOSES),
@@ -226,6 +236,49 @@ def test_data_are_kept_and_pass_nothing_back() -> None:
             happened = event("x", torch.full((2,), 0.1, requires_grad=True), obs=data)
         assert happened.tolist() == [1.0, 0.0]
         assert not happened.requires_grad
+
+
+@pytest.mark.parametrize("condition", [pyro.poutine.condition, chirho_condition])
+@pytest.mark.parametrize("handler", [StraightThrough, MeanField])
+@pytest.mark.parametrize("inside", [False, True])
+def test_conditions_are_data(
+    condition: Callable[..., contextlib.AbstractContextManager[object]],
+    handler: type[StraightThrough] | type[MeanField],
+    inside: bool,
+) -> None:
+    data, hazard = torch.tensor([1.0, 0.0]), torch.full((2,), 0.1, requires_grad=True)
+
+    def dynamics(s: State) -> State:
+        with condition(data={"x": data}) if inside else contextlib.nullcontext():
+            return {"x": event("x", hazard) * (1.0 + s["t"])}
+
+    def run(*names: str) -> torch.Tensor:
+        outside = [] if inside else [condition(data=dict.fromkeys(names, data))]
+        with contextlib.ExitStack() as stack:
+            for each in (KeyedNoise(1), handler(), DiscreteTime(name="r"), *outside):
+                stack.enter_context(each)
+            return rollout(dynamics, {"x": torch.zeros(2)}, 2).state["x"]
+
+    known = run("r/t=1/x")
+    assert known.tolist() == [2.0, 0.0]
+    assert not known.requires_grad
+    if not inside:
+        assert run("x", "t=1/x", "r/t=0/x").requires_grad  # the sites of others
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_float64_columns_are_rounded_as_they_are_without_gradients(network: str) -> None:
+    x = torch.rand(AGENTS, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 100
+    x[:20] = (torch.arange(20) + 0.5 - 1e-10) / 2**20  # in float32 just on the edge
+    with KeyedNoise(1):
+        plain = rollout(lambda s: {"x": exposure(NETWORKS[network], x)}, {"x": torch.zeros(AGENTS)}, 1).state["x"]
+    with KeyedNoise(1), StraightThrough():
+        got = rollout(
+            lambda s: {"x": exposure(NETWORKS[network], x.clone().requires_grad_())}, {"x": torch.zeros(AGENTS)}, 1
+        ).state["x"]
+    assert got.dtype == plain.dtype == torch.float32
+    assert torch.equal(got.detach(), plain)
+    got.sum().backward()
 
 
 def test_gradients_with_seeds_as_sites() -> None:

@@ -1,6 +1,7 @@
 """Sums that follow changes are the sums: with worlds that split, several questions a day, and tensors that change."""
 
 import importlib
+import weakref
 
 import pytest
 import torch
@@ -64,6 +65,40 @@ def test_fewer_worlds_ask_in_between() -> None:
     with incremental.Incremental():
         for x in (one, three, one, three[:1], three):
             assert torch.equal(exposure(GRAPH, x), GRAPH.total(x).float())
+
+
+def test_questions_of_any_shape_and_networks_without_edges() -> None:
+    empty = Graph.from_edges(torch.tensor([]), torch.tensor([]), AGENTS)
+    with incremental.Incremental():
+        for lead in ((2,), (3,), (), (3, 1), (3, 2)):
+            x = torch.rand(*lead, AGENTS) < 0.2
+            assert torch.equal(exposure(GRAPH, x), GRAPH.total(x).float())
+            assert not exposure(empty, x).any()
+
+
+def test_a_network_of_a_day_is_forgotten() -> None:
+    alive: list[weakref.ref[Graph]] = []
+
+    def day(s: State) -> State:
+        today = random_graph(AGENTS, 2, seed=int(s["t"]))
+        alive.append(weakref.ref(today))
+        return {"x": s["x"] + exposure(today, s["x"] > 0)}
+
+    rollout(day, {"x": torch.ones(AGENTS)}, 5)
+    assert sum(graph() is not None for graph in alive) <= 1
+
+
+class _Halved(Graph):
+    def total(self, x: torch.Tensor) -> torch.Tensor:
+        return super().total(x) // 2
+
+
+def test_a_total_of_its_own_is_not_followed() -> None:
+    halved = _Halved(GRAPH.indptr, GRAPH.neighbours)
+    with incremental.Incremental():
+        for share in (0.1, 0.5, 0.2):
+            x = torch.rand(AGENTS) < share
+            assert torch.equal(exposure(halved, x), halved.total(x).float())
 
 
 def test_only_networks_that_can_are_followed() -> None:

@@ -247,3 +247,23 @@ def test_where_is_a_bool_an_agent() -> None:
     with pytest.raises(ValueError, match="give one bool an agent"):
         event("x", torch.rand(4), where=torch.ones(3, dtype=torch.bool))
     assert event("x", torch.inf, where=torch.tensor([True, False])).tolist() == [True, False]
+
+
+def test_one_answer_for_all_is_asked_of_every_agent() -> None:
+    """A policy decides whom an event concerns: the agents still have luck of their own."""
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {**s, "x": s["x"] + event("x", 0.5, where=s["closed"] > 0.5)}
+
+    def day_in_full(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        hazard = torch.where(s["closed"] > 0.5, torch.full_like(s["x"], 0.5), 0.0)
+        return {**s, "x": s["x"] + event("x", hazard)}
+
+    for closed in (0.0, 1.0):
+        last = []
+        for dynamics in (day, day_in_full):
+            with KeyedNoise(4):
+                state = {"x": torch.zeros(1000), "closed": torch.tensor([closed])}
+                last.append(rollout(dynamics, state, 3).state["x"])
+        assert torch.equal(*last)
+        assert len(last[0].unique()) == (4 if closed else 1)
