@@ -197,8 +197,7 @@ def named(given: list[str], mode: str) -> dict[str, int]:
 def main(agents: int, days: int, threads: int, mode: str) -> None:
     torch.set_num_threads(threads)
     more = named(sys.argv[5:], mode)
-    if agents * more["worlds"] > 1_000_000:
-        reuse_freed_memory()  # as the manual says for large arrays; not in the comparison with the peers
+    reuse_freed_memory()  # as the manual says for large populations
     small = begin(20_000)
     once = model(*small, 60)
     check_equal(once, bare(*small, 60))  # compiles what there is to compile

@@ -15,8 +15,10 @@ def reuse_freed_memory() -> bool:
     one, each filled with zeros first: from about 4 million agents on that takes longer than the simulation (12 days of
     8.4 million agents: 25 s, and 8 s with this). The process keeps the most memory that it has had until it ends.
 
+    Smaller arrays gain too: a day of a million agents took 8 ms instead of 9.4.
+
     This changes the whole process, so nothing does it on import. The command line does it for itself; call it yourself
-    at the beginning of a program with millions of agents.
+    at the beginning of a program with hundreds of thousands of agents or more.
 
     Returns:
         Whether the C library knows this; elsewhere nothing happens.

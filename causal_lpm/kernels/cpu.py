@@ -189,12 +189,17 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
     graph = _array(indptr, torch.int64), _array(neighbours, torch.int32)
     who = np.empty(x.shape[-1] // SPARSE + 1, dtype=np.int32)
     for row, (new, old, sums) in enumerate(zip(now, then, out.reshape(-1, x.shape[-1]), strict=True)):
-        found = cpu_totals.changed(new, old, who)
+        found = cpu_totals.changed(new, old, _words(new), _words(old), who)
         if found < who.size:
             cpu_totals.graph_change(new, old, who[:found], *graph, sums)
         else:
             sums[:] = graph_total(x.reshape(now.shape)[row], indptr, neighbours).numpy()
     return total
+
+
+def _words(row: Array) -> Array:
+    """The messages of one row, read as words of 8 bytes, without those that do not fill one."""
+    return row[: row.size - row.nbytes % 8 // row.itemsize].view(np.uint64)
 
 
 def ring_total(

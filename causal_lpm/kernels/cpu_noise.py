@@ -51,6 +51,35 @@ def to_noise(raw: Array, kind: int, out: Array, low: int, high: int) -> None:
 
 
 @inner
+def _possible(h: Any, where: Any, wide: Any, masked: Any, need: Any) -> Any:
+    """Marks the agents of a block that the event can happen to."""
+    if wide and masked:
+        for i in range(where.size):
+            need[i] |= where[i] & np.uint8(h[i] > 0)
+    elif wide:
+        for i in range(h.size):
+            need[i] |= np.uint8(h[i] > 0)
+    elif masked and h[0] > 0:
+        for i in range(where.size):
+            need[i] |= where[i]
+    elif h[0] > 0:
+        need[:] = 1
+
+
+@inner
+def _marked(eights: Any, at: Any) -> Any:
+    """Writes where the bytes are 1 and not 0, eight bytes at a time."""
+    found = 0
+    for word in range(eights.size):
+        left = eights[word]
+        while left != ZERO:
+            lowest = left & (~left + U(1))  # a power of two: the exponent of the float says which
+            at[found] = 8 * word + (((np.float64(np.int64(lowest)).view(np.int64) >> 52) - 1023) >> 3)
+            found += 1
+            left ^= lowest
+
+
+@inner
 def _rates(h: Any, where: Any, wide: Any, masked: Any, rate: Any) -> Any:
     """Writes the hazards of a block, 0 where the event is not asked about."""
     one = np.float64(h[0])
@@ -99,7 +128,7 @@ def happens(
     wide, masked = hazard.shape[1] > 1, where.shape[1] > 0
     eights, at = np.empty(BLOCK // 8, np.uint64), np.empty(BLOCK, np.int64)
     marks, happened = eights.view(np.uint8), np.empty(BLOCK, np.uint8)
-    u, rate, chosen = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64)
+    u, rate = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64)
     for left in range(low, high, BLOCK):
         n, first = min(BLOCK, high - left), 0
         need = marks[:n]
@@ -115,39 +144,35 @@ def happens(
                     wrong |= np.uint8(not part[i] >= 0)
                 if wrong != 0:
                     bad[0] = True
-                _rates(part, asked, wide, masked, rate)
-                for i in range(n):
-                    need[i] |= np.uint8(rate[i] > 0)
+                _possible(part, asked, wide, masked, need)
                 last += 1
             found = 0
-            for word in range((n + 7) // 8):
-                if eights[word] != ZERO:
-                    for i in range(8 * word, min(8 * word + 8, n)):
-                        at[found] = i
-                        found += need[i]
+            for i in range(n):
+                found += need[i]
             if found == 0:
                 first = last
                 continue
             base = key[drawn] + U(left) * GOLDEN
-            dense = 2 * found > n
+            dense = 4 * found > n
             if dense:
                 for k in range(n):
                     u[k] = uniform(bits(base, k))
             else:
+                _marked(eights, at)
                 for k in range(found):
                     u[k] = uniform(bits(base, at[k]))
             for member in range(first, last):
                 r = members[member]
-                result = out[r, left : left + n]
-                if last > first + 1:
-                    h, asked = hazard[rows_h[r]], where[rows_w[r], left : left + n]
-                    _rates(h[left : left + n] if wide else h, asked, wide, masked, rate)
+                h, asked, result = hazard[rows_h[r]], where[rows_w[r], left : left + n], out[r, left : left + n]
+                part = h[left : left + n] if wide else h
                 if dense:
+                    _rates(part, asked, wide, masked, rate)
                     _below(u, rate, result, n)
                 else:
                     for k in range(found):
-                        chosen[k] = rate[at[k]]
-                    _below(u, chosen, happened, found)
+                        i = at[k]
+                        rate[k] = np.float64(part[i if wide else 0]) if not masked or asked[i] != 0 else 0.0
+                    _below(u, rate, happened, found)
                     for k in range(found):
                         result[at[k]] = happened[k]
             first = last

@@ -57,20 +57,24 @@ def graph_pull(x: Array, indptr: Array, neighbours: Array, rows: Array, out: Arr
 
 
 @loop
-def changed(x: Array, before: Array, who: Array) -> int:
-    """Writes the agents whose message changed, as many as `who` has room for; returns how many there are."""
-    found = 0
-    for left in range(0, x.size, _FEW):
-        new, old = x[left : left + _FEW], before[left : left + _FEW]
-        differ = False
-        for i in range(new.size):
-            differ |= new[i] != old[i]
-        if differ:
-            for i in range(new.size):
-                if new[i] != old[i]:
+def changed(x: Array, before: Array, words: Array, words_before: Array, who: Array) -> int:
+    """Writes the agents whose message changed, as many as `who` has room for; returns how many there are.
+
+    `words` are the messages of one row, read as words of 8 bytes as far as they fill them: nearly all are as they were.
+    """
+    found, width = 0, x.size // max(words.size, 1)
+    for word in range(words.size):
+        if words[word] != words_before[word]:
+            for i in range(word * width, word * width + width):
+                if x[i] != before[i]:
                     if found < who.size:
-                        who[found] = left + i
+                        who[found] = i
                     found += 1
+    for i in range(words.size * width, x.size):
+        if x[i] != before[i]:
+            if found < who.size:
+                who[found] = i
+            found += 1
     return found
 
 

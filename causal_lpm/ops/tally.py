@@ -1,5 +1,6 @@
 """Sums over agents: the only place where values leave the population."""
 
+import numpy as np
 import torch
 from pyro.poutine.runtime import effectful
 
@@ -11,7 +12,7 @@ def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None) -> torch.Te
     if by is None:
         if values.dtype == torch.bool:
             # Row by row: counting along a dimension is five times slower.
-            counts = [row.count_nonzero() for row in values.reshape(-1, values.shape[-1])]
+            counts = [_count(row) for row in values.reshape(-1, values.shape[-1])]
             return torch.stack(counts).reshape(*values.shape[:-1], 1)
         return values.sum(-1, keepdim=True, dtype=torch.float64 if values.is_floating_point() else torch.int64)
     groups = int(by.max()) + 1
@@ -22,6 +23,12 @@ def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None) -> torch.Te
     cells = torch.bincount(row * groups + by[agent], weights, minlength=rows.shape[0] * groups)
     sums = cells.reshape(*values.shape[:-1], groups)
     return sums.double() if values.is_floating_point() else sums.long()
+
+
+def _count(row: torch.Tensor) -> torch.Tensor:
+    if type(row) is torch.Tensor and row.device.type == "cpu":
+        return torch.tensor(np.count_nonzero(row.numpy()))  # five times as fast
+    return row.count_nonzero()
 
 
 def tally(name: str, values: torch.Tensor, by: torch.Tensor | None = None) -> torch.Tensor:
