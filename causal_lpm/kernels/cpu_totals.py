@@ -62,7 +62,7 @@ def changed(x: Array, before: Array, words: Array, words_before: Array, who: Arr
 
     `words` are the messages of one row, read as words of 8 bytes as far as they fill them: nearly all are as they were.
     """
-    found, width = 0, x.size // max(words.size, 1)
+    found, width = 0, 8 // x.itemsize
     for word in range(words.size):
         if words[word] != words_before[word]:
             for i in range(word * width, word * width + width):
