@@ -1,6 +1,8 @@
 """Bias of the gradient handlers, and seconds and peak memory of a gradient through a million agents.
 
-    python benchmarks/gradients.py bias                    # SIR, 1000 agents x 40 days, against finite differences
+    python benchmarks/gradients.py bias                    # SIR x 40 days, against finite differences, as a table
+    python benchmarks/gradients.py bias --agents 5000      # with 5000 agents; 1000 by default
+    python benchmarks/gradients.py sensitivity             # SIR, 1e5 agents x 60 days, by age: seconds
     python benchmarks/gradients.py memory                  # SEIR, 1e6 agents x 60 days: one gradient
     python benchmarks/gradients.py memory --plain          # the same simulation without gradients
     python benchmarks/gradients.py memory --everything     # without checkpointing (about 5 GB)
@@ -10,15 +12,20 @@ Each command is one process; peak memory is that of the process, from the operat
 
 import argparse
 import contextlib
+import functools
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import pyro
+import pyro.distributions as dist
 import torch
 
-from causal_lpm import Checkpointing, KeyedNoise, MeanField, StraightThrough, event, exposure, rollout, tally
-from causal_lpm.agents.networks import Graph, random_graph
+from causal_lpm import Checkpointing, KeyedNoise, MeanField, Rollout, StraightThrough, event, exposure, rollout, tally
+from causal_lpm.agents.networks import Graph, Groups, random_graph
+from causal_lpm.inference.gradients import check_gradient
+from causal_lpm.inference.sensitivity import sensitivity
 from causal_lpm.typing import State
 
 
@@ -32,9 +39,10 @@ def resident_mb() -> float:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 2**10
 
 
-def sir(graph: Graph) -> Callable[[State], State]:
+def sir(graph: Graph, everybody: bool = False) -> Callable[[State], State]:
     def day(s: State) -> State:
-        infected = s["S"] * event("infection", s["beta"] * exposure(graph, s["I"]))
+        where = None if everybody else s["S"] > 0
+        infected = s["S"] * event("infection", s["beta"] * exposure(graph, s["I"]), where=where)
         recovered = s["I"] * event("recovery", 1 / 7)
         tally("infections", infected)
         return {**s, "S": s["S"] - infected, "I": s["I"] + infected - recovered}
@@ -55,38 +63,63 @@ def seir(graph: Graph) -> Callable[[State], State]:
     return day
 
 
-def bias(pairs: int, agents: int = 1000, days: int = 40, change: float = 0.001) -> None:
-    graph, step = random_graph(agents, 10, seed=3), 500
-    infectious = (torch.arange(agents) < 10).float()
+def bias(pairs: int, agents: int, replicates: int, values: Sequence[float], days: int = 40) -> None:
+    graph, infectious = random_graph(agents, 10, seed=3), (torch.arange(agents) < agents // 100).float()
 
-    def total(beta: torch.Tensor, *handlers: contextlib.AbstractContextManager[object]) -> torch.Tensor:
-        with contextlib.ExitStack() as stack:
-            for handler in handlers:
-                stack.enter_context(handler)
-            start = {"S": 1 - infectious, "I": infectious, "beta": beta}
-            return rollout(sir(graph), start, days).tallies["infections"].sum(-1)[..., 0]
+    def model(everybody: bool = False) -> Rollout:
+        beta = pyro.sample("beta", dist.LogNormal(-3.0, 1.0))
+        return rollout(sir(graph, everybody), {"S": 1 - infectious, "I": infectious, "beta": beta}, days)
 
-    for value in (0.02, 0.025, 0.04):
-        slopes, sizes, straight = [], [], []
-        for batch in range(0, pairs, step):
-            seeds = torch.arange(batch, batch + step)[:, None]
-            low, high = (total(torch.tensor([value + sign * change]), KeyedNoise(seeds)) for sign in (-1, 1))
-            slopes.append((high - low) / (2 * change))
-            sizes.append((high + low) / 2)
-            if batch < 2000:
-                beta = torch.full((step, 1), value, requires_grad=True)
-                infections = total(beta, StraightThrough(), KeyedNoise(seeds))
-                straight.append(torch.autograd.grad(infections.sum(), beta)[0][:, 0])
-        slope, size, st = torch.cat(slopes), torch.cat(sizes), torch.cat(straight)
-        beta = torch.tensor([value], requires_grad=True)
-        mean_field = total(beta, MeanField())
-        (mf,) = torch.autograd.grad(mean_field, beta)
-        truth, error = float(slope.mean()), float(slope.std()) / len(slope) ** 0.5
-        print(f"beta {value}: E[infected] {float(size.mean()):.1f}, d/dbeta {truth:.0f} +- {error:.0f} ({pairs} pairs)")
-        print(f"  straight-through {float(st.mean()):.0f} +- {float(st.std()) / len(st) ** 0.5:.0f}: "
-              f"{100 * (float(st.mean()) / truth - 1):+.0f}%, sd {float(st.std()):.0f}")  # fmt: skip
-        print(f"  mean field {float(mf):.0f}: {100 * (float(mf) / truth - 1):+.0f}%, "
-              f"E[infected] {float(mean_field.detach()):.1f}", flush=True)  # fmt: skip
+    for value in values:
+        begun = time.process_time()
+        check = functools.partial(
+            check_gradient, wrt=["beta"], outcome="infections", at={"beta": value}, step={"beta": 0.001},
+            replicates=replicates,
+        )  # fmt: skip
+        rows = check(model, pairs=pairs)
+        truth = rows[0]
+        # The simulation is the same and so is its slope; what the events of the others pass back is not.
+        rows += check(functools.partial(model, everybody=True), estimators=[StraightThrough()], pairs=2)
+        print(f"{agents} agents, beta {value}: E[infected] {truth.exact:.1f}, slope {truth.reference:.0f} +- "
+              f"{truth.reference_error:.0f}, sd {truth.reference_sd:.0f} of one of {pairs} pairs")  # fmt: skip
+        for row, concerned in zip(rows, [*[""] * (len(rows) - 1), " without where"], strict=True):
+            error = (row.error**2 + truth.reference_error**2) ** 0.5 / abs(truth.reference)
+            size, slope = 100 * (row.value / truth.exact - 1), 100 * (row.slope / truth.reference - 1)
+            print(f"  {row.estimator}{concerned}: infected {row.value:.1f} ({size:+.0f}%), slope {row.slope:.0f} +- "
+                  f"{row.error:.0f} ({slope:+.1f}% +- {100 * error:.1f}%), sd {row.sd:.0f} of one run of "
+                  f"{row.replicates}")  # fmt: skip
+        print(f"  {time.process_time() - begun:.0f} s of one core", flush=True)
+
+
+def sensitivities(agents: int, days: int) -> None:
+    age, infectious = torch.arange(agents) % 4, (torch.arange(agents) < agents // 1000).float()
+    layers = {"home": Groups(torch.arange(agents) // 4), "other": random_graph(agents, 10, seed=1)}
+
+    def model() -> Rollout:
+        contact = pyro.sample("contact", dist.LogNormal(torch.full((2,), -3.0), 1.0).to_event(1))
+        with pyro.plate("ages", 4):
+            susceptibility = pyro.sample("susceptibility", dist.Gamma(1.0, 1.0))
+
+        def day(s: State) -> State:
+            total = exposure(layers, s["I"])
+            hazard = contact[..., 0] * total["home"] + contact[..., 1] * total["other"]
+            hazard = hazard * susceptibility[..., age]
+            infected = s["S"] * event("infection", hazard, where=s["S"] > 0)
+            recovered = s["I"] * event("recovery", 1 / 7)
+            tally("infections", infected, by=age)
+            return {"S": s["S"] - infected, "I": s["I"] + infected - recovered}
+
+        return rollout(day, {"S": 1 - infectious, "I": infectious}, days)
+
+    at = {"contact": [0.05, 0.02], "susceptibility": [0.5, 1.0, 1.0, 0.7]}
+    for pairs in (0, 2, 4):
+        begun, used = time.perf_counter(), time.process_time()
+        found = sensitivity(model, "infections", by=["child", "young", "adult", "old"], at=at, pairs=pairs)
+        print(f"{agents} agents, {days} days, {found.sizes['parameter']} parameters, 4 groups, {pairs} pairs: "
+              f"{time.perf_counter() - begun:.1f} s, {time.process_time() - used:.1f} s of one core")  # fmt: skip
+    for name in ("gradient", "finite_difference", "finite_difference_error"):
+        print(name, found[name].values.round().tolist())
+    print(f"peak {peak_mb():.0f} MB")
 
 
 def memory(agents: int, days: int, plain: bool, everything: bool, mean_field: bool) -> None:
@@ -114,15 +147,19 @@ def memory(agents: int, days: int, plain: bool, everything: bool, mean_field: bo
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["bias", "memory"])
-    parser.add_argument("--agents", type=int, default=1_000_000)
+    parser.add_argument("what", choices=["bias", "sensitivity", "memory"])
+    parser.add_argument("--agents", type=int)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--pairs", type=int, default=12_000)
+    parser.add_argument("--replicates", type=int, default=2_000)
+    parser.add_argument("--beta", type=float, nargs="+", default=[0.02, 0.025, 0.04])
     for flag in ("plain", "everything", "mean-field"):
         parser.add_argument(f"--{flag}", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.what == "bias":
-        bias(given.pairs)
+        bias(given.pairs, given.agents or 1000, given.replicates, given.beta)
+    elif given.what == "sensitivity":
+        sensitivities(given.agents or 100_000, given.days)
     else:
-        memory(given.agents, given.days, given.plain, given.everything, given.mean_field)
+        memory(given.agents or 1_000_000, given.days, given.plain, given.everything, given.mean_field)

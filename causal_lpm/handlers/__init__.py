@@ -6,7 +6,9 @@ from causal_lpm.handlers.gradients import MeanField, StraightThrough
 from causal_lpm.handlers.noise import KeyedNoise, Seeds
 from causal_lpm.handlers.ode import solve_ode, torchdiffeq_on_torch213
 from causal_lpm.handlers.recording import Recording
+from causal_lpm.handlers.relaxed import Relaxed
 from causal_lpm.handlers.rollout import Rollout, rollout
+from causal_lpm.handlers.score import Score
 from causal_lpm.handlers.solver import DiscreteTime
 from causal_lpm.handlers.worlds import ProductWorlds, Worlds
 
@@ -17,7 +19,9 @@ __all__ = [
     "MeanField",
     "ProductWorlds",
     "Recording",
+    "Relaxed",
     "Rollout",
+    "Score",
     "Seeds",
     "StraightThrough",
     "Worlds",

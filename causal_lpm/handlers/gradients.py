@@ -1,7 +1,8 @@
 """Differentiable simulations: what an event passes back to its hazard, and the checks that nothing is lost on the way.
 
 A threshold has no derivative. Both handlers here put the derivative of the probability p = 1 - exp(-hazard) in its
-place. Both are biased, because p is not what happened; docs/explanation/gradients.md measures how much.
+place. Both are biased, because p is not what happened; docs/explanation/gradients.md measures how much. `relaxed` makes
+the threshold smooth instead, with what is here; `score` leaves it as it is and is unbiased.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,12 +18,12 @@ from pyro.poutine.trace_struct import Trace
 from causal_lpm import validate
 from causal_lpm.ops.exposure import FIXED_POINT
 from causal_lpm.ops.step import _Prefix
-from causal_lpm.typing import Dynamics, State
+from causal_lpm.typing import Dynamics, Network, State
 
 __all__ = ["MeanField", "StraightThrough"]
 
 
-class _Differentiable(Messenger):
+class Differentiable(Messenger):
     """Sums over contacts and over agents that pass gradients on, and refusals where none could flow."""
 
     def __init__(self) -> None:
@@ -30,11 +31,13 @@ class _Differentiable(Messenger):
         self._events: dict[str, Any] = {}  # name -> node of the autograd graph, in the running step
         self._tallies: list[torch.Tensor] = []
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def _sent(self, infectiousness: torch.Tensor) -> torch.Tensor:
         return infectiousness
 
-    def _outcome(self, name: str, value: torch.Tensor, hazard: torch.Tensor, where: torch.Tensor | None) -> "_Outcome":
-        happened: torch.Tensor = _Occurrence.apply(value, hazard, where)  # type: ignore[no-untyped-call]
+    def _outcome(self, name: str, happened: torch.Tensor) -> "_Outcome":
         if happened.grad_fn is not None:
             self._events[name] = happened.grad_fn
         return happened.as_subclass(_Outcome)
@@ -47,15 +50,12 @@ class _Differentiable(Messenger):
                 "comparisons: keep a float column of 0 and 1 in the state (s['I'], say) and sum that; where nothing is "
                 "to flow, give .float()."
             )
-        # Rounded and summed in the column's own type, as the plain simulation rounds it; float32 only then.
-        messages = infectiousness if infectiousness.dtype == torch.float64 else infectiousness.float()
-        msg["value"], msg["done"] = network.total(self._sent(messages)).float(), True
+        msg["value"], msg["done"] = network.total(self._sent(_columns(infectiousness))).float(), True
 
     def _pyro_tally(self, msg: Any) -> None:
         _, values, by = msg["args"]
         if by is not None and values.is_floating_point():
-            sums = values.new_zeros((*values.shape[:-1], int(by.max()) + 1), dtype=torch.float64)
-            msg["value"], msg["done"] = sums.index_add(-1, by.long(), values.double()), True
+            msg["value"], msg["done"] = sums_by_group(values, by), True
 
     def _pyro_post_tally(self, msg: Any) -> None:
         self._tallies.append(msg["value"])
@@ -93,14 +93,15 @@ class _Differentiable(Messenger):
         return checked
 
 
-class StraightThrough(_Differentiable):
+class StraightThrough(Differentiable):
     """The exact simulation forward, the gradient of its probabilities backward. Biased.
 
     Every event happens or not as it does without the handler, by the same noise, so all tallies are the same bit for
     bit; it may stand inside or outside of `KeyedNoise`. Backward, d happened / d hazard is exp(-hazard), the derivative
     of p = 1 - exp(-hazard). It is biased because an outcome is put into products as if it were a number in between: on
-    an SIR of 1000 agents over 40 days, d E[infected] / d beta came out too large by 71%, 117% and 163% at attack rates
-    of 14%, 33% and 82% (12,000 pairs with common random numbers; docs/explanation/gradients.md).
+    an SIR of 1000 agents over 40 days, d E[infected] / d beta came out too large by 74%, 114% and 165% at attack rates
+    of 14%, 33% and 82%, on 5000 agents by 66%, 97% and 118% (12,000 pairs with common random numbers;
+    docs/explanation/gradients.md). With `where` in `event` it was worse (220% and 180% in the last case): leave it out.
 
     A model for gradients keeps float columns of 0 and 1 in its state and multiplies them by events, which under this
     handler are float32. It runs without the handler as well, where they are bool. Where that is not kept, an error says
@@ -129,24 +130,23 @@ class StraightThrough(_Differentiable):
     """
 
     def _sent(self, infectiousness: torch.Tensor) -> torch.Tensor:
-        # The fixed-point messages of the plain simulation, whose float sum is then the same number.
-        rounded: torch.Tensor = _FixedPoint.apply(infectiousness)  # type: ignore[no-untyped-call]
-        return rounded
+        return _rounded(infectiousness)
 
     def _pyro_post_event(self, msg: Any) -> None:
         name, hazard, obs, where = msg["args"]
         happened = msg["value"].float()
-        msg["value"] = happened if _has_data(name, obs) else self._outcome(name, happened, hazard, where)
+        msg["value"] = happened if has_data(name, obs) else self._outcome(name, _occurrence(happened, hazard, where))
 
 
-class MeanField(_Differentiable):
+class MeanField(Differentiable):
     """Every event happens to the part p = 1 - exp(-hazard) of each agent: deterministic, smooth, no noise. Biased.
 
     Agents are probabilities that are independent of each other: an epidemic cannot die out, and an agent can be
     infected back by those it has infected. On an SIR of 1000 agents over 40 days, at attack rates of 14%, 33% and 82%,
-    E[infected] came out 83%, 64% and 8% too large, and d E[infected] / d beta off by +90%, +12% and -41% (12,000 pairs
-    with common random numbers; docs/explanation/gradients.md). The gradient is exact for this deterministic model; the
-    model is the approximation. What is asked of a model, and what data do, is as for `StraightThrough`.
+    E[infected] came out 82%, 64% and 8% too large, and d E[infected] / d beta off by +92%, +11% and -41%; on 5000
+    agents the derivative by +74%, +4% and -37% (12,000 pairs with common random numbers;
+    docs/explanation/gradients.md). The gradient is exact for this deterministic model; the model is the approximation.
+    What is asked of a model, and what data do, is as for `StraightThrough`.
 
     Raises:
         ValueError: as in `StraightThrough`.
@@ -162,19 +162,19 @@ class MeanField(_Differentiable):
 
     def _pyro_event(self, msg: Any) -> None:
         name, hazard, obs, where = msg["args"]
-        if not _has_data(name, obs):
+        if not has_data(name, obs):
             validate.hazard(name, hazard.detach())
             part = -torch.expm1(-hazard.detach())
             part = part if where is None else torch.where(where, part, 0.0)
-            msg["value"], msg["done"] = self._outcome(name, part, hazard, where), True
+            msg["value"], msg["done"] = self._outcome(name, _occurrence(part, hazard, where)), True
 
     def _pyro_post_event(self, msg: Any) -> None:
         name, _, obs, _ = msg["args"]
-        if _has_data(name, obs):
+        if has_data(name, obs):
             msg["value"] = msg["value"].float()
 
 
-def _has_data(name: str, obs: torch.Tensor | None) -> bool:
+def has_data(name: str, obs: torch.Tensor | None) -> bool:
     """Whether an event is observed: by `obs`, by `pyro.condition` or by ChiRho's `condition`."""
     if obs is not None:
         return True
@@ -186,6 +186,33 @@ def _has_data(name: str, obs: torch.Tensor | None) -> bool:
             if data.get(name) is not None:
                 return True
     return False
+
+
+def exact_exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
+    """The exposure of the plain simulation, to the bit, through which a gradient flows back to the infectiousness."""
+    return network.total(_rounded(_columns(infectiousness))).float()
+
+
+def sums_by_group(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
+    """A tally of floats by group that passes gradients on, float64 `[*dims, groups]`."""
+    sums = values.new_zeros((*values.shape[:-1], int(by.max()) + 1), dtype=torch.float64)
+    return sums.index_add(-1, by.long(), values.double())
+
+
+def _columns(infectiousness: torch.Tensor) -> torch.Tensor:
+    # Rounded and summed in the column's own type, as the plain simulation rounds it; float32 only then.
+    return infectiousness if infectiousness.dtype == torch.float64 else infectiousness.float()
+
+
+def _rounded(infectiousness: torch.Tensor) -> torch.Tensor:
+    # The fixed-point messages of the plain simulation, whose float sum is then the same number.
+    rounded: torch.Tensor = _FixedPoint.apply(infectiousness)  # type: ignore[no-untyped-call]
+    return rounded
+
+
+def _occurrence(value: torch.Tensor, hazard: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
+    happened: torch.Tensor = _Occurrence.apply(value, hazard, where)  # type: ignore[no-untyped-call]
+    return happened
 
 
 class _Occurrence(torch.autograd.Function):
