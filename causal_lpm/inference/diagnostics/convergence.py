@@ -1,0 +1,98 @@
+"""Convergence: k-hat where draws are weighted, R-hat where they come in chains, and neither elsewhere."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from causal_lpm.inference.diagnostics.arrays import Floats, finite, names_of_parameters
+from causal_lpm.inference.diagnostics.pareto import pareto_smooth
+from causal_lpm.inference.diagnostics.report import Gate, Verdict
+
+__all__ = ["khat_gate", "rhat_gate", "split_rhat"]
+
+KHAT = (0.5, 0.7)  # warns, fails
+RHAT = (1.01, 1.05)
+
+
+def khat_gate(log_weights: npt.ArrayLike) -> Gate:
+    """Fails if the k-hat of importance weights is above 0.7, warns above 0.5.
+
+    Only for importance sampling: the draws of a neural posterior have no weights.
+
+    Args:
+        log_weights: log of the importance weights, not normalised, `[S]`; -infinity is a weight of zero.
+
+    Raises:
+        ValueError: not a vector of numbers, or all weights are zero.
+    """
+    logs, k = pareto_smooth(log_weights)
+    effective = 1 / np.square(np.exp(logs)).sum()
+    sentence = f"Pareto k-hat of the importance weights is {k:.2f}: {effective:.0f} effective of {logs.size} draws."
+    step = "Draw from a proposal nearer to the posterior, or one with heavier tails."
+    return _gate("k-hat", k, KHAT, sentence, step)
+
+
+def split_rhat(chains: npt.ArrayLike) -> Floats:
+    """Rank-normalised split R-hat, the larger one of bulk and tail (folded), float64 `[d]`.
+
+    Source: Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021, Bayesian Analysis 16:667-718.
+
+    Args:
+        chains: draws of Markov chains, `[chain, draw, d]`; with one chain, its halves are compared.
+
+    Raises:
+        ValueError: fewer than 4 draws a chain, or a value that is not finite.
+    """
+    values = finite("chains", chains, 3, "[chains, draws, parameters]")
+    half = values.shape[1] // 2
+    if half < 2:
+        raise ValueError(f"chains hold {values.shape[1]} draws each: R-hat needs at least 4.")
+    split = np.concatenate([values[:, :half], values[:, -half:]])
+    folded = np.abs(split - np.median(split, axis=(0, 1)))
+    return np.maximum(_rhat(_normal_scores(split)), _rhat(_normal_scores(folded)))
+
+
+def rhat_gate(chains: npt.ArrayLike, names: Sequence[str] | None = None) -> Gate:
+    """Fails if R-hat of a parameter is above 1.05, warns above 1.01.
+
+    Only for Markov chains: independent draws have an R-hat of 1 whatever they are drawn from.
+
+    Args:
+        chains: draws of Markov chains, `[chain, draw, d]`.
+        names: of the parameters.
+
+    Raises:
+        ValueError: as of `split_rhat`.
+    """
+    rhat = split_rhat(chains)
+    worst = int(rhat.argmax())
+    label = names_of_parameters(names, rhat.size)[worst]
+    sentence = f"R-hat is largest for {label}: {rhat[worst]:.3f}."
+    return _gate("R-hat", float(rhat[worst]), RHAT, sentence, "Run longer chains, or start them elsewhere and compare.")
+
+
+def _gate(name: str, value: float, thresholds: tuple[float, float], sentence: str, step: str) -> Gate:
+    warns, fails = thresholds
+    verdict: Verdict = "fail" if not value <= fails else "warn" if value > warns else "pass"
+    return Gate(name, verdict, value, fails, sentence, "" if verdict == "pass" else step)
+
+
+def _normal_scores(chains: Floats) -> Floats:
+    """Ranks over all chains `[chain, draw, d]`, ties averaged, as standard normal quantiles (Blom)."""
+    from scipy.special import ndtri  # costly to import, and only needed here
+    from scipy.stats import rankdata
+
+    flat = chains.reshape(-1, chains.shape[-1])
+    scores: Floats = ndtri((rankdata(flat, axis=0) - 0.375) / (len(flat) + 0.25))
+    return scores.reshape(chains.shape)
+
+
+def _rhat(chains: Floats) -> Floats:
+    """Potential scale reduction of `[chain, draw, d]`; infinite if chains stand still at different places."""
+    within = chains.var(1, ddof=1).mean(0)
+    between = chains.mean(1).var(0, ddof=1)
+    length = chains.shape[1]
+    stuck = np.where(between > 0, np.inf, 1.0)
+    ratio = np.divide(between, within, out=np.zeros_like(within), where=within > 0)
+    return np.where(within > 0, np.sqrt((length - 1) / length + ratio), stuck)

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causal_lpm.inference.diagnostics import predictive_checks, predictive_gate
+
+DAYS = np.arange(40.0)
+
+
+def epidemic(growth: float = 0.2, size: float = 1.0) -> np.ndarray:
+    """Expected cases `[group, day]`, two groups."""
+    curve = 100 * size * np.exp(growth * (DAYS - 20) - np.log1p(np.exp(2 * growth * (DAYS - 20))))
+    return np.stack([curve, 2 * curve])
+
+
+def predictions(rng: np.random.Generator, draws: int = 300) -> np.ndarray:
+    return rng.poisson(rng.gamma(50, 1 / 50, (draws, 1, 1)) * epidemic())
+
+
+def test_data_of_the_model_fail_as_rarely_as_stated() -> None:
+    """400 data sets; p below 0.05 in 20 expected, more than 38 in 0.01% of seeds."""
+    rng = np.random.default_rng(0)
+    drawn = predictions(rng, 700).astype(float)
+    p = [predictive_gate({"cases": drawn[400:]}, {"cases": data}).value for data in drawn[:400]]
+    assert sum(value < 0.05 for value in p) <= 38
+    assert 0.4 < np.mean(p) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("data", "statistic"),
+    [
+        (epidemic(size=3.0), "peak|total"),
+        (np.where(DAYS == 30, 1.05 * epidemic().max(1, keepdims=True), epidemic()), "peak day"),
+        (epidemic() + np.where(DAYS < 8, 30, 0), "growth"),
+    ],
+)
+def test_what_is_wrong_is_named(data: np.ndarray, statistic: str) -> None:
+    gate = predictive_gate({"cases": predictions(np.random.default_rng(0))}, {"cases": data})
+    assert gate.verdict == "fail"
+    assert any(f"the {name} of cases" in gate.sentence for name in statistic.split("|"))
+
+
+def test_one_wrong_site_of_several_fails() -> None:
+    predicted = predictions(np.random.default_rng(0))
+    both = {"cases": predicted[:, 0], "deaths": predicted[:, 1]}
+    good = {"cases": predicted[7, 0].astype(float), "deaths": predicted[7, 1].astype(float)}
+    assert predictive_gate(both, good).verdict == "pass"
+    gate = predictive_gate(both, {**good, "deaths": 3 * good["deaths"]})
+    assert gate.verdict == "fail"
+    assert "deaths" in gate.sentence
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_missing_days_do_not_count(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    predicted, data = predictions(rng, 20).astype(float), epidemic()
+    missing = rng.random(data.shape) < 0.4
+    data[missing] = np.nan
+    garbled = predicted.copy()
+    garbled[:, missing] = rng.choice([np.nan, 1e9])
+    assert predictive_checks({"a": predicted}, {"a": data}) == predictive_checks({"a": garbled}, {"a": data})
+
+
+def test_the_values_of_a_series_by_hand() -> None:
+    data = np.array([1.0, 2.0, np.nan, 8.0, 3.0])
+    checks = predictive_checks({"cases": np.tile([1.0, 2.0, 4.0, 8.0, 3.0], (10, 1))}, {"cases": data})
+    slope = np.polyfit([0, 1, 3], np.log(np.array([1, 2, 8]) + 0.5), 1)[0]
+    assert [check.observed for check in checks] == pytest.approx([8, 3, 14, slope])
+    assert {check.p for check in checks} == {1.0}
+
+
+def test_groups_without_data_are_left_out() -> None:
+    data = epidemic()
+    data[0] = np.nan
+    checks = predictive_checks({"cases": predictions(np.random.default_rng(0))}, {"cases": data})
+    assert {check.group for check in checks} == {1}
+
+
+def test_few_draws_warn() -> None:
+    predicted = predictions(np.random.default_rng(0), 50)
+    assert predictive_gate({"cases": predicted}, {"cases": epidemic()}).verdict == "warn"
+
+
+def test_refusals() -> None:
+    predicted = predictions(np.random.default_rng(0), 20).astype(float)
+    with pytest.raises(ValueError, match="did you mean 'cases'"):
+        predictive_gate({"cases": predicted}, {"casse": epidemic()})
+    with pytest.raises(ValueError, match="predictions of shape"):
+        predictive_gate({"cases": predicted}, {"cases": epidemic()[:, :-1]})
+    with pytest.raises(ValueError, match="no site has a group"):
+        predictive_gate({"cases": predicted}, {"cases": epidemic() * np.nan})
+    with pytest.raises(ValueError, match="not finite"):
+        predictive_gate({"cases": predicted * np.nan}, {"cases": epidemic()})
+    with pytest.raises(ValueError, match="different numbers of predicted draws"):
+        predictive_gate({"a": predicted, "b": predicted[1:]}, {"a": epidemic(), "b": epidemic()})

@@ -1,0 +1,68 @@
+import io
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from causal_lpm.inference.diagnostics import Gate, Report
+from causal_lpm.inference.diagnostics.report import FAIL_P, WARN_P, gate_of_test
+
+# Texts as NetCDF holds them: no NUL, no lone surrogates.
+texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=20)
+gates = st.builds(
+    Gate, texts, st.sampled_from(["pass", "warn", "fail"]), st.floats(width=32), st.floats(width=32), texts, texts
+)
+reports = st.lists(gates, max_size=5, unique_by=lambda gate: gate.name).map(Report)
+
+
+@given(reports)
+def test_a_dataset_holds_the_whole_report(report: Report) -> None:
+    assert repr(Report.from_dataset(report.to_dataset())) == repr(report)  # repr: NaN is NaN
+
+
+def test_netcdf_holds_the_whole_report(tmp_path: Path) -> None:
+    report = Report([Gate("sbc", "fail", 0.001, 0.008, "β ist zu eng.", "Mehr."), Gate("k-hat", "pass", 0.1, 0.7, "")])
+    report.to_dataset().to_netcdf(tmp_path / "report.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "report.nc", engine="h5netcdf") as stored:
+        assert Report.from_dataset(stored) == report
+        assert stored.attrs["status"] == "uncalibrated"
+
+
+@given(reports)
+def test_one_failed_gate_decides(report: Report) -> None:
+    failed = any(gate.verdict == "fail" for gate in report.gates)
+    assert (report.status == "calibrated") == (bool(report.gates) and not failed)
+    assert (report.banner == "") == (report.status == "calibrated")
+
+
+def test_nothing_checked_is_not_calibrated() -> None:
+    assert Report().status == "uncalibrated"
+    assert "no diagnostics" in Report().banner
+
+
+def test_the_table_shows_failures_first_and_texts_as_they_are() -> None:
+    report = Report([Gate("a", "pass", 0.5, 0.008, "[fine]"), Gate("b", "fail", 0.001, 0.008, "bad", "retrain")])
+    written = io.StringIO()
+    console = Console(width=200, file=written)
+    console.print(report.table())
+    text = written.getvalue()
+    assert text.index("retrain") < text.index("[fine]")
+
+
+@given(st.floats(0, 1), st.integers(1, 1000))
+def test_verdicts_follow_the_thresholds(p: float, simulations: int) -> None:
+    gate = gate_of_test("sbc", p, "Ranks", "train", simulations)
+    assert (gate.verdict == "fail") == (p < FAIL_P)
+    assert (gate.verdict == "pass") == (p >= WARN_P and simulations >= 200)
+    assert (gate.next_step == "") == (gate.verdict == "pass")
+
+
+def test_refusals() -> None:
+    gate = Gate("sbc", "pass", 0.5, 0.008, "")
+    with pytest.raises(ValueError, match="gate 'sbc' appears twice"):
+        Report([gate, gate])
+    with pytest.raises(ValueError, match="did you mean 'fail'"):
+        Gate("sbc", "fial", 0.5, 0.008, "")  # type: ignore[arg-type]
