@@ -44,6 +44,8 @@ _BMJ = ("mitmedialab/DeepABM-Pandemic, archive of doi:10.1136/bmj.n1087", "none:
 _DOHMH = ("nychealth/coronavirus-data", "public data of NYC DOHMH, no licence file")
 _VACCINE = ("nychealth/covid-vaccine-data", "public data of NYC DOHMH, no licence file")
 _INSIGHTS = ("the Economic Tracker of Opportunity Insights", "to be cited")
+_GRADABM = ("AdityaLab/GradABM, archive of Chopra et al., AAMAS 2023, arXiv:2207.09714", "MIT")
+_SBIBM = ("sbibm 1.1.0 (Lueckmann et al. 2021)", "MIT")
 
 DATASETS: dict[str, Dataset] = {
     "bmj2021_no_vaccine_median_curves.csv": Dataset(
@@ -75,6 +77,22 @@ DATASETS: dict[str, Dataset] = {
         "days until each transition between disease stages, by age",
         "e54934811eb2a3a520d9069b053e97f6776c5acf4eb0525fafdc64d00e8f6ac1",
         *_BMJ,
+    ),
+    "gradabm_ma_county_age_population.csv": Dataset(
+        "Massachusetts: persons by county and age",
+        "2dfaf623f11bf92075bb3b100e9184b64f7fd411b843eb7362517739a82e1001",
+        *_GRADABM,
+    ),
+    "gradabm_ma_county_daily.csv": Dataset(
+        "Massachusetts 2020, by county and day: reported cases and deaths, doctor visits and surveyed symptoms (%)",
+        "1d04b4fc454fc8010eb3bbdfc0a9bb493fae26ba6114819df6bb10b652c94af8",
+        *_GRADABM,
+    ),
+    "ifr_verity2020.csv": Dataset(
+        "infection fatality and hospitalisation by decade of age (%)",
+        "1c0bf206b5c02a83febfea876d3989218e4354ba4f98de0a97a8fcf5e671eafe",
+        "Verity et al., Lancet Infect Dis 2020;20:669, doi:10.1016/S1473-3099(20)30243-7",
+        "CC BY 4.0",
     ),
     "nyc_covid_daily_borough.csv": Dataset(
         "New York City: confirmed and probable cases, hospitalisations, deaths by day and borough",
@@ -143,6 +161,41 @@ DATASETS: dict[str, Dataset] = {
         "New York City: cases, hospitalisations and deaths per 100,000 by week and age; blank = suppressed",
         "51eab8012370dbad35102d7187eab38d7c58f598025cc5326168d6d73a653fbc",
         *_DOHMH,
+    ),
+    "us_city_google_mobility_daily.csv": Dataset(
+        "New York City, Boston, Seattle: visits by kind of place relative to January 2020, mean of seven days, by day",
+        "a28de935eb3f7b873a66b5ab292e8a6f9bf90e3df52bf8cb2781fa46c66b5cd0",
+        *_INSIGHTS,
+    ),
+    "us_policy_milestones_ny_ma_wa.csv": Dataset(
+        "New York, Massachusetts, Washington: dates of closures, orders and reopening",
+        "e50744b2f6041a09ce8398ac599f5182fa84105be33249349e4f06f2ea58b6c4",
+        *_INSIGHTS,
+    ),
+    "us_state_google_mobility_weekly.csv": Dataset(
+        "United States: mobility by state and week, relative to January 2020 (share)",
+        "c40e28fddc0de70e9fb95b75c0999d76bee7705d956c085cd1db866bb5b243c9",
+        *_INSIGHTS,
+    ),
+    "sbibm_lotka_volterra_reference_posterior_1000.csv": Dataset(
+        "1,000 draws of the reference posterior of three observations of the task lotka_volterra",
+        "bcc897f07d2d2f9dbad42f6a1f4854e5f25501caf410d9f030a79133d2d12b44",
+        *_SBIBM,
+    ),
+    "sbibm_observations.csv": Dataset(
+        "observations 1 to 3 of the tasks sir and lotka_volterra, and the parameters that made them",
+        "946ef7799b753153bd767b4b0e95abb58fbdf377d7ed2a6160df113d9fc1da7e",
+        *_SBIBM,
+    ),
+    "sbibm_published_c2st_sir_lv.csv": Dataset(
+        "published C2ST of other methods by task and number of simulations",
+        "fde3c9f478ae7d0a830fdf77b17f851f83be1f93ffe6ff3c1e3c167836dafd7f",
+        *_SBIBM,
+    ),
+    "sbibm_sir_reference_posterior_1000.csv": Dataset(
+        "1,000 draws of the reference posterior of three observations of the task sir",
+        "39abb503c739333942d78e7a4e99ec82b6d5e9f9ed9f6b5d1945767494bfd1b2",
+        *_SBIBM,
     ),
 }
 

@@ -17,7 +17,9 @@ SECTIONS = {
     "causal_lpm": "What a model is written with, and the handlers it runs under.",
     "causal_lpm.handlers": "Handlers for less common cases.",
     "causal_lpm.agents": "What a population is and does. Import from the modules.",
-    "causal_lpm.inference": "Experiments with studies, their results and estimands.",
+    "causal_lpm.inference": "Experiments with studies, calibration, sensitivity: what most users need.",
+    "causal_lpm.inference.calibration": "All of calibration that is public.",
+    "causal_lpm.inference.diagnostics": "Gates over arrays, for results of any tool.",
     "causal_lpm.data": "Data sets by name.",
     "causal_lpm.typing": "The vocabulary of shapes.",
 }

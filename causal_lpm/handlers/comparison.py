@@ -25,6 +25,7 @@ class _Settings(Messenger):
         self._settings = settings
         self._expected = dict.fromkeys(policy for setting in settings for policy in setting)
         self._seen: set[str] = set()
+        self._stepped = False
 
     def _pyro_post_sample(self, msg: Any) -> None:
         name = msg["name"]
@@ -39,8 +40,15 @@ class _Settings(Messenger):
         same = all(torch.equal(act, fact) for act in acts)
         msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)  # type: ignore[arg-type]
 
+    # Policies come before the simulation. A solver inside of this handler has run all steps by the time `simulate`
+    # arrives here: the first step comes sooner.
+    def _pyro_step(self, msg: Any) -> None:
+        if not self._stepped:
+            self._check()
+        self._stepped = True
+
     def _pyro_simulate(self, msg: Any) -> None:
-        self._check()  # policies come before the simulation: say it before anything runs
+        self._check()
 
     def _check(self) -> None:
         for name in self._expected:

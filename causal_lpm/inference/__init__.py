@@ -1,10 +1,13 @@
-"""Experiments with studies: run them, keep them, estimate, tabulate and draw."""
+"""Experiments with studies: run them, keep them, estimate, tabulate and draw; calibration; sensitivity."""
 
+from causal_lpm.inference.calibration import CalibrationResult, fit
 from causal_lpm.inference.estimands import Estimate, SignTurn, died_out, effects, per_100k, sign_turn, totals
 from causal_lpm.inference.experiment import ReplicateError, run_experiment
+from causal_lpm.inference.gradients import GradientCheck, check_gradient, finite_differences
 from causal_lpm.inference.json_file import to_json
 from causal_lpm.inference.results import load, save
 from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.inference.sensitivity import sensitivity
 from causal_lpm.inference.study import (
     Contrast,
     Options,
@@ -16,16 +19,21 @@ from causal_lpm.inference.study import (
 )
 
 __all__ = [
+    "CalibrationResult",
     "Contrast",
     "Estimate",
+    "GradientCheck",
     "Options",
     "Policy",
     "ReplicateError",
     "Setting",
     "SignTurn",
     "Study",
+    "check_gradient",
     "died_out",
     "effects",
+    "finite_differences",
+    "fit",
     "installed_studies",
     "load",
     "load_study",
@@ -33,6 +41,7 @@ __all__ = [
     "replicate_seed",
     "run_experiment",
     "save",
+    "sensitivity",
     "sign_turn",
     "to_json",
     "totals",

@@ -29,6 +29,7 @@ __all__ = [
     "identity",
     "manifest",
     "options_without_folders",
+    "versions",
     "write_whole",
 ]
 
@@ -83,7 +84,8 @@ def _code_hash(study: Study) -> str:
     return digest.hexdigest()[:16]
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and of the packages whose numbers enter ours."""
     found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
     for package in _PACKAGES:
         try:
@@ -107,7 +109,7 @@ def manifest(study: Study, settings: Sequence[Setting], seed: int, options: Opti
         "settings": [{"name": setting.name, "policy": policy_values(study, setting)} for setting in settings],
         "outcomes": list(study.outcomes),
         "groups": list(study.groups),
-        "versions": _versions(),
+        "versions": versions(),
         "code": _code_hash(study),
     }
 

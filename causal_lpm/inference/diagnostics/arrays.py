@@ -17,7 +17,9 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+"""float64 of any shape."""
 Integers = npt.NDArray[np.int64]
+"""int64 of any shape."""
 
 
 def finite(what: str, values: npt.ArrayLike, dimensions: int, shape: str) -> Floats:

@@ -24,6 +24,7 @@ WARN_P = 0.02
 ENOUGH_SIMULATIONS = 200  # below, a test passes because it sees little
 
 Verdict = Literal["pass", "warn", "fail"]
+"""What a gate says."""
 _STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 

@@ -1,0 +1,166 @@
+"""What the charts of a calibration share: figures, panels, bands, and the banner of a result that is no posterior."""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causal_lpm.inference.diagnostics import Report
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+__all__ = [
+    "BANDS",
+    "GREY",
+    "MOST_PANELS",
+    "bands",
+    "banner",
+    "banner_text",
+    "legend_below",
+    "outer_labels",
+    "panels",
+    "plain",
+    "time_axis",
+]
+
+GREY = "#595959"
+WARNING = "#B54A00"  # Okabe and Ito's vermillion, dark enough for white letters
+BANDS = ((0.9, 0.2), (0.5, 0.35))  # central probability, opacity
+WIDTH = 8.0
+MOST_PANELS = 12  # on one page
+
+POINT_METHODS = ("svi", "gradient")
+
+
+def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
+    """A figure with `count` panels, in one column up to three and in two or three columns above.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+        ValueError: more panels than fit on a page.
+    """
+    if count > MOST_PANELS:
+        raise ValueError(f"{count} panels do not fit on a page: choose at most {MOST_PANELS}.")
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "plots need matplotlib: install the extra 'plots', as in pip install 'causal-lpm[plots]'."
+        ) from error
+    columns = 1 if count <= 3 else 2 if count <= 6 else 3
+    rows = math.ceil(count / columns)
+    # A figure by itself, without pyplot, needs no display and leaves no state behind.
+    figure = Figure(figsize=(WIDTH, max(3.4, height * rows + 0.9)), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in grid[count:]:
+        axes.remove()
+    for axes in grid[:count]:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, grid[:count]
+
+
+def banner_text(result: xr.DataTree | xr.Dataset) -> str:
+    """What every chart and table must say of a result that is not a calibrated posterior; else empty.
+
+    Args:
+        result: a tree, or a data set made from one, with attribute `status`.
+
+    >>> banner_text(xr.DataTree(xr.Dataset(attrs={"method": "svi", "status": "optimised"})))
+    'OPTIMISED with svi: not a posterior; widths are no uncertainty.'
+    """
+    method, status = result.attrs.get("method", ""), result.attrs.get("status", "")
+    if status == "optimised" or method in POINT_METHODS:
+        return f"OPTIMISED{' with ' * bool(method)}{method}: not a posterior; widths are no uncertainty."
+    if status != "uncalibrated":
+        return ""
+    gates = isinstance(result, xr.DataTree) and "diagnostics" in result.children
+    report = Report.from_dataset(result["diagnostics"].to_dataset()) if gates else Report()
+    return report.banner if report.failed else "UNCALIBRATED: do not read this as a posterior."
+
+
+def banner(figure: "Figure", result: xr.DataTree | xr.Dataset) -> None:
+    """Writes the banner of the result above everything else in the figure, if it has one."""
+    if text := banner_text(result):
+        box = {"facecolor": WARNING, "edgecolor": "none", "boxstyle": "square,pad=0.5"}
+        lines = "\n".join(textwrap.wrap(text, 88))
+        # The layout does not know of the box around the letters.
+        figure.set_layout_engine("constrained", h_pad=9 / 72)
+        plain(figure.suptitle(lines, color="white", fontsize="medium", fontweight="bold", bbox=box))
+
+
+def outer_labels(grid: "Sequence[Axes]", x: str, y: str) -> None:
+    """Labels the axes below which and left of which there are none."""
+    specification = grid[0].get_gridspec()
+    columns = 1 if specification is None else specification.ncols
+    for number, axes in enumerate(grid):
+        if number + columns >= len(grid):
+            plain(axes.set_xlabel(x))
+        if number % columns == 0:
+            plain(axes.set_ylabel(y))
+
+
+def plain(text: "Text") -> None:
+    """Draws dollar signs as dollar signs: a name is not mathematics."""
+    text.set_parse_math(False)
+
+
+def bands(
+    axes: "Axes",
+    x: npt.NDArray[Any],
+    values: npt.NDArray[Any],
+    colour: str,
+    line: Any = "-",
+    levels: Sequence[tuple[float, float]] = BANDS,
+) -> None:
+    """Draws the median and central bands of `[sample, day]`; a day on which all samples are NaN stays empty."""
+    known = ~np.isnan(values).all(0)
+    ends = np.full((2, values.shape[1]), np.nan)
+    middle = ends[0].copy()
+    for level, opacity in levels if len(values) > 1 else ():
+        ends[:, known] = np.nanquantile(values[:, known], [(1 - level) / 2, (1 + level) / 2], axis=0)
+        axes.fill_between(x, *ends, color=colour, alpha=opacity, linewidth=0)
+    middle[known] = np.nanmedian(values[:, known], axis=0)
+    axes.plot(x, middle, color=colour, linestyle=line, linewidth=1.6)
+    axes.margins(x=0)
+
+
+def legend_below(figure: "Figure", handles: Mapping[str, Any], columns: int = 4, title: str | None = None) -> None:
+    """A legend below the axes, where it covers no data."""
+    legend = figure.legend(
+        list(handles.values()),
+        [f"{number}" for number in range(len(handles))],
+        loc="outside lower center",
+        ncols=columns,
+        fontsize="small",
+        frameon=False,
+        title=title,
+        title_fontsize="small",
+    )
+    # Named afterwards: matplotlib leaves out of a legend what begins with an underscore.
+    for text, name in zip(legend.get_texts(), handles, strict=True):
+        text.set_text("\n".join(textwrap.wrap(name, 60)))
+        plain(text)
+
+
+def time_axis(grid: "Sequence[Axes]", values: xr.DataArray, dim: str) -> tuple[npt.NDArray[Any], str]:
+    """The days to draw at, dates where there are any, and what to write below the axes."""
+    dates = [name for name, coord in values.coords.items() if coord.dims == (dim,) and coord.dtype.kind == "M"]
+    if dates:
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        for axes in grid:
+            locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        return values[dates[0]].values, "date"
+    numbers: npt.NDArray[Any] = (
+        values[dim].values if dim in values.coords and values[dim].dtype.kind in "iuf" else np.arange(values.sizes[dim])
+    )
+    return numbers, "time (days since the start)" if dim.endswith("day") else "step"

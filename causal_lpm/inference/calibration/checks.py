@@ -1,0 +1,143 @@
+"""All gates of a calibration: on data sets whose truth is known, and on the data at hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from causal_lpm.inference.calibration.posteriors.amortised import Posterior
+from causal_lpm.inference.calibration.posteriors.features import SeriesFeatures
+from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.diagnostics import (
+    Gate,
+    disagreement_gate,
+    expected_coverage_gate,
+    highest_density_levels,
+    identifiability_gate,
+    interval_coverage_gate,
+    misspecification_gate,
+    predictive_gate,
+    prior_sensitivity_gate,
+    sbc_gate,
+    sbc_ranks,
+    tarp_gate,
+    tarp_levels,
+)
+
+__all__ = ["RANKED_AMONG", "KnownTruth", "data_gates", "known_truth", "posterior_gates"]
+
+RANKED_AMONG = 399  # posterior draws a truth is ranked among
+FEWEST_DAYS = 3  # of a group, for a peak and a growth
+DIRECTIONS = 10  # principal components of the data that are compared with simulations
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class KnownTruth:
+    """How a posterior does on simulated data sets.
+
+    Attributes:
+        gates: SBC, interval coverage, expected coverage (where there is a density), TARP.
+        arrays: `ranks` and `truth` `[simulation, parameter]`, `highest_density_level` and `tarp_level` `[simulation]`.
+    """
+
+    gates: tuple[Gate, ...]
+    arrays: dict[str, Array]
+
+
+def known_truth(
+    problem: Problem, posterior: Posterior, z: Array, data: Mapping[str, Array], seed: int = 0
+) -> KnownTruth:
+    """Asks the posterior for the parameters of data sets that were simulated with known ones.
+
+    Args:
+        problem: Names the parameters.
+        posterior: Any one of the problem.
+        z: The truths, `[n, size]`.
+        data: site -> `[n, *shape]`, simulated from them.
+        seed: Of posterior draws and ties.
+    """
+    truth = torch.as_tensor(z, dtype=torch.float32)
+    draws = posterior.sample(RANKED_AMONG, data, seed)
+    density = posterior.log_prob(torch.cat([truth.unsqueeze(0), draws]), data)
+    drawn, true = draws.double().numpy(), truth.double().numpy()
+    ranks = sbc_ranks(drawn, true, seed)
+    gates = [
+        sbc_gate(ranks, RANKED_AMONG, problem.names, seed),
+        interval_coverage_gate(ranks, RANKED_AMONG, problem.names),
+    ]
+    arrays: dict[str, Array] = {"ranks": ranks, "truth": true, "tarp_level": tarp_levels(drawn, true, seed)}
+    if density is not None:
+        log_q = density.double().clamp(min=-1e6).numpy()  # a truth outside of a cut prior is merely improbable
+        gates.append(expected_coverage_gate(log_q[0], log_q[1:], seed))
+        arrays["highest_density_level"] = highest_density_levels(log_q[0], log_q[1:], seed)
+    gates.append(tarp_gate(drawn, true, seed))
+    return KnownTruth(tuple(gates), arrays)
+
+
+def data_gates(problem: Problem, simulated: Mapping[str, Array], predicted: Mapping[str, Array]) -> tuple[Gate, ...]:
+    """Whether the model can produce the data: under the prior, and under the posterior if there are enough days.
+
+    Args:
+        problem: With the data.
+        simulated: site -> `[n, *shape]` of the simulations that the posterior was trained on.
+        predicted: site -> `[draw, *shape]` under the posterior.
+    """
+    observed = {name: series.values.numpy() for name, series in problem.data.items()}
+    features = SeriesFeatures(problem)
+    cloud = features(simulated).double().numpy()
+    mine = features({name: values[None] for name, values in observed.items()}).double().numpy()
+    gates = [misspecification_gate(*_principal(mine[0], cloud))]
+    sites = _sites(observed)
+    if any((~np.isnan(values)).sum(-1).max() >= FEWEST_DAYS for values in sites.values()):
+        gates.append(predictive_gate({name: _by_group(values) for name, values in predicted.items()}, sites))
+    return tuple(gates)
+
+
+def _principal(vector: Array, cloud: Array) -> tuple[Array, Array]:
+    """The directions in which simulations differ most, and how far the rest is off: few numbers for many days."""
+    if cloud.shape[1] <= DIRECTIONS:
+        return vector, cloud
+    centre = cloud.mean(0)
+    spread = cloud.std(0)
+    scale = np.where(spread > 0, spread, 1.0)
+    rows, row = (cloud - centre) / scale, (vector - centre) / scale
+    _, _, directions = np.linalg.svd(rows, full_matrices=False)
+    main = directions[:DIRECTIONS].T
+
+    def split(x: Array) -> Array:
+        rest = x - x @ main @ main.T
+        return np.concatenate([x @ main, np.log(np.linalg.norm(rest, axis=-1, keepdims=True) + 1e-9)], -1)
+
+    return split(row[None])[0], split(rows)
+
+
+def _by_group(values: Array) -> Array:
+    return values if values.ndim == 3 else values.reshape(len(values), 1, -1)
+
+
+def _sites(observed: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: values if values.ndim == 2 else values.reshape(1, -1) for name, values in observed.items()}
+
+
+def posterior_gates(
+    problem: Problem, draws: torch.Tensor, members: torch.Tensor | None, seed: int = 0
+) -> tuple[Gate, ...]:
+    """Identifiability, prior sensitivity, and disagreement of an ensemble.
+
+    Args:
+        problem: With the prior.
+        draws: Of the posterior, z `[draw, size]`.
+        members: The same by member, `[member, draw, size]`, or None.
+        seed: Of the draws of the prior.
+    """
+    z, prior = draws.double().numpy(), problem.draw(2000, seed).double().numpy()
+    log_prior = problem.log_prior(draws).detach().double().numpy()
+    gates = [identifiability_gate(z, prior, problem.names), prior_sensitivity_gate(z, log_prior, problem.names)]
+    if members is not None and len(members) > 1:
+        gates.append(disagreement_gate(members.double().numpy(), problem.names))
+    return tuple(gates)

@@ -1,0 +1,143 @@
+"""From a posterior to a result: predictions, gates, and the tree."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from causal_lpm.inference.calibration.checks import RANKED_AMONG, KnownTruth, data_gates, known_truth, posterior_gates
+from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, Posterior
+from causal_lpm.inference.calibration.posteriors.truncation import Region
+from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.calibration.result import CalibrationResult
+from causal_lpm.inference.calibration.results.tree import About, build_tree
+from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet
+from causal_lpm.inference.calibration.stages import Stages
+from causal_lpm.inference.diagnostics import Gate, Report
+from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.validate import known
+
+__all__ = ["arrays", "conclude", "rehearse"]
+
+_LOG = logging.getLogger("causal_lpm")
+
+Array = npt.NDArray[Any]
+
+PREDICTIVE = 200  # draws that are simulated for the posterior predictive
+MEMBER_DRAWS = 500
+ENOUGH = 200  # simulations of the gates
+TOO_MANY = 0.05  # share of simulations that failed
+
+
+def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
+    """Builds a tree of two draws of the prior: what does not fit together is found before anything runs.
+
+    Raises:
+        ValueError: as of `build_tree`; groups of an unknown site.
+    """
+    for name in groups or {}:
+        known("data site", name, problem.data)
+    series = {name: series.values.numpy() for name, series in problem.data.items()}
+    build_tree(
+        About("", "uncalibrated", 0, 0, 0),
+        arrays(problem.constrain(problem.draw(2, 0))),
+        posterior_predictive={name: np.zeros((2, *values.shape)) for name, values in series.items()},
+        observed_data=series,
+        groups=groups,
+        dates=_dates(problem),
+    )
+
+
+def conclude(
+    stages: Stages,
+    method: str,
+    budget: int,
+    posterior: Posterior,
+    used: SimulationSet,
+    region: Region | None,
+    gate: int,
+    draws: int,
+    groups: Mapping[str, Any] | None = None,
+) -> CalibrationResult:
+    """The result of a posterior.
+
+    Args:
+        stages: For further simulations.
+        method: As given to `fit`; so are `budget`, `gate`, `draws` and `groups`.
+        budget: Simulations to train on.
+        posterior: Any.
+        used: The simulations that it was trained on.
+        region: Where the prior was cut to, or None.
+        gate: Further simulations for the gates.
+        draws: Of the posterior.
+        groups: Site -> labels of its groups.
+    """
+    problem, seed, observed = stages.problem, stages.seed, stages.observed
+    z = posterior.sample(draws, observed, seed)[:, 0]
+    own = posterior.gates()  # of the data at hand, so before it answers for others
+    members = None
+    if isinstance(posterior, AmortisedPosterior):
+        members = posterior.sample_members(MEMBER_DRAWS, observed, seed)[:, :, 0]
+    truth = KnownTruth((), {})
+    if gate:
+        simulations = stages.simulate("second gate" if region is not None else "gate", gate, region)
+        truth = known_truth(problem, posterior, *simulations.successful(), seed=seed)
+    predicted = stages.predict(z[:PREDICTIVE].double().numpy())
+    report = Report(
+        (
+            *truth.gates,
+            *data_gates(problem, used.successful()[1], predicted.successful()[1]),
+            *posterior_gates(problem, z, members, seed),
+            *own,
+            *_counts(gate, stages),
+        )
+    )
+    if report.banner:
+        _LOG.warning(report.banner)
+    prior = problem.draw(draws, replicate_seed(seed, 9))
+    density = posterior.log_prob(z.unsqueeze(1), observed)
+    tree = build_tree(
+        About(method, report.status, seed, budget, stages.made, stages.failed),
+        arrays(problem.constrain(z)),
+        log_prior={"log_prior": problem.log_prior(z).detach().double().numpy()},
+        sample_stats=None if density is None else {"log_q": density[:, 0].double().numpy()},
+        prior=arrays(problem.constrain(prior)),
+        posterior_predictive=predicted.data,
+        prior_predictive=(stages.prior or used).successful()[1],
+        observed_data={name: series.values.numpy() for name, series in problem.data.items()},
+        prior_sbc=truth.arrays or None,
+        sbc_draws=RANKED_AMONG,
+        parameter_names=problem.names,
+        groups=groups,
+        dates=_dates(problem),
+        diagnostics=report.to_dataset(),
+    )
+    return CalibrationResult(tree, report, problem, posterior)
+
+
+def _counts(gate: int, stages: Stages) -> tuple[Gate, ...]:
+    """Whether there were enough simulations with known truth, and whether too many of all failed."""
+    found = []
+    if gate < ENOUGH:
+        sentence = f"{gate} simulations with known truth cannot tell whether the posterior is right."
+        found.append(Gate("size of the check", "fail", gate, ENOUGH, sentence, f"Call fit with gate={ENOUGH} or more."))
+    if stages.failed:
+        share = stages.failed / stages.made
+        sentence = f"{stages.failed} of {stages.made} simulations failed: the prior is in effect one without them."
+        step = "Look at the first failure in the log, and mend the model or keep the prior away from there."
+        found.append(
+            Gate("failed simulations", "fail" if share > TOO_MANY else "warn", share, TOO_MANY, sentence, step)
+        )
+    return tuple(found)
+
+
+def _dates(problem: Problem) -> dict[str, Array]:
+    return {name: series.dates for name, series in problem.data.items() if series.dates is not None}
+
+
+def arrays(values: Mapping[str, torch.Tensor]) -> dict[str, Array]:
+    """Parameters as numpy arrays, `[draw, *shape]`."""
+    return {name: value.detach().double().numpy() for name, value in values.items()}

@@ -1,0 +1,133 @@
+"""Methods "svi" and "gradient": optimisers. They give a proposal or a point, which is never called a posterior."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer import SVI, Trace_ELBO
+from pyro.infer.autoguide import AutoIAFNormal, AutoMultivariateNormal, AutoNormal
+from pyro.optim import ClippedAdam
+
+from causal_lpm.inference.calibration.point import point_calibration
+from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.calibration.result import CalibrationResult
+from causal_lpm.inference.calibration.results.tree import About, build_tree
+from causal_lpm.inference.diagnostics import Report, khat_gate
+from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.validate import known, positive_count
+
+__all__ = ["GUIDES", "optimise", "variational"]
+
+GUIDES = {"AutoNormal": AutoNormal, "AutoMultivariateNormal": AutoMultivariateNormal, "AutoIAF": AutoIAFNormal}
+"""Name -> Pyro's automatic guide."""
+
+GRADIENT = {"steps": 500, "learning_rate": 0.05}  # enough for parameters of order one, wherever they begin
+
+Progress = Callable[[str, int, int], None]
+
+
+def optimise(
+    problem: Problem,
+    method: str,
+    seed: int,
+    draws: int,
+    settings: Mapping[str, Any],
+    groups: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> CalibrationResult:
+    """The result of "svi" or "gradient", with status "optimised".
+
+    Args:
+        problem: With a differentiable program.
+        method: "svi" or "gradient".
+        seed: Of all of it.
+        draws: Of the guide; "gradient" has one.
+        settings: `guide`, `steps`, `learning_rate`, `particles` of "svi"; those of `point_calibration`.
+        groups: Site -> labels of its groups.
+        progress: Called with (stage, done, all).
+    """
+    told = None if progress is None else lambda done, n: progress("optimising", done, n)
+    observed = {name: series.values.numpy() for name, series in problem.data.items()}
+    report = Report()
+    posterior: Any = None
+    if method == "gradient":
+        point = point_calibration(
+            problem.surrogate or problem.model, observed, seed=seed, progress=told, **{**GRADIENT, **settings}
+        )
+        values = {p.name: point.parameters[p.name].reshape(1, *p.batch, *p.event) for p in problem.parameters}
+        z = problem.unconstrain(values).detach()
+        losses = torch.tensor(point.losses)
+    else:
+        z, log_weights, losses = variational(problem, seed, draws, progress=told, **dict(settings))
+        report = Report((khat_gate(log_weights.double().numpy()),))
+    parameters = {name: value.detach().double().numpy() for name, value in problem.constrain(z).items()}
+    tree = build_tree(
+        About(method, "optimised", seed, 0, 0),
+        parameters,
+        log_prior={"log_prior": problem.log_prior(z).detach().double().numpy()},
+        prior={name: v.double().numpy() for name, v in problem.constrain(problem.draw(max(draws, 2), seed)).items()},
+        observed_data=observed,
+        groups=groups,
+        dates={name: series.dates for name, series in problem.data.items() if series.dates is not None},
+        diagnostics=report.to_dataset() if report.gates else None,
+    )
+    tree.attrs["loss"] = float(losses.min())
+    return CalibrationResult(tree, report, problem, posterior)
+
+
+def variational(
+    problem: Problem,
+    seed: int,
+    draws: int,
+    guide: str = "AutoMultivariateNormal",
+    steps: int = 1000,
+    learning_rate: float = 0.03,
+    particles: int = 4,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Draws of the guide `[draws, size]`, their log importance weights, and the loss of every step."""
+    known("guide", guide, GUIDES)
+    positive_count("steps", steps)
+    if guide == "AutoIAF" and problem.size < 2:
+        raise ValueError(
+            f"guide 'AutoIAF' needs at least two parameters, the model has {problem.size}: give 'AutoNormal'."
+        )
+    data = {name: torch.nan_to_num(series.values)[None] for name, series in problem.data.items()}
+    luck = [seed]
+
+    def joint(z: torch.Tensor) -> torch.Tensor:
+        repeated = {name: values.expand(len(z), *values.shape[1:]) for name, values in data.items()}
+        return problem.log_joint(z, repeated, seed=luck[0])
+
+    def program() -> None:
+        # Masked: the prior of z is part of the joint density.
+        z = pyro.sample("z", dist.Normal(0.0, 1.0).expand((problem.size,)).to_event(1).mask(False))
+        density = joint(z.reshape(-1, problem.size))
+        pyro.factor("joint", density.reshape(z.shape[:-1]))
+
+    with torch.random.fork_rng(devices=[]), pyro.get_param_store().scope():
+        torch.manual_seed(seed)
+        start = pyro.infer.autoguide.init_to_value(values={"z": torch.zeros(problem.size)})
+        options = {} if guide == "AutoIAF" else {"init_scale": 0.2, "init_loc_fn": start}
+        auto = GUIDES[guide](program, **options)
+        decay = 0.05 ** (1 / steps)
+        optimiser = ClippedAdam({"lr": learning_rate, "lrd": decay, "clip_norm": 50.0})
+        elbo = Trace_ELBO(num_particles=particles, vectorize_particles=particles > 1, max_plate_nesting=0)
+        svi = SVI(program, auto, optimiser, elbo)
+        losses = []
+        for step in range(steps):
+            luck[0] = replicate_seed(seed, step)  # fresh luck of the agents at every step
+            losses.append(float(svi.step()))
+            if progress is not None and (step + 1) % 50 == 0:
+                progress(step + 1, steps)
+        with torch.no_grad():
+            plate = pyro.plate("draws", draws, dim=-1)
+            with plate, pyro.poutine.trace() as traced:
+                z = auto()["z"].reshape(draws, problem.size)
+            traced.trace.compute_log_prob()
+            sites = [traced.trace.nodes[name] for name in traced.trace.stochastic_nodes]
+            log_q = torch.stack([site["log_prob"].reshape(-1) for site in sites if site["name"] != "draws"]).sum(0)
+            weights = joint(z) - log_q
+    return z.detach(), weights.detach(), torch.tensor(losses)

@@ -1,0 +1,1 @@
+"""Policy questions under a posterior: predictions, effects, rankings."""

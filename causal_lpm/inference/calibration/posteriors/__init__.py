@@ -1,0 +1,1 @@
+"""Posteriors, and the summaries of data that they are told."""

@@ -1,0 +1,1 @@
+"""A model and its data as a problem of inference."""

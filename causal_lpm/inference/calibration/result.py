@@ -1,0 +1,207 @@
+"""What a calibration leaves: a tree of ArviZ's groups, the report, and questions that it answers."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import xarray as xr
+
+from causal_lpm.inference.calibration.charts.style import banner_text
+from causal_lpm.inference.calibration.checks import known_truth
+from causal_lpm.inference.calibration.policies.effects import effects
+from causal_lpm.inference.calibration.policies.predictive import predict
+from causal_lpm.inference.calibration.policies.ranking import Loss, rank_policies
+from causal_lpm.inference.calibration.posteriors.truncation import TruncatedPrior
+from causal_lpm.inference.calibration.problems.problem import Model, Problem
+from causal_lpm.inference.calibration.results import tree_files
+from causal_lpm.inference.calibration.results.arviz import to_arviz
+from causal_lpm.inference.calibration.results.tree import with_group
+from causal_lpm.inference.calibration.simulations.simulation_set import simulate_set
+from causal_lpm.inference.calibration.simulator import ProblemSimulator, batch_size
+from causal_lpm.inference.diagnostics import Report
+from causal_lpm.validate import positive_count
+
+if TYPE_CHECKING:
+    from causal_lpm.inference.calibration.posteriors.amortised import Posterior
+
+__all__ = ["CalibrationResult"]
+
+
+class CalibrationResult:
+    """A calibrated model: posterior draws with their diagnostics, and predictions of policies under them.
+
+    Args:
+        tree: Groups as ArviZ names them; see `build_tree`.
+        report: The gates.
+        problem: The model and data; None for a result that was loaded without its model.
+        posterior: Answers for other data sets of the same sites; None for a loaded result, or a point.
+
+    Attributes:
+        tree: As given, with `predictions` and `causal_effect` once they were asked for.
+    """
+
+    def __init__(
+        self,
+        tree: xr.DataTree,
+        report: Report,
+        problem: Problem | None = None,
+        posterior: "Posterior | None" = None,
+        model: Model | None = None,
+    ) -> None:
+        self.tree, self.report, self.problem, self.posterior = tree, report, problem, posterior
+        self._model = problem.model if problem is not None else model
+
+    @property
+    def status(self) -> str:
+        """One of "calibrated", "uncalibrated" (a gate failed) and "optimised" (no posterior)."""
+        return str(self.tree.attrs["status"])
+
+    @property
+    def method(self) -> str:
+        """As given to `fit`."""
+        return str(self.tree.attrs["method"])
+
+    @property
+    def banner(self) -> str:
+        """What every chart and table of it must say; empty for a calibrated result."""
+        return banner_text(self.tree)
+
+    def __repr__(self) -> str:
+        sizes = self.tree["posterior"].sizes
+        return f"CalibrationResult({self.method!r}, {self.status!r}, {sizes['draw'] * sizes['chain']} draws)"
+
+    def parameters(self, draws: int | None = None) -> dict[str, torch.Tensor]:
+        """Posterior draws, evenly chosen, name -> float32 `[draw, *shape]`."""
+        stacked = self.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
+        count = stacked.sizes["sample"]
+        wanted = count if draws is None else draws
+        positive_count("draws", wanted)
+        if wanted > count:
+            raise ValueError(f"{wanted} draws were asked for and the posterior has {count}: ask for at most that many.")
+        chosen = torch.linspace(0, count - 1, wanted).round().long().tolist()
+        return {
+            str(name): torch.as_tensor(values.transpose("sample", ...).values[chosen], dtype=torch.float32)
+            for name, values in stacked.data_vars.items()
+        }
+
+    def predict(
+        self,
+        worlds: Mapping[str, Mapping[str, float]] | None = None,
+        *,
+        kind: str = "paired",
+        draws: int = 100,
+        replicates: int = 1,
+        seed: int | None = None,
+        model: Model | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Simulates worlds under the posterior, and keeps them in the tree as `predictions`.
+
+        Args:
+            worlds: Name -> policy -> value; `{}` is the model as it stands.
+            kind: "paired" (worlds share their luck) or "interventional" (each has its own).
+            draws: Of the posterior.
+            replicates: Of the luck of each draw; at least two tell luck from parameters.
+            seed: Of the luck; that of the calibration, if not given.
+            model: Another program with the same parameters, for example with more days.
+            options: As of `causal_lpm.inference.calibration.policies.predictive.predict`.
+
+        Raises:
+            ValueError: an unknown policy or kind, more draws than there are, no model.
+        """
+        program = model or self._model
+        if program is None:
+            raise ValueError("a loaded result has no model: give it, as in CalibrationResult.load(path, model=...).")
+        own = int(self.tree.attrs["seed"]) if seed is None else seed
+        found = predict(program, self.parameters(draws), worlds, kind=kind, replicates=replicates, seed=own, **options)
+        found.attrs["status"] = self.status
+        self.tree = with_group(self.tree, "predictions", found)
+        return found
+
+    def effects(self, reference: str, outcome: str, **options: Any) -> xr.Dataset:
+        """Worlds against a reference world, from the last predictions; kept in the tree as `causal_effect`.
+
+        Args:
+            reference: Name of the world that is subtracted from.
+            outcome: What is counted.
+            options: As of `causal_lpm.inference.calibration.policies.effects.effects`.
+        """
+        found = effects(self._predictions(), reference, outcome, **options)
+        found.attrs["status"] = self.status
+        self.tree = with_group(self.tree, "causal_effect", found)
+        return found
+
+    def rank_policies(self, loss: Loss) -> xr.Dataset:
+        """Expected loss, probability of being best, regret and value of information of each predicted world."""
+        found = rank_policies(self._predictions(), loss)
+        found.attrs["status"] = self.status
+        return found
+
+    def _predictions(self) -> xr.Dataset:
+        if "predictions" not in self.tree.children:
+            raise ValueError("there are no predictions yet: call predict(worlds=...) first.")
+        return self.tree["predictions"].to_dataset()
+
+    def check(self, model: Model | None = None, simulations: int = 200, seed: int = 1) -> Report:
+        """Gates on fresh simulations with known truth, of the model or of another one.
+
+        With another model it says whether the posterior would be right if the world were that: another prior, another
+        reporting. Data sites and parameters must be the same.
+
+        Args:
+            model: Makes the truths and the data; the calibrated model, if not given.
+            simulations: How many, at least 200 for a verdict.
+            seed: Of all of it.
+
+        Raises:
+            ValueError: the result has no posterior for other data sets.
+        """
+        if self.problem is None or self.posterior is None:
+            raise ValueError(
+                "this result answers for no other data: check the result that fit returned, of a posterior."
+            )
+        positive_count("simulations", simulations)
+        world = self.problem if model is None else self.problem.under(model)
+        # A posterior of a cut prior answers for truths of the cut prior.
+        region = getattr(self.posterior, "region", None)
+        made = simulate_set(
+            ProblemSimulator(world, TruncatedPrior(world, region)), simulations, seed, batch=batch_size(world.agents)
+        )
+        return Report(known_truth(self.problem, self.posterior, *made.successful(), seed).gates)
+
+    def to_arviz(self) -> Any:
+        """ArviZ's own object: InferenceData up to ArviZ 0.23, the DataTree from 1.0 on."""
+        return to_arviz(self.tree)
+
+    def plots(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Draws everything that there is into a folder, and returns the files."""
+        from causal_lpm.inference.calibration.charts.plots import save_calibration_plots
+
+        return list(save_calibration_plots(self.tree, Path(folder)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the tree as NetCDF (`.nc`) or Zarr (`.zarr`), never over another result."""
+        tree_files.save(self.tree, Path(path))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], model: Model | None = None) -> "CalibrationResult":
+        """Reads a saved result; with its model it answers policy questions again."""
+        tree = tree_files.load(Path(path))
+        report = Report.from_dataset(tree["diagnostics"].to_dataset()) if "diagnostics" in tree.children else Report()
+        return cls(tree, report, model=model)
+
+    def summary(self) -> Sequence[tuple[str, float, float, float, float]]:
+        """Rows of (parameter, mean, sd, 5%, 95%) of the posterior."""
+        rows = []
+        for name, values in self.parameters().items():
+            flat = values.double().reshape(len(values), -1)
+            for number in range(flat.shape[1]):
+                label = name if flat.shape[1] == 1 else f"{name}[{number}]"
+                column = flat[:, number]
+                low, high = torch.quantile(column, torch.tensor([0.05, 0.95], dtype=torch.float64)).tolist()
+                rows.append(
+                    (label, float(column.mean()), float(column.std(correction=min(1, len(column) - 1))), low, high)
+                )
+        return rows

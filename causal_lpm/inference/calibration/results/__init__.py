@@ -1,0 +1,1 @@
+"""The tree of ArviZ's groups that a calibration leaves, and its files."""

@@ -1,0 +1,112 @@
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from causal_lpm.inference.calibration.checks import data_gates, known_truth, posterior_gates
+from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.diagnostics import Gate
+from tests.inference.calibration.conjugate import DATA, exact, normal
+
+PROBLEM = Problem(normal(), {"x": DATA})
+
+
+class Exact:
+    """The posterior of `normal`, or one that is wrong by a factor of its width or a shift in its widths."""
+
+    def __init__(self, width: float = 1.0, shift: float = 0.0, density: bool = True) -> None:
+        self.width, self.shift, self.density = width, shift, density
+
+    def _law(self, data: Mapping[str, Any]) -> torch.distributions.Normal:
+        mean, sd = exact(data["x"])
+        place = PROBLEM.unconstrain({"mean": torch.as_tensor(mean + self.shift * sd, dtype=torch.float32)})
+        return torch.distributions.Normal(place, self.width * sd / float(PROBLEM._scale))
+
+    def sample(self, draws: int, data: Mapping[str, Any], seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return self._law(data).sample((draws,))
+
+    def log_prob(self, z: torch.Tensor, data: Mapping[str, Any]) -> torch.Tensor | None:
+        return self._law(data).log_prob(z).sum(-1) if self.density else None
+
+    def gates(self) -> tuple[Gate, ...]:
+        return ()
+
+
+def simulated(n: int, seed: int = 0) -> tuple[Any, dict[str, Any]]:
+    z = PROBLEM.draw(n, seed)
+    return z.double().numpy(), PROBLEM.simulate(z, torch.arange(n) + 1000 * seed).data
+
+
+def verdicts(posterior: Exact) -> dict[str, str]:
+    return {gate.name: gate.verdict for gate in known_truth(PROBLEM, posterior, *simulated(300), seed=0).gates}
+
+
+def test_an_exact_posterior_passes() -> None:
+    # A fixed seed; another one fails in at most 4 x 0.8% of cases.
+    assert verdicts(Exact()) == dict.fromkeys(("sbc", "interval coverage", "expected coverage", "tarp"), "pass")
+    assert set(verdicts(Exact(density=False))) == {"sbc", "interval coverage", "tarp"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "failing"),
+    [
+        (Exact(width=0.6), {"sbc", "interval coverage", "expected coverage", "tarp"}),
+        (Exact(width=1.7), {"sbc", "interval coverage", "expected coverage", "tarp"}),
+        (Exact(shift=0.5), {"sbc"}),
+    ],
+)
+def test_a_posterior_that_is_too_narrow_too_wide_or_shifted_fails(wrong: Exact, failing: set[str]) -> None:
+    assert {name for name, verdict in verdicts(wrong).items() if verdict == "fail"} >= failing
+
+
+def test_arrays_are_of_each_simulation() -> None:
+    found = known_truth(PROBLEM, Exact(), *simulated(50), seed=0).arrays
+    shapes = {name: values.shape for name, values in found.items()}
+    assert shapes == {"ranks": (50, 1), "truth": (50, 1), "tarp_level": (50,), "highest_density_level": (50,)}
+
+
+def gate(gates: tuple[Gate, ...], name: str) -> Gate:
+    return next(gate for gate in gates if gate.name == name)
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.0, "pass"), (25.0, "fail")])
+def test_data_that_the_model_cannot_produce_fail(shift: float, verdict: str) -> None:
+    problem = Problem(normal(), {"x": np.array(DATA) + shift})
+    _, data = simulated(300)
+    predicted = problem.simulate(
+        torch.zeros(200, 1) + problem.unconstrain({"mean": torch.tensor([1.1])}), torch.arange(200)
+    )
+    found = data_gates(problem, data, predicted.data)
+    assert gate(found, "misspecification").verdict == verdict
+    assert gate(found, "predictive checks").verdict == verdict
+
+
+def test_with_few_days_there_is_nothing_to_check_of_a_peak() -> None:
+    problem = Problem(normal(3), {"x": [1.0, np.nan, 2.0]})
+    data = problem.simulate(problem.draw(200, 0), torch.arange(200)).data
+    assert [found.name for found in data_gates(problem, data, data)] == ["misspecification"]
+
+
+def test_many_days_are_compared_in_few_directions() -> None:
+    days = 40
+    problem = Problem(normal(days), {"x": np.full(days, 0.3)})
+    data = problem.simulate(problem.draw(300, 0), torch.arange(300)).data
+    # No scatter at all in forty days is as impossible as a mean beyond the prior.
+    assert gate(data_gates(problem, data, data), "misspecification").verdict == "fail"
+    usual = Problem(normal(days), {"x": problem.simulate(torch.zeros(1, 1), torch.tensor([77])).data["x"][0]})
+    assert gate(data_gates(usual, data, data), "misspecification").verdict == "pass"
+
+
+def test_gates_of_the_posterior_s_draws() -> None:
+    z = Exact().sample(1000, {"x": np.array([DATA])}, 0)[:, 0]
+    names = [found.name for found in posterior_gates(PROBLEM, z, None)]
+    assert names == ["identifiability", "prior sensitivity"]
+    alike = torch.stack([z[:500], z[500:]])
+    assert gate(posterior_gates(PROBLEM, z, alike), "ensemble disagreement").verdict == "pass"
+    apart = torch.stack([z[:500], z[500:] + 1.5])
+    assert gate(posterior_gates(PROBLEM, z, apart), "ensemble disagreement").verdict != "pass"
+    prior = PROBLEM.draw(1000, 4)
+    assert gate(posterior_gates(PROBLEM, prior, None), "identifiability").verdict != "pass"
