@@ -1,22 +1,25 @@
-"""The command line: `causal-lpm demo | list | run STUDY | whatif STUDY --do name=value | doctor`.
+"""The command line: `causal-lpm demo | list | run STUDY | whatif STUDY --do name=value | calibrate TARGET | doctor`.
 
 Bad input ends with one sentence on standard error and exit code 2, before anything is run or written; a run
 that fails ends with 1, an interrupted one with 130.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
+from causal_lpm.cli_calibrate import calibrate
 from causal_lpm.inference import storage
+from causal_lpm.inference.calibration.catalogue import find_calibration, installed_calibrations
+from causal_lpm.inference.calibration.tables import calibrations_table
 from causal_lpm.inference.doctor import examine
 from causal_lpm.inference.experiment import run_experiment
 from causal_lpm.inference.json_file import check_json_file, write_json
@@ -40,6 +43,8 @@ __all__ = ["app"]
 
 DEMO_STUDY = "second-dose"
 DEMO_REPLICATES = 3
+
+Loaded = TypeVar("Loaded")
 
 app = typer.Typer(cls=OneSentence, add_completion=False, pretty_exceptions_enable=False)
 
@@ -178,20 +183,24 @@ def list_(
     population: Population = None,
     option: Extra = None,
 ) -> None:
-    """The installed studies, or the policies of one."""
+    """The installed studies and calibrations, or the policies of one study."""
     with bad_input():
         extra = _extra(population=population, options=option)
-        if study is not None:
+        if study in installed_calibrations():
+            console().print(calibrations_table({study: _or_reason(find_calibration, study)}))
+        elif study is not None:
             console().print(policy_table(variant(load_study(study), extra)))
         elif extra:
             raise ValueError("--population and --option belong to one study: name it, as in `causal-lpm list STUDY`.")
         else:
-            console().print(studies_table({name: _study_or_reason(name) for name in installed_studies()}))
+            console().print(studies_table({name: _or_reason(load_study, name) for name in installed_studies()}), "")
+            calibrations = {name: _or_reason(find_calibration, name) for name in installed_calibrations()}
+            console().print(calibrations_table(calibrations))
 
 
-def _study_or_reason(name: str) -> Study | str:
+def _or_reason(load: Callable[[str], Loaded], name: str) -> Loaded | str:
     try:
-        return load_study(name)
+        return load(name)
     except ValueError as error:
         return str(error)
 
@@ -263,6 +272,9 @@ def whatif(
     worlds = [Setting("factual"), Setting(text, changed)]
     request = _Request(found, agents, days, replicates, seed, device, out, json, workers, plots, extra)
     _execute(request, worlds, [Contrast(f"{text} minus factual", (text, "factual"))])
+
+
+app.command(cls=Once)(calibrate)
 
 
 @app.command(cls=Once)
