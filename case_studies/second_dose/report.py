@@ -6,13 +6,14 @@ Writes expected.json beside this file, and the tables of README.md between its m
 import argparse
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from case_studies.page import fill, table
 from case_studies.second_dose.inputs import ARCHIVE
 from case_studies.second_dose.mechanism import HOW_TO_CHECK
 from case_studies.second_dose.study import EFFICACIES, QUIRKS
@@ -89,11 +90,6 @@ def expected(tree: xr.DataTree) -> dict[str, Any]:
     }
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _difference(estimate: Estimate) -> list[str]:
     mean = f"{estimate.mean:+.1f} ({estimate.mean_low:+.1f} to {estimate.mean_high:+.1f})"
     return [mean, f"{estimate.mcse:.1f}", f"{estimate.q025:+.0f} to {estimate.q975:+.0f}"]
@@ -124,7 +120,7 @@ def reproduction(tree: xr.DataTree) -> str:
             ]
         )
     head = ["setting", "deaths", "archive", "difference", "infections", "archive", "difference", "met"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def paired(tree: xr.DataTree, names: Sequence[str], outcome: str = "deaths") -> str:
@@ -136,7 +132,7 @@ def paired(tree: xr.DataTree, names: Sequence[str], outcome: str = "deaths") -> 
         "Monte-Carlo error",
         "middle 95% of runs",
     ]
-    return _table(head, [[name, *_difference(found[name])] for name in names if name in found])
+    return table(head, [[name, *_difference(found[name])] for name in names if name in found])
 
 
 def by_age(tree: xr.DataTree, names: Sequence[str]) -> str:
@@ -153,7 +149,7 @@ def by_age(tree: xr.DataTree, names: Sequence[str]) -> str:
             f"{round(found[n, group].mean * scale, 1) + 0.0:+.1f} ± {found[n, group].mcse * scale:.1f}" for n in names
         ]
         rows.append([group, *cells])
-    return _table(["age", *names], rows)
+    return table(["age", *names], rows)
 
 
 def turns(tree: xr.DataTree) -> str:
@@ -171,7 +167,7 @@ def turns(tree: xr.DataTree) -> str:
         ]
         for label, t in _turns(tree).items()
     ]
-    return _table(["variant", "efficacy", "95% interval (bootstrap)", "bootstrap draws that cross"], rows)
+    return table(["variant", "efficacy", "95% interval (bootstrap)", "bootstrap draws that cross"], rows)
 
 
 def _epidemic(tree: xr.DataTree, world: str) -> tuple[float, float]:
@@ -203,7 +199,7 @@ def quirks(tree: xr.DataTree) -> str:
         name += " (variant)" if label == ", under 65 only" else " (of that variant)" if "under_65" in label else ""
         rows.append([name, *cells, f"{levels[standard]:.0f}", f"{share:.0f}%", f"{peak:.0f}", check])
     head = ["mechanism", "0.9: delayed - standard", "0.8: delayed - standard", "deaths, standard 0.8"]
-    return _table([*head, "infected", "peak day", "how to check"], rows)
+    return table([*head, "infected", "peak day", "how to check"], rows)
 
 
 def conditions(tree: xr.DataTree) -> str:
@@ -233,17 +229,6 @@ def tables(tree: xr.DataTree) -> dict[str, str]:
         "sign-turn": turns(tree),
         "quirks": quirks(tree),
     }
-
-
-def fill(text: str, parts: dict[str, str]) -> str:
-    """The text with each part between its markers, `<!-- NAME -->` and `<!-- /NAME -->`."""
-    for name, table in parts.items():
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        if begin not in text or end not in text:
-            raise ValueError(f"README.md lacks the markers {begin} and {end}: add them where the table belongs.")
-        head, rest = text.split(begin, 1)
-        text = f"{head}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}"
-    return text
 
 
 def main() -> None:

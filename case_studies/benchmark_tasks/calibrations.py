@@ -1,0 +1,42 @@
+"""The toy epidemic as `causal-lpm calibrate toy-epidemic` knows it: data of one simulated truth."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from case_studies.benchmark_tasks.toy_epidemic import DAYS, agents, difference_equations
+from causal_lpm.inference.calibration.catalogue import Calibration
+from causal_lpm.inference.calibration.problems.problem import Problem
+
+__all__ = ["TRUTH", "toy_epidemic"]
+
+TRUTH = {
+    "transmission": math.log(0.06),
+    "latent": math.log(2.5),
+    "infectious": math.log(4.5),
+    "initial": math.log(1.5e-3),
+    "reported": math.log(0.3 / 0.7),
+}
+"""What the data were simulated with, on the scales of the priors: 6% a contact and day, 30% reported."""
+SEED = 2020
+
+
+def simulated_reports() -> dict[str, Any]:
+    """Daily reports of one epidemic with the true parameters, `[days]`."""
+    problem = Problem(agents, {"reports": np.zeros(DAYS)})
+    z = problem.unconstrain({name: torch.tensor([value]) for name, value in TRUTH.items()})
+    return {"reports": problem.simulate(z, torch.tensor([SEED])).data["reports"].reshape(DAYS)}
+
+
+toy_epidemic = Calibration(
+    "toy-epidemic",
+    "Five unknowns of a small epidemic, seen through scattered reports",
+    "10,000 agents simulated with known parameters",
+    agents,
+    simulated_reports,
+    difference_equations,
+    budget=300,
+)
+"""Transmission, latent and infectious times, initial share and reporting of an epidemic whose truth is known."""

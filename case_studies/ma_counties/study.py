@@ -1,0 +1,131 @@
+"""All methods at all forecast weeks, in worker processes; the same numbers for any number of them."""
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import pandas as pd
+import torch
+
+from case_studies.ma_counties import gradient, posterior
+from case_studies.ma_counties.counties import Counties, load
+from case_studies.ma_counties.inputs import HORIZON, ORIGINS
+
+__all__ = ["FULL", "METHODS", "QUICK", "Size", "run"]
+
+METHODS = (*gradient.METHODS, "svi+npe", "last week again")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is computed.
+
+    Attributes:
+        origins: Epidemiological weeks, the last week of data of each forecast.
+        steps: Of the optimiser of the networks.
+        simulations: Of the agent model, for svi+npe; in chunks of 50.
+        agents: In each of those simulations.
+        svi_steps: Of SVI.
+        members: Of the ensemble of neural posteriors.
+    """
+
+    origins: Sequence[int] = ORIGINS
+    steps: int = gradient.STEPS
+    simulations: int = 400
+    agents: int = 50_000
+    svi_steps: int = 300
+    members: int = 4
+
+
+FULL = Size()
+QUICK = Size(ORIGINS[:1], steps=30, simulations=100, agents=5_000, svi_steps=100, members=1)
+CHUNK = 50
+
+
+def run(size: Size = FULL, seed: int = 0, workers: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Forecasts of all methods, and the checks of svi+npe.
+
+    Args:
+        size: How much is computed.
+        seed: Of everything random.
+        workers: Processes.
+
+    Returns:
+        One row a method, origin, county and week ahead: `forecast` and what `came`, deaths, for svi+npe with the ends
+        of its intervals. One row an origin: the coverage over held-out simulations and the effective number of draws.
+    """
+    counties = load()
+    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
+        chunks = range(size.simulations // CHUNK)
+        last = counties.weeks_until(max(size.origins))
+        simulated = list(pool.map(_simulate, *zip(*((counties, last, size, seed, c) for c in chunks), strict=True)))
+        drawn = {name: torch.cat([values[name] for values, _ in simulated]) for name in simulated[0][0]}
+        deaths = torch.cat([series for _, series in simulated])
+        neural = [pool.submit(_posterior, counties, o, drawn, deaths, size, seed) for o in size.origins]
+        points = {
+            (method, origin): pool.submit(gradient.forecast, counties.known(origin), method, seed, size.steps)
+            for method, origin in itertools.product(gradient.METHODS, size.origins)
+        }
+        tables, checks = [], []
+        for origin, job in zip(size.origins, neural, strict=True):
+            found = job.result()
+            tables.append(_table(counties, "svi+npe", origin, found.median, found))
+            checks.append(
+                {
+                    "origin": origin,
+                    **{f"coverage_{p:g}": share for p, share in found.coverage.items()},
+                    "effective": float(found.effective.median()),
+                    "least_effective": float(found.effective.min()),
+                }
+            )
+            again = counties.known(origin).deaths[:, -1:].expand(-1, HORIZON)
+            tables.append(_table(counties, "last week again", origin, again))
+        tables += [_table(counties, method, origin, job.result()) for (method, origin), job in points.items()]
+    return pd.concat(tables, ignore_index=True), pd.DataFrame(checks)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _simulate(
+    counties: Counties, weeks: int, size: Size, seed: int, chunk: int
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    standard = posterior.Standard.of(counties, size.agents)
+    return posterior.simulate(standard, weeks, CHUNK, seed=1000 * seed + chunk)
+
+
+def _posterior(
+    counties: Counties,
+    origin: int,
+    drawn: dict[str, torch.Tensor],
+    deaths: torch.Tensor,
+    size: Size,
+    seed: int,
+) -> posterior.Forecast:
+    standard = posterior.Standard.of(counties, 1_000)  # its agents are not simulated here
+    return posterior.forecast(
+        standard,
+        counties.known(origin),
+        drawn,
+        deaths,
+        seed,
+        steps=size.svi_steps,
+        members=size.members,
+        held_out=size.simulations // 4,
+    )
+
+
+def _table(
+    counties: Counties, method: str, origin: int, forecast: torch.Tensor, found: posterior.Forecast | None = None
+) -> pd.DataFrame:
+    """One row a county and week ahead."""
+    columns: dict[str, torch.Tensor] = {"forecast": forecast, "came": counties.ahead(origin, HORIZON)}
+    if found is not None:
+        columns |= {f"{end}_{p:g}": value for end, ends in found.ends().items() for p, value in ends.items()}
+    index = pd.MultiIndex.from_product(
+        [[method], [origin], counties.names, range(1, HORIZON + 1)], names=["method", "origin", "county", "ahead"]
+    )
+    return pd.DataFrame({name: value.flatten().numpy() for name, value in columns.items()}, index).reset_index()

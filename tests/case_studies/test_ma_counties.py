@@ -1,0 +1,211 @@
+"""Massachusetts counties: weeks, scores, no look ahead, one epidemic in three readings, networks, forecasts."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+
+from case_studies.ma_counties import gradient, posterior, report
+from case_studies.ma_counties.counties import MOBILITY, SIGNALS, Counties, epiweek_start, load
+from case_studies.ma_counties.inputs import AGES, COUNTIES, HORIZON, ORIGINS, PUBLISHED
+from case_studies.ma_counties.model import epidemic, ode, people_of, weekly
+from case_studies.ma_counties.networks import BOUNDS, EveryCounty, SharedNetwork
+from case_studies.ma_counties.prior import log_prior, mobility
+from case_studies.ma_counties.scores import scores
+from case_studies.page import fill
+from causal_lpm import KeyedNoise, MeanField
+
+WEEKS = 10
+
+
+@pytest.fixture
+def counties() -> Counties:
+    """Three made-up counties with a wave of deaths."""
+    generator = torch.Generator().manual_seed(0)
+    persons = 1e4 * (1 + torch.rand(3, len(AGES), generator=generator))
+    deaths = (40 * torch.exp(-((torch.arange(WEEKS) - 6.0) ** 2) / 6)).round().expand(3, WEEKS).clone()
+    features = torch.rand(3, WEEKS, len(SIGNALS) + len(MOBILITY), generator=generator)
+    features[..., -4:] = -0.4 * torch.sigmoid(torch.arange(WEEKS) - 2.0)[:, None]
+    return Counties(("a", "b", "c"), persons, deaths, features)
+
+
+def test_epidemiological_weeks_are_those_of_the_cdc() -> None:
+    # MMWR weeks: 2020 began on 29 December 2019 and had 53 weeks; 2021 began on 3 January.
+    assert str(epiweek_start(202001).date()) == "2019-12-29"
+    assert str(epiweek_start(202014).date()) == "2020-03-29"
+    assert str(epiweek_start(202101).date()) == "2021-01-03"
+    with pytest.raises(ValueError, match="no epidemiological week"):
+        epiweek_start(202000)
+
+
+@given(year=st.integers(2000, 2030), number=st.integers(1, 51))
+def test_weeks_begin_on_sundays_and_follow_each_other(year: int, number: int) -> None:
+    begin = epiweek_start(100 * year + number)
+    assert begin.isoweekday() == 7
+    assert (epiweek_start(100 * year + number + 1) - begin).days == 7
+    first = epiweek_start(100 * year + 1)
+    assert abs((first - pd.Timestamp(year, 1, 1)).days) <= 3  # most of the week lies in the year
+
+
+@given(came=st.lists(st.integers(0, 100), min_size=1, max_size=9), scale=st.floats(0.1, 10))
+def test_scores_of_no_deaths_and_of_other_units(came: list[int], scale: float) -> None:
+    truth = torch.tensor(came, dtype=torch.float64) + 1.0
+    nothing = scores(torch.zeros_like(truth), truth)
+    assert nothing.nd == pytest.approx(1.0)
+    assert nothing.mae == pytest.approx(float(truth.mean()))
+    assert nothing.rmse >= nothing.mae - 1e-9
+    scaled = scores(scale * torch.zeros_like(truth), scale * truth)
+    assert scaled == pytest.approx((1.0, scale * nothing.rmse, scale * nothing.mae))
+    assert scores(truth, truth) == (0.0, 0.0, 0.0)
+
+
+def test_scores_refuse_what_has_none() -> None:
+    with pytest.raises(ValueError, match="nothing came"):
+        scores(torch.ones(2), torch.zeros(2))
+    with pytest.raises(ValueError, match="differ in shape"):
+        scores(torch.ones(2), torch.ones(3))
+
+
+def test_agents_have_the_ages_of_the_county() -> None:
+    persons = torch.tensor([10.0, 20.0, 30.0, 5.0, 5.0, 10.0, 15.0, 5.0])
+    counted = people_of(persons, 1000)["age"].bincount(minlength=len(AGES))
+    assert bool(((counted - 10 * persons).abs() <= 1).all())
+
+
+@pytest.mark.parametrize("method", list(gradient.METHODS))
+def test_forecasts_do_not_look_ahead(counties: Counties, method: str) -> None:
+    origin = 202015  # six weeks
+    later = replace(counties, deaths=counties.deaths.clone(), features=counties.features.clone())
+    later.deaths[:, 6:], later.features[:, 6:] = 999.0, 9.0
+    seen = [gradient.forecast(c.known(origin), method, seed=1, steps=2, agents=40) for c in (counties, later)]
+    assert seen[0].shape == (3, HORIZON)
+    assert torch.equal(*seen)
+    assert bool((seen[0] >= 0).all())
+    assert torch.equal(counties.ahead(origin, HORIZON), counties.deaths[:, 6:10])
+    assert mobility(counties.known(origin), 9).tolist()[5:] == [float(counties.features[0, 5, -2])] * 4
+
+
+def test_origins_outside_the_data_are_refused(counties: Counties) -> None:
+    with pytest.raises(ValueError, match="outside the data"):
+        counties.known(202009)
+
+
+RISING = torch.tensor([2.5, 2.0, 1.2, 0.9, 0.8, 0.8])
+
+
+def test_equations_and_mean_field_of_many_agents_agree() -> None:
+    ages = torch.full((4000,), 4)  # one age, so that the equations describe these very people
+    initial, fatality = torch.tensor([1e-3]), torch.ones(1)
+    with torch.no_grad(), KeyedNoise(0), MeanField():
+        run = epidemic(ages, 1e5, RISING, initial, fatality)
+    agents = weekly(run.tallies["deaths"])[0]
+    equations = weekly(ode(1e5, 0.00595, RISING, initial, fatality))
+    # Contacts are whole numbers drawn anew daily, four on average: a little saturation, no more.
+    assert float((agents / equations - 1).abs()[1:].max()) < 0.1
+
+
+def test_exact_simulations_scatter_around_the_equations() -> None:
+    ages = torch.full((4000,), 4)
+    initial, fatality = torch.full((20, 1), 1e-2), torch.ones(20, 1)
+    with KeyedNoise(torch.arange(20)[:, None]):
+        run = epidemic(ages, 1e5, RISING.expand(20, -1), initial, fatality)
+    deaths = weekly(run.tallies["deaths"])[:, 0].sum(-1)
+    equations = float(ode(1e5, 0.00595, RISING, initial[0], fatality[0]).sum())
+    # About 40 first cases and some 150 in all: one run scatters by about 20%, the mean of 20 by 5%; allowed are four
+    # standard errors (false alarm 1e-4) and the 3% by which whole contacts saturate.
+    error = float(deaths.std()) / math.sqrt(20)
+    assert abs(float(deaths.mean()) - equations) < 4 * error + 0.03 * equations
+    assert float(deaths.std()) > 0.02 * equations
+
+
+def test_draws_side_by_side_are_separate_runs() -> None:
+    ages = people_of(torch.ones(8), 500)["age"]
+    both = torch.stack([RISING, 0.5 * RISING])
+    with torch.no_grad(), KeyedNoise(0), MeanField():
+        one = epidemic(ages, 1e5, RISING, torch.tensor([1e-2]), torch.ones(1)).tallies["deaths"]
+        two = epidemic(ages, 1e5, both, torch.full((2, 1), 1e-2), torch.ones(2, 1)).tallies["deaths"]
+    assert torch.equal(two[0], one)
+    assert float(two[1].sum()) < float(one.sum())
+
+
+def test_networks_stay_in_bounds_and_keep_to_their_county(counties: Counties) -> None:
+    signals = counties.standardised()
+    other = signals.clone()
+    other[1] += 1.0
+    torch.manual_seed(0)
+    own, shared = EveryCounty(3, signals.shape[-1]), SharedNetwork(3, signals.shape[-1])
+    for network in (own, shared):
+        before, after = network(signals, WEEKS + HORIZON), network(other, WEEKS + HORIZON)
+        assert before.relative.shape == (3, WEEKS + HORIZON)
+        for name, value in zip(BOUNDS, before, strict=True):
+            low, high = BOUNDS[name]
+            assert low <= float(value.detach().min()) <= float(value.detach().max()) <= high
+        assert torch.equal(before.relative[0], after.relative[0])
+        assert not torch.equal(before.relative[1], after.relative[1])
+    # One network learns from all counties, the others from their own alone.
+    own(signals, WEEKS).relative[0].sum().backward()
+    assert next(own.networks[0].parameters()).grad is not None
+    assert all(p.grad is None or not bool(p.grad.any()) for p in own.networks[1].parameters())
+
+
+def test_the_prior_is_highest_at_its_centre() -> None:
+    centre = log_prior(torch.zeros(1, 6), torch.tensor([[5e-5]]), torch.ones(1, 1))
+    steps = torch.tensor([[0.0, 0, 0, 0.3, 0.3, 0.3]])
+    assert float(centre) > float(log_prior(steps, torch.tensor([[5e-5]]), torch.ones(1, 1)))
+    assert float(centre) > float(log_prior(torch.zeros(1, 6), torch.tensor([[5e-4]]), torch.ones(1, 1)))
+    assert float(centre) > float(log_prior(torch.zeros(1, 6), torch.tensor([[5e-5]]), 2 * torch.ones(1, 1)))
+
+
+@pytest.mark.slow
+def test_svi_npe_forecasts_cover_what_the_surrogate_makes(counties: Counties) -> None:
+    standard = posterior.Standard.of(counties, 2_000)
+    drawn, simulated = posterior.simulate(standard, 6, 50, seed=0)
+    again, same = posterior.simulate(standard, 6, 50, seed=0, batch=25)
+    assert torch.equal(simulated, same)
+    assert all(torch.equal(drawn[name], again[name]) for name in drawn)
+    assert simulated.shape == (50, 6)
+    known = counties.known(202015)
+    found = posterior.forecast(standard, known, drawn, simulated, 0, steps=60, members=1, held_out=10, proposals=500)
+    assert found.median.shape == (3, HORIZON)
+    assert bool((found.low[0.9] <= found.low[0.5]).all() & (found.low[0.5] <= found.median).all())
+    assert bool((found.median <= found.high[0.5]).all() & (found.high[0.5] <= found.high[0.9]).all())
+    assert bool((found.effective >= 1).all() & (found.effective <= 500).all())
+
+
+def test_the_real_counties(shared_data: Path) -> None:
+    real = load()
+    assert real.names == tuple(COUNTIES.values())
+    assert real.persons.sum(-1).tolist()[4] == 70_916  # Franklin
+    assert [float(real.deaths[:, real.weeks_until(week) - 1].sum()) for week in (202013, 202017)] == [30.0, 700.0]
+    assert bool(real.features.isfinite().all())
+    came = torch.stack([real.ahead(origin, HORIZON) for origin in ORIGINS])
+    # The mean that the published MAE and ND imply is 30.02 / 0.97 = 30.9: deaths a county and week, as here.
+    _, _, mae = PUBLISHED["published, joint GradABM"]
+    assert float(came.mean()) == pytest.approx(28.5, abs=0.1)
+    assert float(came.mean()) == pytest.approx(mae / 0.97, rel=0.1)
+
+
+def test_tables_hold_every_method_and_the_published_numbers() -> None:
+    rows = [
+        {"method": m, "origin": 202014, "county": "a", "ahead": k, "forecast": 2.0, "came": 1.0, "low_0.5": 1.0}
+        | {"high_0.5": 3.0, "low_0.9": 2.0, "high_0.9": 4.0}
+        for m in report.METHODS
+        for k in (1, 2)
+    ]
+    checks = pd.DataFrame(
+        [{"origin": 202014, "coverage_0.5": 0.5, "coverage_0.9": 0.9, "effective": 10.0, "least_effective": 3.0}]
+    )
+    numbers = report.expected(pd.DataFrame(rows), checks, {"seed": 0})
+    assert numbers["interval_coverage"] == {"0.5": 1.0, "0.9": 0.0}
+    assert numbers["scores"]["svi+npe"] == {"nd": 1.0, "rmse": 1.0, "mae": 1.0}
+    parts = report.tables(numbers)
+    assert all(method in parts["scores"] for method in (*report.METHODS, *PUBLISHED))
+    page = "".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in parts)
+    assert fill(fill(page, parts), parts) == fill(page, parts)
+    with pytest.raises(ValueError, match="lacks the markers"):
+        fill("", parts)
