@@ -85,6 +85,7 @@ def calibrate(
                 check_json(json_file, request.out, data)
             if plots and find_spec("matplotlib") is None:
                 raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
+        _say_groups(request)
         reuse_freed_memory()  # the whole process is ours
         result = _kept(request) or _run(request, workers)
     _report(request, result, json_file, plots)
@@ -101,6 +102,13 @@ def _modules_from_here() -> Iterator[None]:
         yield
     finally:
         sys.path.remove(here)
+
+
+def _say_groups(request: Request) -> None:
+    """The order of groups in a file is taken for the model's, and nothing but a reader can see that it is not."""
+    for site, labels in (request.groups or {}).items():
+        if len(labels) > 1:
+            typer.echo(f"Groups of {site}, in the model's order: {', '.join(map(str, labels))}.", err=True)
 
 
 def _kept(request: Request) -> CalibrationResult | None:

@@ -13,7 +13,7 @@ import torch
 from causal_lpm.inference.calibration.catalogue import Calibration, find_calibration, load_model
 from causal_lpm.inference.calibration.fit import OPTIMISERS
 from causal_lpm.inference.calibration.methods import METHODS
-from causal_lpm.inference.calibration.posteriors.truncation import TruncatedPrior
+from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.series_file import read_series
@@ -129,7 +129,7 @@ def _fingerprints(method: str, problem: Problem) -> dict[str, Any]:
         digest.update(name.encode() + series.values.numpy().tobytes() + str(series.dates).encode())
     found: dict[str, Any] = {"data": digest.hexdigest()[:16]}
     if method not in OPTIMISERS:
-        found["model"] = ProblemSimulator(problem, TruncatedPrior(problem)).identity()["fingerprint"]
+        found["model"] = ProblemSimulator(problem, FocusedPrior(problem)).identity()["fingerprint"]
     if method == "svi+npe":
         z = problem.draw(2, seed=1)
         data = {name: torch.nan_to_num(series.values) for name, series in problem.data.items()}

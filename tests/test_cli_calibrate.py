@@ -123,6 +123,7 @@ def test_data_come_from_a_file_with_groups_and_dates(home: Path) -> None:
     file = csv(home, "\n".join(["date,group,cases", *rows]) + "\n")
     result = call("towns", *QUICK, "--method", "abc", "--data", file, "--out", "out")
     assert result.exit_code == 3, result.stderr
+    assert "Groups of cases, in the model's order: north, south." in result.stderr
     cases = CalibrationResult.load("out/calibration.nc").tree["observed_data"]["cases"]
     assert cases["group"].values.tolist() == ["north", "south"]
     assert cases.values.tolist() == [[3.0] * 6, [9.0] * 6]
@@ -188,7 +189,7 @@ COUNTS = "date,group,cases\n" + "".join(f"2020-03-0{d},{g},4\n" for g in ("north
         (["normal", "--seed", "1", "--seed", "2"], None, "--seed is given twice"),
         (["normal", "--method", "svi", "--budget", "100"], None, "--budget belongs to methods that simulate"),
         (["normal", "--surrogate", "tests.fake_calibrations"], None, "not of the form package.module:function"),
-        (["normal", "--surrogate", "tests.fake_calibrations:counts"], None, "unknown site of the surrogate 'x'"),
+        (["normal", "--surrogate", "tests.fake_calibrations:counts"], None, "the surrogate has no data site 'x'"),
         (["normal", "--data", "missing.csv"], None, "missing.csv: no such file"),
         (["normal", "--data", "data.csv"], GOOD.replace("x", "y"), "unknown data site 'y'"),
         (["normal", "--data", "data.csv"], GOOD + "6,1\n", "a simulation gives (6,)"),

@@ -91,7 +91,7 @@ def _fit(module: ModuleType, data: dict[str, Any], method: str, budget: int, see
         gate=0,
         seed=seed,
         batch=min(AT_ONCE, max(budget // 2, 1)),
-        truncate=ours,
+        second_round=ours,
         ensemble=3 if ours else 1,
         settings=settings,
         training=Training(batch=100 if budget < 2_000 else 250),

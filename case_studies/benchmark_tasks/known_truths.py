@@ -80,7 +80,7 @@ def _score(method: str, budget: int, theta: torch.Tensor, data: dict[str, np.nda
         budget=budget,
         gate=0,
         seed=seed,
-        truncate=False,  # one posterior for all truths
+        second_round=False,  # one posterior for all truths
         ensemble=5 if ours else 1,
     )
     problem, posterior = result.problem, result.posterior

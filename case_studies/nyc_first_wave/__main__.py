@@ -7,7 +7,9 @@ from pathlib import Path
 
 import torch
 
-from case_studies.nyc_first_wave.report import draw_sensitivity, tables
+from case_studies.nyc_first_wave.data import first_wave
+from case_studies.nyc_first_wave.pictures import draw
+from case_studies.nyc_first_wave.report import tables
 from case_studies.nyc_first_wave.study import FULL, QUICK, run
 from case_studies.page import fill
 
@@ -15,7 +17,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Writes result.nc, forecast.nc, numbers.json and a picture, and shows the tables."""
+    """Writes result.nc, forecast.nc, numbers.json and pictures, and shows the tables."""
     parser = argparse.ArgumentParser(prog="python -m case_studies.nyc_first_wave", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/nyc"), help="folder of the results")
     parser.add_argument("--quick", action="store_true", help="a minute: few simulations, no checks, poor numbers")
@@ -35,7 +37,7 @@ def main() -> None:
     study.result.save(given.out / "result.nc")
     study.forecast.to_netcdf(given.out / "forecast.nc", engine="h5netcdf")
     (given.out / "numbers.json").write_text(json.dumps(study.numbers, indent=1) + "\n", encoding="utf-8")
-    draw_sensitivity(study.numbers, given.out / "anticipation.png")
+    draw(study, first_wave(), given.out / "pictures")
     parts = tables(study.numbers)
     if study.result.banner:
         _say(study.result.banner)

@@ -9,17 +9,32 @@ import torch
 
 from causal_lpm import data
 
-__all__ = ["BOROUGHS", "DAYS", "FIRST_DAY", "SERIES", "TESTED", "WEEKS", "FirstWave", "day_of", "first_wave"]
+__all__ = [
+    "BOROUGHS",
+    "DAYS",
+    "FIRST_DAY",
+    "SERIES",
+    "TESTED",
+    "WEEKS",
+    "WEEK_STARTS",
+    "FirstWave",
+    "day_of",
+    "first_wave",
+]
 
 BOROUGHS = ("Bronx", "Brooklyn", "Manhattan", "Queens", "Staten Island")
 FIRST_DAY = pd.Timestamp("2020-03-01")
 """Day 0, a Sunday: weeks run from Sunday to Saturday."""
 WEEKS = 17
 DAYS = 7 * WEEKS
+WEEK_STARTS = pd.date_range(FIRST_DAY, periods=WEEKS, freq="7D")
 TESTED = 2
 """First week with tests beyond the few of early March: 15 March."""
 SERIES = {"cases": "cases_confirmed", "admissions": "hospitalized", "deaths": "deaths"}
-"""Data site -> column; confirmed cases by diagnosis, admissions by admission, confirmed deaths by death."""
+"""Data site -> column; confirmed cases by day of diagnosis, admissions, deaths by day of death.
+
+Deaths are confirmed and probable ones, admissions of confirmed and probable cases: nychealth/coronavirus-data.
+"""
 
 PLACES = ("gps_retail_and_recreation", "gps_transit_stations", "gps_workplaces")
 CENTRE = 3
@@ -33,8 +48,9 @@ class FirstWave:
     Attributes:
         persons: float32 `[5]`, residents in 2019.
         series: name of the data site -> float64 `[5, weeks]`, persons a week.
-        daily_deaths: float32 `[days]`, confirmed deaths a day, whole city.
-        fall: float32 `[days]`, by how much people's visits to shops, transit and workplaces fell, 0 = January 2020.
+        daily_deaths: float32 `[days]`, confirmed and probable deaths a day, whole city.
+        fall: float32 `[days]`, by how much people's visits to shops, transit and workplaces fell, 0 = the five
+            weeks from 3 January 2020.
         fatality: float32 `[5]`, infection fatality expected from the ages of the residents.
         hospitalisation: float32 `[5]`, share of the infected expected in hospital, likewise.
     """

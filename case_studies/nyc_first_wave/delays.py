@@ -60,8 +60,15 @@ class Delay:
 
 
 REPORTED = Delay(11.0, 4)
-"""Infection to diagnosis: incubation 5.5 days (Lauer et al., Ann Intern Med 2020), onset to test about 5.5."""
+"""Infection to diagnosis: incubation 5.5 days on average (Lauer et al., Ann Intern Med 2020: median 5.1).
+
+Onset to test 5.5 days is an assumption.
+"""
 ADMITTED = Delay(12.0, 4)
-"""Infection to admission: incubation, and about 6.5 days from onset (7 in Wang et al., JAMA 2020;323:1061)."""
+"""Infection to admission: incubation, and about 6.5 days from onset (median 7 in Wang et al., JAMA 2020;323:1061)."""
 DIED = Delay(20.0, 5)
-"""Infection to death: incubation, and about 14.5 days from onset (medians 13 to 17, CDC planning scenarios 2020)."""
+"""Infection to death: incubation, and about 14.5 days from onset.
+
+An assumption: CDC's planning scenarios of 2020 have medians of 12 to 15 days by age (in the version that we found),
+Verity et al. (Lancet Infect Dis 2020;20:669) a mean of 17.8.
+"""

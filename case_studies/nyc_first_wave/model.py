@@ -25,7 +25,7 @@ __all__ = ["AT_HOME", "first_wave_of"]
 AT_HOME = 0.186 / 5.0
 """Hazard a day from an infectious housemate: a secondary attack rate of 17% over 5 days.
 
-Source: Madewell et al., JAMA Netw Open 2020;3:e2031756.
+Source: Madewell et al., JAMA Netw Open 2020;3:e2031756, 16.6% of household contacts; five days as `INFECTIOUS`.
 """
 NEVER = 20_000
 NOT_HERE = 300  # an allocation's class of those who do not ask

@@ -1,14 +1,13 @@
-"""Tables and the curve of the study, from its numbers."""
+"""Tables of the study, from its numbers."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 from case_studies.nyc_first_wave.data import SERIES
 from case_studies.nyc_first_wave.parameters import PRIORS
 from case_studies.page import table
 
-__all__ = ["draw_sensitivity", "tables"]
+__all__ = ["tables"]
 
 NAMES = {"expected_deaths": "deaths", "infections": "infections"}
 
@@ -35,28 +34,6 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
     if "repeated" in numbers:
         found["repeated"] = _repeated(numbers)
     return found
-
-
-def draw_sensitivity(numbers: dict[str, Any], file: Path) -> None:
-    """The share of deaths averted against the share of the early fall that moves with the order, as a picture."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
-    axes = figure.add_subplot()
-    for name, points in numbers["anticipation"].items():
-        x = [float(value) for value in points]
-        low, middle, high = ([100 * row[i] for row in points.values()] for i in range(3))
-        (line,) = axes.plot(x, middle, marker="o", label=f"order {name}")
-        axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2)
-    axes.axhline(0.0, color="black", linewidth=0.8)
-    axes.set_xlabel("anticipation: share of the early fall that moves with the order")
-    axes.set_ylabel("deaths averted to 27 June, %")
-    status = numbers["status"]
-    axes.set_title(
-        ("" if status == "calibrated" else f"{status.upper()}: ") + "median and 90% interval", fontsize="small"
-    )
-    axes.legend()
-    figure.savefig(file, dpi=150)
 
 
 def _posterior(numbers: dict[str, Any]) -> str:

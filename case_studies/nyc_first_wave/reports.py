@@ -27,9 +27,16 @@ __all__ = [
 Delayed = Callable[[torch.Tensor, Sequence[float]], torch.Tensor]
 
 LATENT = gamma_days(9.0, 3.0 / 9.0)
-"""Infection to infectiousness: 3 days, two before onset (He et al., Nat Med 2020;26:672)."""
+"""Infection to infectiousness: 3 days, about 2.5 before onset.
+
+He et al. (Nat Med 2020;26:672) had 2.3 days; corrected (26:1491), 9% of transmission is over 3 days before onset.
+"""
 INFECTIOUS = gamma_days(4.0, 5.0 / 4.0)
-"""Days of infectiousness: 5, most of it around onset (He et al. 2020; Cevik et al., Lancet Microbe 2021)."""
+"""Days of infectiousness: 5, an assumption.
+
+Infectiousness peaks about onset (He et al. 2020, corrected); no live virus after day 9 of illness (Cevik et al.,
+Lancet Microbe 2021).
+"""
 HISTORY = 35
 """Days before 1 March on which infections are counted."""
 MASKS = 47, 4.0

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from case_studies.nyc_first_wave.data import BOROUGHS, DAYS, FIRST_DAY, SERIES, TESTED, FirstWave
+from case_studies.nyc_first_wave.data import BOROUGHS, DAYS, FIRST_DAY, SERIES, TESTED, WEEK_STARTS, FirstWave
 from case_studies.nyc_first_wave.mobility import ORDER_DAY
 from case_studies.nyc_first_wave.model import first_wave_of
 from case_studies.nyc_first_wave.parameters import PRIORS
@@ -117,12 +117,17 @@ def calibrated(here: City, size: Size, seed: int, workers: int) -> CalibrationRe
     """The posterior given the weeks up to the forecast origin."""
     return fit(
         partial(first_wave_of, here, 7 * ORIGIN),
-        here.wave.until(ORIGIN),
+        {
+            name: xr.DataArray(
+                values.numpy(), {"borough": list(BOROUGHS), "week": WEEK_STARTS[:ORIGIN]}, ("borough", "week")
+            )
+            for name, values in here.wave.until(ORIGIN).items()
+        },
         surrogate=partial(renewal, here, 7 * ORIGIN),
         budget=size.budget,
         gate=size.gate,
         ensemble=size.ensemble,
-        truncate=False,  # a box cut out of fifteen dimensions, half of them unidentified, saves nothing
+        second_round=False,  # a box cut out of fifteen dimensions, half of them unidentified, saves nothing
         seed=seed,
         workers=workers,
         batch=_batch(here),

@@ -312,7 +312,7 @@ def test_the_committed_numbers_fill_the_page() -> None:
 
 
 def test_a_page_without_a_place_is_refused() -> None:
-    with pytest.raises(ValueError, match="no place for 'posterior'"):
+    with pytest.raises(ValueError, match="lacks the markers <!-- posterior -->"):
         fill("# nothing", {"posterior": "table"})
 
 
@@ -325,4 +325,6 @@ def test_the_quick_study_runs(shared_data: Path, tmp_path: Path, monkeypatch: py
     numbers = json.loads((tmp_path / "out" / "numbers.json").read_text(encoding="utf-8"))
     assert numbers["status"] == "uncalibrated"  # nothing was checked, and it says so
     assert 0.3 < numbers["forecast"]["held_out"] <= 1.0
-    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"result.nc", "forecast.nc", "anticipation.png"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"result.nc", "forecast.nc"}
+    drawn = {path.name for path in (tmp_path / "out" / "pictures").iterdir()}
+    assert drawn >= {"anticipation.png", "forecast-deaths.png", "fan-cases.png"}

@@ -1,6 +1,6 @@
 """All gates of a calibration: on data sets whose truth is known, and on the data at hand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,13 +79,19 @@ def known_truth(
     return KnownTruth(tuple(gates), arrays)
 
 
-def data_gates(problem: Problem, simulated: Mapping[str, Array], predicted: Mapping[str, Array]) -> tuple[Gate, ...]:
+def data_gates(
+    problem: Problem,
+    simulated: Mapping[str, Array],
+    predicted: Mapping[str, Array],
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[Gate, ...]:
     """Whether the model can produce the data: under the prior, and under the posterior if there are enough days.
 
     Args:
         problem: With the data.
         simulated: site -> `[n, *shape]` of the simulations that the posterior was trained on.
         predicted: site -> `[draw, *shape]` under the posterior.
+        groups: site -> labels of its groups.
     """
     observed = {name: series.values.numpy() for name, series in problem.data.items()}
     features = SeriesFeatures(problem)
@@ -94,7 +100,7 @@ def data_gates(problem: Problem, simulated: Mapping[str, Array], predicted: Mapp
     gates = [misspecification_gate(*_principal(mine[0], cloud))]
     sites = _sites(observed)
     if any((~np.isnan(values)).sum(-1).max() >= FEWEST_DAYS for values in sites.values()):
-        gates.append(predictive_gate({name: _by_group(values) for name, values in predicted.items()}, sites))
+        gates.append(predictive_gate({name: _by_group(values) for name, values in predicted.items()}, sites, groups))
     return tuple(gates)
 
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import torch
 
 from causal_lpm.inference.calibration.checks import RANKED_AMONG, KnownTruth, data_gates, known_truth, posterior_gates
-from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, Posterior
-from causal_lpm.inference.calibration.posteriors.truncation import Region
+from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, Posterior, as_trained
+from causal_lpm.inference.calibration.posteriors.focus import Focus
+from causal_lpm.inference.calibration.problems.group_labels import labels_of
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.results.tree import About, build_tree
@@ -18,7 +19,6 @@ from causal_lpm.inference.calibration.simulations.simulation_set import Simulati
 from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics import Gate, Report
 from causal_lpm.inference.seeds import replicate_seed
-from causal_lpm.validate import known
 
 __all__ = ["arrays", "conclude", "rehearse"]
 
@@ -38,12 +38,11 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
     Raises:
         ValueError: as of `build_tree`; groups of an unknown site.
     """
-    for name in groups or {}:
-        known("data site", name, problem.data)
+    groups = labels_of(problem, groups)
     series = {name: series.values.numpy() for name, series in problem.data.items()}
     build_tree(
         About("", "uncalibrated", 0, 0, 0),
-        arrays(problem.constrain(problem.draw(2, 0))),
+        arrays(problem.constrain(problem.draw(2, 0))) or {"network": np.zeros(2)},  # for what it will generate
         posterior_predictive={name: np.zeros((2, *values.shape)) for name, values in series.items()},
         observed_data=series,
         groups=groups,
@@ -57,7 +56,7 @@ def conclude(
     budget: int,
     posterior: Posterior,
     used: SimulationSet,
-    region: Region | None,
+    focus: Focus | None,
     gate: int,
     draws: int,
     groups: Mapping[str, Any] | None = None,
@@ -70,12 +69,13 @@ def conclude(
         budget: Simulations to train on.
         posterior: Any.
         used: The simulations that it was trained on.
-        region: Where the prior was cut to, or None.
+        focus: Of the prior in the second round, or None.
         gate: Further simulations for the gates.
         draws: Of the posterior.
         groups: Site -> labels of its groups.
     """
     problem, seed, observed = stages.problem, stages.seed, stages.observed
+    groups = labels_of(problem, groups)
     z = posterior.sample(draws, observed, seed)[:, 0]
     own = posterior.gates()  # of the data at hand, so before it answers for others
     members = None
@@ -83,13 +83,13 @@ def conclude(
         members = posterior.sample_members(MEMBER_DRAWS, observed, seed)[:, :, 0]
     truth = KnownTruth((), {})
     if gate:
-        simulations = stages.simulate("second gate" if region is not None else "gate", gate, region)
-        truth = known_truth(problem, posterior, *simulations.successful(), seed=seed)
+        simulations = stages.simulate("second gate" if focus is not None else "gate", gate, focus)
+        truth = known_truth(problem, as_trained(posterior), *simulations.successful(), seed=seed)
     predicted = stages.predict(z[:PREDICTIVE].double().numpy())
     report = Report(
         (
             *truth.gates,
-            *data_gates(problem, used.successful()[1], predicted.successful()[1]),
+            *data_gates(problem, used.successful()[1], predicted.successful()[1], groups),
             *posterior_gates(problem, z, members, seed),
             *own,
             *_counts(gate, stages),

@@ -12,9 +12,9 @@ from causal_lpm.inference.calibration.conclusion import conclude, rehearse
 from causal_lpm.inference.calibration.methods import METHODS, check_settings, learner_of
 from causal_lpm.inference.calibration.optimised import optimise
 from causal_lpm.inference.calibration.posteriors.amortised import Posterior
+from causal_lpm.inference.calibration.posteriors.focus import Focus
 from causal_lpm.inference.calibration.posteriors.neural import Training
 from causal_lpm.inference.calibration.posteriors.quiet_sbi import require_sbi
-from causal_lpm.inference.calibration.posteriors.truncation import Region
 from causal_lpm.inference.calibration.problems.problem import Model, Problem
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet
@@ -24,7 +24,8 @@ from causal_lpm.validate import known, positive_count
 
 __all__ = ["fit"]
 
-NARROW = 0.1  # share of the prior below which a second, truncated round pays
+NARROW = 0.1  # share of the prior below which a second round pays
+ROUND = 200  # simulations that a second round needs to be better than none
 FEWEST = 40  # simulations that a posterior can be trained on
 OPTIMISERS = ("svi", "gradient")
 
@@ -39,7 +40,7 @@ def fit(
     seed: int = 0,
     gate: int = 200,
     ensemble: int = 5,
-    truncate: bool = True,
+    second_round: bool = True,
     draws: int = 1000,
     workers: int = 1,
     executor: Executor | None = None,
@@ -54,8 +55,8 @@ def fit(
 
     The default summarises every data set, simulated or real, by a Gaussian SVI guide through a differentiable
     surrogate, and trains an ensemble of neural posteriors (sbi's NPE) on those summaries of exact simulations. Where
-    the posterior of the data covers less than a tenth of the prior, half of the budget goes into a second round in the
-    prior cut to that region. Then the gates: simulation-based calibration on `gate` further simulations, coverage,
+    the posterior of the data covers less than a tenth of the prior, half of the budget goes into a second round near
+    it. Then the gates: simulation-based calibration on `gate` further simulations, coverage,
     TARP, predictive checks, misspecification, identifiability, prior sensitivity, disagreement of the ensemble.
 
     Args:
@@ -68,7 +69,7 @@ def fit(
         seed: Determines every number, together with `batch`.
         gate: Further simulations for the gates; with fewer than 200 the result is uncalibrated, whatever they say.
         ensemble: Members.
-        truncate: Whether a second round may cut the prior.
+        second_round: Whether half of a budget of 400 or more may be drawn near the posterior that the first half gave.
         draws: Of the posterior, in the result.
         workers: Processes that simulate; the numbers do not depend on it.
         executor: Anything with the interface of `concurrent.futures`, such as Dask's, in place of processes.
@@ -76,7 +77,7 @@ def fit(
         folder: Keeps all simulations; the same call goes on where it stopped.
         training: How networks are trained.
         settings: Of the method: steps and learning rate of SVI, for example.
-        groups: Site -> labels of its groups, for results and plots.
+        groups: Site -> labels of its groups, for results and plots; by default those of the data.
         progress: Called with (stage, done, all).
 
     Returns:
@@ -105,6 +106,11 @@ def fit(
         {"ensemble": ensemble, "draws": draws, "workers": workers, "batch": 1 if batch is None else batch},
     )
     problem = Problem(model, data, surrogate)
+    if not problem.parameters and method != "gradient":
+        raise ValueError(
+            "the model has no parameters: every unknown is a pyro.sample site with a continuous prior. (What a network "
+            "generates is calibrated by method='gradient'.)"
+        )
     check_settings(method, settings or {}, problem)
     rehearse(problem, groups)
     with torch.random.fork_rng(devices=[]):
@@ -113,13 +119,15 @@ def fit(
             return optimise(problem, method, seed, draws, settings or {}, groups, progress)
         problem.check_elementwise()
         kept = None if folder is None else Path(folder)
+        if kept is not None and kept.exists() and not kept.is_dir():
+            raise FileExistsError(f"the folder {kept} is a file: give another folder.")
         side_by_side = batch_size(problem.agents) if batch is None else batch
         stages = Stages(problem, seed, side_by_side, workers, executor, kept, progress)
         if method in ("npe", "svi+npe"):
-            posterior, used, region = _neural(stages, method, budget, ensemble, truncate, training, settings)
+            posterior, used, focus = _neural(stages, method, budget, ensemble, second_round, training, settings)
         else:
-            posterior, used, region = _other(stages, method, budget, ensemble, training, settings)
-        return conclude(stages, method, budget, posterior, used, region, gate, draws, groups)
+            posterior, used, focus = _other(stages, method, budget, ensemble, training, settings)
+        return conclude(stages, method, budget, posterior, used, focus, gate, draws, groups)
 
 
 def _check(method: str, budget: int, seed: int, gate: int, counts: Mapping[str, int]) -> None:
@@ -141,10 +149,10 @@ def _neural(
     method: str,
     budget: int,
     ensemble: int,
-    truncate: bool,
+    second_round: bool,
     training: Training | None,
     settings: Mapping[str, Any] | None,
-) -> tuple[Posterior, SimulationSet, Region | None]:
+) -> tuple[Posterior, SimulationSet, Focus | None]:
     learner = learner_of(
         method,
         stages.problem,
@@ -154,18 +162,18 @@ def _neural(
         svi=settings,
         progress=stages.progress,
     )
-    half = budget // 2 if truncate and budget >= 2 * FEWEST else budget
+    half = budget // 2 if second_round and budget >= 2 * ROUND else budget
     first = stages.simulate("first", half)
     posterior = learner.learn(*first.successful())
     if half == budget:
         return posterior, first, None
-    region = learner.region(posterior, stages.observed)
-    if region.share >= NARROW:
+    focus = learner.focus(posterior, stages.observed)
+    if focus.share >= NARROW:
         # Not narrow: the other half is drawn from the prior as well.
         rest = stages.simulate("rest", budget - half)
         return learner.learn(*rest.successful()), joined(first, rest), None
-    second = stages.simulate("second", budget - half, region)
-    return learner.learn(*second.successful(), region=region), second, region
+    second = stages.simulate("second", budget - half, focus)
+    return learner.learn(*second.successful(), focus=focus), second, focus
 
 
 def _other(
@@ -175,7 +183,7 @@ def _other(
     ensemble: int,
     training: Training | None,
     settings: Mapping[str, Any] | None,
-) -> tuple[Posterior, SimulationSet, Region | None]:
+) -> tuple[Posterior, SimulationSet, Focus | None]:
     simulations = stages.simulate("first", budget)
     if method == "abc":
         from causal_lpm.inference.calibration.posteriors.abc import soft_conditioning

@@ -13,9 +13,9 @@ from causal_lpm.inference.calibration.point import point_calibration
 from causal_lpm.inference.calibration.posteriors.abc import soft_conditioning
 from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, Posterior
 from causal_lpm.inference.calibration.posteriors.features import Features, GuideFeatures, SeriesFeatures
+from causal_lpm.inference.calibration.posteriors.focus import Focus, focus_on
 from causal_lpm.inference.calibration.posteriors.guides import fit_guides
 from causal_lpm.inference.calibration.posteriors.neural import Training, train_npe
-from causal_lpm.inference.calibration.posteriors.truncation import Region, truncate
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.validate import known, positive_count
 
@@ -34,6 +34,10 @@ METHODS = {
 }
 """Method -> what it is good for."""
 
+SURROGATE = (
+    "give surrogate= (an ODE with the same parameters and data sites, or the model under MeanField with few agents), "
+    "or choose method='npe'."
+)
 OURS = ("problem", "model", "data", "simulations", "seed", "draws", "progress")  # arguments that are no settings
 COUNTS = ("steps", "particles", "starts", "at_once")
 
@@ -60,14 +64,14 @@ class Learner:
     _z: list[torch.Tensor] = field(default_factory=list)
     _features: list[torch.Tensor] = field(default_factory=list)
 
-    def learn(self, z: Array, data: Mapping[str, Array], region: Region | None = None) -> AmortisedPosterior:
-        """Adds simulations of the prior, or of the prior cut to `region`, and trains on all that lie inside."""
+    def learn(self, z: Array, data: Mapping[str, Array], focus: Focus | None = None) -> AmortisedPosterior:
+        """Adds simulations of the prior, or of the focused prior, and trains on all, those of before thinned to it."""
         self._z.append(torch.as_tensor(z, dtype=torch.float32))
         self._features.append(self.features(data))
         everything, features = torch.cat(self._z), torch.cat(self._features)
-        if region is not None:
-            inside = region.contains(everything)
-            everything, features = everything[inside], features[inside]
+        if focus is not None:
+            kept = torch.cat([*(focus.kept(z, self.seed) for z in self._z[:-1]), torch.ones(len(z), dtype=torch.bool)])
+            everything, features = everything[kept], features[kept]
         neural = train_npe(
             everything,
             features,
@@ -78,12 +82,12 @@ class Learner:
             embedding=self.features.embedding(),
             progress=None if self.progress is None else lambda done, n: self.progress("training", done, n),  # type: ignore[misc]
         )
-        return AmortisedPosterior(self.features, neural, region)
+        return AmortisedPosterior(self.features, neural, focus)
 
-    def region(self, posterior: Posterior, data: Mapping[str, Array]) -> Region:
-        """Where the posterior of `data` (one data set) may be."""
+    def focus(self, posterior: Posterior, data: Mapping[str, Array]) -> Focus:
+        """On the posterior of `data`, one data set."""
         assert isinstance(posterior, AmortisedPosterior)
-        return truncate(self.problem, posterior.neural, self.features(data), self.seed)
+        return focus_on(self.problem, posterior.neural, self.features(data), self.seed)
 
 
 def learner_of(
@@ -110,16 +114,19 @@ def learner_of(
 
 
 def _check_differentiable(problem: Problem) -> None:
-    z = problem.draw(2, 0).requires_grad_()
+    z = problem.draw(4, 0).requires_grad_()
     data = {
-        name: torch.nan_to_num(series.values).expand(2, *series.values.shape) for name, series in problem.data.items()
+        name: torch.nan_to_num(series.values).expand(4, *series.values.shape) for name, series in problem.data.items()
     }
     likelihood = problem.log_likelihood(z, data)
     if not likelihood.requires_grad or bool(likelihood.isnan().all()):
-        raise ValueError(
-            "method 'svi+npe' needs a differentiable program: give surrogate= (an ODE with the same parameters and "
-            "data sites, or the model under MeanField with few agents), or choose method='npe'."
-        )
+        raise ValueError(f"method 'svi+npe' needs a differentiable program: {SURROGATE}")
+    if problem.surrogate is not None:
+        return
+    (slope,) = torch.autograd.grad(likelihood[likelihood.isfinite()].sum(), z)
+    lost = [name for name, column in zip(problem.names, slope.T, strict=True) if not bool(column.any())]
+    if lost and problem.agents > 1:
+        raise ValueError(f"no gradient reaches {lost[0]!r} through the agents, whose events have none: {SURROGATE}")
 
 
 def check_settings(method: str, settings: Mapping[str, Any], problem: Problem) -> None:

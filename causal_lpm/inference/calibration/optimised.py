@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy.typing as npt
 import pyro
 import pyro.distributions as dist
 import torch
@@ -10,8 +11,10 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.autoguide import AutoIAFNormal, AutoMultivariateNormal, AutoNormal
 from pyro.optim import ClippedAdam
 
+from causal_lpm.handlers import KeyedNoise, MeanField
 from causal_lpm.inference.calibration.point import point_calibration
-from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.calibration.problems.group_labels import labels_of
+from causal_lpm.inference.calibration.problems.problem import Model, Problem
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.results.tree import About, build_tree
 from causal_lpm.inference.diagnostics import Report, khat_gate
@@ -41,7 +44,8 @@ def optimise(
 
     Args:
         problem: With a differentiable program.
-        method: "svi" or "gradient".
+        method: "svi" or "gradient", which trains the networks of the model (`pyro.module`) and keeps the deterministic
+            sites that depend on them in the posterior group.
         seed: Of all of it.
         draws: Of the guide; "gradient" has one.
         settings: `guide`, `steps`, `learning_rate`, `particles` of "svi"; those of `point_calibration`.
@@ -50,31 +54,49 @@ def optimise(
     """
     told = None if progress is None else lambda done, n: progress("optimising", done, n)
     observed = {name: series.values.numpy() for name, series in problem.data.items()}
-    report = Report()
-    posterior: Any = None
+    report, point = Report(), None
     if method == "gradient":
-        point = point_calibration(
-            problem.surrogate or problem.model, observed, seed=seed, progress=told, **{**GRADIENT, **settings}
-        )
+        program = problem.surrogate or problem.model
+        if not problem.parameters:
+            _check_named(program)
+        point = point_calibration(program, observed, seed=seed, progress=told, **{**GRADIENT, **settings})
         values = {p.name: point.parameters[p.name].reshape(1, *p.batch, *p.event) for p in problem.parameters}
-        z = problem.unconstrain(values).detach()
+        z = problem.unconstrain(values).detach() if values else torch.zeros(1, 0)
         losses = torch.tensor(point.losses)
     else:
         z, log_weights, losses = variational(problem, seed, draws, progress=told, **dict(settings))
         report = Report((khat_gate(log_weights.double().numpy()),))
-    parameters = {name: value.detach().double().numpy() for name, value in problem.constrain(z).items()}
+    generated = {} if point is None else {name: value[None] for name, value in point.generated.items()}
     tree = build_tree(
         About(method, "optimised", seed, 0, 0),
-        parameters,
-        log_prior={"log_prior": problem.log_prior(z).detach().double().numpy()},
-        prior={name: v.double().numpy() for name, v in problem.constrain(problem.draw(max(draws, 2), seed)).items()},
+        _arrays(problem.constrain(z) | generated),
+        log_prior=_arrays({"log_prior": problem.log_prior(z)}) if problem.parameters else None,
+        prior=_arrays(problem.constrain(problem.draw(max(draws, 2), seed))),
         observed_data=observed,
-        groups=groups,
+        groups=labels_of(problem, groups),
         dates={name: series.dates for name, series in problem.data.items() if series.dates is not None},
         diagnostics=report.to_dataset() if report.gates else None,
     )
     tree.attrs["loss"] = float(losses.min())
-    return CalibrationResult(tree, report, problem, posterior)
+    for name in generated:
+        tree["posterior"][name].attrs["generated"] = 1
+    return CalibrationResult(tree, report, problem, point=point)
+
+
+def _arrays(values: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
+    return {name: value.detach().double().numpy() for name, value in values.items()}
+
+
+def _check_named(program: Model) -> None:
+    """Raises ValueError where a result would have nothing to show of a network."""
+    with pyro.get_param_store().scope(), torch.random.fork_rng(devices=[]), KeyedNoise(0), MeanField():
+        nodes = dict[str, Any](pyro.poutine.trace(program).get_trace().nodes)
+    sites = [node for node in nodes.values() if node["type"] == "sample" and node["infer"].get("_deterministic")]
+    if not any(node["value"].requires_grad for node in sites):
+        raise ValueError(
+            "the model has no parameters, neither pyro.sample sites nor anything that a network generates: name the "
+            "latter, as in pyro.deterministic('R_t', value), so that the result can show it."
+        )
 
 
 def variational(

@@ -17,10 +17,10 @@ import numpy.typing as npt
 import pyro
 import torch
 from pyro.infer.autoguide import AutoDelta
-from pyro.poutine.messenger import Messenger
-from torch.distributions import Independent
 
 from causal_lpm.handlers import KeyedNoise, MeanField
+from causal_lpm.inference.calibration.problems.evaluation import torch_seed
+from causal_lpm.inference.calibration.problems.missing_days import GivenData
 from causal_lpm.inference.calibration.problems.series import Series, as_series, check_support
 from causal_lpm.validate import known, positive_count
 
@@ -40,6 +40,8 @@ class PointCalibration:
         parameters: Latent site -> its value at the best step, in the model's units.
         state: Name of the module or `pyro.param` -> its state at the best step: a state dict, or a tensor. The modules
             themselves are left there too.
+        generated: Deterministic site that depends on what was optimised, such as what a network generates -> its value
+            at the best step.
         losses: Minus the log joint density at every step, float64 `[steps]`.
         best_step: The step with the smallest loss; luck is drawn anew at every step, so it is a noisy minimum.
         seed: Of all of it.
@@ -48,6 +50,7 @@ class PointCalibration:
 
     parameters: dict[str, torch.Tensor]
     state: dict[str, Any]
+    generated: dict[str, torch.Tensor]
     losses: npt.NDArray[np.float64]
     best_step: int
     seed: int
@@ -66,19 +69,21 @@ class PointCalibration:
         luck = self.seed if seed is None else seed
         with (
             torch.no_grad(),
-            _reproducible(luck),
-            pyro.get_param_store().scope(self._store()),
+            torch_seed(luck),
+            self.restored(),
             KeyedNoise(luck),
             self.estimator(),
             pyro.condition(data=self.parameters),
         ):
             return program()
 
-    def _store(self) -> Any:
-        """A parameter store that knows the plain parameters; modules register themselves."""
+    def restored(self) -> AbstractContextManager[Any]:
+        """Inside, `pyro.param` finds what was optimised; modules, which hold it themselves, are registered anew."""
         plain = {name: value for name, value in self.state.items() if isinstance(value, torch.Tensor)}
-        real = dict.fromkeys(plain, torch.distributions.constraints.real)
-        return {"params": {name: value.clone().requires_grad_() for name, value in plain.items()}, "constraints": real}
+        real: dict[str, Any] = dict.fromkeys(plain, torch.distributions.constraints.real)
+        params = {name: value.clone().requires_grad_() for name, value in plain.items()}
+        restored: AbstractContextManager[Any] = pyro.get_param_store().scope({"params": params, "constraints": real})
+        return restored
 
 
 def point_calibration(
@@ -133,7 +138,7 @@ def point_calibration(
     given = _check(model, data, seed, estimator)
 
     conditioned = _Conditioned(model, given, estimator, seed)
-    with _reproducible(seed), pyro.get_param_store().scope():
+    with torch_seed(seed), pyro.get_param_store().scope():
         chosen = AutoDelta(conditioned) if guide is None else guide
         losses, best = _descend(conditioned, chosen, steps, learning_rate, weight_decay, progress)
         with torch.no_grad():
@@ -145,16 +150,17 @@ def point_calibration(
             for name, node in at_best.items()
             if node["type"] == "sample" and not node["infer"].get("is_auxiliary")
         }
+        generated = _generated(conditioned, chosen)
         of_guide = {name for name, node in at_best.items() if node["type"] == "param"}
         state = _state({name: value for name, (_, value) in best.items() if name not in of_guide})
-    return PointCalibration(parameters, state, losses, int(losses.argmin()), seed, estimator)
+    return PointCalibration(parameters, state, generated, losses, int(losses.argmin()), seed, estimator)
 
 
 def _check(model: Program, data: Mapping[str, Any], seed: int, estimator: Estimator) -> dict[str, Series]:
     """The data as series, checked against one run of the model."""
     if not data:
         raise ValueError("there are no data: give a mapping from the model's data sites to their numbers.")
-    with torch.no_grad(), _reproducible(seed), pyro.get_param_store().scope(), KeyedNoise(seed), estimator():
+    with torch.no_grad(), torch_seed(seed), pyro.get_param_store().scope(), KeyedNoise(seed), estimator():
         nodes = dict[str, Any](pyro.poutine.trace(model).get_trace().nodes)
     sites = {name: node for name, node in nodes.items() if node["type"] == "sample" and "fn" in node}
     found: dict[str, Series] = {}
@@ -176,7 +182,7 @@ class _Conditioned:
         self.model, self.data, self.estimator, self.seed = model, data, estimator, seed
 
     def __call__(self) -> Any:
-        with KeyedNoise(self.seed), self.estimator(), _Data(self.data):
+        with KeyedNoise(self.seed), self.estimator(), GivenData(self.data):
             return self.model()
 
 
@@ -219,6 +225,17 @@ def _descend(
         if progress is not None:
             progress(step + 1, steps)
     return losses, best
+
+
+def _generated(model: Program, guide: Program) -> dict[str, torch.Tensor]:
+    """Deterministic sites that a gradient would pass through: policies are none of them."""
+    proposed = pyro.poutine.trace(guide).get_trace()
+    nodes = dict[str, Any](pyro.poutine.trace(pyro.poutine.replay(model, trace=proposed)).get_trace().nodes)
+    return {
+        name: node["value"].detach().clone()
+        for name, node in nodes.items()
+        if node["type"] == "sample" and node["infer"].get("_deterministic") and node["value"].requires_grad
+    }
 
 
 def _loss(model: Program, guide: Program) -> tuple[torch.Tensor, dict[str, Any]]:
@@ -268,46 +285,3 @@ def _state(values: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         else:
             state[name] = value
     return state
-
-
-class _reproducible:
-    """A torch generator of its own, put back at the end."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed, self._fork = seed, torch.random.fork_rng(devices=[])
-
-    def __enter__(self) -> None:
-        self._fork.__enter__()
-        torch.manual_seed(self._seed)
-
-    def __exit__(self, *error: Any) -> None:
-        self._fork.__exit__(*error)
-
-
-class _Data(Messenger):
-    """Gives data to their sites; missing numbers neither count nor pass a gradient."""
-
-    def __init__(self, data: Mapping[str, Series]) -> None:
-        super().__init__()
-        self.data = data
-
-    def _pyro_sample(self, msg: Any) -> None:
-        series = self.data.get(msg["name"])
-        if series is None:
-            return
-        msg["is_observed"] = True
-        msg["value"] = torch.where(series.present, series.values, series.values[series.present][0])
-        if not bool(series.present.all()):
-            msg["fn"] = _masked(msg["name"], msg["fn"], series.present)
-
-
-def _masked(name: str, fn: Any, present: torch.Tensor) -> Any:
-    events = 0
-    while isinstance(fn, Independent):
-        events, fn = events + fn.reinterpreted_batch_ndims, fn.base_dist
-    if fn.event_shape:
-        raise ValueError(
-            f"data site {name!r} has missing numbers, and its {type(fn).__name__} is joint over them: leave the whole "
-            "record out, or give a distribution that is independent by day."
-        )
-    return fn.mask(present).to_event(events)

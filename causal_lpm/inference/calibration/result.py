@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ import xarray as xr
 
 from causal_lpm.inference.calibration.charts.style import banner_text
 from causal_lpm.inference.calibration.checks import known_truth
+from causal_lpm.inference.calibration.point import PointCalibration
 from causal_lpm.inference.calibration.policies.effects import effects
 from causal_lpm.inference.calibration.policies.predictive import predict
 from causal_lpm.inference.calibration.policies.ranking import Loss, rank_policies
-from causal_lpm.inference.calibration.posteriors.truncation import TruncatedPrior
+from causal_lpm.inference.calibration.posteriors.amortised import as_trained
+from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
 from causal_lpm.inference.calibration.problems.problem import Model, Problem
 from causal_lpm.inference.calibration.results import tree_files
 from causal_lpm.inference.calibration.results.arviz import to_arviz
@@ -37,6 +40,8 @@ class CalibrationResult:
         report: The gates.
         problem: The model and data; None for a result that was loaded without its model.
         posterior: Answers for other data sets of the same sites; None for a loaded result, or a point.
+        model: That policies are asked of, where there is no problem.
+        point: Of method "gradient", with the state of networks, which files do not hold.
 
     Attributes:
         tree: As given, with `predictions` and `causal_effect` once they were asked for.
@@ -49,8 +54,9 @@ class CalibrationResult:
         problem: Problem | None = None,
         posterior: "Posterior | None" = None,
         model: Model | None = None,
+        point: PointCalibration | None = None,
     ) -> None:
-        self.tree, self.report, self.problem, self.posterior = tree, report, problem, posterior
+        self.tree, self.report, self.problem, self.posterior, self.point = tree, report, problem, posterior, point
         self._model = problem.model if problem is not None else model
 
     @property
@@ -73,7 +79,13 @@ class CalibrationResult:
         return f"CalibrationResult({self.method!r}, {self.status!r}, {sizes['draw'] * sizes['chain']} draws)"
 
     def parameters(self, draws: int | None = None) -> dict[str, torch.Tensor]:
-        """Posterior draws, evenly chosen, name -> float32 `[draw, *shape]`."""
+        """Posterior draws, evenly chosen, name -> float32 `[draw, *shape]`; without what networks generate."""
+        posterior = self.tree["posterior"]
+        return {
+            name: values for name, values in self._samples(draws).items() if not posterior[name].attrs.get("generated")
+        }
+
+    def _samples(self, draws: int | None) -> dict[str, torch.Tensor]:
         stacked = self.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
         count = stacked.sizes["sample"]
         wanted = count if draws is None else draws
@@ -102,7 +114,7 @@ class CalibrationResult:
         Args:
             worlds: Name -> policy -> value; `{}` is the model as it stands.
             kind: "paired" (worlds share their luck) or "interventional" (each has its own).
-            draws: Of the posterior.
+            draws: Of the posterior; a point has one.
             replicates: Of the luck of each draw; at least two tell luck from parameters.
             seed: Of the luck; that of the calibration, if not given.
             model: Another program with the same parameters, for example with more days.
@@ -115,7 +127,9 @@ class CalibrationResult:
         if program is None:
             raise ValueError("a loaded result has no model: give it, as in CalibrationResult.load(path, model=...).")
         own = int(self.tree.attrs["seed"]) if seed is None else seed
-        found = predict(program, self.parameters(draws), worlds, kind=kind, replicates=replicates, seed=own, **options)
+        with nullcontext() if self.point is None else self.point.restored():
+            given = self.parameters(1 if self.point is not None else draws)
+            found = predict(program, given, worlds, kind=kind, replicates=replicates, seed=own, **options)
         found.attrs["status"] = self.status
         self.tree = with_group(self.tree, "predictions", found)
         return found
@@ -164,12 +178,12 @@ class CalibrationResult:
             )
         positive_count("simulations", simulations)
         world = self.problem if model is None else self.problem.under(model)
-        # A posterior of a cut prior answers for truths of the cut prior.
-        region = getattr(self.posterior, "region", None)
+        # Networks of a focused prior answer for truths of the focused prior.
+        focus = getattr(self.posterior, "focus", None)
         made = simulate_set(
-            ProblemSimulator(world, TruncatedPrior(world, region)), simulations, seed, batch=batch_size(world.agents)
+            ProblemSimulator(world, FocusedPrior(world, focus)), simulations, seed, batch=batch_size(world.agents)
         )
-        return Report(known_truth(self.problem, self.posterior, *made.successful(), seed).gates)
+        return Report(known_truth(self.problem, as_trained(self.posterior), *made.successful(), seed).gates)
 
     def to_arviz(self) -> Any:
         """ArviZ's own object: InferenceData up to ArviZ 0.23, the DataTree from 1.0 on."""
@@ -193,9 +207,9 @@ class CalibrationResult:
         return cls(tree, report, model=model)
 
     def summary(self) -> Sequence[tuple[str, float, float, float, float]]:
-        """Rows of (parameter, mean, sd, 5%, 95%) of the posterior."""
+        """Rows of (parameter, mean, sd, 5%, 95%) of the posterior, and of what networks generate."""
         rows = []
-        for name, values in self.parameters().items():
+        for name, values in self._samples(None).items():
             flat = values.double().reshape(len(values), -1)
             for number in range(flat.shape[1]):
                 label = name if flat.shape[1] == 1 else f"{name}[{number}]"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from causal_lpm.inference.calibration.posteriors.truncation import TruncatedPrior
+from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.simulations.blocks import run_block
 from causal_lpm.inference.seeds import replicate_seed
@@ -28,15 +28,15 @@ class ProblemSimulator:
 
     Attributes:
         problem: The model.
-        proposal: The prior, or the prior cut to a region.
+        proposal: The prior, or the prior focused on a posterior.
     """
 
     problem: Problem
-    proposal: TruncatedPrior
+    proposal: FocusedPrior
 
     def identity(self) -> Mapping[str, Any]:
-        """The problem's sites, the region, and a fingerprint of two simulations, which may fail as any other."""
-        block = run_block(ProblemSimulator(self.problem, TruncatedPrior(self.problem)), seed=1, batch=2, number=0)
+        """The problem's sites, the focus, and a fingerprint of two simulations, which may fail as any other."""
+        block = run_block(ProblemSimulator(self.problem, FocusedPrior(self.problem)), seed=1, batch=2, number=0)
         digest = hashlib.sha256(block.z.tobytes() + repr(block.messages).encode())
         for name, values in sorted(block.data.items()):
             digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
@@ -74,7 +74,7 @@ class GivenParameters:
 
     def identity(self) -> Mapping[str, Any]:
         """The problem's, and a fingerprint of the parameters."""
-        problem = ProblemSimulator(self.problem, TruncatedPrior(self.problem)).identity()
+        problem = ProblemSimulator(self.problem, FocusedPrior(self.problem)).identity()
         return {**problem, "given": hashlib.sha256(np.ascontiguousarray(self.z).tobytes()).hexdigest()[:16]}
 
     def draw(self, n: int, seed: int) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.calibration.posteriors.truncation import Region, TruncatedPrior
+from causal_lpm.inference.calibration.posteriors.focus import Focus, FocusedPrior
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.simulations.blocks import Simulator
 from causal_lpm.inference.calibration.simulations.simulation_set import Failure, SimulationSet, simulate_set
@@ -59,9 +59,9 @@ class Stages:
     def __post_init__(self) -> None:
         self.observed = {name: series.values.numpy()[None] for name, series in self.problem.data.items()}
 
-    def simulate(self, stage: str, n: int, region: Region | None = None) -> SimulationSet:
-        """`n` simulations of the prior, cut to the region."""
-        proposal = TruncatedPrior(self.problem, region)
+    def simulate(self, stage: str, n: int, focus: Focus | None = None) -> SimulationSet:
+        """`n` simulations of the prior, or of the focused prior."""
+        proposal = FocusedPrior(self.problem, focus)
         return self._set(stage, ProblemSimulator(self.problem, proposal), n, proposal.identity())
 
     def predict(self, z: Array) -> SimulationSet:
@@ -89,7 +89,7 @@ class Stages:
 
 
 def _folder(stage: str, which: Mapping[str, Any]) -> str:
-    """Its name tells one region from another, so that a larger budget never meets the simulations of a smaller one."""
+    """Its name tells one focus from another, so that a larger budget never meets the simulations of a smaller one."""
     name = stage.replace(" ", "_")
     return f"{name}-{hashlib.sha256(json.dumps(dict(which)).encode()).hexdigest()[:8]}" if which else name
 

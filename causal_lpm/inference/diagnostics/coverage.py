@@ -148,4 +148,4 @@ def expected_coverage_gate(log_q_truth: npt.ArrayLike, log_q_draws: npt.ArrayLik
 def _against(too_narrow: bool) -> str:
     if too_narrow:
         return "The posterior is too narrow or shifted: raise the budget or the ensemble."
-    return "The posterior is too wide: raise the budget, add a truncated round, or give features that say more."
+    return "The posterior is too wide: raise the budget, add a second round, or give features that say more."

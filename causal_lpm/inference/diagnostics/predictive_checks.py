@@ -1,6 +1,7 @@
 """Posterior predictive checks of what epidemics are judged by: peak, peak day, total and growth."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,11 @@ def predictive_checks(
     return tuple(Check(*label, *row) for label, *row in zip(labels, *columns, strict=True))
 
 
-def predictive_gate(predicted: Mapping[str, npt.ArrayLike], observed: Mapping[str, npt.ArrayLike]) -> Gate:
+def predictive_gate(
+    predicted: Mapping[str, npt.ArrayLike],
+    observed: Mapping[str, npt.ArrayLike],
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> Gate:
     """Fails if the data lie outside the posterior predictive in any statistic.
 
     One test for all: the farthest statistic in standard deviations (peak and total as log1p), of the data among the
@@ -80,6 +85,7 @@ def predictive_gate(predicted: Mapping[str, npt.ArrayLike], observed: Mapping[st
     Args:
         predicted: site -> series `[draw, group, day]` or `[draw, day]`, the same draws for all sites.
         observed: site -> data `[group, day]` or `[day]`; NaN is a missing day.
+        groups: site -> labels of its groups, for the sentence.
 
     Raises:
         ValueError: as of `predictive_checks`.
@@ -92,7 +98,9 @@ def predictive_gate(predicted: Mapping[str, npt.ArrayLike], observed: Mapping[st
     farthest = distance.max(1)
     p = float((farthest >= farthest[-1]).mean())
     check = predictive_checks(predicted, observed)[int(distance[-1].argmax())]
-    where = f"{check.statistic} of {check.site} (group {check.group}): {check.observed:.3g} observed"
+    label = (groups or {}).get(check.site, [f"group {number}" for number in range(check.group + 1)])[check.group]
+    of_group = f" ({label})" if math.prod(np.shape(observed[check.site])[:-1]) > 1 else ""
+    where = f"{check.statistic} of {check.site}{of_group}: {check.observed:.3g} observed"
     interval = f"predicted 95% {check.low:.3g} to {check.high:.3g}"
     finding = f"{'Farthest is the' if p >= WARN_P else 'The model does not reproduce the'} {where}, {interval}"
     next_step = "Change the model where it misses the data, as this statistic says: its structure, or its reporting."

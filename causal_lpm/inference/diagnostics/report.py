@@ -111,14 +111,19 @@ class Report:
         return f"UNCALIBRATED: {', '.join(gate.name for gate in self.failed)} failed; do not read this as a posterior."
 
     def table(self) -> Table:
-        """The report for a terminal, worst first."""
-        table = Table(title=f"Diagnostics: {self.status}", title_justify="left")
-        for column in ("gate", "verdict", "value", "threshold", "finding", "next step"):
-            table.add_column(column, justify="right" if column in ("value", "threshold") else "left")
+        """The report for a terminal, worst first; 80 columns are enough."""
+        # That no gate failed makes no posterior of what was optimised: the verdict on a result is not said here.
+        title = "no gate failed" if self.status == "calibrated" else self.status
+        table = Table(title=f"Diagnostics: {title}", title_justify="left")
+        for column in ("gate", "verdict", "value\n(threshold)", "finding and next step"):
+            table.add_column(column, justify="right" if column.startswith("value") else "left")
         for gate in sorted(self.gates, key=lambda gate: list(_STYLES).index(gate.verdict), reverse=True):
             verdict = f"[{_STYLES[gate.verdict]}]{gate.verdict}[/]"
-            numbers = (f"{gate.value:.3g}", f"{gate.threshold:.3g}")
-            table.add_row(escape(gate.name), verdict, *numbers, escape(gate.sentence), escape(gate.next_step))
+            numbers = f"{gate.value:.3g}\n({gate.threshold:.3g})"
+            text = escape(gate.sentence)
+            if gate.next_step:
+                text += f"\n[bold]Next:[/] {escape(gate.next_step)}"
+            table.add_row(escape(gate.name), verdict, numbers, text)
         return table
 
     def to_dataset(self) -> xr.Dataset:

@@ -70,4 +70,4 @@ def _fault(test: Uniformity) -> tuple[str, str]:
         )
     if test.bowl > 0:
         return "is too narrow", "Raise the budget or the ensemble: too few simulations make networks overconfident."
-    return "is too wide", "Raise the budget, add a truncated round, or give features that say more of this parameter."
+    return "is too wide", "Raise the budget, add a second round, or give features that say more of this parameter."

@@ -1,8 +1,8 @@
-"""A neural posterior that is known, and regions of it, for tests."""
+"""A neural posterior that is known, and what focuses on it, for tests."""
 
 import torch
 
-from causal_lpm.inference.calibration.posteriors.truncation import Region, truncate
+from causal_lpm.inference.calibration.posteriors.focus import Focus, focus_on
 from causal_lpm.inference.calibration.problems.problem import Problem
 from tests.inference.calibration.conjugate import line
 
@@ -24,5 +24,6 @@ class Known:
 LINE = Problem(line, {"x": [0.0] * 4})
 
 
-def region(centre: float, sd: float) -> Region:
-    return truncate(LINE, Known(sd), torch.full((1, 2), centre), seed=0)  # type: ignore[arg-type]
+def focus(centre: float, sd: float) -> Focus:
+    """The focus on a posterior of this mean and standard deviation in both coordinates."""
+    return focus_on(LINE, Known(sd), torch.full((1, 2), centre), seed=0)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Point calibration: it finds modes, trains networks through a simulation, leaves nothing behind, and refuses."""
 
+from functools import partial
 from typing import Any
 
 import hypothesis.strategies as st
@@ -10,9 +11,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from causal_lpm import MeanField, StraightThrough, event, exposure, observed, rollout, tally
+from causal_lpm import MeanField, Rollout, StraightThrough, event, exposure, observed, policy, rollout, tally
 from causal_lpm.agents.networks import random_graph
 from causal_lpm.agents.observation import negative_binomial
+from causal_lpm.inference import fit
 from causal_lpm.inference.calibration.point import PointCalibration, point_calibration
 
 AGENTS, DAYS = 300, 12
@@ -195,3 +197,62 @@ def test_a_network_of_nan_is_refused_with_a_sentence() -> None:
 def test_settings_are_checked(settings_: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         point_calibration(counts, {"count": [1, 2, 3, 4]}, **settings_)
+
+
+class ByRegion(torch.nn.Module):
+    """One network a region, or one shared by all: two hazards a region, from what was seen there."""
+
+    def __init__(self, shared: bool) -> None:
+        super().__init__()
+        self.parts = torch.nn.ModuleList(torch.nn.Linear(1, 2) for _ in range(1 if shared else 2))
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        each = [self.parts[min(region, len(self.parts) - 1)](one) for region, one in enumerate(seen)]
+        return 0.3 * torch.sigmoid(torch.stack(each))
+
+
+def two_regions(network: torch.nn.Module, days: int = DAYS) -> Rollout:
+    """Two regions side by side, whose hazards a network generates; a policy closes something."""
+    hazards = pyro.deterministic("hazard", pyro.module("transmission", network)(torch.tensor([[-1.0], [1.0]])))
+    closure = policy("closure_day", 99.0)
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        now = hazards[:, min(int(s["t"]) * 2 // DAYS, 1)][:, None] * (s["t"] < s["closure_day"])
+        infected = s["S"] * event("infection", now * exposure(GRAPH, s["I"]))
+        recovered = s["I"] * event("recovery", 0.2)
+        tally("infections", infected)
+        return {**s, "S": s["S"] - infected, "I": s["I"] + infected - recovered}
+
+    infectious = (torch.arange(AGENTS) < 15).float().expand(2, -1)
+    run = rollout(day, {"S": 1 - infectious, "I": infectious, "closure_day": closure}, days)
+    observed("cases", negative_binomial(run.tallies["infections"][..., 0, :], 50.0).to_event(1))
+    return run
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["one network a region", "one network for all"])
+def test_fit_trains_networks_and_shows_what_they_generate(shared: bool) -> None:
+    truth = torch.tensor([[0.08, 0.02], [0.03, 0.05]])
+    with pyro.get_param_store().scope(), torch.no_grad(), MeanField(), pyro.condition(data={"hazard": truth}):
+        cases = two_regions(ByRegion(shared)).tallies["infections"][:, 0].round()
+    torch.manual_seed(0)
+    network = ByRegion(shared)
+    model = partial(two_regions, network)
+    result = fit(model, {"cases": cases}, "gradient", settings={"steps": 80, "learning_rate": 0.1})
+    assert result.status == "optimised"
+    assert torch.as_tensor(result.tree["posterior"]["hazard"].values[0, 0]).tolist() == [
+        pytest.approx(row, rel=0.2) for row in truth.tolist()
+    ]
+    assert len(result.summary()) == 4
+    assert result.parameters() == {}
+    assert not list(pyro.get_param_store())
+
+
+def test_a_fitted_network_answers_policies() -> None:
+    with pyro.get_param_store().scope(), torch.no_grad(), MeanField():
+        cases = two_regions(ByRegion(shared=False)).tallies["infections"][:, 0].round()
+    torch.manual_seed(0)
+    network = ByRegion(shared=True)
+    result = fit(partial(two_regions, network), {"cases": cases}, "gradient", settings={"steps": 3})
+    found = result.predict({"as it is": {}, "closed": {"closure_day": 4.0}}, replicates=2)
+    assert found.attrs["status"] == "optimised"
+    assert float(found["infections"].sel(world="closed")[..., 5:].sum()) == 0.0

@@ -51,6 +51,14 @@ def test_one_wrong_site_of_several_fails() -> None:
     assert "deaths" in gate.sentence
 
 
+def test_a_group_is_named_only_where_there_are_several() -> None:
+    predicted = predictions(np.random.default_rng(0))
+    data = 3.0 * predicted[7]
+    assert "of cases (group " in predictive_gate({"cases": predicted}, {"cases": data}).sentence
+    assert "of cases:" in predictive_gate({"cases": predicted[:, :1]}, {"cases": data[:1]}).sentence
+    assert "of cases:" in predictive_gate({"cases": predicted[:, 0]}, {"cases": data[0]}).sentence
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_missing_days_do_not_count(seed: int) -> None:
     rng = np.random.default_rng(seed)

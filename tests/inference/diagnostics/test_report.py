@@ -49,7 +49,31 @@ def test_the_table_shows_failures_first_and_texts_as_they_are() -> None:
     console = Console(width=200, file=written)
     console.print(report.table())
     text = written.getvalue()
-    assert text.index("retrain") < text.index("[fine]")
+    assert text.index("bad") < text.index("retrain") < text.index("[fine]")
+    assert text.count("Next:") == 1
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_breaks_no_word_of_a_gate(width: int) -> None:
+    """The longest names, numbers and a parameter's name, on terminals as they are."""
+    gates = [
+        Gate("ensemble disagreement", "warn", 0.674, 1.0, "Members differ in admission_risk.", "Raise the budget."),
+        Gate("misspecification", "fail", 2.16e-05, 0.008, "The data are unlike all simulations.", "Change the model."),
+        Gate("predictive checks", "pass", 0.746, 0.008, "Farthest is the peak of cases."),
+    ]
+    written = io.StringIO()
+    Console(width=width, file=written).print(Report(gates).table())
+    lines = written.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = set(written.getvalue().split())
+    assert {"disagreement", "misspecification", "2.16e-05", "(0.008)", "admission_risk.", "simulations."} <= words
+
+
+def test_the_table_of_gates_that_pass_does_not_speak_of_the_result() -> None:
+    """An optimiser's gates may pass, and what it found is no posterior all the same."""
+    assert Report([Gate("k-hat", "pass", 0.1, 0.7, "fine")]).table().title == "Diagnostics: no gate failed"
+    assert Report([Gate("sbc", "fail", 0.0, 0.008, "bad")]).table().title == "Diagnostics: uncalibrated"
+    assert Report().table().title == "Diagnostics: uncalibrated"
 
 
 @given(st.floats(0, 1), st.integers(1, 1000))

@@ -75,14 +75,16 @@ def fan_chart(
         row = labels.index(name)
         samples = values.isel({group: row}).values.reshape(-1, values.sizes[day])
         bands(axes, x, samples, COLOURS[0])
-        axes.plot(x, data[row], "o", color="black", markersize=2.5)
-        axes.plot(x, later[row], "o", color="black", markersize=2.8, fillstyle="none", markeredgewidth=0.7)
+        dots: dict[str, Any] = {"color": "black", "clip_on": False}  # zeros and the first day lie on the frame
+        axes.plot(x, data[row], "o", markersize=2.5, **dots)
+        axes.plot(x, later[row], "o", markersize=2.8, fillstyle="none", markeredgewidth=0.7, **dots)
         if start is not None:
             axes.axvline(x[start], color=GREY, linestyle="--", linewidth=1.2)
         axes.set_ylim(bottom=0)
         if len(labels) > 1:
-            plain(axes.set_title(name, loc="left", fontsize="medium"))
-    unit = tree["posterior_predictive"][site].attrs.get("units", "per day")
+            title = f"group {name}" if name == str(row) else name
+            plain(axes.set_title(title, loc="left", fontsize="medium"))
+    unit = predictive[site].attrs.get("units", f"per {_step(values, day)}")
     outer_labels(grid, time, f"{site}\n({unit})")
     banner(figure, tree)
     legend_below(figure, _fan_handles(start is not None, held_out is not None), columns=6)
@@ -109,7 +111,7 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, minus: tuple[str, str], group
     known("outcome", outcome, map(str, predictions.data_vars))
     for world in minus:
         known("world", world, map(str, predictions["world"].values))
-    values = _of_group(predictions[outcome], group, total=True).transpose("world", "draw", "replicate", "day")
+    values = _of_group(_shared(predictions[outcome]), group, total=True).transpose("world", "draw", "replicate", "day")
     figure, (upper, lower) = panels(2, height=2.7)
     x, time = time_axis((upper, lower), values, "day")
     handles = {}
@@ -128,12 +130,15 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, minus: tuple[str, str], group
     lower.axhline(0, color="black", linewidth=0.8)
     upper.set_ylim(bottom=0)
     of_group = "" if group is None else f" of {group}"
-    plain(upper.set_ylabel(f"{outcome}{of_group}\n({predictions[outcome].attrs.get('units', 'new per day')})"))
+    # The longest series is daily; one of its own length, such as weekly reports, is not.
+    daily = "day" in predictions[outcome].dims
+    unit = predictions[outcome].attrs.get("units", "new per day" if daily else "new per step")
+    plain(upper.set_ylabel(f"{outcome}{of_group}\n({unit})"))
     plain(lower.set_ylabel(f"{outcome}{of_group}\n(cumulative difference)"))
     kind = str(predictions.attrs.get("kind", "kind not stated"))
     title = f"{minus[0]} minus {minus[1]} ({KIND_WORDS.get(kind, kind)})"
     plain(lower.set_title(title, loc="left", fontsize="small"))
-    plain(lower.set_xlabel(time))
+    plain(lower.set_xlabel(time if daily else "step"))
     figure.align_ylabels()
     banner(figure, tree)
     legend_below(figure, handles, columns=2)
@@ -156,7 +161,7 @@ def reproduction_ribbon(
         ValueError: nothing has this name, an unknown world or group, or more worlds than can be told apart.
     """
     values, where = _found(tree, name)
-    values = _of_group(values, group, total=False)
+    values = _of_group(_shared(values), group, total=False)
     names = (
         _chosen([str(world) for world in values["world"].values], worlds, len(COLOURS))
         if "world" in values.dims
@@ -201,6 +206,21 @@ def _predictions(tree: xr.DataTree) -> xr.Dataset:
     if "predictions" not in tree.children:
         raise ValueError("the result has no predictions: run predict, and with_group(tree, 'predictions', ...).")
     return tree["predictions"].to_dataset()
+
+
+def _shared(values: xr.DataArray) -> xr.DataArray:
+    """Groups and days by these names, where an outcome has its own: `OUTCOME_group`, `OUTCOME_day`."""
+    own = {f"{values.name}_{dim}": dim for dim in ("group", "day")}
+    return values.rename({old: new for old, new in own.items() if old in values.dims})
+
+
+def _step(values: xr.DataArray, day: str) -> str:
+    """What lies between two data: by their dates, if there are any."""
+    dates = [coord.values for coord in values.coords.values() if coord.dims == (day,) and coord.dtype.kind == "M"]
+    if not dates or len(dates[0]) < 2:
+        return "day"
+    length = int((dates[0][1] - dates[0][0]) / np.timedelta64(1, "D"))
+    return {1: "day", 7: "week"}.get(length, "step")
 
 
 def _of_group(values: xr.DataArray, group: str | None, total: bool) -> xr.DataArray:

@@ -53,7 +53,8 @@ def predict(
     Args:
         model: A Pyro program without arguments that returns its series: a `Rollout`, or name -> `[*dims, 1 or groups,
             days]`. Data sites are sampled after the simulation and draw reports.
-        parameters: Name -> draws `[draw, *shape of the site]` of every parameter, on the device of the agents.
+        parameters: Name -> draws `[draw, *shape of the site]` of every parameter, on the device of the agents; none,
+            of a model that samples none, are one draw.
         worlds: Name of the world -> policy -> value; a policy that a world does not name keeps the model's own value.
             `{}` is the model as it stands. By default one world, `{"factual": {}}`.
         kind: `"paired"` or `"interventional"`.
@@ -72,6 +73,7 @@ def predict(
         the others have `OUTCOME_group`, `OUTCOME_day`.
 
     Raises:
+        TypeError: worlds that are not named, or do not say what they set; parameters as a data set.
         ValueError: an unknown kind, policy, parameter or outcome; no draws, or different numbers of them; a parameter
             of the model without draws; a model with data in it; series without days.
 
@@ -98,7 +100,7 @@ def predict(
         validate.positive_count("batch", batch)
     settings = _settings(worlds)
     given = _draws(parameters)
-    draws = len(next(iter(given.values())))
+    draws = len(next(iter(given.values()), [None]))
     found = survey(model, given, settings.values(), seed)
     chosen = _chosen(outcomes, found)
     dims, labels = _coordinates({name: found.shapes[name] for name in chosen}, start_date, group_labels)
@@ -150,6 +152,11 @@ def _check_kind(kind: str) -> None:
 def _settings(worlds: Mapping[str, Mapping[str, float]] | None) -> dict[str, dict[str, float]]:
     if worlds is None:
         return {"factual": {}}
+    if not isinstance(worlds, Mapping) or not all(isinstance(acts, Mapping) for acts in worlds.values()):
+        raise TypeError(
+            f"the worlds are {worlds!r}: name each and what it sets, as "
+            "{'open': {}, 'closed': {'closure_day': 10}}."
+        )
     if not worlds:
         raise ValueError("there is no world: give at least the model as it stands, as {'factual': {}}.")
     settings = {str(name): {policy: float(value) for policy, value in acts.items()} for name, acts in worlds.items()}
@@ -162,10 +169,12 @@ def _settings(worlds: Mapping[str, Mapping[str, float]] | None) -> dict[str, dic
 
 
 def _draws(parameters: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    if not parameters:
-        raise ValueError("there are no parameters: give draws [draw, *shape] of every parameter of the model.")
+    if isinstance(parameters, xr.Dataset | xr.DataTree):
+        raise TypeError(
+            f"the parameters are a {type(parameters).__name__}: give name -> draws [draw, ...], as result.parameters()."
+        )
     given = {name: torch.as_tensor(value) for name, value in parameters.items()}
-    first, draws = next((name, value.shape[0] if value.dim() else 0) for name, value in given.items())
+    first, draws = next(((name, value.shape[0] if value.dim() else 0) for name, value in given.items()), ("", 1))
     for name, value in given.items():
         if not value.dim() or not len(value):
             raise ValueError(f"parameter {name!r} has shape {tuple(value.shape)}: give at least one draw, [draw, ...].")
@@ -212,7 +221,7 @@ def _simulate(
     here, draw = at
     own = [seeds[row] for row in here]
     values = {name: value[draw.to(value.device)] for name, value in given.items()}
-    device = next(iter(values.values())).device
+    device = next((value.device for value in values.values()), None)
     keyed = KeyedNoise(torch.tensor(own, dtype=torch.int64, device=device)[:, None])
     with (
         torch.no_grad(),

@@ -76,7 +76,7 @@ def survey(
         TypeError: the model returns neither a `Rollout` nor a mapping.
     """
     first = {name: value[:1] for name, value in parameters.items()}
-    device = next(iter(first.values())).device
+    device = next((value.device for value in first.values()), None)
     keyed = KeyedNoise(torch.tensor([[replicate_seed(seed, 0)]], device=device))
     watch = _Watch(parameters, dict.fromkeys(policy for acts in settings for policy in acts))
     with torch.no_grad(), torch.random.fork_rng(devices=[]), keyed, watch, Given(first):
@@ -132,7 +132,7 @@ class _Watch(Messenger):
         if not self._simulated:
             self._check_policies()
         self._simulated = True
-        self.agents = max(self.agents, *(value.shape[-1] for value in msg["args"][1].values()))
+        self.agents = max([self.agents, *(value.shape[-1] for value in msg["args"][1].values())])
 
     def _pyro_post_sample(self, msg: Any) -> None:
         name, fn, infer = msg["name"], msg["fn"], msg["infer"]

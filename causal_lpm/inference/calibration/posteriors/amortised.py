@@ -7,18 +7,18 @@ from typing import Any, Protocol
 import torch
 
 from causal_lpm.inference.calibration.posteriors.features import Features
+from causal_lpm.inference.calibration.posteriors.focus import Focus
 from causal_lpm.inference.calibration.posteriors.neural import NeuralPosterior
-from causal_lpm.inference.calibration.posteriors.truncation import Region
 from causal_lpm.inference.diagnostics import Gate
 from causal_lpm.inference.diagnostics.report import Verdict
 from causal_lpm.inference.seeds import replicate_seed
 
-__all__ = ["AmortisedPosterior", "Posterior"]
+__all__ = ["AmortisedPosterior", "Posterior", "as_trained"]
 
 Data = Mapping[str, Any]
 
-TRIES = 30  # rounds of rejection before draws outside of the region count
-LEAKING = (0.3, 0.03)  # share of draws inside, below which the gate warns and fails
+POOL = 8  # times as many draws of the networks, among which weights choose
+EVEN = (0.3, 0.03)  # effective share of the pool, below which the gate warns and fails
 
 
 class Posterior(Protocol):
@@ -38,18 +38,18 @@ class Posterior(Protocol):
 
 
 class AmortisedPosterior:
-    """Features of a data set, and a neural posterior given them, cut to the region that it was trained on.
+    """Features of a data set, and a neural posterior given them, without the focus that it was trained under.
 
     Args:
         features: Data -> `[n, f]`.
         neural: z given features.
-        region: Where the prior was cut to, or None.
+        focus: What the prior was multiplied by in training, or None.
     """
 
-    def __init__(self, features: Features, neural: NeuralPosterior, region: Region | None = None) -> None:
-        self.features, self.neural, self.region = features, neural, region
+    def __init__(self, features: Features, neural: NeuralPosterior, focus: Focus | None = None) -> None:
+        self.features, self.neural, self.focus = features, neural, focus
         self._known: tuple[Any, torch.Tensor] | None = None
-        self._share = 1.0
+        self._effective = 1.0
 
     def _features(self, data: Data) -> torch.Tensor:
         # The same data set is asked for its draws, its density and its members: one optimisation serves all.
@@ -59,42 +59,43 @@ class AmortisedPosterior:
 
     def sample(self, draws: int, data: Data, seed: int) -> torch.Tensor:
         features = self._features(data)
-        if self.region is None:
+        if self.focus is None:
             return self.neural.sample(draws, features, seed)
-        return torch.cat(
-            [self._inside(draws, features[i : i + 1], replicate_seed(seed, i)) for i in range(len(features))], 1
-        )
+        rows = enumerate(features.split(1))
+        return torch.stack([self._unfocused(self.focus, draws, row, replicate_seed(seed, i)) for i, row in rows], 1)
 
-    def _inside(self, draws: int, features: torch.Tensor, seed: int) -> torch.Tensor:
-        """Draws inside the region; where hardly any are, the others count too, which the gates then see."""
-        assert self.region is not None
-        kept: list[torch.Tensor] = []
-        left: list[torch.Tensor] = []
-        while sum(map(len, kept)) < draws and len(left) < TRIES:
-            drawn = self.neural.sample(2 * draws, features, replicate_seed(seed, len(left)))[:, 0]
-            inside = self.region.contains(drawn)
-            kept.append(drawn[inside])
-            left.append(drawn[~inside])
-        found = sum(map(len, kept))
-        self._share = found / (found + sum(map(len, left)))
-        return torch.cat([*kept, *left])[:draws, None]
+    def _unfocused(self, focus: Focus, draws: int, features: torch.Tensor, seed: int) -> torch.Tensor:
+        """Draws of a pool by weights that undo the focus, `[draws, size]`."""
+        pool = self.neural.sample(POOL * draws, features, seed)[:, 0]
+        weights = torch.softmax(-focus.log_weight(pool).double(), 0)
+        self._effective = float(1 / weights.square().sum()) / len(pool)
+        generator = torch.Generator().manual_seed(seed)
+        return pool[torch.multinomial(weights, draws, replacement=True, generator=generator)]
 
     def sample_members(self, each: int, data: Data, seed: int) -> torch.Tensor:
-        """Draws of each member, without cutting, `[members, each, n, size]`."""
+        """Draws of each member, under the focus, `[members, each, n, size]`."""
         return self.neural.sample_members(each, self._features(data), seed)
 
     def gates(self) -> tuple[Gate, ...]:
-        """How much of the posterior of the last data set lies where the second round was trained."""
-        if self.region is None:
+        """How even the weights of the last data set are."""
+        if self.focus is None:
             return ()
-        verdict: Verdict = "fail" if self._share < LEAKING[1] else "warn" if self._share < LEAKING[0] else "pass"
-        sentence = f"{self._share:.0%} of the networks' draws lie in the region that the second round was cut to."
-        step = "" if verdict == "pass" else "Call fit with truncate=False, or a larger budget."
-        return (Gate("truncation", verdict, self._share, LEAKING[1], sentence, step),)
+        verdict: Verdict = "fail" if self._effective < EVEN[1] else "warn" if self._effective < EVEN[0] else "pass"
+        sentence = f"Weights that undo the focus of the second round leave {self._effective:.0%} of the draws."
+        step = "" if verdict == "pass" else "Call fit with second_round=False, or a larger budget."
+        return (Gate("second round", verdict, self._effective, EVEN[1], sentence, step),)
 
     def log_prob(self, z: torch.Tensor, data: Data) -> torch.Tensor:
-        density = self.neural.log_prob(z, self._features(data))
-        if self.region is None:
+        features = self._features(data)
+        density = self.neural.log_prob(z, features)
+        if self.focus is None:
             return density
-        inside = self.region.contains(z.reshape(-1, z.shape[-1])).reshape(z.shape[:-1])
-        return torch.where(inside, density, torch.full_like(density, -math.inf))
+        pool = -self.focus.log_weight(self.neural.sample(POOL * len(z), features, 0))
+        return density - self.focus.log_weight(z) - (pool.logsumexp(0) - math.log(len(pool)))
+
+
+def as_trained(posterior: Posterior) -> Posterior:
+    """The posterior under the prior that it was trained with, which known truths of that prior belong to."""
+    if isinstance(posterior, AmortisedPosterior) and posterior.focus is not None:
+        return AmortisedPosterior(posterior.features, posterior.neural)
+    return posterior

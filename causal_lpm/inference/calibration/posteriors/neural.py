@@ -38,7 +38,8 @@ class Training:
     """How a member is trained; the defaults suit a few hundred to some ten thousand simulations.
 
     Attributes:
-        flow: sbi's name of the density estimator: `"maf"`, `"nsf"`, `"zuko_nsf"`, ...
+        flow: sbi's name of the density estimator: `"maf"`, `"nsf"`, `"zuko_nsf"`, ... With one parameter `"maf"` is a
+            normal density, in the coordinates of the guide; `"nsf"` can be skewed.
         hidden: Width of its networks.
         transforms: Number of its layers.
         learning_rate: Of Adam.
@@ -89,7 +90,7 @@ class NeuralPosterior:
 
     def sample_members(self, each: int, features: torch.Tensor, seed: int) -> torch.Tensor:
         """`each` draws of every member, `[members, each, n, size]`."""
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), quiet():
             torch.manual_seed(seed)
             drawn = torch.stack([m.sample((each,), condition=features) for m in self.members])
         return self.frame.leave(drawn, features)
@@ -150,7 +151,7 @@ def train_npe(
     """Trains `members` estimators of z given features by sbi's NPE.
 
     Args:
-        z: `[n, size]`, draws of the prior (or of a prior cut to a region).
+        z: `[n, size]`, draws of the prior, or of the focused prior.
         features: `[n, f]` of the data simulated for each.
         frame: Coordinates of z; z itself, if not given.
         members: Number of estimators.

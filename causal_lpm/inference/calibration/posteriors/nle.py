@@ -173,7 +173,8 @@ def learn_likelihood(
     if problem.surrogate is not None:
         features = GuideFeatures(problem, seed, settings)
     parameters, x = torch.as_tensor(z, dtype=torch.float32), features(data)
-    how = training or Training()
+    # With one feature an autoregressive flow would be a normal density.
+    how = training or Training(flow="nsf" if x.shape[-1] == 1 else "maf")
     estimators = []
     for member in range(members):
         with torch.random.fork_rng(devices=[]), quiet():

@@ -45,5 +45,6 @@ def quiet() -> Iterator[None]:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="sbi")
         warnings.filterwarnings("ignore", message=".*max_num_epochs.*")
+        warnings.filterwarnings("ignore", message=".*triangular_solve is deprecated.*")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         yield

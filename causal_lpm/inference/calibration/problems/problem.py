@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 
 from causal_lpm.handlers import KeyedNoise
+from causal_lpm.inference.calibration.problems.dry_run import Model, check_data_sites, dry_run, series_of
 from causal_lpm.inference.calibration.problems.evaluation import (
-    ELEMENTWISE,
     GivenDraws,
     NotElementwiseError,
     PriorDraws,
@@ -24,19 +24,10 @@ from causal_lpm.inference.calibration.problems.evaluation import (
     torch_seed,
 )
 from causal_lpm.inference.calibration.problems.series import Series, as_series, check_support
+from causal_lpm.inference.calibration.problems.side_by_side import check_side_by_side
 from causal_lpm.inference.calibration.problems.site_noise import SiteNoise
-from causal_lpm.inference.calibration.problems.sites import (
-    Model,
-    Parameter,
-    agents_of,
-    check_names,
-    dry_run,
-    labels,
-    parameters_of,
-    series_of,
-)
+from causal_lpm.inference.calibration.problems.sites import Parameter, check_names, labels, parameters_of
 from causal_lpm.inference.seeds import replicate_seed
-from causal_lpm.validate import known
 
 __all__ = ["Model", "Parameter", "Problem", "Simulated", "series_of"]
 
@@ -75,11 +66,14 @@ class Problem:
         size: Length of z.
         data: site -> the data and which of them are there.
         series: Names of the series that the model returns.
-        agents: Number of agents, where the model returns a `Rollout`; else 1.
+        series_sizes: Numbers of groups and days of those.
+        agents: The most agents of any state that is simulated; 1 where none is.
 
     Raises:
-        ValueError: a data site that the model does not have, data of another shape, dates out of order, negative
-            counts, a model without parameters, priors of discrete or nested sites, names that a result cannot hold.
+        TypeError: data that are no mapping.
+        ValueError: a data site that the model does not have or that is a parameter, data of another shape, dates out of
+            order, negative counts, priors of discrete or nested sites, names that a result cannot hold; a model that
+            returns something else than series.
 
     >>> import pyro, pyro.distributions as dist, torch
     >>> from causal_lpm import observed
@@ -95,12 +89,17 @@ class Problem:
 
     def __init__(self, model: Model, data: Mapping[str, Any], surrogate: Model | None = None) -> None:
         self.model, self.surrogate = model, surrogate
+        if not isinstance(data, Mapping):
+            raise TypeError(
+                f"the data are a {type(data).__name__}: give a mapping from the model's data sites to their numbers, "
+                "as {'cases': series}."
+            )
         if not data:
             raise ValueError("there are no data: give a mapping from the model's data sites to their numbers.")
-        trace, returned = dry_run(model)
+        run = dry_run(model)
+        trace, series = run.sites, series_of(run.returned)
+        check_data_sites(model, run, data)
         latent = {name: node for name, node in trace.items() if name not in data}
-        for name in data:
-            known("data site", name, trace)
         check_names("data site", data)
         check_names("parameter", latent)
         self.parameters = parameters_of(latent)
@@ -109,13 +108,15 @@ class Problem:
         self.data: dict[str, Series] = {
             name: as_series(name, given, tuple(trace[name]["value"].shape)) for name, given in data.items()
         }
-        for name, series in self.data.items():
-            check_support(name, series, trace[name]["fn"])
-        self._series = {name: tuple(value.shape) for name, value in series_of(returned).items()}
+        for name, numbers in self.data.items():
+            check_support(name, numbers, trace[name]["fn"])
+        self._series = {name: tuple(value.shape) for name, value in series.items()}
         self.series = tuple(self._series)
-        self.agents = agents_of(returned)
+        self.series_sizes = {size for shape in self._series.values() for size in shape}
+        self.agents = run.agents
         self._centre, self._scale = torch.zeros(self.size), torch.ones(self.size)
-        self._standardise()
+        if self.parameters:
+            self._standardise()
         if surrogate is not None:
             self._check_surrogate(surrogate)
 
@@ -124,10 +125,11 @@ class Problem:
         self._centre, self._scale = z.mean(0).float(), z.std(0).clamp(min=1e-6).float()
 
     def _check_surrogate(self, surrogate: Model) -> None:
-        trace, _ = dry_run(surrogate)
+        sites = dry_run(surrogate).sites
         for name in self.data:
-            known("site of the surrogate", name, trace)
-        extra = set(trace) - set(self.data) - {p.name for p in self.parameters}
+            if name not in sites:
+                raise ValueError(f"the surrogate has no data site {name!r}: give it the data sites of the model.")
+        extra = set(sites) - set(self.data) - {p.name for p in self.parameters}
         if extra:
             raise ValueError(
                 f"the surrogate has a site {min(extra)!r} that the model does not have: give both the same parameters."
@@ -176,6 +178,8 @@ class Problem:
 
     def draw(self, n: int, seed: int) -> torch.Tensor:
         """`n` draws of the prior, z `[n, size]`; the model is run no further than its last parameter."""
+        if not self.parameters:
+            return torch.zeros(n, 0)
         prior = PriorDraws({p.name: p.batch for p in self.parameters}, n)
         with torch.no_grad(), torch_seed(seed), alone(), KeyedNoise(seed), stopping(), prior:
             self.model()
@@ -242,12 +246,13 @@ class Problem:
         values = {p.name: value for value, p in self._placed(z)}
         return GivenDraws(values, {name: series.present for name, series in self.data.items()}, data, stop)
 
-    def simulate(self, z: torch.Tensor, seeds: torch.Tensor) -> Simulated:
+    def simulate(self, z: torch.Tensor, seeds: torch.Tensor, stray: int = 0) -> Simulated:
         """Data and series of the exact model; a row's numbers do not depend on the rows beside it.
 
         Args:
             z: `[n, size]`.
             seeds: int64 `[n]`, of the luck of each draw.
+            stray: Seed of torch's own generator, from which a model should not draw.
 
         Returns:
             Data of all days, also of those that are missing in the given data.
@@ -257,7 +262,7 @@ class Problem:
         """
         reports = SiteNoise(self.data, seeds.tolist())
         noise = KeyedNoise(seeds.long()[:, None])
-        with torch.no_grad(), torch_seed(0), alone(), noise, self._given(z, {}) as given, reports:
+        with torch.no_grad(), torch_seed(stray), alone(), noise, self._given(z, {}) as given, reports:
             returned = self.model()
         data = {
             name: _rows(f"data site {name!r}", given.drawn[name], len(z), tuple(series.values.shape))
@@ -270,31 +275,8 @@ class Problem:
         return Simulated(data, found)
 
     def check_elementwise(self) -> None:
-        """Raises ValueError where the model does not carry draws side by side; runs it with a few."""
-        sizes = {size for shape in self._shapes() for size in shape}
-        n = next(count for count in (2, 3, 4, 5, 6, 7) if count not in sizes)  # no draws are taken for groups
-        z, seeds = self.draw(n, seed=0), torch.arange(n)
-        together = self._error(z, seeds)
-        if isinstance(together, NotElementwiseError):
-            raise together
-        # A model may raise anything, which simulation sets record and count; but not only where draws are side by side.
-        if together is not None and not any(self._error(z[row, None], seeds[row, None]) for row in range(n)):
-            raise ValueError(
-                f"the model runs with one draw of the parameters and not with {n} side by side "
-                f"({type(together).__name__}: {str(together).rstrip('.')}): {ELEMENTWISE}"
-            ) from together
-
-    def _error(self, z: torch.Tensor, seeds: torch.Tensor) -> Exception | None:
-        try:
-            self.simulate(z, seeds)
-        except Exception as error:  # noqa: BLE001  the caller looks at it
-            return error
-        return None
-
-    def _shapes(self) -> Iterator[tuple[int, ...]]:
-        yield from self._series.values()
-        for series in self.data.values():
-            yield tuple(series.values.shape)
+        """Raises ValueError where draws do not pass side by side, or seeds do not determine the numbers."""
+        check_side_by_side(self)
 
 
 def _rows(what: str, value: torch.Tensor, n: int, shape: tuple[int, ...]) -> Array:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.distributions import Independent
 
-__all__ = ["log_density", "per_draw"]
+__all__ = ["by_day", "log_density", "per_draw"]
 
 
 def per_draw(log_prob: torch.Tensor, draws: int) -> torch.Tensor:
@@ -40,6 +40,21 @@ def log_density(name: str, fn: Any, value: torch.Tensor, present: torch.Tensor) 
     if bool(present.all()):
         log_prob: torch.Tensor = fn.log_prob(value)
         return log_prob
+    fn, summed = by_day(name, fn)
+    # Any possible number will do in the place of a missing one.
+    with torch.random.fork_rng(devices=[]):
+        inside = fn.sample().to(value.dtype)
+    each = fn.log_prob(torch.where(present, value, inside.expand(torch.broadcast_shapes(inside.shape, value.shape))))
+    each = torch.where(present, each, torch.zeros_like(each))
+    return each.sum(tuple(range(-summed, 0))) if summed else each
+
+
+def by_day(name: str, fn: Any) -> tuple[Any, int]:
+    """A distribution day by day, and over how many of its dimensions a log density is summed.
+
+    Raises:
+        ValueError: it is joint over the days of the data site `name`, some of which are missing.
+    """
     summed = 0
     while isinstance(fn, Independent):
         summed, fn = summed + fn.reinterpreted_batch_ndims, fn.base_dist
@@ -48,9 +63,4 @@ def log_density(name: str, fn: Any, value: torch.Tensor, present: torch.Tensor) 
             f"data site {name!r} has missing numbers, and its {type(fn).__name__} is joint over them: leave the whole "
             "record out, or give a distribution that is independent by day."
         )
-    # Any possible number will do in the place of a missing one.
-    with torch.random.fork_rng(devices=[]):
-        inside = fn.sample().to(value.dtype)
-    each = fn.log_prob(torch.where(present, value, inside.expand(torch.broadcast_shapes(inside.shape, value.shape))))
-    each = torch.where(present, each, torch.zeros_like(each))
-    return each.sum(tuple(range(-summed, 0))) if summed else each
+    return fn, summed

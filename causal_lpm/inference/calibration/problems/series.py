@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch.distributions import constraints
 
-__all__ = ["Series", "as_series", "check_support"]
+__all__ = ["Series", "as_series", "check_support", "distribution_name"]
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")  # of labels that are texts
 
@@ -24,11 +24,13 @@ class Series:
         values: float64, of the site's shape; NaN where missing.
         present: bool, of the same shape.
         dates: One a day where the data had them, datetime64; else None.
+        groups: One label a group where the data had them; else None.
     """
 
     values: torch.Tensor
     present: torch.Tensor
     dates: npt.NDArray[Any] | None = None
+    groups: tuple[str, ...] | None = None
 
 
 def as_series(name: str, given: Any, shape: tuple[int, ...]) -> Series:
@@ -47,17 +49,21 @@ def as_series(name: str, given: Any, shape: tuple[int, ...]) -> Series:
     """
     values = _numbers(name, given)
     dates = _dates(name, given)
-    if [size for size in values.shape if size > 1] != [size for size in shape if size > 1]:
+    sizes, wanted = ([size for size in whole if size > 1] for whole in (values.shape, shape))
+    if sizes != wanted:
+        turned = " (Yours seem to be transposed: .T turns a table.)" if sizes == wanted[::-1] else ""
         raise ValueError(
             f"the data of site {name!r} have shape {values.shape}, a simulation gives {shape}: give one number a group "
-            "and day, days last, NaN where a day is missing."
+            f"and day, days last, NaN where a day is missing.{turned}"
         )
     if np.isinf(values).any():
         raise ValueError(f"the data of site {name!r} contain infinity: give NaN where a day is missing.")
     if np.isnan(values).all():
-        raise ValueError(f"the data of site {name!r} are missing on all days: leave the site out.")
+        raise ValueError(
+            f"the data of site {name!r} are missing on all days: leave the site out of the data and the model."
+        )
     tensor = torch.from_numpy(values.reshape(shape))
-    return Series(tensor, ~tensor.isnan(), dates)
+    return Series(tensor, ~tensor.isnan(), dates, _groups(given))
 
 
 def _numbers(name: str, given: Any) -> npt.NDArray[Any]:
@@ -87,6 +93,14 @@ def _index(given: Any) -> Any:
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
     return index.tz_localize(None) if getattr(index, "tz", None) is not None else index
+
+
+def _groups(given: Any) -> tuple[str, ...] | None:
+    """What labels the groups of a DataFrame or a DataArray of two dimensions; None for all else."""
+    if hasattr(given, "coords") and hasattr(given, "dims") and len(given.dims) == 2:
+        first = given.dims[0]
+        return tuple(map(str, given.coords[first].values)) if first in given.coords else None
+    return tuple(map(str, given.index)) if hasattr(given, "columns") else None
 
 
 def _dates(name: str, given: Any) -> npt.NDArray[Any] | None:
@@ -138,12 +152,13 @@ def check_support(name: str, series: Series, fn: Any) -> None:
         whole = getattr(support, "is_discrete", False)
         what = "a negative count" if whole and worst < 0 else f"a number that is {'not whole or ' * whole}out of range"
         raise ValueError(
-            f"the data of site {name!r} contain {worst:g}, {what} for a {_name(fn)}: correct it, or give NaN where the "
-            "number is not known."
+            f"the data of site {name!r} contain {worst:g}, {what} for a {distribution_name(fn)}: correct it, or give "
+            "NaN where the number is not known."
         )
 
 
-def _name(fn: Any) -> str:
+def distribution_name(fn: Any) -> str:
+    """Of the distribution of each number, as Pyro calls it."""
     while hasattr(fn, "base_dist") and type(fn).__name__ == "Independent":
         fn = fn.base_dist
     return type(fn).__name__

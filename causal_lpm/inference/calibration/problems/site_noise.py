@@ -1,7 +1,9 @@
-"""Draws of data sites with a seed for each row, the same in every world and in batches of any size.
+"""Draws of data sites with a seed for each row and group, the same in every world and in batches of any size.
 
 Pyro draws data sites from torch's global generator, so that a row's reports depend on the rows beside it. Paired worlds
-must share the noise of their reports too: here every row of a site starts from its own seed.
+must share the noise of their reports too: here every row and group of a site starts from its own seed. The reports of a
+group are the same in two worlds until the day on which they are expected to differ (negative binomial ones if their
+size is the same); after it, counts that are drawn by rejection may go different ways.
 """
 
 import copy
@@ -53,12 +55,12 @@ class SiteNoise(Messenger):
 
 
 def sample_rows(name: str, fn: Any, seeds: Sequence[int]) -> torch.Tensor:
-    """A draw of `fn` whose rows (dimension -2 of the batch) start from seeds of their own.
+    """A draw of `fn` whose rows (dimension -2 of the batch) and groups start from seeds of their own.
 
     Args:
         name: Of the site, for the message.
         fn: Distribution with batch shape `[*worlds, rows, 1 or groups]`, or one that broadcasts against it.
-        seeds: One a row.
+        seeds: One a row; group 0 has it, the others have seeds made of it.
 
     Raises:
         ValueError: the distribution cannot be taken apart into rows.
@@ -71,15 +73,15 @@ def sample_rows(name: str, fn: Any, seeds: Sequence[int]) -> torch.Tensor:
     rows = len(seeds)
     # One row needs no dimension of rows: what stands left of the groups may then be the worlds.
     shape = np.broadcast_shapes(tuple(fn.batch_shape), (rows, 1) if rows > 1 else (1,))
-    lead = shape[:-1]
+    groups = shape[-1]
+    own = [[seed, *(replicate_seed(seed, group) for group in range(1, groups))] for seed in seeds]
     whole = fn.expand(shape)
     drawn = []
     with torch.random.fork_rng(devices=[]):
-        for number, at in enumerate(np.ndindex(*lead)):
-            torch.default_generator.manual_seed(seeds[number % rows])
-            drawn.append(_row(whole, at, lead).sample())
-    expected = shape[-1:] + tuple(fn.event_shape)
-    if tuple(drawn[0].shape) != expected:
+        for number, at in enumerate(np.ndindex(*shape)):
+            torch.default_generator.manual_seed(own[number // groups % rows][at[-1]])
+            drawn.append(_row(whole, at, shape).sample())
+    if tuple(drawn[0].shape) != tuple(fn.event_shape):
         raise ValueError(
             f"the distribution of site {name!r} ({type(fn).__name__}) cannot be drawn row by row: use one whose "
             "parameters are tensors with the draws in front."

@@ -14,6 +14,7 @@ from causal_lpm.inference.calibration.results.sample_arrays import (
     number_samples,
     split_chains,
 )
+from causal_lpm.validate import unique_entries
 
 __all__ = ["SeriesLayout"]
 
@@ -110,9 +111,12 @@ class SeriesLayout:
 
 
 def _labels(site: str, count: int, given: Sequence[str] | None) -> list[str]:
+    if isinstance(given, str):
+        raise ValueError(f"the labels of the groups of {site!r} are the text {given!r}: give a list, one label a group.")
     labels = ["all"] if given is None and count == 1 else list(map(str, range(count) if given is None else given))
     if len(labels) != count:
         raise ValueError(f"the site {site!r} has {count} groups and {len(labels)} labels: give one label a group.")
+    unique_entries(f"label of the groups of {site!r}", labels)
     return labels
 
 

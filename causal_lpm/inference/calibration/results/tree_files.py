@@ -75,7 +75,7 @@ def _check_nothing_lost(tree: xr.DataTree, path: Path) -> None:
         raise FileExistsError(f"{path} is not a result that can be read: give another path.") from error
     for group in there.groups:
         if group not in tree.groups or not there[group].to_dataset().identical(tree[group].to_dataset()):
-            what = "another result" if group == "/" else f"a group {group.lstrip('/')!r} that this result does not have"
+            what = "another result" if group == "/" else f"a group {group.lstrip('/')!r} that is not this result's"
             raise FileExistsError(f"{path} holds {what}: give another path.")
 
 

@@ -213,8 +213,8 @@ def _assemble(blocks: list[Block], n: int, folder: str | os.PathLike[str] | None
     failures = tuple(Failure(number, int(seeds[number]), message) for number, message in enumerate(messages) if message)
     if len(failures) == n:
         raise RuntimeError(
-            f"all {n} simulations failed, the first (seed {failures[0].seed}) with {failures[0].message.rstrip('.')}. "
-            + ("" if folder is None else f"They are kept in {os.fspath(folder)}; a mended model needs another folder.")
+            f"all {n} simulations failed, the first (seed {failures[0].seed}) with {failures[0].message.rstrip('.')}."
+            + ("" if folder is None else f" They are kept in {os.fspath(folder)}; a mended model needs another folder.")
         )
     alone = [block.alone for block in blocks if block.alone]
     if alone:

@@ -109,6 +109,37 @@ def test_units_are_on_the_axes() -> None:
     assert marginals(tree).axes[0].get_xlabel() == "b (days)"
 
 
+@pytest.mark.parametrize(("days", "unit"), [(1, "per day"), (7, "per week"), (3, "per step")])
+def test_dates_say_what_a_number_counts(days: int, unit: str) -> None:
+    dates = {"c": np.datetime64("2024-01-07") + days * np.arange(5)}
+    tree = build_tree(about(), {"b": np.ones(3)}, posterior_predictive={"c": np.ones((3, 2, 5))}, dates=dates)
+    upper, lower = fan_chart(tree, "c").axes
+    assert upper.get_ylabel() == f"c\n({unit})"
+    assert (upper.get_title("left"), lower.get_title("left")) == ("group 0", "group 1")
+
+
+def test_outcomes_with_groups_and_days_of_their_own_are_drawn() -> None:
+    """Infections by group, a cost without groups, and weekly deaths, as `predict` lays them out."""
+    sizes = {"infections": (2, 14), "cost": (1, 14), "deaths": (1, 2)}
+    dims = {"infections": ("group", "day"), "cost": ("cost_group", "day"), "deaths": ("deaths_group", "deaths_day")}
+    runs = ("world", "draw", "replicate")
+    predictions = xr.Dataset(
+        {name: ((*runs, *dims[name]), np.ones((2, 3, 2, *size))) for name, size in sizes.items()},
+        {"world": ["open", "closed"], "group": ["young", "old"], "day": np.arange(14), "deaths_day": np.arange(2)},
+        {"kind": "paired"},
+    )
+    tree = with_group(build_tree(about(), {"b": np.ones(3)}), "predictions", predictions)
+    labels = {}
+    for outcome in sizes:
+        upper, lower = effect_ribbon(tree, outcome, ("closed", "open")).axes
+        labels[outcome] = upper.get_ylabel(), lower.get_xlabel()
+    assert labels["cost"] == ("cost\n(new per day)", "time (days since the start)")
+    assert labels["deaths"] == ("deaths\n(new per step)", "step")
+    assert effect_ribbon(tree, "infections", ("closed", "open")).axes[0].get_lines()[0].get_ydata()[0] == 2.0
+    with pytest.raises(ValueError, match="unknown group 'young'"):
+        effect_ribbon(tree, "cost", ("closed", "open"), group="young")
+
+
 def test_held_out_data_are_drawn_open_and_must_fit() -> None:
     tree = fake_result()
     held_out = np.full((2, DAYS), np.nan)

@@ -177,6 +177,11 @@ def test_bad_questions() -> None:
     refused("unknown kind of prediction 'pairs': did you mean 'paired'", kind="pairs")
     refused("needs the luck of the observed epidemic", kind="counterfactual")
     refused("there is no world", worlds={})
+    for worlds in ([{"closure_day": 3.0}], {"closure_day": 3.0}):
+        with pytest.raises(TypeError, match="name each and what it sets"):
+            predict(sir, posterior(1), worlds)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"as result.parameters\(\)"):
+        predict(sir, xr.Dataset({"beta": (("chain", "draw"), np.ones((1, 3)))}))
     refused("sets policy 'masks' to NaN", worlds={"a": {"masks": float("nan")}})
     refused("unknown outcome 'infection': did you mean 'infections'", outcomes=["infection"])
     refused("outcomes is empty", outcomes=[])
@@ -186,7 +191,7 @@ def test_bad_questions() -> None:
 
 def test_bad_parameters() -> None:
     one = posterior(1)
-    refused("there are no parameters", parameters={})
+    refused("a parameter 'beta' of which there are no draws", parameters={})
     refused("give at least one draw", parameters={name: value[:0] for name, value in one.items()})
     refused("'reporting' has 2 draws where 'beta' has 1", parameters={**one, "reporting": torch.tensor([0.4, 0.5])})
     refused("of parameter 'beta' contain NaN", parameters={**one, "beta": torch.tensor([float("nan")])})

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from causal_lpm.inference.calibration.posteriors.abc import WeightedSimulations, soft_conditioning
-from causal_lpm.inference.calibration.posteriors.truncation import TruncatedPrior
+from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.simulations.simulation_set import simulate_set
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
@@ -15,7 +15,7 @@ PROBLEM = Problem(normal(1), {"x": DATA})
 
 @pytest.fixture(scope="module")
 def posterior() -> WeightedSimulations:
-    made = simulate_set(ProblemSimulator(PROBLEM, TruncatedPrior(PROBLEM)), 4000, 0, batch=1000)
+    made = simulate_set(ProblemSimulator(PROBLEM, FocusedPrior(PROBLEM)), 4000, 0, batch=1000)
     return soft_conditioning(PROBLEM, made, accepted=0.05)
 
 

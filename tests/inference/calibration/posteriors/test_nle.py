@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
 from causal_lpm.inference.calibration.posteriors.nle import LearnedLikelihood, learn_likelihood
-from causal_lpm.inference.calibration.posteriors.truncation import TruncatedPrior
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.simulations.simulation_set import simulate_set
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
@@ -85,7 +85,7 @@ def test_a_density_that_is_no_number_is_no_place_to_begin() -> None:
 @pytest.mark.slow
 def test_a_learned_likelihood_comes_near_the_exact_posterior() -> None:
     problem = Problem(normal(1), {"x": [1.3]})
-    made = simulate_set(ProblemSimulator(problem, TruncatedPrior(problem)), 1000, 0, batch=100)
+    made = simulate_set(ProblemSimulator(problem, FocusedPrior(problem)), 1000, 0, batch=100)
     posterior = learn_likelihood(problem, made, members=1, seed=0, training=SMALL)
     found = problem.constrain(posterior.sample(1000, {"x": np.array([[1.3]])}, 0)[:, 0])["mean"]
     mean, sd = exact([[1.3]])

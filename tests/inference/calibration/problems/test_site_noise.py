@@ -46,6 +46,19 @@ def test_a_row_does_not_depend_on_the_rows_and_worlds_beside_it(family: str) -> 
         assert torch.equal(alone[0], together[row])
 
 
+@pytest.mark.parametrize("family", ["Poisson", "NegativeBinomial"])
+def test_worlds_share_the_noise_of_every_group_until_they_part(family: str) -> None:
+    """Reports drawn by rejection use up different amounts of noise where worlds differ; other groups do not see it."""
+    days = 30
+    factual = torch.full((1, 3, days), 20.0)
+    other = factual.clone()
+    other[:, :2, 10:] = 5.0
+    drawn = sample_rows("cases", FAMILIES[family](torch.stack([factual, other])).to_event(1), [7])
+    assert torch.equal(drawn[0, ..., :10], drawn[1, ..., :10])
+    assert torch.equal(drawn[0, :, 2], drawn[1, :, 2])  # nothing differs in the third group
+    assert (drawn[0, :, :2, 10:] != drawn[1, :, :2, 10:]).any()
+
+
 @given(st.integers(1, 5), st.integers(0, 3))
 def test_what_does_not_depend_on_rows_is_drawn_for_each(rows: int, worlds: int) -> None:
     fn = dist.Normal(torch.zeros((worlds,) * (worlds > 0) + (1, 2, DAYS)), 1.0).to_event(1)

@@ -133,6 +133,8 @@ def test_parameters_with_named_dimensions_and_labels() -> None:
         ({"observed_data": {"day": np.ones(8)}}, "cannot be named 'day'"),
         ({"observed_data": {"c": np.ones((1, 1, 8))}}, r"give \[day\] or \[group, day\]"),
         ({"observed_data": {"c": np.ones(8)}, "groups": {"c": GROUPS}}, "1 groups and 2 labels"),
+        ({"observed_data": {"c": np.ones((2, 8))}, "groups": {"c": ["x", "x"]}}, "'x' appears twice"),
+        ({"observed_data": {"c": np.ones((2, 8))}, "groups": {"c": "xy"}}, "are the text 'xy': give a list"),
         ({"observed_data": {"c": np.ones(2)}, "dates": {"c": ["2020-01-01"]}}, "2 days and 1 dates"),
         ({"prior_sbc": {"ranks": np.ones((5, 1))}}, "give sbc_draws"),
         ({"prior_sbc": {"truth": np.ones((5, 2))}}, "a column for each of b"),
@@ -222,7 +224,7 @@ def test_a_saved_result_grows_but_loses_nothing(tmp_path: Path, suffix: str) -> 
     save(tree, path)
     save(more, path)
     assert load(path).identical(more)
-    with pytest.raises(FileExistsError, match="a group 'predictions' that this result does not have"):
+    with pytest.raises(FileExistsError, match="a group 'predictions' that is not this result's"):
         save(tree, path)
     with pytest.raises(FileExistsError, match="another result"):
         save(build_tree(About("npe", "calibrated", 1, 100, 150), {"b": [1.0, 2.0]}), path)

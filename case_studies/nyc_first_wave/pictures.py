@@ -1,0 +1,60 @@
+"""Pictures of the study: the forecast against what came, and the answer for each anticipation."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from case_studies.nyc_first_wave.data import BOROUGHS, SERIES, WEEK_STARTS, FirstWave
+from case_studies.nyc_first_wave.study import ORIGIN, Study
+from causal_lpm.inference.calibration import build_tree
+from causal_lpm.inference.calibration.charts.series_plots import fan_chart
+from causal_lpm.inference.calibration.results.tree import About
+
+__all__ = ["draw", "draw_sensitivity"]
+
+
+def draw(study: Study, wave: FirstWave, folder: Path) -> None:
+    """All pictures, into a folder: those of the calibration, of the forecast, and of the anticipation."""
+    study.result.plots(folder)
+    draw_sensitivity(study.numbers, folder / "anticipation.png")
+    predicted = {site: study.forecast[site].isel(world=0).stack(row=("draw", "replicate")) for site in SERIES}
+    weeks = np.arange(len(WEEK_STARTS))
+    seen = wave.until(ORIGIN)
+    known = {
+        site: np.pad(values.numpy(), ((0, 0), (0, len(weeks) - ORIGIN)), constant_values=np.nan)
+        for site, values in seen.items()
+    }
+    tree = build_tree(
+        About("svi+npe", study.result.status, study.numbers["seed"], 0, 0),
+        {"row": np.arange(predicted["deaths"].sizes["row"])},
+        posterior_predictive={site: values.transpose("row", ...).values for site, values in predicted.items()},
+        observed_data=known,
+        groups=dict.fromkeys(SERIES, BOROUGHS),
+        dates=dict.fromkeys(SERIES, WEEK_STARTS),
+    )
+    for site, reported in wave.series.items():
+        later = np.where(weeks >= ORIGIN, reported.numpy(), np.nan)
+        fan_chart(tree, site, ORIGIN, later).savefig(folder / f"forecast-{site}.png", dpi=150)
+
+
+def draw_sensitivity(numbers: dict[str, Any], file: Path) -> None:
+    """The share of deaths averted against the share of the early fall that moves with the order, as a picture."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in numbers["anticipation"].items():
+        x = [float(value) for value in points]
+        low, middle, high = ([100 * row[i] for row in points.values()] for i in range(3))
+        (line,) = axes.plot(x, middle, marker="o", label=f"order {name}")
+        axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2)
+    axes.axhline(0.0, color="black", linewidth=0.8)
+    axes.set_xlabel("anticipation: share of the early fall that moves with the order")
+    axes.set_ylabel("deaths averted to 27 June, %")
+    status = numbers["status"]
+    axes.set_title(
+        ("" if status == "calibrated" else f"{status.upper()}: ") + "median and 90% interval", fontsize="small"
+    )
+    axes.legend()
+    figure.savefig(file, dpi=150)

@@ -1,0 +1,28 @@
+"""Labels of the groups of data sites."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.validate import known
+
+__all__ = ["labels_of"]
+
+
+def labels_of(problem: Problem, groups: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Site -> labels of its groups: as they are given, or else as the data have them.
+
+    Raises:
+        ValueError: groups of an unknown site, or others than those of the data.
+    """
+    for name in groups or {}:
+        known("data site", name, problem.data)
+    found = {name: series.groups for name, series in problem.data.items() if series.groups is not None}
+    for name, labels in (groups or {}).items():
+        own = found.get(name, labels)
+        if isinstance(labels, Sequence) and not isinstance(labels, str) and list(map(str, labels)) != list(own):
+            raise ValueError(
+                f"the data of site {name!r} have the groups {', '.join(map(str, own))} and groups= says "
+                f"{', '.join(map(str, labels))}: put both into the order of the model."
+            )
+    return {**found, **(groups or {})}
