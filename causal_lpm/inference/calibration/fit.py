@@ -24,7 +24,7 @@ from causal_lpm.validate import known, positive_count
 
 __all__ = ["fit"]
 
-NARROW = 0.1  # share of the prior below which a second round pays
+NARROW = 0.25  # mean weight of the prior's draws under the focus, below which a second round pays
 ROUND = 200  # simulations that a second round needs to be better than none
 FEWEST = 40  # simulations that a posterior can be trained on
 OPTIMISERS = ("svi", "gradient")
@@ -55,9 +55,9 @@ def fit(
 
     The default summarises every data set, simulated or real, by a Gaussian SVI guide through a differentiable
     surrogate, and trains an ensemble of neural posteriors (sbi's NPE) on those summaries of exact simulations. Where
-    the posterior of the data covers less than a tenth of the prior, half of the budget goes into a second round near
-    it. Then the gates: simulation-based calibration on `gate` further simulations, coverage,
-    TARP, predictive checks, misspecification, identifiability, prior sensitivity, disagreement of the ensemble.
+    the posterior of the data covers a small part of the prior, half of the budget goes into a second round near it.
+    Then the gates: simulation-based calibration on `gate` further simulations, coverage, TARP, predictive checks,
+    misspecification, identifiability, prior sensitivity, disagreement of the ensemble.
 
     Args:
         model: A Pyro program without arguments: parameters as sample sites, data as sites `observed(name,

@@ -67,7 +67,11 @@ class AmortisedPosterior:
     def _unfocused(self, focus: Focus, draws: int, features: torch.Tensor, seed: int) -> torch.Tensor:
         """Draws of a pool by weights that undo the focus, `[draws, size]`."""
         pool = self.neural.sample(POOL * draws, features, seed)[:, 0]
-        weights = torch.softmax(-focus.log_weight(pool).double(), 0)
+        inverse = focus.log_inverse(pool).double()
+        if not bool(inverse.isfinite().any()):  # far from its focus, which the gate then says
+            self._effective = 0.0
+            return pool[:draws]
+        weights = torch.softmax(inverse, 0)
         self._effective = float(1 / weights.square().sum()) / len(pool)
         generator = torch.Generator().manual_seed(seed)
         return pool[torch.multinomial(weights, draws, replacement=True, generator=generator)]
@@ -90,8 +94,8 @@ class AmortisedPosterior:
         density = self.neural.log_prob(z, features)
         if self.focus is None:
             return density
-        pool = -self.focus.log_weight(self.neural.sample(POOL * len(z), features, 0))
-        return density - self.focus.log_weight(z) - (pool.logsumexp(0) - math.log(len(pool)))
+        pool = self.focus.log_inverse(self.neural.sample(POOL * len(z), features, 0))
+        return density + self.focus.log_inverse(z) - (pool.logsumexp(0) - math.log(len(pool)))
 
 
 def as_trained(posterior: Posterior) -> Posterior:

@@ -41,22 +41,37 @@ class Posterior(Known):
 def test_the_focus_is_undone() -> None:
     given = focus(0.2, 0.4)
     features = Copy()
-    posterior = AmortisedPosterior(features, Posterior(0.5, given), given)  # type: ignore[arg-type]
-    data = {"x": torch.tensor([[0.0, 0.0], [0.6, 0.4], [-0.5, 0.2]])}
+    posterior = AmortisedPosterior(features, Posterior(0.4, given), given)  # type: ignore[arg-type]
+    data = {"x": torch.tensor([[0.2, 0.2], [0.4, 0.3], [0.0, 0.2]])}
     drawn = posterior.sample(4000, data, seed=2**63 - 1)
     assert drawn.shape == (4000, 3, 2)
     assert torch.equal(posterior.sample(4000, data, seed=2**63 - 1), drawn)
-    # Standard errors of 0.008 for means, 1.2% for standard deviations, and duplicates.
+    # Standard errors of 0.007 for means, 1.2% for standard deviations, and duplicates; a few in a thousand lie beyond
+    # the bound.
     torch.testing.assert_close(drawn.mean(0), data["x"], atol=0.05, rtol=0)
-    torch.testing.assert_close(drawn.std(0), torch.full((3, 2), 0.5), atol=0.03, rtol=0)
+    torch.testing.assert_close(drawn.std(0), torch.full((3, 2), 0.4), atol=0.025, rtol=0)
     z = drawn[:200]
-    torch.testing.assert_close(posterior.log_prob(z, data), Known(0.5).log_prob(z, data["x"]), atol=0.1, rtol=0)
+    torch.testing.assert_close(posterior.log_prob(z, data), Known(0.4).log_prob(z, data["x"]), atol=0.1, rtol=0)
     assert features.calls == 1  # one summary of a data set serves draws and densities
     # A data set has the same draws whatever stands beside it in place of others.
-    alone = AmortisedPosterior(Copy(), Posterior(0.5, given), given)  # type: ignore[arg-type]
+    alone = AmortisedPosterior(Copy(), Posterior(0.4, given), given)  # type: ignore[arg-type]
     assert torch.equal(alone.sample(4000, {"x": data["x"][:1]}, seed=2**63 - 1)[:, 0], drawn[:, 0])
     (gate,) = alone.gates()
     assert (gate.name, gate.verdict) == ("second round", "pass")
+
+
+def test_a_stray_draw_of_a_network_does_not_take_all_the_weight() -> None:
+    class Stray(Known):
+        def sample(self, draws: int, features: torch.Tensor, seed: int) -> torch.Tensor:
+            drawn = super().sample(draws, features, seed)
+            drawn[::500] += 9.0
+            return drawn
+
+    posterior = AmortisedPosterior(Copy(), Stray(0.3), focus(0.2, 0.3))  # type: ignore[arg-type]
+    drawn = posterior.sample(1000, {"x": torch.full((1, 2), 0.2)}, 0)
+    assert float(drawn.max()) < 3
+    (gate,) = posterior.gates()
+    assert gate.verdict == "pass"
 
 
 def test_known_truths_of_the_focused_prior_meet_the_networks_as_they_are() -> None:
