@@ -11,18 +11,18 @@ from case_studies.ma_counties.counties import Counties
 from case_studies.ma_counties.inputs import HORIZON
 from case_studies.ma_counties.model import DISPERSION, epidemic, people_of, weekly
 from case_studies.ma_counties.networks import EveryCounty, SharedNetwork
-from case_studies.ma_counties.prior import MOBILITY_EFFECT, REPRODUCTION, log_prior, mobility
+from case_studies.ma_counties.prior import REPORT_13, log_prior, mobility
 from causal_lpm import observed
 from causal_lpm.agents.observation import negative_binomial
 from causal_lpm.inference.calibration.point import point_calibration
 
 __all__ = ["METHODS", "forecast"]
 
-# Name -> the network, and whether its outputs have the density of the prior.
+# Name -> the network, and whether its outputs have the density of the prior. GradABM as published has none.
 METHODS: dict[str, tuple[Callable[[int, int], torch.nn.Module], bool]] = {
-    "c-GradABM": (EveryCounty, True),
-    "dc-GradABM": (SharedNetwork, True),
-    "dc-GradABM, bounds only": (SharedNetwork, False),
+    "c-GradABM": (EveryCounty, False),
+    "dc-GradABM": (SharedNetwork, False),
+    "dc-GradABM, with the prior": (SharedNetwork, True),
 }
 
 AGENTS = 400  # a county; under MeanField they are probabilities, and age groups of a few agents are enough
@@ -66,9 +66,9 @@ def _program(
     relative, initial, fatality = network(signals, ahead)
     if prior:
         pyro.factor("prior", log_prior(relative.log(), initial, fatality))  # of the weeks to come too
-    centre = REPRODUCTION.loc.exp() * torch.exp(MOBILITY_EFFECT.loc.exp() * mobility(counties, ahead))
+    reproduction = REPORT_13.centre(mobility(counties, ahead)) * relative
     people, persons = _ages(counties.persons, agents), counties.persons.sum(-1, keepdim=True)
-    run = epidemic(people, persons, (centre * relative)[..., :weeks], initial, fatality)
+    run = epidemic(people, persons, reproduction[..., :weeks], initial, fatality)
     deaths = weekly(run.tallies["deaths"])
     observed("deaths", negative_binomial(deaths, DISPERSION).to_event(1))
     return {"deaths": deaths}

@@ -2,66 +2,61 @@
 
 A county is rescaled to a standard one of half a million people, so that simulations of the standard county serve all
 ten. They are made once, over all weeks; for each origin they are cut to the weeks seen, SVI summarises each, and an
-ensemble of sbi's NPE learns the posterior from the summaries.
+ensemble of sbi's NPE learns the posterior from the summaries. Its draws are then weighted by the surrogate.
 """
 
 import functools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyro
-import pyro.distributions as dist
 import torch
 
 from case_studies.ma_counties.counties import Counties
+from case_studies.ma_counties.importance import population_monte_carlo
 from case_studies.ma_counties.inputs import FATALITY, HORIZON, SUSCEPTIBILITY
 from case_studies.ma_counties.model import DISPERSION, epidemic, ode, people_of, weekly
-from case_studies.ma_counties.prior import (
-    FATALITY_SCALE,
-    INITIAL,
-    MOBILITY_EFFECT,
-    REPRODUCTION,
-    STEP,
-    mobility,
-    walk_start,
-)
+from case_studies.ma_counties.prior import FATALITY_SCALE, INITIAL, REPORT_13, WIDE, Transmission, mobility
 from causal_lpm import observed
 from causal_lpm.agents.observation import negative_binomial
 from causal_lpm.inference.calibration.posteriors.guides import fit_guides
-from causal_lpm.inference.calibration.posteriors.neural import Frame, NeuralPosterior, train_npe
+from causal_lpm.inference.calibration.posteriors.neural import Frame, train_npe
 from causal_lpm.inference.calibration.problems.problem import Problem
 
-__all__ = ["Forecast", "Standard", "forecast", "simulate"]
+__all__ = ["METHODS", "Forecast", "Standard", "forecast", "simulate"]
+
+METHODS: dict[str, Transmission] = {"svi+npe": REPORT_13, "svi+npe, wide prior": WIDE}
 
 PERSONS = 500_000.0
-BLOCK = 4  # weeks over which log R beyond mobility is constant; its steps have the deviation of a walk of as many weeks
 INTERVALS = (0.5, 0.9)
+REACH = 6.0  # standard deviations of the prior, beyond which nothing is looked for
 
 
 @dataclass(frozen=True)
 class Standard:
-    """A county of half a million people in the age structure of all ten.
+    """A county of half a million people in the age structure of all ten, and what is assumed of R_t there.
 
     Attributes:
         ages: Age group of each agent.
         death_share: Infection fatality of the average infected person.
         moving: Mobility by week as it came, `[weeks]`; forecasts see it until their origin only.
+        transmission: The prior of R_t.
     """
 
     ages: torch.Tensor
     death_share: float
     moving: torch.Tensor
+    transmission: Transmission
 
     @classmethod
-    def of(cls, counties: Counties, agents: int) -> "Standard":
+    def of(cls, counties: Counties, agents: int, transmission: Transmission = REPORT_13) -> "Standard":
         """The standard county of these."""
         ages = people_of(counties.persons.sum(0), agents)["age"]
         infected = torch.tensor(SUSCEPTIBILITY)[ages]  # in proportion to susceptibility, early in an epidemic
         share = float((infected * torch.tensor(FATALITY)[ages]).sum() / infected.sum())
-        return cls(ages, share, mobility(counties, counties.deaths.shape[1]))
+        return cls(ages, share, mobility(counties, counties.deaths.shape[1]), transmission)
 
 
 @dataclass(frozen=True)
@@ -71,62 +66,47 @@ class Forecast:
     Attributes:
         median: `[counties, horizon]`, persons.
         low, high: interval probability -> its ends, each `[counties, horizon]`.
-        coverage: interval probability -> the share of parameters of held-out simulations inside their interval.
-        effective: Effective number of the ensemble's draws after the weighting, `[counties]`.
+        effective: Effective number of the weighted draws, `[counties]`.
+        coverage: what -> interval probability -> the share inside their interval, over held-out simulations with
+            deaths: their parameters by the `ensemble` alone and by the `weighted` draws, the deaths of the weeks
+            `ahead`.
     """
 
     median: torch.Tensor
     low: dict[float, torch.Tensor]
     high: dict[float, torch.Tensor]
-    coverage: dict[float, float]
     effective: torch.Tensor
+    coverage: dict[str, dict[float, float]]
 
     def ends(self) -> dict[str, dict[float, torch.Tensor]]:
         """The ends of the intervals by name."""
         return {"low": self.low, "high": self.high}
 
 
-def _parameters(moving: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _rates(
+    values: Mapping[str, torch.Tensor], transmission: Transmission, moving: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """R_t by week `[*dims, weeks]`; share exposed and relative fatality `[*dims, 1]`."""
+    initial, fatality = (torch.atleast_1d(values[name]) for name in ("initial", "fatality"))
+    return transmission.by_week(values, moving), initial, fatality
+
+
+def _parameters(standard: Standard, moving: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The priors as Pyro sites, and what they make of R_t."""
-    sites = {
-        "reproduction": REPRODUCTION,
-        "mobility_effect": MOBILITY_EFFECT,
-        "initial": INITIAL,
-        "fatality": FATALITY_SCALE,
-        "steps": _steps(math.ceil(len(moving) / BLOCK)),
-    }
-    return _rates({name: pyro.sample(name, prior) for name, prior in sites.items()}, moving)
-
-
-def _steps(blocks: int) -> dist.Independent:
-    deviation = torch.full((blocks,), STEP * BLOCK**0.5)
-    deviation[0] = float(walk_start().scale)
-    steps: dist.Independent = dist.Normal(torch.zeros(blocks), deviation).to_event(1)
-    return steps
-
-
-def _rates(values: Mapping[str, torch.Tensor], moving: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """R_t by week `[*dims, weeks]`; share exposed and relative fatality `[*dims, 1]`.
-
-    Values without draws are single numbers, those with draws `[draws, 1]` and steps `[draws, 1, blocks]`.
-    """
-    level, effect, initial, fatality = (
-        torch.atleast_1d(values[name]) for name in ("reproduction", "mobility_effect", "initial", "fatality")
-    )
-    steps = values["steps"].reshape(*level.shape[:-1], -1)
-    walk = steps.cumsum(-1).repeat_interleave(BLOCK, -1)[..., : len(moving)]
-    return level * torch.exp(effect * moving + walk), initial, fatality
+    sites = {**standard.transmission.sites(len(moving)), "initial": INITIAL, "fatality": FATALITY_SCALE}
+    values = {name: pyro.sample(name, prior) for name, prior in sites.items()}
+    return _rates(values, standard.transmission, moving)
 
 
 def _agents(standard: Standard, moving: torch.Tensor) -> dict[str, Any]:
     """The agent model of the standard county, weekly deaths by simulation."""
-    run = epidemic(standard.ages, PERSONS, *_parameters(moving))
+    run = epidemic(standard.ages, PERSONS, *_parameters(standard, moving))
     return _seen(weekly(run.tallies["deaths"]))
 
 
 def _equations(standard: Standard, moving: torch.Tensor) -> dict[str, Any]:
     """Its surrogate: difference equations, differentiable and cheap."""
-    return _seen(weekly(ode(PERSONS, standard.death_share, *_parameters(moving)))[..., None, :])
+    return _seen(weekly(ode(PERSONS, standard.death_share, *_parameters(standard, moving)))[..., None, :])
 
 
 def _seen(deaths: torch.Tensor) -> dict[str, Any]:
@@ -170,93 +150,111 @@ def forecast(
     members: int = 4,
     held_out: int = 50,
     draws: int = 500,
-    proposals: int = 5000,
+    proposals: int = 1000,
 ) -> Forecast:
     """The posterior of every county given what is known, and deaths of the four weeks that follow.
 
-    Draws of the ensemble are resampled by how well the surrogate's course through them fits the weeks seen. Without it
-    a forecast would begin anywhere: the luck of the first infections is past, and a simulation draws it anew.
+    Draws of the ensemble are where population Monte Carlo begins: its weights say how well the surrogate's course fits
+    the weeks seen. Without them a forecast would begin anywhere: the luck of the first infections is past, and a
+    simulation draws it anew.
 
     Args:
         standard: The standard county.
         counties: What is known at the origin.
-        drawn: Parameters of the simulations, over all weeks.
+        drawn: Parameters of the simulations, over all weeks and the horizon after the last origin.
         simulated: Their deaths.
         seed: Of everything random.
         steps: Of SVI.
         members: Of the ensemble.
         held_out: Simulations that do not train and measure the coverage.
-        draws: A county.
-        proposals: Draws of the ensemble, of which `draws` are resampled.
+        draws: Of the posterior, for the forecast.
+        proposals: Draws of the ensemble.
     """
     seen = counties.deaths.shape[1]
     problem = _problem(standard, seen)
-    blocks = math.ceil(seen / BLOCK)
-    z = problem.unconstrain({**drawn, "steps": drawn["steps"][:, :blocks]}).float()
+    known = {p.name: drawn[p.name][:, : p.event[0]] if p.event else drawn[p.name] for p in problem.parameters}
+    z = problem.unconstrain(known).float()
     sets = torch.cat([simulated[:, :seen], _rescaled(counties)])
     guides = fit_guides(problem, {"deaths": sets.reshape(len(sets), *problem.data["deaths"].values.shape)}, steps=steps)
-    features = guides.features
-    training = slice(held_out, len(z))
+    features, training = guides.features, slice(held_out, len(z))
     frame = Frame(problem.size, guided=True)
     ensemble = train_npe(z[training], features[training], frame=frame, members=members, seed=seed)
-    coverage = _coverage(ensemble.sample(200, features[:held_out], seed), z[:held_out])
-    posterior, effective = _fitting(problem, ensemble, sets[len(z) :], features[len(z) :], proposals, draws, seed)
-    return _ahead(standard, counties, problem, posterior, coverage, effective, seed)
+
+    # Simulations without a death say nothing of R_t: the check is about those with some, as in the counties.
+    checked = torch.nonzero(sets[:held_out].sum(-1) > 0)[:, 0]
+    asked = torch.cat([checked, torch.arange(len(z), len(sets))])
+    proposed = ensemble.sample(proposals, features[asked], seed + 1)
+    log_proposal = ensemble.log_prob(proposed, features[asked])
+    weighted = [
+        population_monte_carlo(
+            functools.partial(_log_joint, problem, own), proposed[:, k], log_proposal[:, k], seed=seed
+        )
+        for k, own in enumerate(sets[asked])
+    ]
+    chosen = torch.stack([found.resample(draws, seed) for found in weighted], 1)
+    held = len(checked)
+    persons = torch.cat([torch.full((held,), PERSONS), counties.persons.sum(-1)])
+    deaths = _ahead(standard, problem, chosen, mobility(counties, seen + HORIZON), persons, seed)
+    ends = {p: deaths.quantile(torch.tensor([(1 - p) / 2, (1 + p) / 2]).double(), 0) for p in INTERVALS}
+    low, high = ({p: pair[end] for p, pair in ends.items()} for end in (0, 1))
+
+    truth, came = z[checked], simulated[checked, seen : seen + HORIZON]
+    inside = {p: (low[p][:held] <= came) & (came <= high[p][:held]) for p in INTERVALS}
+    return Forecast(
+        median=deaths[:, held:].median(0).values.float(),
+        low={p: end[held:] for p, end in low.items()},
+        high={p: end[held:] for p, end in high.items()},
+        effective=torch.stack([found.effective for found in weighted[held:]]),
+        coverage={
+            "ensemble": _coverage(proposed[:, :held], truth),
+            "weighted": _coverage(chosen[:, :held], truth),
+            "ahead": {p: float(share.double().mean()) for p, share in inside.items()},
+        },
+    )
 
 
-def _fitting(
-    problem: Problem,
-    ensemble: NeuralPosterior,
-    data: torch.Tensor,
-    features: torch.Tensor,
-    proposals: int,
-    draws: int,
-    seed: int,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draws `[draws, counties, size]` by sampling importance resampling, and the effective number of proposals."""
-    z = ensemble.sample(proposals, features, seed + 1)
-    proposed = ensemble.log_prob(z, features)
-    chosen, effective = [], []
-    generator = torch.Generator().manual_seed(seed)
-    shape = problem.data["deaths"].values.shape
-    for county, own in enumerate(data):
-        repeated = own.reshape(1, *shape).expand(len(z), *shape)
-        with torch.no_grad():
-            joint = problem.log_joint(z[:, county], {"deaths": repeated})
-        weight = torch.softmax((joint - proposed[:, county]).double(), 0)
-        effective.append(1 / weight.square().sum())
-        at = torch.multinomial(weight, draws, replacement=True, generator=generator)
-        chosen.append(z[at, county])
-    return torch.stack(chosen, 1), torch.stack(effective)
+def _log_joint(problem: Problem, deaths: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """Log p(deaths, z) under the surrogate, `[n]`."""
+    near = (z.abs() < REACH).all(-1)
+    data = deaths.reshape(1, *problem.data["deaths"].values.shape)
+    with torch.no_grad():
+        joint = problem.log_joint(z.clamp(-REACH, REACH), {"deaths": data.expand(len(z), *data.shape[1:])})
+    return torch.where(near, joint, -torch.inf)
 
 
 def _ahead(
     standard: Standard,
-    counties: Counties,
     problem: Problem,
     posterior: torch.Tensor,
-    coverage: dict[float, float],
-    effective: torch.Tensor,
+    moving: torch.Tensor,
+    persons: torch.Tensor,
     seed: int,
-) -> Forecast:
-    """Deaths to come, from draws `[draws, counties, size]`: the surrogate's course and the scatter of reports."""
+) -> torch.Tensor:
+    """Deaths of the weeks to come: the surrogate's course and the scatter of reports.
+
+    Args:
+        standard: The standard county.
+        problem: Of the weeks seen.
+        posterior: `[draws, places, size]`.
+        moving: Mobility in the weeks seen and those to come.
+        persons: In each place, `[places]`.
+        seed: Of the steps of R_t to come and the scatter.
+
+    Returns:
+        `[draws, places, horizon]`.
+    """
     draws, places, _ = posterior.shape
-    seen = counties.deaths.shape[1]
+    walk, seen = standard.transmission, len(moving) - HORIZON
     values = problem.constrain(posterior.flatten(0, 1))
-    moving = mobility(counties, seen + HORIZON)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        later = math.ceil(len(moving) / BLOCK) - values["steps"].shape[-1]
-        if later:
-            unseen = STEP * BLOCK**0.5 * torch.randn(draws * places, later)
-            values["steps"] = torch.cat([values["steps"], unseen], -1)
+        later = walk.blocks(len(moving)) - walk.blocks(seen)
+        unseen = walk.block_step * torch.randn(draws * places, later)
+        values["steps"] = torch.cat([values["steps"], unseen], -1)
         values = {name: value[:, None] for name, value in values.items()}
-        course = weekly(ode(PERSONS, standard.death_share, *_rates(values, moving)))[:, seen:]
-        expected = course.reshape(draws, places, HORIZON) * (counties.persons.sum(-1) / PERSONS)[:, None]
-        deaths = negative_binomial(expected, DISPERSION).sample()
-    ends = {p: deaths.quantile(torch.tensor([(1 - p) / 2, (1 + p) / 2]).double(), 0) for p in INTERVALS}
-    low, high = ({p: pair[end] for p, pair in ends.items()} for end in (0, 1))
-    return Forecast(deaths.median(0).values.float(), low, high, coverage, effective)
+        course = weekly(ode(PERSONS, standard.death_share, *_rates(values, walk, moving)))[:, seen:]
+        expected = course.reshape(draws, places, HORIZON) * (persons / PERSONS)[:, None]
+        return torch.as_tensor(negative_binomial(expected, DISPERSION).sample())
 
 
 def _coverage(posterior: torch.Tensor, truth: torch.Tensor) -> dict[float, float]:

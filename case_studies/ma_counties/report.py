@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from case_studies.ma_counties import posterior
 from case_studies.ma_counties.inputs import PUBLISHED
 from case_studies.ma_counties.scores import Scores, scores
 from case_studies.ma_counties.study import METHODS
@@ -13,13 +14,13 @@ from case_studies.page import table
 __all__ = ["by_method", "coverage", "expected", "tables"]
 
 CHECKS = (
-    "last week of data",
-    "parameters inside 50%",
-    "inside 90%",
+    "method, last week of data",
+    "parameters, ensemble",
+    "parameters, weighted",
+    "weeks ahead, simulated",
     "effective draws, median county",
     "least",
-    "forecast weeks inside 50%",
-    "inside 90%",
+    "forecast weeks",
 )
 
 
@@ -34,11 +35,14 @@ def by_method(forecasts: pd.DataFrame, by: str | None = None) -> dict[tuple[str,
     return found
 
 
-def coverage(forecasts: pd.DataFrame) -> dict[str, float]:
-    """The share of forecast weeks inside the 50% and 90% intervals of svi+npe."""
-    own = forecasts[forecasts["method"] == "svi+npe"]
-    inside = {p: (own[f"low_{p}"] <= own["came"]) & (own["came"] <= own[f"high_{p}"]) for p in ("0.5", "0.9")}
-    return {p: round(float(share.mean()), 3) for p, share in inside.items()}
+def coverage(forecasts: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Method -> the share of forecast weeks inside its 50% and 90% intervals."""
+    found = {}
+    for method in posterior.METHODS:
+        own = forecasts[forecasts["method"] == method]
+        inside = {p: (own[f"low_{p}"] <= own["came"]) & (own["came"] <= own[f"high_{p}"]) for p in ("0.5", "0.9")}
+        found[method] = {p: round(float(share.mean()), 3) for p, share in inside.items()}
+    return found
 
 
 def expected(forecasts: pd.DataFrame, checks: pd.DataFrame, about: dict[str, Any]) -> dict[str, Any]:
@@ -73,12 +77,11 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
     ]
     checks = [
         [
-            str(int(row["origin"])),
-            f"{row['coverage_0.5']:.0%}",
-            f"{row['coverage_0.9']:.0%}",
+            f"{row['method']}, {row['origin']}",
+            *(_both(row[f"{what}_0.5"], row[f"{what}_0.9"]) for what in ("ensemble", "weighted", "ahead")),
             f"{row['effective']:.0f}",
             f"{row['least_effective']:.0f}",
-            *(f"{share:.0%}" for share in numbers["interval_coverage_by_origin"][str(int(row["origin"]))].values()),
+            _both(*numbers["interval_coverage_by_origin"][str(row["origin"])][row["method"]].values()),
         ]
         for row in numbers["checks"]
     ]
@@ -91,3 +94,7 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
 
 def _cells(own: dict[str, float]) -> list[str]:
     return [f"{own['nd']:.2f}", f"{own['rmse']:.1f}", f"{own['mae']:.1f}"]
+
+
+def _both(half: float, most: float) -> str:
+    return f"{half:.0%} / {most:.0%}"

@@ -1,8 +1,9 @@
 """All methods at all forecast weeks, in worker processes; the same numbers for any number of them."""
 
+import functools
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
@@ -15,7 +16,7 @@ from case_studies.ma_counties.inputs import HORIZON, ORIGINS
 
 __all__ = ["FULL", "METHODS", "QUICK", "Size", "run"]
 
-METHODS = (*gradient.METHODS, "svi+npe", "last week again")
+METHODS = (*gradient.METHODS, *posterior.METHODS, "last week again")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Size:
     Attributes:
         origins: Epidemiological weeks, the last week of data of each forecast.
         steps: Of the optimiser of the networks.
-        simulations: Of the agent model, for svi+npe; in chunks of 50.
+        simulations: Of the agent model, for each prior of svi+npe; in chunks of 50.
         agents: In each of those simulations.
         svi_steps: Of SVI.
         members: Of the ensemble of neural posteriors.
@@ -54,32 +55,27 @@ def run(size: Size = FULL, seed: int = 0, workers: int = 1) -> tuple[pd.DataFram
 
     Returns:
         One row a method, origin, county and week ahead: `forecast` and what `came`, deaths, for svi+npe with the ends
-        of its intervals. One row an origin: the coverage over held-out simulations and the effective number of draws.
+        of its intervals. One row a method and origin: the coverage over held-out simulations and the effective number
+        of draws.
     """
     counties = load()
     with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
-        chunks = range(size.simulations // CHUNK)
-        last = counties.weeks_until(max(size.origins))
-        simulated = list(pool.map(_simulate, *zip(*((counties, last, size, seed, c) for c in chunks), strict=True)))
-        drawn = {name: torch.cat([values[name] for values, _ in simulated]) for name in simulated[0][0]}
-        deaths = torch.cat([series for _, series in simulated])
-        neural = [pool.submit(_posterior, counties, o, drawn, deaths, size, seed) for o in size.origins]
+        neural = {}
+        for method in posterior.METHODS:
+            drawn, deaths = _simulated(pool, counties, method, size, seed)
+            for origin in size.origins:
+                job = pool.submit(_posterior, counties, method, origin, drawn, deaths, size, seed)
+                neural[method, origin] = job
         points = {
             (method, origin): pool.submit(gradient.forecast, counties.known(origin), method, seed, size.steps)
             for method, origin in itertools.product(gradient.METHODS, size.origins)
         }
         tables, checks = [], []
-        for origin, job in zip(size.origins, neural, strict=True):
-            found = job.result()
-            tables.append(_table(counties, "svi+npe", origin, found.median, found))
-            checks.append(
-                {
-                    "origin": origin,
-                    **{f"coverage_{p:g}": share for p, share in found.coverage.items()},
-                    "effective": float(found.effective.median()),
-                    "least_effective": float(found.effective.min()),
-                }
-            )
+        for (method, origin), running in neural.items():
+            found = running.result()
+            tables.append(_table(counties, method, origin, found.median, found))
+            checks.append({"method": method, "origin": origin, **_checks(found)})
+        for origin in size.origins:
             again = counties.known(origin).deaths[:, -1:].expand(-1, HORIZON)
             tables.append(_table(counties, "last week again", origin, again))
         tables += [_table(counties, method, origin, job.result()) for (method, origin), job in points.items()]
@@ -90,22 +86,34 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _simulate(
-    counties: Counties, weeks: int, size: Size, seed: int, chunk: int
+def _simulated(
+    pool: Executor, counties: Counties, method: str, size: Size, seed: int
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    standard = posterior.Standard.of(counties, size.agents)
+    """All simulations of one prior, until the end of the last forecast."""
+    chunks = range(size.simulations // CHUNK)
+    weeks = counties.weeks_until(max(size.origins)) + HORIZON
+    parts = list(pool.map(functools.partial(_simulate, counties, method, weeks, size, seed), chunks))
+    drawn = {name: torch.cat([values[name] for values, _ in parts]) for name in parts[0][0]}
+    return drawn, torch.cat([series for _, series in parts])
+
+
+def _simulate(
+    counties: Counties, method: str, weeks: int, size: Size, seed: int, chunk: int
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    standard = posterior.Standard.of(counties, size.agents, posterior.METHODS[method])
     return posterior.simulate(standard, weeks, CHUNK, seed=1000 * seed + chunk)
 
 
 def _posterior(
     counties: Counties,
+    method: str,
     origin: int,
     drawn: dict[str, torch.Tensor],
     deaths: torch.Tensor,
     size: Size,
     seed: int,
 ) -> posterior.Forecast:
-    standard = posterior.Standard.of(counties, 1_000)  # its agents are not simulated here
+    standard = posterior.Standard.of(counties, 1_000, posterior.METHODS[method])  # its agents are not simulated here
     return posterior.forecast(
         standard,
         counties.known(origin),
@@ -116,6 +124,12 @@ def _posterior(
         members=size.members,
         held_out=size.simulations // 4,
     )
+
+
+def _checks(found: posterior.Forecast) -> dict[str, float]:
+    shares = {f"{what}_{p:g}": share for what, own in found.coverage.items() for p, share in own.items()}
+    effective = found.effective
+    return shares | {"effective": float(effective.median()), "least_effective": float(effective.min())}
 
 
 def _table(
