@@ -112,6 +112,8 @@ def test_the_toy_epidemic_is_recovered_from_300_simulations() -> None:
 @needs_data
 @pytest.mark.slow
 def test_the_default_beats_plain_npe_on_the_sir_task() -> None:
-    (ours,) = against_references.distances("sir", "svi+npe", 1_000, (1,))
-    (plain,) = against_references.distances("sir", "npe", 1_000, (1,))
-    assert ours.c2st < min(plain.c2st, 0.65)
+    ours, plain = (
+        sum(found.c2st for found in against_references.distances("sir", method, 1_000, (1, 2))) / 2
+        for method in ("svi+npe", "npe")
+    )
+    assert ours < min(plain, 0.65)
