@@ -30,13 +30,18 @@ from causal_lpm.typing import State
 
 
 def peak_mb() -> float:
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size / (2**20 if sys.platform == "darwin" else 2**10)
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return status_mb("VmHWM")  # unlike ru_maxrss it does not begin with the memory of the process that started this one
 
 
 def resident_mb() -> float:
+    return status_mb("VmRSS")
+
+
+def status_mb(entry: str) -> float:
     with open("/proc/self/status") as status:  # noqa: PTH123
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 2**10
+        return next(int(line.split()[1]) for line in status if line.startswith(entry)) / 2**10
 
 
 def sir(graph: Graph, everybody: bool = False) -> Callable[[State], State]:

@@ -260,7 +260,13 @@ def _started(out: Path, tmp_path: Path, installed: Path) -> subprocess.Popen[str
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "causal_lpm.cli", "run", "slow", "--replicates", "60", "--out", str(out)]
     process = subprocess.Popen(
-        command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=environment,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
     )
     deadline = time.monotonic() + 60
     while not list(out.glob("replicates/????.npz")) and time.monotonic() < deadline:

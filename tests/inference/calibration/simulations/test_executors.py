@@ -29,6 +29,9 @@ from causal_lpm.inference.calibration.simulations.simulation_set import Simulati
 from causal_lpm.inference.seeds import replicate_seed
 from tests.inference.calibration.toy_simulators import negative_is_an_error, normal, process_of
 
+# Where processes are killed or stopped, loky's own thread may end with an error that nobody can catch.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -265,6 +268,7 @@ def test_ctrl_c_stops_the_processes_and_keeps_what_is_finished(tmp_path: Path) -
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
     )
     assert process.stdout is not None
     while process.stdout.readline().strip() != "3":
