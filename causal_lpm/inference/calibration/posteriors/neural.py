@@ -66,6 +66,16 @@ class Training:
         if not self.learning_rate > 0:
             raise ValueError(f"the learning rate is {self.learning_rate}: give a positive number, such as 0.001.")
 
+    def train(self, trainer: Any, simulations: int) -> Any:
+        """The density estimator that one of sbi's trainers makes of so many simulations."""
+        return trainer.train(
+            training_batch_size=max(min(self.batch, simulations // 4), 1),
+            learning_rate=self.learning_rate,
+            max_num_epochs=self.epochs,
+            stop_after_epochs=self.patience,
+            show_train_summary=False,
+        )
+
 
 class NeuralPosterior:
     """A mixture of conditional densities of z given features, all with the same weight.
@@ -186,15 +196,7 @@ def train_npe(
             )
             npe = NPE(density_estimator=builder, show_progress_bars=False, tracker=NoTracker())
             npe.append_simulations(u, features)
-            trained.append(
-                npe.train(
-                    training_batch_size=max(min(how.batch, len(z) // 4), 1),
-                    learning_rate=how.learning_rate,
-                    max_num_epochs=how.epochs,
-                    stop_after_epochs=how.patience,
-                    show_train_summary=False,
-                )
-            )
+            trained.append(how.train(npe, len(z)))
         if progress is not None:
             progress(member + 1, members)
     return NeuralPosterior(trained, frame)

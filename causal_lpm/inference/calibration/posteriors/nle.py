@@ -182,13 +182,5 @@ def learn_likelihood(
             builder = likelihood_nn(how.flow, hidden_features=how.hidden, num_transforms=how.transforms)
             nle = NLE(density_estimator=builder, show_progress_bars=False, tracker=NoTracker())
             nle.append_simulations(parameters, x)
-            estimators.append(
-                nle.train(
-                    training_batch_size=max(min(how.batch, len(x) // 4), 1),
-                    learning_rate=how.learning_rate,
-                    max_num_epochs=how.epochs,
-                    stop_after_epochs=how.patience,
-                    show_train_summary=False,
-                )
-            )
+            estimators.append(how.train(nle, len(x)))
     return LearnedLikelihood(problem, features, estimators, seed)
