@@ -64,12 +64,10 @@ def _start_worker() -> None:
 
 def stop_processes(executor: Executor) -> None:
     """Ends `worker_processes`, whatever they are doing."""
-    processes = list(getattr(executor, "_processes", {}).values())
-    executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # loky's argument
-    # A task that has just been submitted or cancelled can end loky's thread before it has killed them.
-    for process in processes:
-        if process.is_alive():
-            process.terminate()
+    # Not kill_workers=True: where tasks were cancelled, loky's thread can end in an error before it has killed them.
+    for process in list(getattr(executor, "_processes", {}).values()):
+        process.terminate()
+    executor.shutdown(wait=True)
 
 
 def run_all(

@@ -29,9 +29,6 @@ from causal_lpm.inference.calibration.simulations.simulation_set import Simulati
 from causal_lpm.inference.seeds import replicate_seed
 from tests.inference.calibration.toy_simulators import negative_is_an_error, normal, process_of
 
-# Where processes are killed or stopped, loky's own thread may end with an error that nobody can catch.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-
 ROOT = Path(__file__).parents[3]
 
 
