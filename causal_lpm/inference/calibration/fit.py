@@ -24,8 +24,8 @@ from causal_lpm.validate import known, positive_count
 
 __all__ = ["fit"]
 
-NARROW = 0.25  # mean weight of the prior's draws under the focus, below which a second round pays
-ROUND = 200  # simulations that a second round needs to be better than none
+NARROW = 0.1  # mean weight of the prior's draws under the focus, below which a second round pays
+ROUND = 500  # simulations of a second round; with 300, networks of five parameters were too narrow
 FEWEST = 40  # simulations that a posterior can be trained on
 OPTIMISERS = ("svi", "gradient")
 
@@ -69,7 +69,8 @@ def fit(
         seed: Determines every number, together with `batch`.
         gate: Further simulations for the gates; with fewer than 200 the result is uncalibrated, whatever they say.
         ensemble: Members.
-        second_round: Whether half of a budget of 400 or more may be drawn near the posterior that the first half gave.
+        second_round: Whether half of a budget of 1,000 or more may be drawn near the posterior that the first half
+            gave.
         draws: Of the posterior, in the result.
         workers: Processes that simulate; the numbers do not depend on it.
         executor: Anything with the interface of `concurrent.futures`, such as Dask's, in place of processes.
