@@ -15,10 +15,11 @@ from causal_lpm.inference.calibration.fit import OPTIMISERS
 from causal_lpm.inference.calibration.methods import METHODS
 from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
 from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.calibration.problems.tree_inputs import labels_of
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.series_file import read_series
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
-from causal_lpm.inference.json_file import check_json_file
+from causal_lpm.inference.json_file import check_json_file, json_object
 from causal_lpm.validate import known
 
 __all__ = ["Request", "check_json", "checked_request"]
@@ -93,7 +94,13 @@ def checked_request(
     slug = re.sub("[^A-Za-z0-9_]+", "-", target).strip("-")
     folder = out or Path("results") / f"{slug}-{digest}"
     _check_folder(folder, identity)
-    groups = _groups(data, calibration)
+    # Labels of the data themselves come first.
+    own = {
+        name: list(labels)
+        for name, labels in (calibration.groups or {}).items()
+        if name in problem.data and problem.data[name].groups is None
+    }
+    groups = labels_of(problem, own) or None
     return Request(target, calibration, data, groups, {**options, "surrogate": program}, identity, folder)
 
 
@@ -111,17 +118,6 @@ def _options(
     return {**options, **{name: defaults[name] if value is None else value for name, value in simulating.items()}}
 
 
-def _groups(data: Mapping[str, Any], calibration: Calibration) -> dict[str, Any] | None:
-    """Labels of the groups of every site: those of the file, else the calibration's own."""
-    own = {name: list(labels) for name, labels in (calibration.groups or {}).items() if name in data}
-    read = {
-        name: values.coords["group"].values.tolist()
-        for name, values in data.items()
-        if "group" in getattr(values, "coords", ())
-    }
-    return {**own, **read} or None
-
-
 def _fingerprints(method: str, problem: Problem) -> dict[str, Any]:
     """Of the data, and of models by what they compute: a changed model is another calibration."""
     digest = hashlib.sha256()
@@ -132,9 +128,8 @@ def _fingerprints(method: str, problem: Problem) -> dict[str, Any]:
         found["model"] = ProblemSimulator(problem, FocusedPrior(problem)).identity()["fingerprint"]
     if method == "svi+npe":
         z = problem.draw(2, seed=1)
-        data = {name: torch.nan_to_num(series.values) for name, series in problem.data.items()}
         with torch.no_grad():
-            density = problem.log_likelihood(z, {name: x.expand(2, *x.shape) for name, x in data.items()})
+            density = problem.log_likelihood(z, problem.repeated(2))
         found["density"] = [f"{value:.5g}" for value in density.tolist()]
     return found
 
@@ -166,10 +161,5 @@ def check_json(path: Path, out: Path, data: Path | None) -> None:
 
 
 def _is_json_of_a_calibration(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and "calibration" in content and isinstance(content.get("gates"), list)
+    content = json_object(path)
+    return "calibration" in content and isinstance(content.get("gates"), list)

@@ -1,6 +1,5 @@
 """All tasks in one command: `python -m case_studies.benchmark_tasks --out results/benchmark_tasks`."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from case_studies.benchmark_tasks import against_references, known_truths
 from case_studies.benchmark_tasks.references import OBSERVATIONS
 from case_studies.benchmark_tasks.report import task_table, toy_table
+from case_studies.command import options, parsed
 from case_studies.page import fill
 
 HERE = Path(__file__).parent
@@ -23,16 +23,12 @@ QUICK = {"sir": (("svi+npe", 1_000), ("npe", 1_000))}
 
 def main() -> None:
     """Writes numbers.json and shows the tables."""
-    parser = argparse.ArgumentParser(prog="python -m case_studies.benchmark_tasks", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/benchmark_tasks"), help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="a few minutes: one observation, 100 truths")
+    parser = options(
+        "benchmark_tasks", __doc__, "results/benchmark_tasks", "a few minutes: one observation, 100 truths"
+    )
     parser.add_argument("--only", choices=["toy", *FULL], help="one task")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--readme", action="store_true", help="also write expected.json and the tables of README.md")
-    given = parser.parse_args()
+    given = parsed(parser)
     target = given.out / "numbers.json"
-    if given.readme and given.quick:
-        parser.error("--readme belongs to the full study: leave --quick out.")
     if given.seed < 0:
         parser.error(f"--seed is {given.seed}: give a whole number of at least 0.")
     if target.exists():

@@ -1,10 +1,10 @@
 """The study in one command: `python -m case_studies.ma_counties --out results/ma`."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
+from case_studies.command import options, parsed
 from case_studies.ma_counties.report import expected, tables
 from case_studies.ma_counties.study import FULL, QUICK, run
 from case_studies.page import fill
@@ -14,17 +14,9 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Writes forecasts.csv, checks.csv and scores.json, and shows the tables."""
-    parser = argparse.ArgumentParser(prog="python -m case_studies.ma_counties", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/ma"), help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="one forecast week and few steps: a minute, poor numbers")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = options("ma_counties", __doc__, "results/ma", "one forecast week and few steps: a minute, poor numbers")
     parser.add_argument("--workers", type=int, default=2, help="processes; the numbers do not depend on it")
-    parser.add_argument("--readme", action="store_true", help="also write expected.json and the tables of README.md")
-    given = parser.parse_args()
-    if given.workers < 1:
-        parser.error(f"--workers is {given.workers}: give a whole number of at least 1.")
-    if given.readme and given.quick:
-        parser.error("--readme belongs to the full study: leave --quick out.")
+    given = parsed(parser)
     if (given.out / "forecasts.csv").exists():
         parser.error(f"{given.out} holds results already: nothing is written over; give another folder.")
     given.out.mkdir(parents=True, exist_ok=True)

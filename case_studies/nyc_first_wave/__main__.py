@@ -1,12 +1,12 @@
 """The study in one command: `python -m case_studies.nyc_first_wave --out results/nyc`."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
 import torch
 
+from case_studies.command import options, parsed
 from case_studies.nyc_first_wave.data import first_wave
 from case_studies.nyc_first_wave.pictures import draw
 from case_studies.nyc_first_wave.report import tables
@@ -18,17 +18,9 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Writes result.nc, forecast.nc, numbers.json and pictures, and shows the tables."""
-    parser = argparse.ArgumentParser(prog="python -m case_studies.nyc_first_wave", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/nyc"), help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="a minute: few simulations, no checks, poor numbers")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = options("nyc_first_wave", __doc__, "results/nyc", "a minute: few simulations, no checks, poor numbers")
     parser.add_argument("--workers", type=int, default=2, help="processes; the numbers do not depend on it")
-    parser.add_argument("--readme", action="store_true", help="also write expected.json and the tables of README.md")
-    given = parser.parse_args()
-    if given.workers < 1:
-        parser.error(f"--workers is {given.workers}: give a whole number of at least 1.")
-    if given.readme and given.quick:
-        parser.error("--readme belongs to the full study: leave --quick out.")
+    given = parsed(parser)
     if given.out.exists() and any(given.out.iterdir()):
         parser.error(f"{given.out} holds results already: nothing is written over; give another folder.")
     torch.set_num_threads(1)  # the processes share the cores

@@ -13,7 +13,7 @@ from causal_lpm.inference.estimands import per_100k
 from causal_lpm.inference.results import options, policies
 from causal_lpm.inference.storage import write_whole
 
-__all__ = ["check_json_file", "to_json", "write_json"]
+__all__ = ["check_json_file", "json_object", "to_json", "write_json"]
 
 
 def to_json(tree: xr.DataTree) -> dict[str, Any]:
@@ -82,12 +82,18 @@ def check_json_file(path: Path, out: Path, extra: Mapping[str, str | float]) -> 
         raise ValueError(f"{path} is there and is not the JSON of an earlier run: give another file.")
 
 
-def _is_json_of_a_run(file: Path) -> bool:
+def json_object(file: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; empty where there is none."""
     if not file.is_file():
-        return False
+        return {}
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_json_of_a_run(file: Path) -> bool:
+    content = json_object(file)
     # A manifest names its study, too, but has no contrasts.
-    return isinstance(content, dict) and "study" in content and isinstance(content.get("contrasts"), list)
+    return "study" in content and isinstance(content.get("contrasts"), list)

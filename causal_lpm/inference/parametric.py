@@ -1,7 +1,6 @@
 """A Pyro program as a function of its parameters: which there are, and its series at given values."""
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 
 from causal_lpm.handlers import KeyedNoise
+from causal_lpm.inference.element_names import element_names
 from causal_lpm.ops.responses import Response
 from causal_lpm.validate import known, unique_entries
 
@@ -47,11 +47,7 @@ class Parameter:
     @property
     def labels(self) -> list[str]:
         """`name`, or `name[0]`, `name[1]` and so on where it has several entries."""
-        if self.value.dim() == 0 or self.value.shape == (1,):
-            return [self.name]
-        return [
-            f"{self.name}[{','.join(map(str, index))}]" for index in itertools.product(*map(range, self.value.shape))
-        ]
+        return element_names(self.name, () if self.value.shape == (1,) else self.value.shape)
 
     def placed(self, entries: torch.Tensor) -> torch.Tensor:
         """`[*dims, entries]` in the shape that Pyro gives a sample with `dims` left of the agents.

@@ -6,11 +6,12 @@ A study is any object with the attributes of `Study`. It is found by name throug
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy.typing as npt
 
+from causal_lpm.inference.installed import installed
 from causal_lpm.validate import did_you_mean
 
 __all__ = [
@@ -192,10 +193,7 @@ def installed_studies() -> dict[str, EntryPoint]:
 
     Of two studies of one name the first on the path counts, as for modules.
     """
-    found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=ENTRY_POINTS):
-        found.setdefault(point.name, point)
-    return dict(sorted(found.items()))
+    return installed(ENTRY_POINTS)
 
 
 def load_study(name: str) -> Study:

@@ -24,6 +24,7 @@ from causal_lpm.inference import (
 )
 from causal_lpm.inference.study import installed_studies
 from tests.inference.fake_study import FakeStudy
+from tests.processes import group_ends
 
 ROOT = Path(__file__).parent.parent.parent
 OPTIONS = Options(1000, 30)
@@ -243,17 +244,6 @@ def test_a_killed_process_is_reported(tmp_path: Path) -> None:
         run(FakeStudy(exits_at=(replicate_seed(7, 1),)), 2, tmp_path, workers=2)
 
 
-def _group_ends(group: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
-
-
 def _started(out: Path, tmp_path: Path, installed: Path) -> subprocess.Popen[str]:
     """A run of the slow study in a process group of its own, as soon as the first replicate is finished."""
     path = os.pathsep.join([str(installed), str(ROOT)])
@@ -279,7 +269,7 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path, installed: P
     process = _started(tmp_path / "out", tmp_path, installed)
     process.kill()
     process.communicate(timeout=30)
-    assert _group_ends(process.pid, seconds=10)
+    assert group_ends(process.pid, seconds=10)
 
 
 @pytest.mark.slow
@@ -291,7 +281,7 @@ def test_sigterm_to_the_parent_alone_is_an_interrupt(tmp_path: Path, installed: 
     assert "of 60 replicates are kept in" in errors
     assert "1 of 60 replicates are finished." in errors
     assert "Traceback" not in errors
-    assert _group_ends(process.pid, seconds=10)
+    assert group_ends(process.pid, seconds=10)
 
 
 @pytest.mark.slow
@@ -304,6 +294,6 @@ def test_ctrl_c_stops_the_processes_and_the_run_can_go_on(tmp_path: Path, instal
     assert process.returncode == 130, errors
     assert "replicates are kept in" in errors
     assert "Traceback" not in errors
-    assert _group_ends(process.pid, seconds=10)
+    assert group_ends(process.pid, seconds=10)
     assert all(np.load(file)["deaths"].shape == (2, 2, 30) for file in out.glob("replicates/*.npz"))
     assert json.loads((out / "manifest.json").read_text())["study"] == "slow"

@@ -8,13 +8,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from causal_lpm.inference.calibration.problems.problem import Model
+from causal_lpm.inference.installed import installed
 from causal_lpm.validate import did_you_mean, known
 
 __all__ = ["Calibration", "find_calibration", "installed_calibrations", "load_model"]
@@ -73,10 +74,7 @@ def _dated(values: Any, start_date: str) -> xr.DataArray:
 
 def installed_calibrations() -> dict[str, EntryPoint]:
     """Name -> entry point of every calibration that is installed, by name; nothing is imported."""
-    found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=ENTRY_POINTS):
-        found.setdefault(point.name, point)
-    return dict(sorted(found.items()))
+    return installed(ENTRY_POINTS)
 
 
 def find_calibration(target: str) -> Calibration:

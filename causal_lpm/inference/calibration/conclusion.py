@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from causal_lpm.inference.calibration.checks import RANKED_AMONG, KnownTruth, data_gates, known_truth, posterior_gates
 from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, Posterior, as_trained
 from causal_lpm.inference.calibration.posteriors.focus import Focus
-from causal_lpm.inference.calibration.problems.group_labels import labels_of
 from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.calibration.problems.tree_inputs import arrays, dates_of, labels_of
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.results.tree import About, build_tree
 from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet
@@ -20,7 +19,7 @@ from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics import Gate, Report
 from causal_lpm.inference.seeds import replicate_seed
 
-__all__ = ["arrays", "conclude", "rehearse"]
+__all__ = ["conclude", "rehearse"]
 
 _LOG = logging.getLogger("causal_lpm")
 
@@ -46,7 +45,7 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
         posterior_predictive={name: np.zeros((2, *values.shape)) for name, values in series.items()},
         observed_data=series,
         groups=groups,
-        dates=_dates(problem),
+        dates=dates_of(problem),
     )
 
 
@@ -112,7 +111,7 @@ def conclude(
         sbc_draws=RANKED_AMONG,
         parameter_names=problem.names,
         groups=groups,
-        dates=_dates(problem),
+        dates=dates_of(problem),
         diagnostics=report.to_dataset(),
     )
     return CalibrationResult(tree, report, problem, posterior)
@@ -132,12 +131,3 @@ def _counts(gate: int, stages: Stages) -> tuple[Gate, ...]:
             Gate("failed simulations", "fail" if share > TOO_MANY else "warn", share, TOO_MANY, sentence, step)
         )
     return tuple(found)
-
-
-def _dates(problem: Problem) -> dict[str, Array]:
-    return {name: series.dates for name, series in problem.data.items() if series.dates is not None}
-
-
-def arrays(values: Mapping[str, torch.Tensor]) -> dict[str, Array]:
-    """Parameters as numpy arrays, `[draw, *shape]`."""
-    return {name: value.detach().double().numpy() for name, value in values.items()}

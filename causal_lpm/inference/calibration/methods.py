@@ -115,10 +115,7 @@ def learner_of(
 
 def _check_differentiable(problem: Problem) -> None:
     z = problem.draw(4, 0).requires_grad_()
-    data = {
-        name: torch.nan_to_num(series.values).expand(4, *series.values.shape) for name, series in problem.data.items()
-    }
-    likelihood = problem.log_likelihood(z, data)
+    likelihood = problem.log_likelihood(z, problem.repeated(4))
     if not likelihood.requires_grad or bool(likelihood.isnan().all()):
         raise ValueError(f"method 'svi+npe' needs a differentiable program: {SURROGATE}")
     if problem.surrogate is not None:

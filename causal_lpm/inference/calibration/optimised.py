@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy.typing as npt
 import pyro
 import pyro.distributions as dist
 import torch
@@ -13,8 +12,8 @@ from pyro.optim import ClippedAdam
 
 from causal_lpm.handlers import KeyedNoise, MeanField
 from causal_lpm.inference.calibration.point import point_calibration
-from causal_lpm.inference.calibration.problems.group_labels import labels_of
 from causal_lpm.inference.calibration.problems.problem import Model, Problem
+from causal_lpm.inference.calibration.problems.tree_inputs import arrays, dates_of, labels_of
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.results.tree import About, build_tree
 from causal_lpm.inference.diagnostics import Report, khat_gate
@@ -69,22 +68,18 @@ def optimise(
     generated = {} if point is None else {name: value[None] for name, value in point.generated.items()}
     tree = build_tree(
         About(method, "optimised", seed, 0, 0),
-        _arrays(problem.constrain(z) | generated),
-        log_prior=_arrays({"log_prior": problem.log_prior(z)}) if problem.parameters else None,
-        prior=_arrays(problem.constrain(problem.draw(max(draws, 2), seed))),
+        arrays(problem.constrain(z) | generated),
+        log_prior=arrays({"log_prior": problem.log_prior(z)}) if problem.parameters else None,
+        prior=arrays(problem.constrain(problem.draw(max(draws, 2), seed))),
         observed_data=observed,
         groups=labels_of(problem, groups),
-        dates={name: series.dates for name, series in problem.data.items() if series.dates is not None},
+        dates=dates_of(problem),
         diagnostics=report.to_dataset() if report.gates else None,
     )
     tree.attrs["loss"] = float(losses.min())
     for name in generated:
         tree["posterior"][name].attrs["generated"] = 1
     return CalibrationResult(tree, report, problem, point=point)
-
-
-def _arrays(values: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
-    return {name: value.detach().double().numpy() for name, value in values.items()}
 
 
 def _check_named(program: Model) -> None:
@@ -116,7 +111,7 @@ def variational(
         raise ValueError(
             f"guide 'AutoIAF' needs at least two parameters, the model has {problem.size}: give 'AutoNormal'."
         )
-    data = {name: torch.nan_to_num(series.values)[None] for name, series in problem.data.items()}
+    data = problem.repeated(1)
     luck = [seed]
 
     def joint(z: torch.Tensor) -> torch.Tensor:

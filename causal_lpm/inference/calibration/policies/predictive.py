@@ -16,6 +16,7 @@ import xarray as xr
 from causal_lpm import validate
 from causal_lpm.handlers import KeyedNoise, Worlds, comparing
 from causal_lpm.inference.calibration.policies.survey import Given, Survey, survey
+from causal_lpm.inference.calibration.problems.evaluation import ELEMENTWISE
 from causal_lpm.inference.calibration.problems.problem import Model, series_of
 from causal_lpm.inference.calibration.problems.site_noise import SiteNoise
 from causal_lpm.inference.seeds import replicate_seed
@@ -246,8 +247,7 @@ def _by_world(name: str, value: torch.Tensor, worlds: Worlds, shape: tuple[int, 
         if list(one.shape[-2:]) != series or one.numel() not in (np.prod(series), rows * np.prod(series)):
             raise ValueError(
                 f"outcome {name!r} came out with shape {tuple(value.shape)} for {rows} draws and {count} worlds of "
-                f"{tuple(series)}: write the model elementwise, so that parameters of shape [draws, 1] pass through; "
-                "where one meets a series [draws, 1, days], write parameter[..., None]."
+                f"{tuple(series)}: {ELEMENTWISE}"
             )
         parts.append(one.reshape(-1, *series).expand(rows, *series))
     array: Array = torch.stack(parts).cpu().numpy()

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
-from causal_lpm.inference.calibration.posteriors.features import Features
+from causal_lpm.inference.calibration.posteriors.features import Features, LastFeatures
 from causal_lpm.inference.calibration.posteriors.focus import Focus
 from causal_lpm.inference.calibration.posteriors.neural import NeuralPosterior
 from causal_lpm.inference.diagnostics import Gate
@@ -48,14 +48,8 @@ class AmortisedPosterior:
 
     def __init__(self, features: Features, neural: NeuralPosterior, focus: Focus | None = None) -> None:
         self.features, self.neural, self.focus = features, neural, focus
-        self._known: tuple[Any, torch.Tensor] | None = None
+        self._features = LastFeatures(features)
         self._effective = 1.0
-
-    def _features(self, data: Data) -> torch.Tensor:
-        # The same data set is asked for its draws, its density and its members: one optimisation serves all.
-        if self._known is None or self._known[0] is not data:
-            self._known = (data, self.features(data))
-        return self._known[1]
 
     def sample(self, draws: int, data: Data, seed: int) -> torch.Tensor:
         features = self._features(data)

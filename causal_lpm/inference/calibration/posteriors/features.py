@@ -11,7 +11,7 @@ from causal_lpm.inference.calibration.posteriors.guides import fit_guides
 from causal_lpm.inference.calibration.posteriors.neural import Frame
 from causal_lpm.inference.calibration.problems.problem import Problem
 
-__all__ = ["Features", "GuideFeatures", "SeriesFeatures", "tensors"]
+__all__ = ["Features", "GuideFeatures", "LastFeatures", "SeriesFeatures", "tensors"]
 
 
 class Features(Protocol):
@@ -34,6 +34,23 @@ class Features(Protocol):
 def tensors(data: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """Data sites as float64 tensors of their own."""
     return {name: torch.tensor(np.asarray(values), dtype=torch.float64) for name, values in data.items()}
+
+
+class LastFeatures:
+    """Features that remember their last data set: its draws, density and members need one optimisation of guides.
+
+    Args:
+        features: Data -> `[n, f]`.
+    """
+
+    def __init__(self, features: Callable[[Mapping[str, Any]], torch.Tensor]) -> None:
+        self._features = features
+        self._last: tuple[Any, torch.Tensor] | None = None
+
+    def __call__(self, data: Mapping[str, Any]) -> torch.Tensor:
+        if self._last is None or self._last[0] is not data:
+            self._last = (data, self._features(data))
+        return self._last[1]
 
 
 @dataclass(frozen=True)

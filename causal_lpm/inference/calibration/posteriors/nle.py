@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from causal_lpm.inference.calibration.posteriors.features import GuideFeatures, SeriesFeatures
+from causal_lpm.inference.calibration.posteriors.features import GuideFeatures, LastFeatures, SeriesFeatures
 from causal_lpm.inference.calibration.posteriors.neural import Training
 from causal_lpm.inference.calibration.posteriors.quiet_sbi import NoTracker, quiet
 from causal_lpm.inference.calibration.problems.problem import Problem
@@ -64,13 +64,7 @@ class LearnedLikelihood:
     def __init__(self, problem: Problem, features: Any, estimators: list[Any], seed: int) -> None:
         self.problem, self.features, self.estimators, self.seed = problem, features, estimators, seed
         self._chains: npt.NDArray[np.float64] | None = None
-        self._known: tuple[Any, torch.Tensor] | None = None
-
-    def _features(self, data: Mapping[str, Any]) -> torch.Tensor:
-        # The same data sets are asked for draws and for a density: one optimisation of guides serves both.
-        if self._known is None or self._known[0] is not data:
-            self._known = (data, self.features(data))
-        return self._known[1]
+        self._features = LastFeatures(features)
 
     def _log_joint(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """`[c, n, size]` and `[n, f]` -> `[c, n]`; -infinity where the learned density is not a number."""

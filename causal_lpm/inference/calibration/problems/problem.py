@@ -155,6 +155,12 @@ class Problem:
         other._centre, other._scale = self._centre, self._scale
         return other
 
+    def repeated(self, n: int) -> dict[str, torch.Tensor]:
+        """The data as those of `n` draws, site -> `[n, *shape]`; 0, which densities leave out, where missing."""
+        return {
+            name: torch.nan_to_num(series.values).expand(n, *series.values.shape) for name, series in self.data.items()
+        }
+
     # --- parameters ------------------------------------------------------------------------------------------
 
     def constrain(self, z: torch.Tensor) -> dict[str, torch.Tensor]:

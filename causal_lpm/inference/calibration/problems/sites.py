@@ -10,6 +10,7 @@ from torch.distributions import biject_to
 from causal_lpm.inference.calibration.problems.series import distribution_name
 from causal_lpm.inference.calibration.results.sample_arrays import check_name
 from causal_lpm.inference.calibration.results.series_layout import RESERVED
+from causal_lpm.inference.element_names import element_names
 
 __all__ = ["Parameter", "check_names", "labels", "parameters_of"]
 
@@ -78,6 +79,4 @@ def parameters_of(latent: Mapping[str, dict[str, Any]]) -> tuple[Parameter, ...]
 
 def labels(parameter: Parameter) -> list[str]:
     """One name an element of z: `beta`, or `beta[0]`, `beta[1]`."""
-    if not parameter.unconstrained:
-        return [parameter.name]
-    return [f"{parameter.name}[{','.join(map(str, at))}]" for at in np.ndindex(*parameter.unconstrained)]
+    return element_names(parameter.name, parameter.unconstrained)

@@ -24,6 +24,7 @@ import xarray as xr
 from causal_lpm.inference.calibration.results.sample_arrays import Arrays, check_name, samples
 from causal_lpm.inference.calibration.results.series_layout import SeriesLayout
 from causal_lpm.inference.calibration.results.tree_files import load, save
+from causal_lpm.inference.element_names import element_names
 from causal_lpm.provenance import provenance
 from causal_lpm.validate import known
 
@@ -181,8 +182,7 @@ def flat_names(dataset: xr.Dataset) -> list[str]:
     """
     names = []
     for name, values in dataset.data_vars.items():
-        shape = values.shape[2:]
-        names += [f"{name}[{','.join(map(str, at))}]" for at in np.ndindex(*shape)] if shape else [str(name)]
+        names += element_names(str(name), values.shape[2:])
     return names
 
 

@@ -28,6 +28,7 @@ from causal_lpm.inference.calibration.simulations.executors import (
 from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet, simulate_set
 from causal_lpm.inference.seeds import replicate_seed
 from tests.inference.calibration.toy_simulators import negative_is_an_error, normal, process_of
+from tests.processes import group_ends
 
 ROOT = Path(__file__).parents[3]
 
@@ -219,17 +220,6 @@ def test_an_executor_of_ours_is_not_shut_down() -> None:
     with ThreadPoolExecutor(1) as executor:
         simulate_set(normal(), 3, 0, executor=executor)
         assert executor.submit(abs, -1).result() == 1
-
-
-def group_ends(group: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 SCRIPT = """

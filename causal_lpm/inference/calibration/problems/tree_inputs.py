@@ -1,12 +1,25 @@
-"""Labels of the groups of data sites."""
+"""What the tree of a result needs of a problem: draws as arrays, labels of groups, dates of days."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy.typing as npt
+import torch
+
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.validate import known
 
-__all__ = ["labels_of"]
+__all__ = ["arrays", "dates_of", "labels_of"]
+
+
+def arrays(values: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
+    """Draws as float64 arrays, `[draw, *shape]`."""
+    return {name: value.detach().double().numpy() for name, value in values.items()}
+
+
+def dates_of(problem: Problem) -> dict[str, npt.NDArray[Any]]:
+    """Site -> the date of each day, where its data have dates."""
+    return {name: series.dates for name, series in problem.data.items() if series.dates is not None}
 
 
 def labels_of(problem: Problem, groups: Mapping[str, Any] | None) -> dict[str, Any]:
