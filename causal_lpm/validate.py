@@ -1,5 +1,6 @@
 """Checks of what users give us, each with one sentence: what was given, what is allowed, what to do."""
 
+import contextlib
 import difflib
 import math
 import os
@@ -14,6 +15,8 @@ __all__ = [
     "hazard",
     "known",
     "marginal",
+    "number_of_agents",
+    "policy_number",
     "positive_count",
     "probability",
     "same_entries",
@@ -61,14 +64,37 @@ def probability(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value}: a probability must be between 0 and 1.")
 
 
-def positive_count(name: str, value: int) -> None:
+def policy_number(what: str, value: object) -> None:
+    """Raises ValueError unless `value` is one number that a policy can hold: float32, infinity included, and not NaN.
+
+    >>> policy_number("policy 'dose_interval'", 84)
+    >>> policy_number("policy 'supply'", 1e39)
+    Traceback (most recent call last):
+    ValueError: policy 'supply' is 1e+39: give a number that float32 holds, whole ones up to 16,777,216.
+    """
+    single = torch.full((), math.nan)
+    if not isinstance(value, str):
+        with contextlib.suppress(TypeError, ValueError, RuntimeError, OverflowError):
+            single = torch.full((), float(value))  # type: ignore[arg-type]
+    number = float(single)
+    exact = float(value) if not math.isnan(number) else math.nan  # type: ignore[arg-type]
+    fits = number == exact or (math.isfinite(number) and not exact.is_integer())
+    if not fits:
+        raise ValueError(f"{what} is {value}: give a number that float32 holds, whole ones up to 16,777,216.")
+
+
+def positive_count(name: str, value: object) -> None:
     """Raises ValueError unless `value` is a whole number of at least one.
 
     >>> positive_count("agents", 0)
     Traceback (most recent call last):
     ValueError: agents is 0: give a whole number of at least 1.
     """
-    if not float(value).is_integer() or value < 1:
+    try:
+        number = math.nan if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's, of several values
+        number = math.nan
+    if not number.is_integer() or number < 1:
         raise ValueError(f"{name} is {value}: give a whole number of at least 1.")
 
 
@@ -90,6 +116,38 @@ def marginal(name: str, shares: Mapping[str, float], tolerance: float = 1e-6) ->
             f"the shares of marginal {name!r} sum to {total:.6g}: they must sum to 1; "
             "divide by their sum if they are counts."
         )
+
+
+def number_of_agents(state: Mapping[str, torch.Tensor]) -> int:
+    """The number of agents of an initial state, one value an agent or one for all in every entry.
+
+    Raises:
+        ValueError: no entry or no agents, an entry `t`, an entry that is no tensor, entries of several numbers of
+            agents.
+
+    >>> import torch
+    >>> number_of_agents({"x": torch.zeros(3), "y": torch.zeros(1)})
+    3
+    """
+    for name, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(
+                f"the entry {name!r} of the initial state is {type(value).__name__}: give a tensor of shape [agents]."
+            )
+    if "t" in state:
+        raise ValueError("the initial state has an entry 't': that is the time, which every step gives; rename yours.")
+    sizes = {name: value.shape[-1] if value.dim() else 1 for name, value in state.items()}
+    if not sizes or min(sizes.values()) < 1:
+        raise ValueError("the initial state holds zero agents: give at least one entry of shape [agents].")
+    agents = max(sizes.values())
+    for name, size in sizes.items():
+        if size not in (1, agents):
+            most = next(other for other, number in sizes.items() if number == agents)
+            raise ValueError(
+                f"the entry {name!r} of the initial state has {size} agents and {most!r} has {agents}: give one value "
+                "an agent, or one for all."
+            )
+    return agents
 
 
 def same_entries(what: str, given: Iterable[str], expected: Iterable[str]) -> None:

@@ -10,7 +10,8 @@ __all__ = ["fitting"]
 def fitting(act: Any, value: Any) -> Any:
     """`act` with the dtype of the tensor that it replaces, so that worlds with and without it can stand in one tensor.
 
-    Tuples of acts are fitted one by one; functions, None and acts on anything but a tensor pass as they are.
+    Tuples of acts are fitted one by one, and functions get a copy of the value; None and acts on anything but a tensor
+    pass as they are.
 
     Raises:
         ValueError: a fraction in place of whole numbers, or a number that is too large for them.
@@ -21,6 +22,8 @@ def fitting(act: Any, value: Any) -> Any:
     """
     if isinstance(act, tuple):
         return tuple(fitting(one, value) for one in act)
+    if isinstance(value, torch.Tensor) and callable(act):
+        return lambda given: fitting(act(given.clone()), given)  # what it writes in place stays out of other worlds
     if not isinstance(value, torch.Tensor) or not isinstance(act, torch.Tensor | bool | int | float):
         return act
     given = torch.as_tensor(act, device=value.device)

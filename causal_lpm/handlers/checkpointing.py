@@ -19,6 +19,7 @@ from pyro.poutine.trace_messenger import TraceMessenger
 from torch.autograd.graph import saved_tensors_hooks
 
 from causal_lpm.handlers.incremental import Incremental
+from causal_lpm.handlers.one_thread import OneThread
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import positive_count
@@ -99,7 +100,7 @@ class _Block:
     """Some steps, whose intermediate results are dropped in the forward pass and computed again at first need."""
 
     def __init__(self, advance: Any, dynamics: Dynamics, state: State, *times_and_options: Any) -> None:
-        self._stack, self._advance = _meaning(advance)
+        self._stack, self._advance = _twins(pyro.poutine.runtime._PYRO_STACK, advance)
         self._dynamics, (self._start, self._end, self._options) = dynamics, times_and_options
         self._state = state
         self._random = torch.get_rng_state()
@@ -118,6 +119,11 @@ class _Block:
     def _compute(self) -> None:
         results: list[torch.Tensor] = []
         state = {name: x.detach().requires_grad_(x.requires_grad) for name, x in self._state.items()}
+        # Twins of the twins: a second backward pass finds them as the first one did.
+        stack, advance = _twins(self._stack, self._advance)
+        for handler in stack:
+            if isinstance(handler, OneThread):
+                handler.serve_this_thread()  # torch's, where the backward pass of a GPU runs
 
         def keep(result: torch.Tensor) -> torch.Tensor:
             results.append(result.detach())
@@ -126,11 +132,11 @@ class _Block:
         with (
             torch.enable_grad(),
             torch.random.fork_rng(devices=[]),
-            _replaced_stack(self._stack),
+            _replaced_stack(stack),
             saved_tensors_hooks(keep, lambda result: result),
         ):
             torch.set_rng_state(self._random)
-            self._advance(self._dynamics, state, self._start, self._end, **self._options)
+            advance(self._dynamics, state, self._start, self._end, **self._options)
         again = [_fingerprint(result) for result in results]
         if len(again) != len(self._dropped) or not all(map(torch.equal, again, self._dropped)):
             raise ValueError(
@@ -152,13 +158,13 @@ def _fingerprint(x: torch.Tensor) -> torch.Tensor:
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def _meaning(advance: Any) -> tuple[list[Messenger], Any]:
-    """The handlers in force as they are now, without recorders, and the solver's method among them.
+def _twins(handlers: list[Messenger], advance: Any) -> tuple[list[Messenger], Any]:
+    """These handlers as they are now, without recorders, and the solver's method among them.
 
     Copies, since handlers may be entered again before the backward pass, with another seed for example.
     """
     copies: dict[int, Messenger] = {}
-    for handler in pyro.poutine.runtime._PYRO_STACK:
+    for handler in handlers:
         if not isinstance(handler, _RECORDERS):
             twin = copies[id(handler)] = copy.copy(handler)
             vars(twin).update({k: copy.copy(v) for k, v in vars(twin).items() if type(v) in (dict, list, set)})

@@ -1,15 +1,17 @@
 """Settings of policies side by side: one world a setting, all sharing every agent's luck."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from chirho.indexed.internals import add_indices
+from chirho.indexed.ops import IndexSet
 from chirho.interventional.ops import intervene
 from pyro.poutine.messenger import Messenger
 
 from causal_lpm.handlers.worlds import Worlds
-from causal_lpm.validate import known
+from causal_lpm.validate import known, policy_number
 
 __all__ = ["comparing"]
 
@@ -25,7 +27,6 @@ class _Settings(Messenger):
         self._settings = settings
         self._expected = dict.fromkeys(policy for setting in settings for policy in setting)
         self._seen: set[str] = set()
-        self._stepped = False
 
     def _pyro_post_sample(self, msg: Any) -> None:
         name = msg["name"]
@@ -40,15 +41,11 @@ class _Settings(Messenger):
         same = all(torch.equal(act, fact) for act in acts)
         msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)  # type: ignore[arg-type]
 
-    # Policies come before the simulation. A solver inside of this handler has run all steps by the time `simulate`
-    # arrives here: the first step comes sooner.
-    def _pyro_step(self, msg: Any) -> None:
-        if not self._stepped:
-            self._check()
-        self._stepped = True
-
-    def _pyro_simulate(self, msg: Any) -> None:
+    # Policies come before the simulation.
+    def _pyro_begin(self, msg: Any) -> None:
         self._check()
+        if len(self._settings) > 1:  # series have all worlds, also those that no policy reaches
+            add_indices(IndexSet(world=set(range(len(self._settings)))))
 
     def _check(self) -> None:
         for name in self._expected:
@@ -61,8 +58,30 @@ class _Settings(Messenger):
         return left
 
 
-@contextmanager
-def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, draws: int = 1) -> Iterator[Worlds]:
+class _Comparison(contextlib.ContextDecorator, contextlib.AbstractContextManager[Worlds]):
+    """Worlds made anew each time that it is entered."""
+
+    def __init__(self, settings: Mapping[str, Mapping[str, float]], replicates: int, draws: int) -> None:
+        self._settings = {name: dict(setting) for name, setting in settings.items()}
+        self._sizes = (replicates, draws)
+        self._worlds()  # what is refused is refused here
+        self._entered: list[contextlib.ExitStack] = []
+
+    def _worlds(self) -> Worlds:
+        return Worlds(list(self._settings), *self._sizes)
+
+    def __enter__(self) -> Worlds:
+        with contextlib.ExitStack() as stack:
+            worlds: Worlds = stack.enter_context(self._worlds())
+            stack.enter_context(_Settings(list(self._settings.values())))
+            self._entered.append(stack.pop_all())
+        return worlds
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._entered.pop().__exit__(*error)
+
+
+def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, draws: int = 1) -> _Comparison:
     """One world a setting of policies, sharing all luck; the first is the factual world.
 
     Args:
@@ -71,8 +90,12 @@ def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, 
         replicates: As in `Worlds`.
         draws: As in `Worlds`.
 
+    Returns:
+        A context manager that gives the `Worlds`, made anew each time that it is entered.
+
     Raises:
-        ValueError: no setting; a policy that the model does not have, before the simulation begins.
+        ValueError: no setting; a value that a policy cannot hold; a policy that the model does not have, before the
+            simulation begins.
 
     >>> from causal_lpm import policy
     >>> with comparing({"standard": {}, "delayed": {"dose_interval": 84.0}}) as worlds:
@@ -83,5 +106,7 @@ def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, 
     """
     if not settings:
         raise ValueError("there is no setting to compare: give at least the factual world, as {'factual': {}}.")
-    with Worlds(list(settings), replicates, draws) as worlds, _Settings(list(settings.values())):
-        yield worlds
+    for world, setting in settings.items():
+        for name, value in setting.items():
+            policy_number(f"policy {name!r} of world {world!r}", value)
+    return _Comparison(settings, replicates, draws)

@@ -17,7 +17,7 @@ from pyro.poutine.trace_struct import Trace
 
 from causal_lpm import validate
 from causal_lpm.ops.exposure import FIXED_POINT
-from causal_lpm.ops.step import _Prefix
+from causal_lpm.ops.step import Running
 from causal_lpm.typing import Dynamics, Network, State
 
 __all__ = ["MeanField", "StraightThrough"]
@@ -179,8 +179,8 @@ def has_data(name: str, obs: torch.Tensor | None) -> bool:
     if obs is not None:
         return True
     for handler in reversed(pyro.poutine.runtime._PYRO_STACK):
-        if isinstance(handler, _Prefix):
-            name = handler.prefix + name  # as handlers outside of the step know it
+        if isinstance(handler, Running):
+            name = handler.site_prefix + name  # as handlers outside of the step know it
         elif isinstance(handler, (ConditionMessenger, Observations)):
             data = handler.data.nodes if isinstance(handler.data, Trace) else handler.data
             if data.get(name) is not None:

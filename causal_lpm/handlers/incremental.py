@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
-from pyro.poutine.messenger import Messenger
 
+from causal_lpm.handlers.one_thread import OneThread
 from causal_lpm.ops.exposure import received
 from causal_lpm.typing import IncrementalNetwork
 
 __all__ = ["Incremental"]
 
 
-class Incremental(Messenger):
+class Incremental(OneThread):
     """Keeps the last messages and sums of every network that can follow changes, for the length of one simulation.
 
     `rollout` puts it on the stack. It changes how an exposure is computed, never its value, and leaves exposures that
@@ -53,33 +53,38 @@ class Incremental(Messenger):
             msg["fn"] = self._exposure
 
     def _exposure(self, network: IncrementalNetwork, infectiousness: torch.Tensor, messages: torch.Tensor) -> Any:
-        if messages.is_inference():  # nobody could say whether they have been changed since
-            return received(network.total(messages), infectiousness)
         kept = self._kept.get(network)
-        if kept is None or not kept.leads_to(messages):
-            total = network.total(messages)
+        if kept is None or not kept.leads_to(network, messages):
+            kept = _Kept(messages.clone(), network.total(messages), _written(network))
         elif kept.messages.shape == messages.shape:
-            total = network.changed_total(kept.total, kept.messages, messages)
+            network.changed_total(kept.total, kept.messages, messages)
+            kept.messages.copy_(messages)
         else:  # the worlds have split: each goes on from the sums that they had in common
             total, before = kept.total.expand(messages.shape).clone(), kept.messages.expand(messages.shape)
-            total = network.changed_total(total, before, messages)
-        self._kept[network] = _Kept(messages, messages._version, total)
-        return received(total, infectiousness)
+            kept = _Kept(messages.clone(), network.changed_total(total, before, messages), kept.written)
+        self._kept[network] = kept
+        return received(kept.total, infectiousness)
 
 
 class _Kept(NamedTuple):
-    """What a network was last asked, and what it answered."""
+    """What a network was last asked, in memory that nobody else writes, and what it answered."""
 
     messages: torch.Tensor
-    version: int
     total: torch.Tensor
+    written: tuple[int, ...]
 
-    def leads_to(self, messages: torch.Tensor) -> bool:
-        """Whether these messages can follow from the last: of one kind, not changed since, no fewer worlds."""
+    def leads_to(self, network: IncrementalNetwork, messages: torch.Tensor) -> bool:
+        """Whether these messages can follow from the last: of one kind, no fewer worlds, the same contacts."""
         last, old, new = self.messages, self.messages.shape, messages.shape
-        alike = last.dtype == messages.dtype and last.device == messages.device and last._version == self.version
+        alike = last.dtype == messages.dtype and last.device == messages.device and self.written == _written(network)
         fits = len(old) <= len(new) and all(a in (1, b) for a, b in zip(reversed(old), reversed(new), strict=False))
         return alike and fits
+
+
+def _written(network: IncrementalNetwork) -> tuple[int, ...]:
+    """How often the tensors of a network have been written into: contacts that change are other contacts."""
+    tensors = [x for x in vars(network).values() if isinstance(x, torch.Tensor) and not x.is_inference()]
+    return tuple(x._version for x in tensors)
 
 
 def _follows_changes(kind: type) -> bool:

@@ -11,31 +11,37 @@ import pyro
 import torch
 from chirho.indexed.ops import get_index_plates
 from pyro.poutine.condition_messenger import ConditionMessenger
-from pyro.poutine.messenger import Messenger
 
 from causal_lpm import kernels, validate
+from causal_lpm.handlers.one_thread import OneThread
 from causal_lpm.kernels import hashing
 from causal_lpm.ops.allocate import CLASSES
 from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.exogenous import RandomBits
 from causal_lpm.ops.responses import Event, Response
-from causal_lpm.validate import unique_entries
+from causal_lpm.ops.step import running_step
 
 __all__ = ["KeyedNoise", "Seeds"]
 
 
-class KeyedNoise(Messenger):
+class KeyedNoise(OneThread):
     """Answers all exogenous noise from a seed.
+
+    A name of `exogenous` or of a rollout stands for one field of noise: given again, it is the same luck on purpose.
+    What happens to agents (`event`, `choose`, `allocate`) has each name once a step and once outside of steps, and what
+    is drawn under a default name (a rollout without one, a course) is drawn once: otherwise two things that have
+    nothing to do with each other would have the same luck. `KeyedNoise(seed)(model)` enters it anew in each call.
 
     Responses (`event`, `choose`) that nobody observes become functions of the seed: they are answered here and leave no
     site in a trace, so that a million agents over a year cost no memory.
 
     Args:
-        seed: An integer, or int64 `[*draws, 1]` with one seed a replicate. Noise is made on its device: for agents on a
-            GPU give `torch.tensor(7, device="cuda")`.
+        seed: An integer, or integers `[*draws, 1]` with one seed a replicate, no two the same. Noise is made on its
+            device: for agents on a GPU give `torch.tensor(7, device="cuda")`.
 
     Raises:
-        ValueError: the seed carries a world dimension, or not one value for each of the announced replicates.
+        ValueError: a seed that is no whole number, or stands there twice; the seed carries a world dimension, or not
+            one value for each of the announced replicates; a name that is used twice.
 
     >>> import torch
     >>> from causal_lpm import exogenous
@@ -47,12 +53,16 @@ class KeyedNoise(Messenger):
 
     def __init__(self, seed: int | torch.Tensor) -> None:
         super().__init__()
-        self._seed = torch.as_tensor(seed, dtype=torch.int64)
-        self._steps: list[tuple[int, str]] = []
-        self._used: set[str] = set()  # in the running step
+        self._seed = _seeds(seed)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._in_step: set[str] = set()  # names used in the running step
+        self._used: set[str] = set()  # names used outside of steps
+        self._since: set[str] = set()  # the same, since the last simulation that ended well
 
     def __enter__(self) -> "KeyedNoise":
-        self._steps = []
+        self._forget()
         super().__enter__()
         return self
 
@@ -61,12 +71,13 @@ class KeyedNoise(Messenger):
         return self._seed
 
     def _full_name(self, name: str) -> str:
-        return (self._steps[-1][1] if self._steps else "") + name
+        step = running_step()
+        return (step.prefix if step else "") + name
 
     def key(self, name: str) -> torch.Tensor:
         """The 64-bit key of the field `name` in the running step (-1 outside), int64 `[]` or `[*draws, 1]`."""
-        number = self._steps[-1][0] if self._steps else -1
-        return hashing.stream(self._shared(self.seed()), self._full_name(name), number)
+        step = running_step()
+        return hashing.stream(self._shared(self.seed()), self._full_name(name), step.number if step else -1)
 
     def numbered_key(self, name: str) -> torch.Tensor:
         """The key of `name` before a number (of an infection, say) enters it; the step plays no part."""
@@ -89,22 +100,31 @@ class KeyedNoise(Messenger):
         return seed
 
     def _pyro_step(self, msg: Any) -> None:
-        self._steps.append((msg["args"][2], msg["args"][4]))
-        self._used = set()
+        self._in_step = set()
 
-    def _once_a_step(self, msg: Any) -> None:
+    def _once(self, msg: Any) -> None:
         kind, name = msg["type"], msg["args"][0]
-        if self._steps and name in self._used:
-            raise ValueError(
-                f"the name {name!r} of this {kind} is used twice in step {self._steps[-1][0]}: both would have the "
-                "same luck; give each its own name."
-            )
-        self._used.add(name)
+        step = running_step()
+        if name in (self._in_step if step else self._used | self._since):
+            what = f"the name {name!r} of this {kind}" if name else f"a {kind} without a name"
+            where = f"in step {step.number}" if step else "under one seed"
+            raise ValueError(f"{what} is used twice {where}: both would have the same luck; give each its own name.")
+        (self._in_step if step else self._since).add(name)
 
-    _pyro_event = _pyro_choose = _once_a_step
+    _pyro_event = _pyro_choose = _once
 
-    def _pyro_post_step(self, msg: Any) -> None:
-        self._steps.pop()
+    def _pyro_once(self, msg: Any) -> None:
+        kind, name = msg["args"]
+        self._once({"type": kind, "args": (name,)})
+
+    # Simulations that end well have used their names; one that failed leaves no trace, nor what was drawn for it.
+    def _pyro_post_simulate(self, msg: Any) -> None:
+        if running_step() is None:
+            self._used |= self._since
+            self._since = set()
+
+    def _pyro_failed(self, msg: Any) -> None:
+        self._since = set()
 
     def _pyro_exogenous(self, msg: Any) -> None:
         name, agents, kind, slots, index = msg["args"]
@@ -115,7 +135,7 @@ class KeyedNoise(Messenger):
         msg["done"] = True
 
     def _pyro_allocate(self, msg: Any) -> None:
-        self._once_a_step(msg)
+        self._once(msg)
         name, priority, supply = msg["args"]
         msg["value"], msg["done"] = kernels.select(priority, self.key(name), supply, CLASSES), True
 
@@ -139,6 +159,24 @@ def _happens(event: Event, key: torch.Tensor) -> torch.Tensor:
     except ValueError:
         validate.hazard(event.name, event.rate)
         raise
+
+
+def _seeds(seed: Any) -> torch.Tensor:
+    """Whole numbers of 64 bits, no two the same, int64."""
+    try:
+        given = torch.as_tensor(seed)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        given = torch.full((), torch.nan)
+    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool or given.numel() == 0:
+        raise ValueError(f"the seed is {seed}: give a whole number of at most 63 bits, or a tensor of such.")
+    seeds = given.long()
+    different, times = seeds.unique(return_counts=True)
+    if different.numel() < seeds.numel():
+        raise ValueError(
+            f"the seed {int(different[times.argmax()])} stands there {int(times.max())} times: these replicates would "
+            "be one and the same; give each its own seed, or one seed for all rows that are to share their luck."
+        )
+    return seeds
 
 
 class Seeds(KeyedNoise):
@@ -166,11 +204,11 @@ class Seeds(KeyedNoise):
         self, name: str = "noise", windows: tuple[int, ...] = (0,), device: torch.device | str = "cpu"
     ) -> None:
         super().__init__(0)
-        if not windows or windows[0] != 0 or any(b <= a for a, b in itertools.pairwise(windows)):
+        whole = all(isinstance(first, int) and not isinstance(first, bool) for first in windows)
+        if not windows or not whole or windows[0] != 0 or any(b <= a for a, b in itertools.pairwise(windows)):
             raise ValueError(
                 f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0."
             )
-        unique_entries("seed window", map(str, windows))
         self.name, self.windows, self.device = name, tuple(windows), torch.device(device)
         self._drawn: dict[int, torch.Tensor] = {}
 
@@ -180,7 +218,10 @@ class Seeds(KeyedNoise):
         return self
 
     def seed(self) -> torch.Tensor:
-        number = self._steps[-1][0] if self._steps else 0
+        step = running_step()
+        return self._of_step(step.number if step else 0)
+
+    def _of_step(self, number: int) -> torch.Tensor:
         return self._of_window(sum(first <= number for first in self.windows) - 1)
 
     def first_seed(self) -> torch.Tensor:
@@ -203,7 +244,7 @@ class Seeds(KeyedNoise):
     # Sites of seeds are drawn before the step renames what is sampled inside it.
     def _pyro_step(self, msg: Any) -> None:
         super()._pyro_step(msg)
-        self.seed()
+        self._of_step(msg["args"][2])
 
     def _pyro_simulate(self, msg: Any) -> None:
         self.seed()

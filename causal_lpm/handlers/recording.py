@@ -3,15 +3,18 @@
 from typing import Any
 
 import torch
-from pyro.poutine.messenger import Messenger
+
+from causal_lpm.handlers.one_thread import OneThread
+from causal_lpm.ops.step import running_step
 
 __all__ = ["Recording"]
 
 
-class Recording(Messenger):
-    """Keeps every tally of every step by name.
+class Recording(OneThread):
+    """Keeps every tally of every step of the last simulation by name.
 
-    `series()` gives name -> `[*dims, 1 or groups, steps]`, int64 (float64 for float tallies).
+    `series()` gives name -> `[*dims, 1 or groups, steps]`, int64 (float64 for float tallies). A simulation that goes on
+    at the step where the last one ended is added to it; any other begins anew.
 
     Raises:
         ValueError: a tally is made twice in one step, or not in every step.
@@ -31,29 +34,35 @@ class Recording(Messenger):
         super().__init__()
         self._rows: dict[str, _Series] = {}
         self._steps: set[int] = set()
-        self._number: int | None = None
+
+    def _forget(self) -> None:
+        self._rows, self._steps = {}, set()
 
     def __enter__(self) -> "Recording":
-        self._rows, self._steps, self._number = {}, set(), None
+        self._forget()
         super().__enter__()
         return self
 
+    def _pyro_begin(self, msg: Any) -> None:
+        if msg["args"][0] != max(self._steps, default=-1) + 1:
+            self._forget()
+
+    def _pyro_failed(self, msg: Any) -> None:
+        self._forget()
+
     def _pyro_step(self, msg: Any) -> None:
-        self._number = msg["args"][2]
         self._steps.add(msg["args"][2])
 
-    def _pyro_post_step(self, msg: Any) -> None:
-        self._number = None
-
     def _pyro_post_tally(self, msg: Any) -> None:
-        if self._number is None:
+        step = running_step()
+        if step is None:
             return
         series = self._rows.setdefault(msg["args"][0], _Series())
-        if self._number in series.steps:
+        if step.number in series.steps:
             raise ValueError(
-                f"the tally {msg['args'][0]!r} is made twice in step {self._number}: give each its own name."
+                f"the tally {msg['args'][0]!r} is made twice in step {step.number}: give each its own name."
             )
-        series.add(self._number, msg["value"])
+        series.add(step.number, msg["value"])
 
     def series(self) -> dict[str, torch.Tensor]:
         """Every tally as `[*dims, 1 or groups, steps]`, world dimensions broadcast over all steps."""
@@ -82,7 +91,7 @@ class _Series:
         """Keeps the value of a step."""
         self.steps.append(step)
         if value.requires_grad:
-            self._values.append(value)
+            self._values.append(value.clone())  # what the model writes into its sum in place stays out of it
             return
         block = self._block
         if block is None or self._used == len(block) or block.shape[1:] != value.shape or block.dtype != value.dtype:

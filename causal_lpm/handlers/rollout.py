@@ -4,15 +4,17 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import pyro
 import torch
 from chirho.dynamical.internals.solver import Solver
 from chirho.dynamical.ops import simulate
+from pyro.poutine.runtime import _PYRO_STACK
 
 from causal_lpm import validate
 from causal_lpm.handlers.incremental import Incremental
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.solver import DiscreteTime
+from causal_lpm.ops.dimensions import in_all_worlds
+from causal_lpm.ops.simulation import once
 from causal_lpm.typing import Dynamics, State
 
 __all__ = ["Rollout", "rollout"]
@@ -24,7 +26,8 @@ class Rollout:
 
     Attributes:
         state: `[*dims, agents or 1]` an entry, after the last step.
-        tallies: name -> `[*dims, 1 or groups, days]`; time is an event dimension of likelihoods (`.to_event(1)`).
+        tallies: name -> `[*dims, 1 or groups, days]`, all worlds in each, also where no policy reached it; time is an
+            event dimension of likelihoods (`.to_event(1)`).
     """
 
     state: State
@@ -43,21 +46,35 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "")
         name: Prefix of this rollout's sites and noise; needed for the second rollout in one model.
 
     Raises:
-        ValueError: days below 1, no agents, an entry named `t`, an interruption outside the days, a partial state.
+        ValueError: days below 1, or no whole number of the solver's steps; no agents, several numbers of agents, an
+            entry named `t`; an interruption outside the days; a partial state; a second rollout without a name under
+            one seed.
 
     >>> import torch
     >>> rollout(lambda s: {"x": s["x"] + 1}, {"x": torch.zeros(3)}, days=5).state["x"]
     tensor([5., 5., 5.])
     """
     validate.positive_count("days", days)
-    if "t" in initial_state:
-        raise ValueError("the initial state has an entry 't': that is the time, which every step gives; rename yours.")
-    if not initial_state or max(value.shape[-1] if value.dim() else 1 for value in initial_state.values()) < 1:
-        raise ValueError("the initial state holds zero agents: give at least one entry of shape [agents].")
-    state = {entry: torch.atleast_1d(value) for entry, value in initial_state.items()}
-    solver: contextlib.AbstractContextManager[object] = DiscreteTime(name=name)
-    if any(isinstance(handler, Solver) for handler in pyro.poutine.runtime._PYRO_STACK):
-        solver = contextlib.nullcontext()
+    validate.number_of_agents(initial_state)
+    solver = _solver(name)
+    if not name:  # a name given twice asks for the same luck
+        once("rollout", "")
     with solver, Incremental(), Recording() as record:
-        last: Mapping[str, torch.Tensor] = simulate(dynamics, state, torch.tensor(0.0), torch.tensor(float(days)))
-    return Rollout(dict(last), record.series())
+        last: Mapping[str, torch.Tensor] = simulate(
+            dynamics, dict(initial_state), torch.tensor(0.0), torch.tensor(float(days))
+        )
+        tallies = {tally: in_all_worlds(series, event_dim=1) for tally, series in record.series().items()}
+    return Rollout(dict(last), tallies)
+
+
+def _solver(name: str) -> contextlib.AbstractContextManager[object]:
+    """The active solver under the name of this rollout, or one of its own."""
+    active = next((handler for handler in reversed(_PYRO_STACK) if isinstance(handler, Solver)), None)
+    if active is None:
+        return DiscreteTime(name=name)
+    if not isinstance(active, DiscreteTime):
+        raise ValueError(
+            f"the active solver is {type(active).__name__}, which would take the next state for a derivative: leave it "
+            "before the rollout, or use solve_ode inside a step."
+        )
+    return active.named(name)

@@ -53,11 +53,25 @@ class Score(Messenger):
         self._steps = 0  # finished ones
         self._log_probability: dict[int, torch.Tensor] = {}  # `[*dims, 1]` by the number of steps finished before
         self._replicates = True  # whether dimension -2 holds luck and not worlds
+        self._ended = False  # whether all of this belongs to a simulation that has ended
+
+    def _forget(self) -> None:
+        self._steps, self._log_probability, self._replicates, self._ended = 0, {}, True, False
 
     def __enter__(self) -> "Score":
-        self._steps, self._log_probability, self._replicates = 0, {}, True
+        self._forget()
         super().__enter__()
         return self
+
+    def _pyro_begin(self, msg: Any) -> None:
+        if self._ended:
+            self._forget()
+
+    def _pyro_post_simulate(self, msg: Any) -> None:
+        self._ended = True
+
+    def _pyro_failed(self, msg: Any) -> None:
+        self._forget()
 
     def __repr__(self) -> str:
         return "Score()"
@@ -104,6 +118,8 @@ class Score(Messenger):
         return (to_go - to_go.mean(-3, keepdim=True)) * (replicates / (replicates - 1))
 
     def _add(self, log_probability: torch.Tensor) -> None:
+        if self._ended:  # what happens before the first step of a simulation belongs to it
+            self._forget()
         self._replicates &= -2 not in world_dimensions().values()
         total = log_probability.sum(-1, keepdim=True, dtype=torch.float64)
         before = self._log_probability.get(self._steps)

@@ -1,41 +1,47 @@
 """Agent populations as a ChiRho backend: discrete steps instead of an ODE."""
 
-import inspect
+import contextlib
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
-import pyro
 import torch
 from chirho.dynamical.handlers.interruption import StaticEvent
 from chirho.dynamical.internals._utils import Prioritized
-from chirho.dynamical.internals.solver import Interruption, Solver, simulate_point
+from chirho.dynamical.internals.solver import Solver, simulate_point
+from pyro.poutine.runtime import _PYRO_STACK
 
 from causal_lpm.handlers.acts import fitting
+from causal_lpm.handlers.in_place import Lent, copied
+from causal_lpm.handlers.interruptions import arm, observes
+from causal_lpm.handlers.one_thread import OneThread
+from causal_lpm.handlers.steps import Steps, steps_until
 from causal_lpm.handlers.triggers import Triggers
+from causal_lpm.ops.simulation import begin, failed
 from causal_lpm.ops.step import step
 from causal_lpm.typing import Dynamics, State
-from causal_lpm.validate import days_in_range, known, same_entries
+from causal_lpm.validate import number_of_agents, same_entries
 
 __all__ = ["DiscreteTime"]
 
 
-class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignore]
+class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignore]
     """Backend of ChiRho's `simulate` that advances a population in steps.
 
     `dynamics(state)` returns the NEXT STATE, where an ODE backend takes a derivative. The state at time t is the state
     after floor(t / dt) steps; an interruption at t acts before the step that contains t. `StaticIntervention`,
     `DynamicIntervention`, `on`, `StaticObservation`, `StaticBatchObservation`, `LogTrajectory` and ChiRho's world
-    handlers work unchanged.
+    handlers work unchanged, and act in every simulation of their block.
 
     Args:
         dt: Length of a step in days. Hazards are integrated over it by the model.
         name: Prefix of the sites of this rollout; two rollouts in one model need two names.
 
     Raises:
-        ValueError: dt is not positive; an intervention lies outside the simulated days or names an entry that the state
-            does not have; a state function returns a partial state.
+        ValueError: dt is not positive; times that are no whole number of steps; an intervention lies outside the
+            simulated days or names an entry that the state does not have; a state function returns a partial state;
+            entries of different numbers of agents; another solver is active; another thread simulates.
 
     >>> import torch
     >>> from chirho.dynamical.ops import simulate
@@ -45,46 +51,65 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
     """
 
     def __init__(self, dt: float = 1.0, name: str = "") -> None:
-        if not dt > 0:
+        if not 0 < dt < math.inf:
             raise ValueError(f"dt is {dt}: the length of a step must be positive (days).")
         self.dt, self.prefix = dt, f"{name}/" if name else ""
         self._triggers = Triggers()
         self._agents: int | None = None  # known inside a step
+        self._size = 1  # agents of this simulation
         self._device = torch.device("cpu")  # of the entry that has the agents
         self._entries: set[str] = set()
+        self._own: State = {}  # the last state that we made: nobody else keeps these tensors
+        self._lent: Lent | None = None  # the state that a callback is given
+        self._looks = False  # whether that callback only looks at it
         super().__init__()
 
-    def _process_message(self, msg: Any) -> None:
-        kind = msg["type"]
-        if kind.startswith("simulate") and msg["done"]:
-            # Answered already, by an inner solver or by us: a used interruption leaves the stack and shifts it, so that
-            # Pyro can visit one handler twice. A stochastic backend must not run twice.
-            return
-        if kind == "simulate":
-            state, start, end = msg["args"][1:4]
-            if self._agents is not None:
-                raise ValueError(
-                    "a population is simulated inside a step of another: its luck would be the same every day, and it "
-                    "would use up the interventions; make it entries of the same state, or use solve_ode for equations."
-                )
-            self._triggers, self._entries = Triggers(), set(state)
-            self._check_interruptions(float(start), float(end))
-        super()._process_message(msg)
+    @contextlib.contextmanager
+    def named(self, name: str) -> Iterator[None]:
+        """Sites of what is simulated in this block have the prefix `name` after that of the solver."""
+        before = self.prefix
+        self.prefix = f"{before}{name}/" if name else before
+        try:
+            yield
+        finally:
+            self.prefix = before
 
-    def _check_interruptions(self, start: float, end: float) -> None:
-        for handler in pyro.poutine.runtime._PYRO_STACK:
-            if not isinstance(handler, Interruption):
-                continue
-            if isinstance(handler.predicate, StaticEvent):
-                day = float(handler.predicate.time)
-                days_in_range("interruption", day, start, end)
-                if day == end:  # ChiRho drops it in silence
-                    raise ValueError(
-                        f"the interruption at day {day:g} acts before a step, and day {end:g} is the end: "
-                        "simulate longer, or read the last state."
-                    )
-            for name in _entries_set_by(handler):
-                known("entry of the state in an intervention", name, self._entries)
+    def _process_message(self, msg: Any) -> None:
+        if msg["type"].startswith("simulate") and msg["done"]:
+            return  # answered already, by an inner solver: a stochastic backend must not run twice
+        if msg["type"] == "simulate":
+            self._simulate(msg)
+        else:
+            super()._process_message(msg)
+
+    def _simulate(self, msg: Any) -> None:
+        self.refuse_other_threads()
+        dynamics, given, start, end = msg["args"][:4]
+        if self._agents is not None:
+            raise ValueError(
+                "a population is simulated inside a step of another: its luck would be the same every day; make it "
+                "entries of the same state, or use solve_ode for equations."
+            )
+        if any(isinstance(other, Solver) and other is not self for other in _PYRO_STACK):
+            raise ValueError("two solvers are active and either would simulate: enter one of them.")
+        steps = Steps(start, end, self.dt)
+        self._size = number_of_agents(given)
+        state = {name: torch.atleast_1d(value) for name, value in given.items()}
+        msg["args"] = (dynamics, state, _tensor(start), _tensor(end), *msg["args"][4:])
+        arm(steps, state)
+        self._triggers, self._entries, self._own, self._lent = Triggers(), set(state), {}, None
+        begin(steps.first, self.prefix)
+        try:
+            super()._process_message(msg)
+        except BaseException:
+            failed(self.prefix)
+            raise
+        finally:
+            self._own, self._lent = {}, None
+
+    def _pyro_post_get_new_interruptions(self, msg: Any) -> None:
+        # ChiRho's interruptions would leave the stack here, and the next simulation of their block would lack them.
+        msg["continuation"] = None
 
     @staticmethod
     def _prioritize_interruption(h: Any) -> Any:
@@ -92,9 +117,7 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
         return Prioritized(float(h.predicate.time) if isinstance(h.predicate, StaticEvent) else -math.inf, h)
 
     def _steps_until(self, time: torch.Tensor) -> int:
-        # Times are float32: a time that is a step's up to rounding is that step, however late it comes.
-        steps = float(time) / self.dt
-        return math.floor(steps + 1e-6 * max(1.0, abs(steps)))
+        return steps_until(float(time), self.dt)
 
     def _pyro_check_dynamics(self, msg: Any) -> None:
         msg["done"] = True  # trying the dynamics out would draw noise
@@ -108,20 +131,46 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
 
     def _pyro_intervene(self, msg: Any) -> None:
         value, act = msg["args"][0], msg["args"][1]
+        if self._lent is not None and act is not None:
+            self._lent.refuse_changes("the callback of an interruption")
         if isinstance(value, dict) and callable(act) and not hasattr(act, "__wrapped_state__"):
             msg["args"] = (value, _whole_state(act))
         else:
             msg["args"] = (value, fitting(act, value))
 
-    def _advance(self, dynamics: Dynamics, state: State, start: torch.Tensor, end: torch.Tensor, **_: Any) -> State:
+    def _owned(self, state: State) -> State:
+        """The state in memory that only we keep, whoever made it, with the entries and the agents that it must have.
+
+        Then what is written into it in place changes no act, no log, no other day and nothing of the caller's.
+        """
+        if self._looks and self._lent is not None:
+            self._lent.refuse_changes("an observation")
         same_entries("an interruption", state, self._entries)
+        own = {k: x if x is self._own.get(k) else torch.atleast_1d(x).clone() for k, x in state.items()}
+        for name, value in own.items():
+            if value.shape[-1] not in (1, self._size):
+                raise ValueError(
+                    f"an interruption gave {name!r} the shape {tuple(value.shape)}, but there are {self._size} agents: "
+                    "give one value an agent, or one for all."
+                )
+        self._own, self._lent = own, None
+        return own
+
+    def _lend(self, state: State, looks: bool = False) -> State:
+        """The state as a callback gets it: its own, until it intervenes."""
+        self._lent, self._looks = Lent(state), looks
+        return state
+
+    def _advance(self, dynamics: Dynamics, state: State, start: torch.Tensor, end: torch.Tensor, **_: Any) -> State:
+        state, self._own = self._owned(state), {}
+        largest = max(state.values(), key=lambda value: value.shape[-1])
         for number in range(self._steps_until(start), self._steps_until(end)):
-            largest = max((torch.atleast_1d(value) for value in state.values()), key=lambda value: value.shape[-1])
-            self._agents, self._device = largest.shape[-1], largest.device
+            self._agents, self._device = self._size, largest.device
             try:
                 state = step(dynamics, state, number, torch.tensor(number * self.dt), self.prefix)
             finally:
                 self._agents = None
+        self._own = state
         return state
 
     # `fn` and not `value` is set: whoever answers, LogTrajectory inside or outside of us, the steps run once.
@@ -132,9 +181,10 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
         msg["fn"] = self._trajectory
 
     def _trajectory(self, dynamics: Dynamics, state: State, times: torch.Tensor, **_: Any) -> State:
-        states = [state]
+        states = [copied(state)]
         for start, end in itertools.pairwise(times):
-            states.append(self._advance(dynamics, states[-1], start, end))
+            state = self._advance(dynamics, state, start, end)
+            states.append(copied(state))  # what a later step writes in place is not logged
         return {name: torch.stack(torch.broadcast_tensors(*[at[name] for at in states]), -1) for name in state}
 
     def _pyro_simulate_to_interruption(self, msg: Any) -> None:
@@ -142,39 +192,36 @@ class DiscreteTime(Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignor
         timed = [h for h in waiting if isinstance(h.predicate, StaticEvent)]
         rules = [h for h in waiting if not isinstance(h.predicate, StaticEvent)]
         following = min(timed, key=lambda h: float(h.predicate.time))
-        end = following.predicate.time.to(start)
+        end = following.predicate.time.to(start).reshape(())
         msg["done"] = True
         if not rules:
-            state = simulate_point(dynamics, state, start, end, **msg["kwargs"])
-            msg["value"] = (state, end, following)
+            state = dict(simulate_point(dynamics, state, start, end, **msg["kwargs"]))
+            msg["value"] = (self._lend(self._owned(state), observes(following)), end, following)
             return
         time = start
         while True:
             for rule in rules:
                 firing = self._triggers.firing(rule, time, state)
                 if bool(firing.any()):
-                    msg["value"] = (state, time, self._triggers.interruption(rule, firing))
+                    msg["value"] = (state, time, self._triggers.interruption(rule, firing, self._lend))
                     return
             if not time < end:
                 break
             later = torch.minimum(torch.tensor((self._steps_until(time) + 1) * self.dt).to(time), end)
             state, time = simulate_point(dynamics, state, time, later, **msg["kwargs"]), later
-        msg["value"] = (state, end, following)
+        msg["value"] = (self._lend(self._owned(state), observes(following)), end, following)
 
 
-def _entries_set_by(handler: Any) -> list[str]:
-    """What a `StaticIntervention` or `DynamicIntervention` sets: ChiRho ignores names that the state does not have."""
-    if getattr(handler.callback, "__module__", "") != "chirho.dynamical.handlers.interruption":
-        return []
-    act = inspect.getclosurevars(handler.callback).nonlocals.get("intervention")
-    return list(act) if isinstance(act, Mapping) else []
+def _tensor(time: Any) -> torch.Tensor:
+    given = torch.as_tensor(time)
+    return (given if given.is_floating_point() else given.float()).reshape(())
 
 
 def _whole_state(act: Any) -> Any:
     """`act` with a check: ChiRho resets keys that a partial dictionary lacks to the factual world, silently."""
 
     def checked(state: State) -> Any:
-        returned = act(state)
+        returned = act(copied(state))
         acts = returned if isinstance(returned, tuple) else (returned,)
         for new in acts:
             same_entries("the state function of an intervention", new, state)

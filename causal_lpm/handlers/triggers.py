@@ -1,6 +1,7 @@
 """Rules that fire when the state crosses something, on different days in different worlds."""
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from chirho.dynamical.handlers.interruption import ZeroEvent
 from chirho.dynamical.internals.solver import Interruption
 
 from causal_lpm.handlers.acts import fitting
+from causal_lpm.handlers.in_place import Lent, copied
 from causal_lpm.typing import State
 from causal_lpm.validate import same_entries
 
@@ -28,28 +30,36 @@ class Triggers:
         self._fired: weakref.WeakKeyDictionary[Any, torch.Tensor] = weakref.WeakKeyDictionary()
 
     def firing(self, handler: Any, time: torch.Tensor, state: State) -> torch.Tensor:
-        """In which worlds `handler` fires now: bool `[*dims, 1]` or `[]`."""
-        predicate, env = handler.predicate, {**state, "t": time}
+        """In which worlds `handler` fires now: bool `[*dims, 1]` or `[]`.
+
+        NaN (a share of nobody, 0/0) is no sign: nothing fires on it, and the first sign is the first number's.
+
+        Raises:
+            ValueError: the condition is no number, has a value an agent, or wrote into the state.
+        """
+        predicate, lent, env = handler.predicate, Lent(state), {**state, "t": time}
         if isinstance(predicate, ZeroEvent):
-            value = torch.as_tensor(predicate.event_fn(time, env))
+            value = _number(predicate.event_fn(time, env))
         else:
-            value = torch.where(torch.as_tensor(predicate(env)), 0.0, -1.0)
+            value = torch.where(_number(predicate(env)).nan_to_num(0.0) != 0, 0.0, -1.0)
+        lent.refuse_changes("the condition of a rule")
         if value.dim() and value.shape[-1] != 1:
             raise ValueError(
                 f"the condition of a rule has shape {tuple(value.shape)}: give one value a world, [*dims, 1]; sum over "
                 "agents with keepdim=True."
             )
         sign = value.sign()
-        first = self._sign.setdefault(handler, sign)
+        first = self._sign.get(handler)
+        first = self._sign[handler] = sign if first is None else torch.where(first.isnan(), sign, first)
         done = self._fired.setdefault(handler, torch.zeros_like(sign, dtype=torch.bool))
-        return ((sign == 0) | (sign != first)) & ~done
+        return ((sign == 0) | (sign != first)) & ~sign.isnan() & ~done
 
-    def interruption(self, handler: Any, firing: torch.Tensor) -> Any:
+    def interruption(self, handler: Any, firing: torch.Tensor, lend: Callable[[State], State]) -> Any:
         """`handler` acting only in the worlds where it fires; the other worlds stay armed."""
         self._fired[handler] = self._fired[handler] | firing
 
         def callback(dynamics: Any, state: Any) -> tuple[Any, State]:
-            changed, new = handler.callback(dynamics, state)
+            changed, new = handler.callback(dynamics, lend(copied(state)))
             same_entries("the callback of a rule", new, state)
             new = {name: fitting(new[name], old) for name, old in state.items()}
             if bool(firing.all()):
@@ -62,3 +72,12 @@ class Triggers:
             return dynamics, {name: torch.where(firing, new[name], old) for name, old in state.items()}
 
         return Interruption(handler.predicate, callback)
+
+
+def _number(value: Any) -> torch.Tensor:
+    if not isinstance(value, torch.Tensor | bool | int | float):
+        raise ValueError(
+            f"the condition of a rule returned {type(value).__name__}: return one number or truth value a world, "
+            "[*dims, 1]."
+        )
+    return torch.as_tensor(value)

@@ -4,7 +4,8 @@ Noise carries no world dimension, so every agent has the same luck in every worl
 Days before an intervention acts run once for all worlds.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -12,17 +13,19 @@ from chirho.counterfactual.handlers import MultiWorldCounterfactual, TwinWorldCo
 from chirho.indexed.handlers import IndexPlatesMessenger
 from chirho.indexed.internals import add_indices
 from chirho.indexed.ops import IndexSet, gather
+from pyro.poutine.runtime import _PYRO_STACK
 
 from causal_lpm import validate
 from causal_lpm.handlers.acts import fitting
 from causal_lpm.handlers.factual import FactualConditioning
+from causal_lpm.handlers.one_thread import OneThread
 
 __all__ = ["ProductWorlds", "Worlds"]
 
 FACTUAL = "factual"
 
 
-class Dimensions(IndexPlatesMessenger):
+class Dimensions(OneThread, IndexPlatesMessenger):
     """Allocates and names every dimension left of the agents.
 
     Replicates (-2) and draws (further left) are reserved before any site runs, because ChiRho's `BatchedLatents` needs
@@ -33,14 +36,43 @@ class Dimensions(IndexPlatesMessenger):
         validate.positive_count("replicates", replicates)
         validate.positive_count("draws", draws)
         self._reserved = {name: n for name, n in (("replicates", replicates), ("draws", draws)) if n > 1}
+        self._resumed, self._before = True, list[str]()
         super().__init__(first_available_dim=-2)
 
     def __enter__(self) -> Any:
-        entered = super().__enter__()  # type: ignore[no-untyped-call]
+        for other in _PYRO_STACK:
+            if isinstance(other, IndexPlatesMessenger) and other is not self:
+                raise ValueError(
+                    f"{type(self).__name__} stands inside of {type(other).__name__}, and both would make worlds: enter "
+                    "one Worlds or comparing at a time; ProductWorlds has all combinations of several policies."
+                )
+        self._resumed = True
+        entered = super().__enter__()
         for name, size in self._reserved.items():
             if name not in self.plates:
                 add_indices(IndexSet(**{name: set(range(size))}))
         return entered
+
+    def _begin_anew(self) -> None:
+        """Forgets the worlds of an earlier use, which stay in force for reading it until the first act of a new one."""
+        if not self._resumed:
+            return
+        self._resumed = False
+        self._keep(self._reserved)
+
+    def _keep(self, names: Iterable[str]) -> None:
+        """Takes all dimensions but these out of force."""
+        for name in [name for name in self.plates if name not in names]:
+            plate = self.plates.pop(name)
+            _PYRO_STACK.remove(plate)
+            plate._reset()
+        self.first_available_dim = -2 - len(self.plates)
+
+    def _pyro_begin(self, msg: Any) -> None:
+        self._before = list(self.plates)
+
+    def _pyro_failed(self, msg: Any) -> None:
+        self._keep(self._before)  # worlds that the failed simulation split off
 
     def _enter_index_plate(self, plate: Any) -> Any:
         try:
@@ -52,6 +84,8 @@ class Dimensions(IndexPlatesMessenger):
             ) from collision
 
     def _pyro_intervene(self, msg: Any) -> None:
+        if msg["args"][1] is not None:
+            self._begin_anew()
         msg["args"] = (msg["args"][0], fitting(msg["args"][1], msg["args"][0]))
         super()._pyro_intervene(msg)  # type: ignore[misc]
 
@@ -104,9 +138,14 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
         if isinstance(world, str):
             validate.known("world", world, self.names)
             world = self.names.index(world)
-        with self:
+        with contextlib.nullcontext() if self in _PYRO_STACK else self:
             one: torch.Tensor = gather(value, IndexSet(world={world}), event_dim=event_dim)
         return one
+
+    def _begin_anew(self) -> None:
+        if self._resumed:
+            self._acts = {}
+        super()._begin_anew()
 
     def _size(self, acts: int) -> int:
         if self._names is not None:

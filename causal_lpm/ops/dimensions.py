@@ -3,7 +3,7 @@
 import torch
 from chirho.indexed.ops import get_index_plates
 
-__all__ = ["DRAWS", "refuse_worlds", "world_dimensions"]
+__all__ = ["DRAWS", "in_all_worlds", "refuse_worlds", "world_dimensions"]
 
 DRAWS = ("replicates", "draws")
 """Names of dimensions that hold luck and parameters, beside those that ChiRho's particle handlers make."""
@@ -22,6 +22,24 @@ def world_dimensions() -> dict[str, int]:
         for name, plate in get_index_plates().items()
         if plate.dim is not None and name not in DRAWS and not name.startswith(PARTICLES)
     }
+
+
+def in_all_worlds(value: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
+    """`value` with every world dimension in force, equal where no policy reached it; a view.
+
+    Args:
+        value: `[*dims, agents or 1]`, then `event_dim` more dimensions.
+        event_dim: Dimensions right of the agents.
+
+    >>> in_all_worlds(torch.zeros(1, 5), event_dim=1).shape
+    torch.Size([1, 5])
+    """
+    shape = list(value.shape)
+    for name, dim in world_dimensions().items():
+        size = get_index_plates()[name].size
+        shape = [1] * (event_dim - dim - len(shape)) + shape
+        shape[dim - event_dim] = max(int(size or 1), shape[dim - event_dim])
+    return value.expand(shape)
 
 
 def refuse_worlds(what: str, value: torch.Tensor, event_dim: int = 0) -> None:

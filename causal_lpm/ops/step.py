@@ -5,51 +5,87 @@ from typing import Any
 
 import torch
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.runtime import effectful
+from pyro.poutine.runtime import _PYRO_STACK, effectful
 
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import same_entries
 
-__all__ = ["step"]
+__all__ = ["Running", "running_step", "step"]
 
 
-class _Prefix(Messenger):
-    """Names of one step, given once: ChiRho's `condition` samples a site again from outside, already named."""
+class Running(Messenger):
+    """On the stack while a step runs, and gone with it, however it ends; names what is sampled there.
 
-    def __init__(self, prefix: str) -> None:
+    Args:
+        number: Number of the step from 0.
+        prefix: Prefix of the rollout's sites, `""` or `"name/"`.
+    """
+
+    def __init__(self, number: int, prefix: str) -> None:
         super().__init__()
-        self.prefix = prefix
+        self.number, self.prefix = number, prefix
+        self.site_prefix = f"{prefix}t={number}/"
 
     def _pyro_sample(self, msg: Any) -> None:
-        if not msg["name"].startswith(self.prefix):
-            msg["name"] = self.prefix + msg["name"]
+        # Given once: ChiRho's `condition` samples a site again from outside, already named.
+        if not msg["name"].startswith(self.site_prefix):
+            msg["name"] = self.site_prefix + msg["name"]
+
+
+def running_step() -> Running | None:
+    """The step that runs now, None outside of steps.
+
+    >>> running_step() is None
+    True
+    """
+    return next((handler for handler in reversed(_PYRO_STACK) if isinstance(handler, Running)), None)
 
 
 @effectful(type="step")
 def step(dynamics: Dynamics, state: State, number: int, time: torch.Tensor, prefix: str) -> State:
     """The next state: `dynamics` under names of this step, entries complete and of their own dtype.
 
+    Entries share no memory with anything that `dynamics` keeps: what it writes into the state that it is given, or
+    later into a tensor that it returned, changes no other day.
+
     Args:
         dynamics: State with `t` -> next state.
-        state: `[*dims, agents or 1]` an entry, without `t`.
+        state: `[*dims, agents or 1]` an entry, without `t`; in memory that nobody else keeps.
         number: Number of the step from 0: the counter of keyed noise.
         time: Day at the start of the step, float32 `[]`.
         prefix: Prefix of the rollout's sites, `""` or `"name/"`.
 
     Raises:
-        ValueError: `dynamics` returned a state with entries missing or added, or numbers that an entry cannot hold.
+        ValueError: `dynamics` returned a state with entries missing or added, numbers that an entry cannot hold, or
+            another number of agents.
     """
-    with _Prefix(f"{prefix}t={number}/"):
-        new: Mapping[str, torch.Tensor] = dynamics({**state, "t": time})
+    agents = max(value.shape[-1] for value in state.values())
+    with Running(number, prefix):
+        new = dynamics({**state, "t": time})
+    if not isinstance(new, Mapping):
+        raise ValueError(
+            f"step {number} returned {type(new).__name__}: return the next state, for example {{**state, ...}}."
+        )
     if set(new) - {"t"} != set(state):
         same_entries("the dynamics", new, state)
-    return {name: _fitting(name, torch.atleast_1d(new[name]), old.dtype, number) for name, old in state.items()}
+    return {name: _fitting(name, new[name], old, number, agents) for name, old in state.items()}
 
 
-def _fitting(name: str, value: torch.Tensor, dtype: torch.dtype, number: int) -> torch.Tensor:
-    """The value in the entry's own type, refused where that would change whole numbers in silence."""
+def _fitting(name: str, given: object, old: torch.Tensor, number: int, agents: int) -> torch.Tensor:
+    """The value in the entry's own type and memory, refused where that would change whole numbers in silence."""
+    if given is old:
+        return old
+    value: torch.Tensor = torch.atleast_1d(torch.as_tensor(given))
+    if value.shape[-1] not in (1, agents):
+        raise ValueError(
+            f"step {number} returned the shape {tuple(value.shape)} for {name!r}, but there are {agents} agents: "
+            "return one value an agent, or one for all."
+        )
+    dtype = old.dtype
+    if value.dtype == dtype:
+        return value.clone()
     fitted = value.to(dtype)
-    if value.dtype != dtype and not dtype.is_floating_point and not torch.equal(fitted.to(value.dtype), value):
+    if not dtype.is_floating_point and not torch.equal(fitted.to(value.dtype), value):
         low, high = float(value.min()), float(value.max())
         raise ValueError(
             f"step {number} returned {value.dtype} values from {low:g} to {high:g} for {name!r}, which is {dtype}: "

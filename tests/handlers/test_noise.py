@@ -7,10 +7,11 @@ import re
 import pyro
 import pytest
 import torch
+from chirho.dynamical.ops import simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causal_lpm import KeyedNoise, Seeds, Worlds, allocate, choose, event, exogenous, rollout
+from causal_lpm import DiscreteTime, KeyedNoise, Seeds, Worlds, allocate, choose, event, exogenous, rollout
 from causal_lpm.typing import State
 
 MASK = 2**64 - 1
@@ -110,9 +111,9 @@ def test_seeds_are_63_bits_a_window() -> None:
         return {"x": exogenous("luck", 3, "uniform")}
 
     states = []
-    with Seeds("luck", (0, 2, 5)) as noise, pyro.poutine.trace() as tr:
+    with Seeds("luck", (0, 2, 5)) as noise, pyro.poutine.trace() as tr, DiscreteTime():
         for days in (2, 5, 7):
-            states.append(rollout(day, {"x": torch.zeros(3)}, days).state["x"])
+            states.append(simulate(day, {"x": torch.zeros(3)}, torch.tensor(0.0), torch.tensor(float(days)))["x"])
     values = {name: int(node["value"]) for name, node in tr.trace.nodes.items()}
     assert list(values) == ["luck_0", "luck_1", "luck_2"]
     assert all(0 <= value < 2**63 for value in values.values())

@@ -1,0 +1,87 @@
+"""The interruptions and logs around a simulation: checked before it begins, and in force in each one of their block."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from chirho.dynamical.handlers import LogTrajectory
+from chirho.dynamical.handlers.interruption import StaticEvent
+from chirho.dynamical.internals.solver import Interruption
+from pyro.poutine.runtime import _PYRO_STACK
+
+from causal_lpm.handlers.steps import Steps
+from causal_lpm.validate import days_in_range, known
+
+__all__ = ["arm", "observes"]
+
+
+def arm(steps: Steps, entries: Iterable[str]) -> None:
+    """Makes every interruption and log on the stack ready for one more simulation, or refuses it.
+
+    ChiRho's interruptions act in the first simulation of their block only, and a log goes on from where a simulation
+    was broken off by an exception.
+
+    Raises:
+        ValueError: an interruption or a time of a log outside the simulated days, or followed by no step; an
+            intervention on an entry that the state does not have; two interventions on one entry at one time.
+    """
+    names = set(entries)
+    taken: set[tuple[float, str]] = set()
+    for handler in _PYRO_STACK:
+        if isinstance(handler, Interruption):
+            _check_interruption(handler, steps, names, taken)
+            handler.used = False
+        elif isinstance(handler, LogTrajectory):
+            _check_times(handler.times, steps)
+            handler._trajectory = {}
+
+
+def _check_interruption(handler: Any, steps: Steps, entries: set[str], taken: set[tuple[float, str]]) -> None:
+    names = _entries_set_by(handler)
+    for name in names:
+        known("entry of the state in an intervention", name, entries)
+    if not isinstance(handler.predicate, StaticEvent):
+        return
+    time = handler.predicate.time
+    if time.numel() != 1:
+        raise ValueError(
+            f"an interruption has the times {time.tolist()}: give one time, and one interruption for each."
+        )
+    day = float(time)
+    days_in_range("interruption", day, steps.start, steps.end)
+    if steps.until(day) >= steps.last:  # ChiRho drops it in silence
+        raise ValueError(
+            f"the interruption at day {day:g} acts before a step, and day {steps.end:g} is the end: "
+            "simulate longer, or read the last state."
+        )
+    for name in names:
+        if (day, name) in taken:
+            raise ValueError(
+                f"two interventions set {name!r} at day {day:g} and only one could be seen: give one of them, or "
+                "another day."
+            )
+        taken.add((day, name))
+
+
+def _check_times(times: torch.Tensor, steps: Steps) -> None:
+    for day in (float(times.min()), float(times.max())) if times.numel() else ():
+        days_in_range("time of a log", day, steps.start, steps.end)
+
+
+def observes(handler: Any) -> bool:
+    """Whether a handler is ChiRho's `StaticObservation`, which looks at the state and does not change it."""
+    return "observation" in _variables(handler)
+
+
+def _entries_set_by(handler: Any) -> list[str]:
+    """What a `StaticIntervention` or `DynamicIntervention` sets: ChiRho ignores names that the state does not have."""
+    act = _variables(handler).get("intervention")
+    return list(act) if isinstance(act, Mapping) else []
+
+
+def _variables(handler: Any) -> Mapping[str, Any]:
+    """The arguments that ChiRho's own interruptions keep; none of a user's callback."""
+    if getattr(handler.callback, "__module__", "") != "chirho.dynamical.handlers.interruption":
+        return {}
+    return inspect.getclosurevars(handler.callback).nonlocals

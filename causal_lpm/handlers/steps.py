@@ -1,0 +1,81 @@
+"""Which steps a simulation takes: whole ones, from its start to its end."""
+
+import math
+from typing import Any
+
+import torch
+
+__all__ = ["Steps", "steps_until"]
+
+MOST = 2**24
+"""Steps are at most so many: beyond it, float32 does not hold their numbers."""
+
+
+class Steps:
+    """The steps of `dt` days between two times.
+
+    Args:
+        start: Day at the start of the first step.
+        end: Day at the end of the last one.
+        dt: Length of a step in days.
+
+    Raises:
+        ValueError: an end before the start, a time that is no whole number of steps, or more than `MOST` steps.
+
+    >>> steps = Steps(0.0, 21.0, dt=7.0)
+    >>> steps.first, steps.last
+    (0, 3)
+    >>> Steps(0.0, 60.0, dt=7.0)
+    Traceback (most recent call last):
+    ValueError: day 60 is no whole number of steps of 7 days: simulate until day 56 or 63.
+    """
+
+    def __init__(self, start: Any, end: Any, dt: float) -> None:
+        self.start, self.end, self.dt = _time("start", start), _time("end", end), dt
+        if self.end < self.start:
+            raise ValueError(f"the simulation ends on day {self.end:g} and begins on day {self.start:g}: swap them.")
+        if self.end / dt > MOST:
+            raise ValueError(
+                f"day {self.end:g} is {self.end / dt:.3g} steps away and {MOST:,} can be numbered: simulate fewer days."
+            )
+        self.first, self.last = self._whole(self.start), self._whole(self.end)
+
+    def until(self, time: float) -> int:
+        """How many steps end until `time`."""
+        return steps_until(time, self.dt)
+
+    def _whole(self, time: float) -> int:
+        number = self.until(time)
+        steps = time / self.dt
+        if abs(steps - number) > _rounding(steps):
+            nearest = [number * self.dt] if number * self.dt > self.start or time == self.start else []
+            choices = " or ".join(f"{day:g}" for day in [*nearest, (number + 1) * self.dt])
+            raise ValueError(
+                f"day {time:g} is no whole number of steps of {self.dt:g} days: simulate "
+                f"{'from' if time == self.start else 'until'} day {choices}."
+            )
+        return number
+
+
+def steps_until(time: float, dt: float) -> int:
+    """How many steps of `dt` days end until `time`.
+
+    >>> steps_until(1.5, dt=1.0)
+    1
+    """
+    # Times are float32: a time that is a step's up to rounding is that step, however late it comes.
+    steps = time / dt
+    return math.floor(steps + _rounding(steps))
+
+
+def _rounding(steps: float) -> float:
+    return 1e-6 * max(1.0, abs(steps))
+
+
+def _time(what: str, value: Any) -> float:
+    if isinstance(value, torch.Tensor) and value.numel() != 1:
+        raise ValueError(f"the {what} of a simulation has shape {tuple(value.shape)}: give one time in days.")
+    time = float(value)
+    if not math.isfinite(time):
+        raise ValueError(f"the {what} of a simulation is day {time}: give a finite time in days.")
+    return time
