@@ -64,13 +64,13 @@ def probability(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value}: a probability must be between 0 and 1.")
 
 
-def policy_number(what: str, value: object) -> None:
+def policy_number(name: str, value: object, where: str = "") -> None:
     """Raises ValueError unless `value` is one number that a policy can hold: float32, infinity included, and not NaN.
 
-    >>> policy_number("policy 'dose_interval'", 84)
-    >>> policy_number("policy 'supply'", 1e39)
+    >>> policy_number("dose_interval", 84)
+    >>> policy_number("supply", 1e39)
     Traceback (most recent call last):
-    ValueError: policy 'supply' is 1e+39: give a number that float32 holds, whole ones up to 16,777,216.
+    ValueError: policy 'supply' is [1e+39]: give a number that float32 holds, whole ones up to 16,777,216.
     """
     single = torch.full((), math.nan)
     if not isinstance(value, str):
@@ -80,7 +80,9 @@ def policy_number(what: str, value: object) -> None:
     exact = float(value) if not math.isnan(number) else math.nan  # type: ignore[arg-type]
     fits = number == exact or (math.isfinite(number) and not exact.is_integer())
     if not fits:
-        raise ValueError(f"{what} is {value}: give a number that float32 holds, whole ones up to 16,777,216.")
+        raise ValueError(
+            f"policy {name!r} is [{value}]{where}: give a number that float32 holds, whole ones up to 16,777,216."
+        )
 
 
 def positive_count(name: str, value: object) -> None:

@@ -108,5 +108,5 @@ def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, 
         raise ValueError("there is no setting to compare: give at least the factual world, as {'factual': {}}.")
     for world, setting in settings.items():
         for name, value in setting.items():
-            policy_number(f"policy {name!r} of world {world!r}", value)
+            policy_number(name, value, f" in world {world!r}")
     return _Comparison(settings, replicates, draws)

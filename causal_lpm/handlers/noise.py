@@ -27,10 +27,10 @@ __all__ = ["KeyedNoise", "Seeds"]
 class KeyedNoise(OneThread):
     """Answers all exogenous noise from a seed.
 
-    A name of `exogenous` or of a rollout stands for one field of noise: given again, it is the same luck on purpose.
-    What happens to agents (`event`, `choose`, `allocate`) has each name once a step and once outside of steps, and what
-    is drawn under a default name (a rollout without one, a course) is drawn once: otherwise two things that have
-    nothing to do with each other would have the same luck. `KeyedNoise(seed)(model)` enters it anew in each call.
+    A name stands for one field of noise: given again, it is the same luck on purpose. Two things are refused, because
+    they give the same luck to matters that have nothing to do with each other: a name of `event`, `choose` or
+    `allocate` used twice in one step, and what is drawn twice under a default name (a rollout without one, a course).
+    `KeyedNoise(seed)(model)` enters the noise anew in each call of a model.
 
     Responses (`event`, `choose`) that nobody observes become functions of the seed: they are answered here and leave no
     site in a trace, so that a million agents over a year cost no memory.
@@ -58,7 +58,7 @@ class KeyedNoise(OneThread):
 
     def _forget(self) -> None:
         self._in_step: set[str] = set()  # names used in the running step
-        self._used: set[str] = set()  # names used outside of steps
+        self._used: set[str] = set()  # default names used under this seed
         self._since: set[str] = set()  # the same, since the last simulation that ended well
 
     def __enter__(self) -> "KeyedNoise":
@@ -102,20 +102,19 @@ class KeyedNoise(OneThread):
     def _pyro_step(self, msg: Any) -> None:
         self._in_step = set()
 
-    def _once(self, msg: Any) -> None:
-        kind, name = msg["type"], msg["args"][0]
-        step = running_step()
-        if name in (self._in_step if step else self._used | self._since):
-            what = f"the name {name!r} of this {kind}" if name else f"a {kind} without a name"
-            where = f"in step {step.number}" if step else "under one seed"
-            raise ValueError(f"{what} is used twice {where}: both would have the same luck; give each its own name.")
-        (self._in_step if step else self._since).add(name)
+    def _once_a_step(self, msg: Any) -> None:
+        kind, name, step = msg["type"], msg["args"][0], running_step()
+        if step is not None and name in self._in_step:
+            raise _same_luck(f"the name {name!r} of this {kind} is used twice in step {step.number}")
+        self._in_step.add(name)
 
-    _pyro_event = _pyro_choose = _once
+    _pyro_event = _pyro_choose = _once_a_step
 
     def _pyro_once(self, msg: Any) -> None:
-        kind, name = msg["args"]
-        self._once({"type": kind, "args": (name,)})
+        what = msg["args"][0]
+        if what in self._used | self._since:
+            raise _same_luck(f"{what} is drawn twice under one seed")
+        self._since.add(what)
 
     # Simulations that end well have used their names; one that failed leaves no trace, nor what was drawn for it.
     def _pyro_post_simulate(self, msg: Any) -> None:
@@ -135,7 +134,7 @@ class KeyedNoise(OneThread):
         msg["done"] = True
 
     def _pyro_allocate(self, msg: Any) -> None:
-        self._once(msg)
+        self._once_a_step(msg)
         name, priority, supply = msg["args"]
         msg["value"], msg["done"] = kernels.select(priority, self.key(name), supply, CLASSES), True
 
@@ -159,6 +158,10 @@ def _happens(event: Event, key: torch.Tensor) -> torch.Tensor:
     except ValueError:
         validate.hazard(event.name, event.rate)
         raise
+
+
+def _same_luck(what: str) -> ValueError:
+    return ValueError(f"{what}: both would have the same luck; give each its own name.")
 
 
 def _seeds(seed: Any) -> torch.Tensor:

@@ -58,7 +58,7 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "")
     validate.number_of_agents(initial_state)
     solver = _solver(name)
     if not name:  # a name given twice asks for the same luck
-        once("rollout", "")
+        once("a rollout without a name")
     with solver, Incremental(), Recording() as record:
         last: Mapping[str, torch.Tensor] = simulate(
             dynamics, dict(initial_state), torch.tensor(0.0), torch.tensor(float(days))

@@ -48,7 +48,7 @@ class Triggers:
                 f"the condition of a rule has shape {tuple(value.shape)}: give one value a world, [*dims, 1]; sum over "
                 "agents with keepdim=True."
             )
-        sign = value.sign()
+        sign = torch.where(value.isnan(), torch.nan, value.sign())  # torch's sign of NaN is 0
         first = self._sign.get(handler)
         first = self._sign[handler] = sign if first is None else torch.where(first.isnan(), sign, first)
         done = self._fired.setdefault(handler, torch.zeros_like(sign, dtype=torch.bool))

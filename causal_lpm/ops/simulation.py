@@ -28,15 +28,13 @@ def failed(prefix: str) -> None:
     """
 
 
-# Pyro's `effectful` takes the keyword name for itself: it travels by position.
 @effectful(type="once")
-def once(kind: str, name: str) -> None:
-    """Noise is about to be drawn under a name that a part of a model uses by default.
+def once(what: str) -> None:
+    """Noise is about to be drawn under a default name, which two parts of a model may use without meaning to.
 
     Args:
-        kind: What draws it, for the message.
-        name: Name of the noise.
+        what: What draws it, with its name, for the message.
 
     Raises:
-        ValueError: under `KeyedNoise` or `Seeds`, a name that was used before with the same seed.
+        ValueError: under `KeyedNoise` or `Seeds`, when it is drawn a second time with the same seed.
     """

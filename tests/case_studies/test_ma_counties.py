@@ -130,6 +130,7 @@ def test_draws_side_by_side_are_separate_runs() -> None:
     both = torch.stack([RISING, 0.5 * RISING])
     with torch.no_grad(), KeyedNoise(0), MeanField():
         one = epidemic(ages, 1e5, RISING, torch.tensor([1e-2]), torch.ones(1)).tallies["deaths"]
+    with torch.no_grad(), KeyedNoise(0), MeanField():
         two = epidemic(ages, 1e5, both, torch.full((2, 1), 1e-2), torch.ones(2, 1)).tallies["deaths"]
     assert torch.equal(two[0], one)
     assert float(two[1].sum()) < float(one.sum())

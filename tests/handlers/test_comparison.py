@@ -1,7 +1,12 @@
+"""`comparing`: settings that are refused, worlds that every series has, and use again."""
+
+from typing import Any
+
+import pyro
 import pytest
 import torch
 
-from causal_lpm import policy, rollout, tally
+from causal_lpm import ProductWorlds, Worlds, policy, rollout, tally
 from causal_lpm.handlers import Rollout, comparing
 
 
@@ -32,3 +37,53 @@ def test_known_policies_run() -> None:
         run = model(days)
     assert days
     assert [int(worlds.take(run.tallies["open"], world, event_dim=1).sum()) for world in range(2)] == [5, 3]
+
+
+def test_a_comparison_begins_anew_each_time_that_it_is_entered() -> None:
+    comparison = comparing({"a": {}, "b": {"p": 1.0}})
+    for _ in range(2):
+        with comparison as worlds:
+            value = policy("p", 0.0)
+        assert worlds.names == ["a", "b"]
+        assert value.flatten().tolist() == [0.0, 1.0]
+    with pytest.raises(ValueError, match="unknown policy 'p'"), comparison:
+        rollout(lambda s: s, {"x": torch.zeros(2)}, 1)
+
+
+@pytest.mark.parametrize("value", [1e39, float("nan"), "x", None, 2**24 + 1, [1.0, 2.0]])
+def test_a_value_that_no_policy_holds_is_refused_before_anything_runs(value: float) -> None:
+    with pytest.raises(ValueError, match=r"policy 'p' is \[.*\] in world 'b': give a number that float32 holds"):
+        comparing({"a": {}, "b": {"p": value}})
+
+
+@pytest.mark.parametrize("value", [float("inf"), True, 2**24, 0.1, torch.tensor(3.0)])
+def test_values_that_policies_hold(value: float) -> None:
+    with comparing({"a": {}, "b": {"p": value}}):
+        assert float(policy("p", 0.5).flatten()[-1]) == pytest.approx(float(value))
+
+
+def test_series_have_all_worlds_where_no_policy_reached_them() -> None:
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        tally("untouched", s["x"])
+        tally("touched", s["x"] * s["p"])
+        return s
+
+    for settings in ({"a": {}, "b": {"p": 2.0}}, {"a": {}, "b": {"p": 1.0}}):
+        with comparing(settings) as worlds:
+            run = rollout(day, {"x": torch.ones(3), "p": policy("p", 1.0)}, 2)
+        assert {name: tuple(x.shape) for name, x in run.tallies.items()} == {
+            "untouched": (2, 1, 2),
+            "touched": (2, 1, 2),
+        }
+        assert dict(zip(worlds.names, run.tallies["untouched"].sum(-1).flatten().tolist(), strict=True)) == {
+            "a": 6.0,
+            "b": 6.0,
+        }
+
+
+@pytest.mark.parametrize("outer", [Worlds, ProductWorlds, lambda: comparing({"x": {}})])
+def test_one_set_of_worlds_at_a_time(outer: Any) -> None:
+    message = "one Worlds or comparing at a time; ProductWorlds has all combinations"
+    with outer(), pytest.raises(ValueError, match=message):
+        comparing({"a": {}, "b": {"p": 1.0}}).__enter__()
+    assert pyro.poutine.runtime._PYRO_STACK == []

@@ -3,6 +3,7 @@
 import importlib
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -105,3 +106,32 @@ def test_only_networks_that_can_are_followed() -> None:
     assert isinstance(GRAPH, IncrementalNetwork)
     assert isinstance(Graph(GRAPH.indptr, GRAPH.neighbours), IncrementalNetwork)
     assert not isinstance(Groups(torch.zeros(3)), IncrementalNetwork)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float32"])
+def test_messages_in_memory_that_somebody_else_writes(dtype: str) -> None:
+    """Torch counts its own writes only; numpy, `.data` and other tensors on the same memory are not seen."""
+    buffer = np.zeros(AGENTS, dtype=dtype)
+    shared, view = torch.from_numpy(buffer), torch.from_numpy(buffer).detach()
+    with incremental.Incremental():
+        for day in range(8):
+            if day % 3 == 0:
+                buffer[day::7] = 1
+            elif day % 3 == 1:
+                view.data[day::5] = 0
+            else:
+                shared.logical_not_()
+            assert torch.equal(exposure(GRAPH, shared), received(GRAPH, shared))
+
+
+def received(graph: Graph, messages: torch.Tensor) -> torch.Tensor:
+    return graph.total(messages.long()).float()  # whole numbers, also as floats
+
+
+def test_contacts_that_change_in_place_are_other_contacts() -> None:
+    graph = Graph.from_edges(torch.tensor([0, 2]), torch.tensor([1, 3]), 4)
+    sent = torch.tensor([True, False, False, False])
+    with incremental.Incremental():
+        assert exposure(graph, sent).tolist() == [0.0, 1.0, 0.0, 0.0]
+        graph.neighbours.copy_(torch.tensor([2, 3, 0, 1]))  # 0 meets 2, and 1 meets 3
+        assert exposure(graph, sent).tolist() == [0.0, 0.0, 1.0, 0.0]

@@ -166,3 +166,40 @@ def test_a_failing_model_is_not_hidden_by_the_check_of_policies() -> None:
     with pytest.raises(ZeroDivisionError), comparing({"a": {"nonsense": 1.0}}):
         raise ZeroDivisionError
     assert pyro.poutine.runtime._PYRO_STACK == []
+
+
+def test_worlds_used_twice_begin_anew() -> None:
+    worlds = Worlds()
+    with worlds, do(actions={"p": tensors(1.0, 2.0)}):
+        first = policy("p", 0.0)
+    assert [float(worlds.take(first, i)) for i in range(3)] == [0.0, 1.0, 2.0]
+    with worlds, do(actions={"p": torch.tensor(5.0)}):
+        second = policy("p", 0.0)
+        assert float(worlds.take(second, "p=5")) == 5.0, "inside of its block, too"
+    assert second.flatten().tolist() == [0.0, 5.0]
+    assert worlds.names == ["factual", "p=5"]
+    assert pyro.poutine.runtime._PYRO_STACK == []
+
+
+def test_worlds_with_replicates_used_twice() -> None:
+    worlds = Worlds(replicates=2)
+    for acts in (tensors(1.0, 2.0, 3.0), tensors(4.0)):
+        with worlds, do(actions={"p": acts}):
+            assert policy("p", 0.0).shape == (len(acts) + 1, 1, 1)
+        assert {name: plate.dim for name, plate in worlds.plates.items()} == {"replicates": -2, "world": -3}
+
+
+def test_a_failed_simulation_leaves_no_worlds() -> None:
+    def breaks(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if float(s["t"]) == 3.0:
+            raise ZeroDivisionError
+        return s
+
+    change = StaticIntervention(torch.tensor(1.0), {"p": tensors(1.0, 2.0)})
+    with Worlds() as worlds:
+        with pytest.raises(ZeroDivisionError), change:
+            rollout(breaks, {"p": torch.zeros(1)}, 5)
+        assert dict(worlds.plates) == {}
+        with StaticIntervention(torch.tensor(1.0), {"p": torch.tensor([7.0])}):
+            state = rollout(lambda s: s, {"p": torch.zeros(1)}, 5).state
+    assert state["p"].flatten().tolist() == [0.0, 7.0]

@@ -64,7 +64,7 @@ def test_values_may_come_from_a_condition() -> None:
 def test_rows_of_parameters_are_rows_of_series(dims: tuple[int, ...]) -> None:
     subject = parametric(model, ["rate", "layers", "borough", "masks"], AT)
     factor = torch.linspace(0.5, 2.0, int(torch.tensor(dims).prod())).reshape(*dims, 1) if dims else torch.ones(1)
-    series = subject.series(subject.values * factor, "hazard", KeyedNoise(torch.zeros(4, 1, dtype=torch.int64)))
+    series = subject.series(subject.values * factor, "hazard", KeyedNoise(0))
     one = torch.tensor([1.0, 2.0, 3.0])[:, None].expand(3, 3) * 0.1 * (1.0 + 2 * 0.5) * 0.5 * AGENTS / 3
     expected = factor[..., None].double() ** 4 * one.double()  # each of the four is a factor of the hazard
     torch.testing.assert_close(series, expected.expand(series.shape), rtol=1e-5, atol=0)

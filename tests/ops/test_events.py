@@ -185,6 +185,7 @@ def test_without_keyed_noise_the_density_is_that_of_the_noise() -> None:
 def test_a_number_as_hazard_is_for_all_agents_of_the_rollout() -> None:
     with KeyedNoise(3):
         state = rollout(lambda s: {"x": s["x"] | event("e", 0.2)}, {"x": torch.zeros(50, dtype=torch.bool)}, 1).state
+    with KeyedNoise(3):
         again = rollout(
             lambda s: {"x": s["x"] | event("e", torch.full((50,), 0.2))}, {"x": torch.zeros(50, dtype=torch.bool)}, 1
         ).state

@@ -1,0 +1,83 @@
+"""Which steps a simulation takes, and what a rollout is given and returns."""
+
+import pytest
+import torch
+from chirho.dynamical.ops import simulate
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causal_lpm import DiscreteTime, rollout
+from causal_lpm.handlers.steps import Steps
+from causal_lpm.typing import State
+
+
+def count(s: State) -> State:
+    return {**s, "x": s["x"] + 1}
+
+
+@given(st.sampled_from([0.1, 0.25, 1 / 3, 1.0, 2.0, 7.0]), st.integers(0, 200), st.integers(1, 200))
+def test_whole_steps_are_those_of_float32_times(dt: float, first: int, number: int) -> None:
+    start, end = torch.tensor(first * dt), torch.tensor((first + number) * dt)
+    steps = Steps(start, end, dt)
+    assert (steps.first, steps.last) == (first, first + number)
+
+
+@pytest.mark.parametrize(
+    ("days", "dt", "choices"),
+    [(60, 7.0, "until day 56 or 63"), (60, 100.0, "until day 100"), (1, 0.3, "until day 0.9 or 1.2")],
+)
+def test_a_horizon_of_no_whole_number_of_steps_is_refused(days: int, dt: float, choices: str) -> None:
+    with (
+        pytest.raises(ValueError, match=f"day {days} is no whole number of steps of {dt:g} days: simulate {choices}"),
+        DiscreteTime(dt),
+    ):
+        rollout(count, {"x": torch.zeros(1)}, days)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (0.5, 3.0, "day 0.5 is no whole number of steps of 1 days: simulate from day 0 or 1"),
+        (3.0, 1.0, "ends on day 1 and begins on day 3"),
+        (0.0, float("nan"), "the end of a simulation is day nan"),
+        (0.0, float("inf"), "the end of a simulation is day inf"),
+        (0.0, 1e11, r"day 1e\+11 is 1e\+11 steps away and 16,777,216 can be numbered"),
+    ],
+)
+def test_times_that_no_simulation_has(start: float, end: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message), DiscreteTime():
+        simulate(count, {"x": torch.zeros(1)}, torch.tensor(start), torch.tensor(end))
+
+
+def test_times_may_be_plain_numbers() -> None:
+    with DiscreteTime():
+        assert float(simulate(count, {"x": torch.zeros(1)}, 0, 3)["x"]) == 3.0
+
+
+@pytest.mark.parametrize("days", [10**11, "5", None, float("nan"), float("inf"), 2.5, -1])
+def test_a_number_of_days_that_cannot_be_simulated(days: int) -> None:
+    with pytest.raises(ValueError, match=r"day.* is .*(give a whole number|simulate fewer days)"):
+        rollout(count, {"x": torch.zeros(1)}, days)
+
+
+@pytest.mark.parametrize(
+    ("initial", "message"),
+    [
+        ({"x": torch.zeros(2), "y": torch.zeros(3)}, "the entry 'x' of the initial state has 2 agents and 'y' has 3"),
+        ({"x": [1, 2]}, "the entry 'x' of the initial state is list: give a tensor"),
+        ({"x": 1.0}, "the entry 'x' of the initial state is float: give a tensor"),
+        ({"x": torch.zeros(2), "y": torch.zeros(0)}, "zero agents"),
+    ],
+)
+def test_initial_states_that_are_refused(initial: State, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rollout(lambda s: s, initial, 2)
+    with pytest.raises(ValueError, match=message), DiscreteTime():
+        simulate(lambda s: s, initial, torch.tensor(0.0), torch.tensor(2.0))
+
+
+def test_a_step_that_returns_other_agents_or_no_state() -> None:
+    with pytest.raises(ValueError, match=r"step 0 returned the shape \(3,\) for 'x', but there are 2 agents"):
+        rollout(lambda s: {"x": torch.zeros(3)}, {"x": torch.zeros(2)}, 2)
+    with pytest.raises(ValueError, match="step 0 returned NoneType: return the next state"):
+        rollout(lambda s: None, {"x": torch.zeros(2)}, 2)  # type: ignore[arg-type, return-value]
