@@ -53,7 +53,7 @@ class Incremental(OneThread):
             msg["fn"] = self._exposure
 
     def _exposure(self, network: IncrementalNetwork, infectiousness: torch.Tensor, messages: torch.Tensor) -> Any:
-        kept = self._kept.get(network)
+        kept = self._kept.pop(network, None)  # sums are brought up to date in place: not kept if that is broken off
         if kept is None or not kept.leads_to(network, messages):
             kept = _Kept(messages.clone(), network.total(messages), _written(network))
         elif kept.messages.shape == messages.shape:
@@ -83,7 +83,9 @@ class _Kept(NamedTuple):
 
 def _written(network: IncrementalNetwork) -> tuple[int, ...]:
     """How often the tensors of a network have been written into: contacts that change are other contacts."""
-    tensors = [x for x in vars(network).values() if isinstance(x, torch.Tensor) and not x.is_inference()]
+    tensors = [
+        x for x in getattr(network, "__dict__", {}).values() if isinstance(x, torch.Tensor) and not x.is_inference()
+    ]
     return tuple(x._version for x in tensors)
 
 

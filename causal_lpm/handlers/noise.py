@@ -172,7 +172,7 @@ def _seeds(seed: Any) -> torch.Tensor:
         given = torch.full((), torch.nan)
     if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool or given.numel() == 0:
         raise ValueError(f"the seed is {seed}: give a whole number of at most 63 bits, or a tensor of such.")
-    seeds = given.long()
+    seeds = given.long().clone()
     different, times = seeds.unique(return_counts=True)
     if different.numel() < seeds.numel():
         raise ValueError(

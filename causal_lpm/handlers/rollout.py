@@ -56,10 +56,10 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "")
     """
     validate.positive_count("days", days)
     validate.number_of_agents(initial_state)
-    solver = _solver(name)
+    solver, naming = _solver(name)
     if not name:  # a name given twice asks for the same luck
-        once("a rollout without a name")
-    with solver, Incremental(), Recording() as record:
+        once(f"a rollout without a name{f' in {solver.prefix}' if solver.prefix else ''}")
+    with naming, Incremental(), Recording() as record:
         last: Mapping[str, torch.Tensor] = simulate(
             dynamics, dict(initial_state), torch.tensor(0.0), torch.tensor(float(days))
         )
@@ -67,14 +67,15 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "")
     return Rollout(dict(last), tallies)
 
 
-def _solver(name: str) -> contextlib.AbstractContextManager[object]:
-    """The active solver under the name of this rollout, or one of its own."""
+def _solver(name: str) -> tuple[DiscreteTime, contextlib.AbstractContextManager[object]]:
+    """The active solver, to be used under the name of this rollout, or one of its own."""
     active = next((handler for handler in reversed(_PYRO_STACK) if isinstance(handler, Solver)), None)
     if active is None:
-        return DiscreteTime(name=name)
+        own = DiscreteTime(name=name)
+        return own, own
     if not isinstance(active, DiscreteTime):
         raise ValueError(
             f"the active solver is {type(active).__name__}, which would take the next state for a derivative: leave it "
             "before the rollout, or use solve_ode inside a step."
         )
-    return active.named(name)
+    return active, active.named(name)

@@ -153,7 +153,7 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
                     f"an interruption gave {name!r} the shape {tuple(value.shape)}, but there are {self._size} agents: "
                     "give one value an agent, or one for all."
                 )
-        self._own, self._lent = own, None
+        self._own, self._lent = dict(own), None  # a callback may put its own tensors into the dictionary that it gets
         return own
 
     def _lend(self, state: State, looks: bool = False) -> State:
@@ -170,7 +170,7 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
                 state = step(dynamics, state, number, torch.tensor(number * self.dt), self.prefix)
             finally:
                 self._agents = None
-        self._own = state
+        self._own = dict(state)
         return state
 
     # `fn` and not `value` is set: whoever answers, LogTrajectory inside or outside of us, the steps run once.

@@ -25,7 +25,7 @@ def world_dimensions() -> dict[str, int]:
 
 
 def in_all_worlds(value: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
-    """`value` with every world dimension in force, equal where no policy reached it; a view.
+    """`value` with every world dimension in force, equal where no policy reached it.
 
     Args:
         value: `[*dims, agents or 1]`, then `event_dim` more dimensions.
@@ -39,7 +39,7 @@ def in_all_worlds(value: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
         size = get_index_plates()[name].size
         shape = [1] * (event_dim - dim - len(shape)) + shape
         shape[dim - event_dim] = max(int(size or 1), shape[dim - event_dim])
-    return value.expand(shape)
+    return value.expand(shape).contiguous()
 
 
 def refuse_worlds(what: str, value: torch.Tensor, event_dim: int = 0) -> None:

@@ -175,6 +175,23 @@ def test_a_callback_may_write_in_place() -> None:
             assert cases(anew) == right
 
 
+def test_a_callback_may_put_a_tensor_of_its_own_into_the_state() -> None:
+    own = torch.tensor([10.0])
+
+    @on(StaticEvent(at(1.0)))
+    def callback(dynamics: Any, state: State) -> tuple[Any, State]:
+        state["x"] = own
+        return dynamics, state
+
+    def day(s: State) -> State:
+        s["x"] += 1
+        return s
+
+    with callback:
+        assert float(rollout(day, {"x": torch.zeros(1)}, 3).state["x"]) == 12.0
+    assert own.tolist() == [10.0]
+
+
 def test_a_callback_that_writes_before_it_intervenes_is_refused() -> None:
     """The copy of a dictionary holds the same tensors: the factual world would change as well."""
 

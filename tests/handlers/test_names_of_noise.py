@@ -38,6 +38,16 @@ def test_two_seasons_without_a_name_would_share_their_luck(noise: Callable[[], K
             ill()
 
 
+def test_solvers_of_two_names_are_two_names() -> None:
+    with KeyedNoise(1):
+        with DiscreteTime(name="a"):
+            first = ill()
+        with DiscreteTime(name="b"):
+            assert not torch.equal(first, ill())
+            with pytest.raises(ValueError, match="a rollout without a name in b/ is drawn twice"):
+                ill()
+
+
 def test_noise_entered_anew_in_every_call() -> None:
     model = KeyedNoise(1)(ill)
     assert torch.equal(model(), model())
