@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from causal_lpm.agents.layers import MOST, Layer, integers, messages, shortly
+from causal_lpm.agents.columns import MOST, shortly, whole_numbers
+from causal_lpm.agents.layers import Layer, messages
 from causal_lpm.kernels import ring_total, stub_total
 from causal_lpm.ops import exogenous
 
@@ -50,7 +51,7 @@ class FreshWattsStrogatz(Layer):
         degree = torch.as_tensor(self.degree_by_class)
         if degree.dim() != 1 or bool(~(degree >= 0).all()):
             raise ValueError(f"degree_by_class is {shortly(degree)}: give one number >= 0 a class.")
-        classes = integers("classes", self.classes, lowest=-1, highest=degree.shape[0] - 1)
+        classes = whole_numbers("classes", self.classes, lowest=-1, highest=degree.shape[0] - 1, people="classes").clone()
         if not 0.0 <= self.rewire <= 1.0:
             raise ValueError(f"rewire is {self.rewire}: a probability must be between 0 and 1.")
         members = classes[classes >= 0].long()
@@ -105,7 +106,7 @@ class FreshRandom(Layer):
     first: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        stubs = integers("stubs", self.stubs, lowest=0)
+        stubs = whole_numbers("stubs", self.stubs, lowest=0).clone()
         agents, count = stubs.shape[0], int(stubs.sum())
         if count > MOST:
             raise ValueError(f"there are {count} stubs: at most 2**31 - 1 are possible.")

@@ -1,4 +1,4 @@
-"""What every network layer can do, sums of layers, and the checks that their constructors share."""
+"""What every network layer can do, and sums of layers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from dataclasses import dataclass, field, fields
 import torch
 from torch import Tensor
 
-__all__ = ["MOST", "Layer", "Layers", "integers", "messages", "shortly"]
-
-MOST = 2**31 - 1
-"""The largest agent or group number is below this: they are stored as int32."""
+__all__ = ["Layer", "Layers", "messages"]
 
 
 class Layer(ABC):
@@ -112,23 +109,3 @@ def messages(layer: Layer, x: Tensor) -> Tensor:
             "give bool, int64 or floats with the agents last; causal_lpm.exposure turns any number into such messages."
         )
     return x
-
-
-def shortly(x: Tensor) -> str:
-    """The first few values of a tensor, for an error message."""
-    return repr(x.flatten()[:5].tolist()) + (" ..." if x.numel() > 5 else "")
-
-
-def integers(
-    name: str, x: Tensor, lowest: int, highest: int = MOST, dtype: torch.dtype = torch.int32, empty: bool = False
-) -> Tensor:
-    """The tensor as whole numbers in one dimension within the limits, contiguous."""
-    x = torch.as_tensor(x)
-    if x.dim() != 1 or (x.shape[0] == 0 and not empty):
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: give one dimension with at least one entry.")
-    if x.dtype == torch.bool or x.is_complex() or (x.is_floating_point() and bool((x != x.round()).any())):
-        raise ValueError(f"{name} is {shortly(x)}: give whole numbers.")
-    if x.numel() and (int(x.min()) < lowest or int(x.max()) > highest):
-        wrong = x[(x < lowest) | (x > highest)]
-        raise ValueError(f"{name} contains {shortly(wrong)}: allowed are whole numbers from {lowest} to {highest}.")
-    return x.to(dtype).contiguous()

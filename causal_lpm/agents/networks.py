@@ -6,7 +6,8 @@ are never stored. `a + b` is one network with the contacts of both. A model with
 dictionary: `contacts["home"]`.
 """
 
-from causal_lpm.agents.fixed_networks import Graph, Groups, random_graph, watts_strogatz
+from causal_lpm.agents.drawn_networks import random_graph, watts_strogatz
+from causal_lpm.agents.fixed_networks import Graph, Groups
 from causal_lpm.agents.fresh_networks import FreshRandom, FreshWattsStrogatz
 from causal_lpm.agents.layers import Layer, Layers
 
