@@ -9,10 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["MOST", "flags", "seed_number", "shortly", "whole_numbers"]
+__all__ = ["MOST", "UNCOMPUTABLE", "as_array", "computable", "flags", "seed_number", "shortly", "whole_numbers"]
 
 MOST = 2**31 - 1
 """The largest agent or group number is below this: they are stored as int32."""
+
+UNCOMPUTABLE = (torch.uint16, torch.uint32, torch.uint64)
+"""Types that torch stores, and neither compares nor sorts."""
 
 
 def whole_numbers(
@@ -52,8 +55,8 @@ def whole_numbers(
         raise ValueError(
             f"{name} is {shortly(values)} of type {values.dtype}: give whole numbers, of an integer type such as int64."
         )
-    if values.dtype in (torch.uint16, torch.uint32, torch.uint64):  # torch neither compares nor sorts them
-        values = values.long()
+    if values.dtype in UNCOMPUTABLE:
+        values = torch.from_numpy(computable(name, values.cpu().numpy())).to(values.device)
     if int(values.min()) < lowest or int(values.max()) > highest:
         wrong = values[(values < lowest) | (values > highest)]
         raise ValueError(f"{name} contains {shortly(wrong)}: allowed are whole numbers from {lowest} to {highest}.")
@@ -72,7 +75,34 @@ def _tensor(name: str, x: Any, people: str) -> Tensor:
         few = np.asarray(x, dtype=object).reshape(-1)[:6].tolist()
         given = repr(few[:5]) + (" ..." if len(few) > 5 else "")
         raise ValueError(f"{name} is {given}: give whole numbers; number the {people} from 0.")
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(computable(name, array))
+
+
+def computable(name: str, array: np.ndarray) -> np.ndarray:
+    """Numbers as torch computes with them: unsigned integers of more than one byte as int64, else of their own type.
+
+    Raises:
+        ValueError: integers from 2**63 on, or floats of more than eight bytes.
+
+    >>> computable("age", np.array([34, 71], dtype=np.uint16)).dtype
+    dtype('int64')
+    """
+    if array.dtype.kind in "fc" and array.dtype.itemsize > 8 * (1 + (array.dtype.kind == "c")):
+        raise ValueError(f"column {name!r} is of type {array.dtype}, which torch does not have: give float64.")
+    if array.dtype.kind != "u" or array.dtype.itemsize == 1:
+        return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    if array.max(initial=0) >= 2**63:
+        raise ValueError(
+            f"column {name!r} runs to {array.max()}, beyond 2**63 - 1, the largest whole number of torch: number the "
+            "values from 0, or give them as text."
+        )
+    return array.astype(np.int64)
+
+
+def as_array(values: Tensor) -> np.ndarray:
+    """A tensor as NumPy and tables take it; bfloat16, which they do not have, as float32."""
+    values = values.detach().cpu()
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
 
 
 def _exact(values: Tensor) -> bool:
@@ -93,7 +123,7 @@ def flags(name: str, x: Tensor, agents: int) -> Tensor:
 
 
 def seed_number(seed: object) -> int:
-    """The seed as an integer; raises ValueError for what is none, which would be another seed than the one that is read.
+    """The seed as an integer; raises ValueError for what is none and would become another seed.
 
     >>> seed_number(1.5)
     Traceback (most recent call last):

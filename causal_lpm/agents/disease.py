@@ -4,6 +4,7 @@ An agent's course belongs to its luck: which branch it takes and how long each s
 infection, so an agent infected one day later in another world keeps its own course.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,12 +12,20 @@ import numpy as np
 import torch
 
 from causal_lpm import validate
+from causal_lpm.agents.columns import flags, whole_numbers
+from causal_lpm.agents.days import check_days
 from causal_lpm.ops import exogenous
 
 __all__ = ["Course", "Duration", "StageGraph", "Transition", "gamma_days", "mean_days"]
 
 LONGEST = 250
 """Days; longer waiting times are cut here so that a day fits one byte."""
+
+MOST_CUT = 0.01
+"""Share of waiting times that may be cut."""
+
+EARLIEST = -(2**14)
+"""The first day on which anybody can change; an earlier one is a day beyond int16 that came out negative."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +62,27 @@ class Duration:
 
 
 def gamma_days(shape: float, scale: float) -> Duration:
-    """A gamma-distributed time rounded to the nearest day.
+    """A gamma-distributed time rounded to the nearest day; up to a hundredth beyond 250 days counts as 250.
 
     Args:
         shape: Shape, dimensionless.
         scale: Scale in days: the mean is shape * scale before rounding.
 
     Raises:
-        ValueError: a parameter that is not positive.
+        ValueError: a parameter that is not positive or infinite; more than a hundredth of the times beyond 250 days.
 
     >>> round(gamma_days(9.0, 15 / 9).mean(), 2)
     15.0
     """
-    if not (shape > 0 and scale > 0):
-        raise ValueError(f"gamma_days got shape {shape} and scale {scale}: both must be positive.")
+    if not (0 < shape < math.inf and 0 < scale < math.inf):
+        raise ValueError(f"gamma_days got shape {shape} and scale {scale}: both must be positive, and finite.")
     upper = torch.arange(LONGEST + 1, dtype=torch.float64) + 0.5
     below = torch.special.gammainc(torch.tensor(shape, dtype=torch.float64), upper / scale)
+    if (cut := 1 - float(below[-1])) > MOST_CUT:
+        raise ValueError(
+            f"of the gamma times with shape {shape} and scale {scale}, {cut:.0%} are longer than {LONGEST} days, the "
+            "most that a stage can last: give a shorter time, or several stages one after the other."
+        )
     below[-1] = 1.0
     return Duration(tuple(torch.diff(below, prepend=torch.zeros(1, dtype=torch.float64)).clamp(min=0).tolist()))
 
@@ -121,23 +135,38 @@ class Course:
 
         Args:
             stage: uint8 `[*dims, agents]`.
-            due: int16 `[*dims, agents]`: the day of each agent's next change.
+            due: `[*dims, agents]`: the day of each agent's next change, int16 or a type that holds more. A change that
+                is due later than the type holds is booked for its largest number.
             where: bool `[*dims, agents]`.
-            today: The day, int16 `[]`; a stage entered today lasts one day and the drawn days.
+            today: The day, a whole number `[]`, such as `causal_lpm.agents.testing.whole_day(s["t"])`; a stage entered
+                today lasts one day and the drawn days.
 
         Returns:
             The new `stage` and `due`.
+
+        Raises:
+            ValueError: steps that are not days, a day that int16 did not hold, days of one byte, a `where` that is not
+                one bool an agent, an agent in a stage that the graph does not have.
         """
+        flags("where", where, self.days.shape[-2])
+        check_days(day := float(today))
+        if day < EARLIEST:
+            raise ValueError(f"the day is {day:g}: int16 holds no later day than 32,767; use whole_day(s['t']).")
+        if due.dtype.itemsize == 1:
+            raise ValueError(f"due is {due.dtype}, in which days end at 255 or before: begin with int16.")
         shape = np.broadcast_shapes(stage.shape, due.shape, where.shape, self.days.shape[:-1])
         # Few agents change in a day: find them, look their course up, put them back.
         index = where.expand(shape).nonzero(as_tuple=True)
-        full = (*shape, self.following.shape[-1])
-        following = self.following.expand(full)[(*index, stage.expand(shape)[index].long())]
-        days = self.days.expand(full)[(*index, following.long())]
+        before, stages = stage.expand(shape)[index].long(), self.following.shape[-1]
+        if before.numel() and int(before.max()) >= stages:
+            raise ValueError(f"an agent is in stage {int(before.max())}: the graph has the stages 0 to {stages - 1}.")
+        following = self.following.expand((*shape, stages))[(*index, before)]
+        days = self.days.expand((*shape, stages))[(*index, following.long())]
         stage = stage.expand(shape).clone()
         due = due.expand(shape).clone()
         stage[index] = following
-        due[index] = days.to(torch.int16) + (today + 1)
+        booked = days.long() + (int(day) + 1)
+        due[index] = (booked if due.is_floating_point() else booked.clamp(max=torch.iinfo(due.dtype).max)).to(due.dtype)
         return stage, due
 
 
@@ -167,10 +196,14 @@ class StageGraph:
         tables = [torch.atleast_1d(torch.as_tensor(t.probability, dtype=torch.float64)) for t in transitions]
         self.classes = max((len(table) for table in tables), default=1)
         for arrow, table in zip(transitions, tables, strict=True):
-            if len(table) not in (1, self.classes):
+            what = f"{arrow.source} -> {arrow.target}"
+            if table.dim() != 1 or len(table) not in (1, self.classes):
+                given = " x ".join(map(str, table.shape))
                 raise ValueError(
-                    f"{arrow.source} -> {arrow.target} has {len(table)} probabilities where others have {self.classes}."
+                    f"{what} has {given} probabilities where others have {self.classes}: give one, or one a class."
                 )
+            if not isinstance(arrow.duration, Duration):
+                raise ValueError(f"the duration of {what} is {arrow.duration!r}: give a Duration, as mean_days does.")
             source, target = self[arrow.source], self[arrow.target]
             self._out.setdefault(source, []).append((target, table.expand(self.classes), arrow.duration))
         for source, arrows in self._out.items():
@@ -189,21 +222,20 @@ class StageGraph:
 
         Args:
             agent_class: Class of each agent (age group), integers `[agents]`; ignored if the graph has one class.
-            name: Name of the noise.
+            name: Name of the noise, one a disease: two courses of one name would be the same luck.
 
         Raises:
-            ValueError: a class that the tables do not have.
+            ValueError: a class that the tables do not have, or classes that are no whole numbers.
         """
-        agents = agent_class.shape[-1]
-        if self.classes > 1:
-            lowest, highest = int(agent_class.min()), int(agent_class.max())
-            if lowest < 0 or highest >= self.classes:
-                wrong = lowest if lowest < 0 else highest
-                raise ValueError(
-                    f"class {wrong} is outside the classes 0 to {self.classes - 1} of the stage tables: "
-                    "give one probability a class, or merge classes."
-                )
-        row = agent_class.long() if self.classes > 1 else torch.zeros_like(agent_class, dtype=torch.long)
+        row = agent_class if self.classes > 1 else torch.zeros_like(agent_class, dtype=torch.long)
+        row = whole_numbers("agent_class", row, -(2**62), 2**62, torch.int64, people="classes")
+        agents, lowest, highest = row.shape[0], int(row.min()), int(row.max())
+        if lowest < 0 or highest >= self.classes:
+            wrong = lowest if lowest < 0 else highest
+            raise ValueError(
+                f"class {wrong} is outside the classes 0 to {self.classes - 1} of the stage tables: "
+                "give one probability a class, or merge classes."
+            )
         following, days = [], []
         for code in range(len(self.stages)):
             branch = exogenous(f"{name}_branch_{code}", agents, "uniform")

@@ -150,7 +150,7 @@ def repaired(src: Tensor, dst: Tensor, agents: int, key: Tensor) -> tuple[Tensor
             one[mine], other[mine], one[yours], other[yours] = a, c, b, d
             waiting.append(yours)
             tries = 0 if change < 0 else tries
-    stays = (ends[0] != ends[1]) & ~again(*ends, agents)
+    stays = (ends[0] != ends[1]) & ~again(ends[0], ends[1], agents)
     return ends[0, stays], ends[1, stays]
 
 

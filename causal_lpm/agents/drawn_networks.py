@@ -62,9 +62,9 @@ def random_graph(
 
     Give one of the two. With `mean_degree`, the first round(agents * mean_degree / 2) different pairs of a sequence of
     uniform pairs: every graph with so many edges is as likely, and degrees are close to Poisson. With `degrees`, the
-    configuration model: stubs are paired at random; a pair of one agent with itself, or one that is there already, swaps
-    ends with another pair. A degree can end up below what was asked for only where no such swap is found: the
-    sum is odd, or no graph has these degrees.
+    configuration model: stubs are paired at random; a pair of one agent with itself, or one that is there already,
+    swaps ends with another pair. A degree can end up below what was asked for only where no such swap is found: the sum
+    is odd, or no graph has these degrees.
 
     Args:
         agents: number of agents.

@@ -51,7 +51,9 @@ class FreshWattsStrogatz(Layer):
         degree = torch.as_tensor(self.degree_by_class)
         if degree.dim() != 1 or bool(~(degree >= 0).all()):
             raise ValueError(f"degree_by_class is {shortly(degree)}: give one number >= 0 a class.")
-        classes = whole_numbers("classes", self.classes, lowest=-1, highest=degree.shape[0] - 1, people="classes").clone()
+        classes = whole_numbers(
+            "classes", self.classes, lowest=-1, highest=degree.shape[0] - 1, people="classes"
+        ).clone()
         if not 0.0 <= self.rewire <= 1.0:
             raise ValueError(f"rewire is {self.rewire}: a probability must be between 0 and 1.")
         members = classes[classes >= 0].long()

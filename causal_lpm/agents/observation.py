@@ -5,6 +5,7 @@ tallies, so that observing costs days and not agents.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -15,6 +16,9 @@ __all__ = ["negative_binomial", "reporting_delay"]
 
 FLOOR = 1e-3
 """Smallest mean: a report on a day on which the model has none is improbable, but not impossible."""
+
+STEADY = 1e10
+"""Largest dispersion: beyond, what float64 leaves of the difference of log gammas is no density any more."""
 
 
 def negative_binomial(mean: torch.Tensor, dispersion: torch.Tensor | float = 10.0) -> dist.NegativeBinomial:
@@ -32,7 +36,8 @@ def negative_binomial(mean: torch.Tensor, dispersion: torch.Tensor | float = 10.
         A distribution with the batch shape of `mean` (broadcast with `dispersion`), float64.
 
     Raises:
-        ValueError: a mean or a dispersion that is negative or NaN, or a dispersion of zero.
+        ValueError: a mean or a dispersion that is negative or NaN, a dispersion that is zero or above 1e10; where it
+            is drawn from, a mean so large that counts are no whole numbers of 64 bits.
 
     >>> import torch
     >>> reports = negative_binomial(torch.tensor([[4, 20]]), dispersion=10.0)
@@ -45,9 +50,25 @@ def negative_binomial(mean: torch.Tensor, dispersion: torch.Tensor | float = 10.
         what = "NaN" if bool(expected.isnan().any()) else f"{float(expected.min()):.4g}"
         raise ValueError(f"the mean of a negative binomial contains {what}: give expected counts >= 0.")
     size = torch.as_tensor(dispersion, device=mean.device).double()
-    if not bool((size > 0).all()):
-        raise ValueError(f"the dispersion of a negative binomial is {dispersion}: give a positive number.")
-    return dist.NegativeBinomial(size, logits=expected.clamp(min=FLOOR).log() - size.log())
+    if not bool(((size > 0) & (size <= STEADY)).all()):
+        raise ValueError(
+            f"the dispersion of a negative binomial is {dispersion}: give a positive number up to {STEADY:g}, which is "
+            "nearly a Poisson distribution."
+        )
+    return _Counts(size, logits=expected.clamp(min=FLOOR).log() - size.log())
+
+
+class _Counts(dist.NegativeBinomial):  # type: ignore[misc]
+    """Negative-binomial counts; beyond 64 bits, where drawing would give negative ones, they are refused."""
+
+    def sample(self, sample_shape: Any = torch.Size()) -> torch.Tensor:  # noqa: B008  # as in torch
+        counts: torch.Tensor = super().sample(sample_shape)
+        if bool((counts < 0).any()):
+            raise ValueError(
+                f"the mean of a negative binomial runs to {float(self.mean.detach().max()):.4g}, too large to be drawn "
+                "from: look for growth without end in what it is made of."
+            )
+        return counts
 
 
 def reporting_delay(series: torch.Tensor, probabilities: Sequence[float]) -> torch.Tensor:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from causal_lpm.agents.population import signed
+from causal_lpm.agents.columns import as_array, computable
 from causal_lpm.validate import fits_in_memory, unique_entries
 
 
@@ -24,7 +24,7 @@ def write(
     """Writes one column an attribute, and the metadata into the schema."""
     columns = {}
     for name, value in attributes.items():
-        array = value.cpu().numpy()
+        array = as_array(value)
         if name in labels:
             codes = pa.array(array.astype(np.int32, copy=False))
             columns[name] = pa.DictionaryArray.from_arrays(codes, pa.array(labels[name], pa.string()))
@@ -39,8 +39,17 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, tuple[str, ...]
 
     Raises:
         ValueError: more agents than memory holds, missing values, columns that are neither numbers nor text,
-            numbers from 2**63 on.
+            numbers from 2**63 on, a file that is not Parquet, or not all of it.
     """
+    try:
+        return _columns(path)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} cannot be read as Parquet ({error}): make the file, or fetch it, again.") from error
+
+
+def _columns(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, tuple[str, ...]]]:
     attributes: dict[str, torch.Tensor] = {}
     labels: dict[str, tuple[str, ...]] = {}
     with pq.ParquetFile(path, memory_map=True) as file:
@@ -56,8 +65,8 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, tuple[str, ...]
             if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
                 attributes[name], labels[name] = _classes(column)
             elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-                dtype = signed(name, np.empty(0, dtype=kind.to_pandas_dtype())).dtype
-                chunks = (signed(name, chunk.to_numpy(zero_copy_only=False)) for chunk in column.chunks)
+                dtype = computable(name, np.empty(0, dtype=kind.to_pandas_dtype())).dtype
+                chunks = (computable(name, chunk.to_numpy(zero_copy_only=False)) for chunk in column.chunks)
                 attributes[name] = _joined(chunks, agents, dtype)
             else:
                 raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from causal_lpm import validate
+from causal_lpm.agents.columns import UNCOMPUTABLE, as_array, computable
 from causal_lpm.provenance import provenance
 from causal_lpm.typing import State
 
@@ -25,12 +27,12 @@ class Population:
     """Attributes of agents, one tensor `[agents]` each, with the labels of those that are classes.
 
     Args:
-        attributes: Name -> tensor `[agents]`.
+        attributes: Name -> tensor `[agents]`, bool, integers or floats; kept as it is, not as a copy.
         labels: Name of a class attribute -> the label of class 0, 1, ...
 
     Raises:
-        ValueError: no attribute, zero agents, attributes of different lengths, NaN, a class without label, a label
-            given twice, attributes on different devices.
+        ValueError: no attribute, zero agents, attributes of different lengths, NaN, numbers with which torch does not
+            compute, a class without label, a label given twice or that is no text, attributes on different devices.
         TypeError: an attribute that is not a tensor.
 
     >>> import torch
@@ -63,10 +65,14 @@ class Population:
                     f"attribute {name!r} has shape {tuple(value.shape)} where {first!r} has {size} agents: "
                     "give one value an agent."
                 )
+            if value.is_complex() or value.dtype in UNCOMPUTABLE:
+                raise ValueError(f"attribute {name!r} is {value.dtype}: give bool, integers (up to int64) or floats.")
             if value.is_floating_point() and bool(value.isnan().any()):
                 raise ValueError(f"attribute {name!r} contains NaN: fill it in, or leave those agents out.")
         for name, classes in self.labels.items():
             validate.known("attribute", name, self.attributes)
+            if not all(isinstance(label, str) for label in classes):
+                raise ValueError(f"the labels of {name!r} are {classes!r}: give one text a class.")
             validate.unique_entries(f"label of {name!r}", classes)
             lowest, highest = self[name].min(), self[name].max()
             if self[name].is_floating_point() or lowest < 0 or highest >= len(classes):
@@ -110,9 +116,11 @@ class Population:
     def from_frame(cls, frame: pd.DataFrame) -> Population:
         """A population from a table with one row an agent; text and categorical columns become classes.
 
+        Text that looks like numbers is text, and becomes classes in alphabetical order: turn it into numbers before.
+
         Raises:
-            ValueError: a column that is neither numbers nor text, missing values, no rows, a column given twice,
-                numbers from 2**63 on.
+            ValueError: a column that is neither numbers nor text, categories that are numbers, missing values, no rows,
+                a column given twice, numbers from 2**63 on.
 
         >>> import pandas as pd
         >>> people = Population.from_frame(pd.DataFrame({"borough": ["Queens", "Bronx"], "age": [3, 80]}))
@@ -128,8 +136,7 @@ class Population:
             if bool(column.isna().any()):
                 raise ValueError(f"column {name!r} has {int(column.isna().sum())} missing values: fill or drop them.")
             if pd.api.types.is_numeric_dtype(column) and column.to_numpy().dtype.kind in "biuf":
-                array = np.array(column.to_numpy())
-                attributes[name] = torch.from_numpy(signed(name, array))
+                attributes[name] = torch.from_numpy(np.array(computable(name, column.to_numpy())))
                 continue
             if not (isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column)):
                 raise ValueError(
@@ -137,6 +144,11 @@ class Population:
                     "a date to a number of days, or leave it out."
                 )
             category = column.astype("category")
+            if category.cat.categories.dtype.kind in "biuf":
+                raise ValueError(
+                    f"column {name!r} has categories that are numbers: convert it to numbers, or to text if they are "
+                    "names only."
+                )
             codes = category.cat.codes.to_numpy()
             small = len(category.cat.categories) <= 256
             attributes[name] = torch.from_numpy(codes.astype(np.uint8 if small else np.int32))
@@ -149,7 +161,7 @@ class Population:
 
         columns: dict[str, object] = {}
         for name, value in self.attributes.items():
-            array = value.cpu().numpy()
+            array = as_array(value)
             if name in self.labels:
                 columns[name] = pd.Categorical.from_codes(array.astype(np.int32), list(self.labels[name]))
             else:
@@ -165,6 +177,7 @@ class Population:
 
         Raises:
             FileExistsError: there is such a file already; nothing is written over.
+            FileNotFoundError: there is no folder for it.
 
         >>> import tempfile, torch
         >>> people = Population({"age": torch.tensor([0, 1, 0])}, {"age": ("young", "old")})
@@ -178,39 +191,36 @@ class Population:
         path = Path(path)
         if path.exists():
             raise FileExistsError(f"{path} exists: nothing is written over; remove it or choose another name.")
-        parquet.write(path, self.attributes, self.labels, provenance(seed))
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {path.parent} for {path.name}: make it first.")
+        # Under another name until it is whole: what a killed process or a full disk leaves is not in the way.
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            parquet.write(part, self.attributes, self.labels, provenance(seed))
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Population:
         """Reads a population from Parquet, one column an attribute; text and dictionary columns become classes.
 
         Raises:
-            ValueError: more agents than memory holds, or columns that `from_frame` would refuse.
+            ValueError: more agents than memory holds, columns that `from_frame` would refuse, or a file that is not
+                Parquet, or not all of it.
         """
         from causal_lpm.agents import parquet
 
         return cls(*parquet.read(Path(path)))
 
 
-def signed(name: str, array: np.ndarray) -> np.ndarray:
-    """Unsigned integers of more than one byte, with which torch does not compute, as int64; all else as it is."""
-    if array.dtype.kind != "u" or array.dtype.itemsize == 1:
-        return array
-    if array.max(initial=0) >= 2**63:
-        raise ValueError(
-            f"column {name!r} runs to {array.max()}, beyond 2**63 - 1, the largest whole number of torch: number the "
-            "values from 0, or give them as text."
-        )
-    return array.astype(np.int64)
-
-
-def start(population: Population, **entries: torch.Tensor) -> State:
+def start(population: Population, **entries: torch.Tensor | float) -> State:
     """The initial state of a population: its `stage` if it has one, else everybody in stage 0, and further entries.
 
     Args:
         population: The agents.
-        **entries: Policies and whatever else changes over time, `[*dims, agents]` or `[*dims, 1]`; brought to the
-            device of the population, and otherwise used as they are; the stages are a copy.
+        **entries: Policies and whatever else changes over time, numbers, `[*dims, agents]` or `[*dims, 1]`; copied, and
+            brought to the device of the population.
 
     Raises:
         ValueError: an entry with another number of agents, stages that do not fit uint8.
@@ -220,17 +230,18 @@ def start(population: Population, **entries: torch.Tensor) -> State:
     >>> start(people, school_closure_day=torch.tensor(30.0))["stage"]
     tensor([0, 0], dtype=torch.uint8)
     """
-    for name, value in entries.items():
-        if value.dim() and value.shape[-1] not in (1, population.size):
+    given = {name: torch.atleast_1d(torch.as_tensor(value)) for name, value in entries.items()}
+    for name, value in given.items():
+        if value.shape[-1] not in (1, population.size):
             raise ValueError(
                 f"entry {name!r} has shape {tuple(value.shape)} but there are {population.size} agents: "
                 "give one value an agent, or one for all."
             )
     if "stage" in population:
-        stage = population["stage"].to(torch.uint8, copy=True)  # what a model writes in place stays out of it
+        stage = population["stage"].to(torch.uint8)
         if bool((stage != population["stage"]).any()):
             raise ValueError("the attribute 'stage' has values outside 0 to 255: stages are uint8.")
     else:
         stage = torch.zeros(population.size, dtype=torch.uint8, device=population.device)
-    here = {name: torch.as_tensor(value, device=population.device) for name, value in entries.items()}
-    return {"stage": stage, **{name: torch.atleast_1d(value) for name, value in here.items()}}
+    # What a model writes in place stays out of the population, and out of what the caller keeps.
+    return {name: value.to(population.device).clone() for name, value in {"stage": stage, **given}.items()}

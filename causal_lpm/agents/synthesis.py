@@ -1,6 +1,5 @@
 """Populations made from published marginals: attributes, households, workplaces."""
 
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from causal_lpm import validate
+from causal_lpm.agents.columns import MOST, seed_number
 from causal_lpm.agents.population import Population
 
 __all__ = ["households", "synthesise", "workplaces", "zipf_sizes"]
@@ -73,7 +73,7 @@ def synthesise(
 
 def _entropy(seed: int) -> int:
     """A seed as NumPy takes it; negative ones are read as 64 bits."""
-    seed = operator.index(seed)
+    seed = seed_number(seed)
     return seed if seed >= 0 else seed % 2**64
 
 
@@ -91,6 +91,8 @@ def _draw(rng: np.random.Generator, agents: int, shares: Mapping[str, float]) ->
 
 def _fits(agents: int, bytes_each: float) -> None:
     validate.fits_in_memory(f"{agents:.3g} agents", agents * bytes_each)
+    if agents > MOST:
+        raise ValueError(f"{agents:.3g} agents are more than the {MOST} that can be numbered: take fewer.")
 
 
 def households(
@@ -163,7 +165,7 @@ def zipf_sizes(largest: int, exponent: float = 1.059) -> dict[tuple[int, int], f
         (smallest, largest size) -> share of workplaces, in classes that double: 1, 2-3, 4-7, ...
 
     Raises:
-        ValueError: a largest size below 1, an exponent that is not positive.
+        ValueError: a largest size below 1, an exponent that is not positive, or next to nothing.
 
     Source: Axtell (2001), Zipf distribution of U.S. firm sizes, Science 293, 1818-1820.
 
@@ -177,6 +179,8 @@ def zipf_sizes(largest: int, exponent: float = 1.059) -> dict[tuple[int, int], f
     lows = [1 << k for k in range(largest.bit_length())]
     classes = [(low, min(2 * low - 1, largest)) for low in lows]
     beyond = (largest + 1) ** -exponent
+    if not beyond < 1:
+        raise ValueError(f"exponent is {exponent}: too near 0 to tell small workplaces from large ones.")
     return {(low, high): (low**-exponent - (high + 1) ** -exponent) / (1 - beyond) for low, high in classes}
 
 
@@ -197,7 +201,7 @@ def workplaces(
         seed: Of the draw, any integer.
         within: classes `[agents]`, each from 0; members of one workplace agree in all of them: the sector, the region
             where an agent works (which `synthesise` draws from a table of commuters). Values of those who are not
-            employed do not matter.
+            employed do not matter; who is employed has a class in each.
 
     Returns:
         int32 `[agents]`: the number of each agent's workplace, from 0; -1 for those who are not employed.
@@ -215,8 +219,10 @@ def workplaces(
     validate.positive_count("agents", agents)
     validate.marginal("workplace size", {f"{low} to {high}": share for (low, high), share in sizes.items()})
     for low, high in sizes:
-        if not 1 <= low <= high:
-            raise ValueError(f"the size class {low} to {high} is none: give (smallest, largest) with 1 <= smallest.")
+        if not (1 <= low <= high and float(low).is_integer() and float(high).is_integer()):
+            raise ValueError(
+                f"the size class {low} to {high} is none: give whole numbers (smallest, largest) with 1 <= smallest."
+            )
     _fits(agents, 45)
     # A stream of its own, as for households.
     rng = np.random.default_rng([_entropy(seed), int.from_bytes(b"workplace")])
@@ -225,7 +231,9 @@ def workplaces(
     for column in within:
         code = _column("within", column, agents)[members]
         if code.dtype.kind not in "iu" or (len(code) and code.min() < 0):
-            raise ValueError(f"within contains {column.dtype} or numbers below 0: give classes from 0.")
+            raise ValueError(f"within contains {column.dtype} or numbers below 0: give classes from 0 to the employed.")
+        if code.max(initial=0) >= MOST:  # serial numbers: times the number of cells they are more than int64 holds
+            code = np.unique(code, return_inverse=True)[1]
         cell = np.unique(cell * (int(code.max(initial=0)) + 1) + code, return_inverse=True)[1]
     members = members[np.argsort(cell, kind="stable")]
     filled = [np.zeros(0, dtype=np.int64), *(_sizes(rng, people, sizes) for people in np.bincount(cell).tolist())]

@@ -1,33 +1,18 @@
 """Tests and quarantine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from causal_lpm import validate
+from causal_lpm.agents.columns import flags
+from causal_lpm.agents.days import LAST, NEVER, no_later_than, whole_day
+from causal_lpm.agents.naming import named
 from causal_lpm.ops import event, exogenous, hazard_of
 from causal_lpm.typing import State
 
-__all__ = ["Quarantine", "Testing", "whole_day"]
-
-NEVER = -1
-
-
-def whole_day(t: torch.Tensor) -> torch.Tensor:
-    """The day as int16 `[]`.
-
-    Raises:
-        ValueError: a step that is not a day: what is decided once a day would be decided more often.
-
-    >>> whole_day(torch.tensor(3.0))
-    tensor(3, dtype=torch.int16)
-    """
-    if not float(t).is_integer():
-        raise ValueError(
-            f"the time is {float(t):g}: testing, quarantine and vaccination go by days; use DiscreteTime(dt=1)."
-        )
-    return t.to(torch.int16)
+__all__ = ["NEVER", "Quarantine", "Testing", "whole_day"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +23,8 @@ class Testing:
         delays: Days from swab to result.
         shares: Share of each delay; sums to 1.
         sensitivity: Probability that a true case tests positive.
+        name: Stands before the entry of the state and the noise of the tests: one name a kind of test, since two of one
+            name would have the same luck.
 
     Raises:
         ValueError: delays that are not ascending whole days from 1, shares that do not belong to them or do not
@@ -49,6 +36,7 @@ class Testing:
     delays: Sequence[int] = (2, 3, 4)
     shares: Sequence[float] = (0.3, 0.4, 0.3)
     sensitivity: float = 0.9
+    name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if len(self.delays) != len(self.shares):
@@ -57,38 +45,43 @@ class Testing:
             )
         for before, delay in zip((0, *self.delays), self.delays, strict=False):
             validate.positive_count("a test delay", delay)
-            if delay <= before:
-                raise ValueError(f"the test delays are {tuple(self.delays)}: give ascending days from 1.")
+            if not before < delay <= LAST:
+                raise ValueError(f"the test delays are {tuple(self.delays)}: give ascending days from 1 to {LAST}.")
         validate.marginal("test delay", {str(d): p for d, p in zip(self.delays, self.shares, strict=True)})
         validate.probability("sensitivity", self.sensitivity)
 
     def start(self, agents: int) -> State:
-        """Nobody awaits a result."""
-        return {"result_day": torch.full((agents,), NEVER, dtype=torch.int16)}
+        """Nobody awaits a result: `result_day`, int16 `[agents]`."""
+        return {named(self.name, "result_day"): torch.full((agents,), NEVER, dtype=torch.int16)}
 
     def day(self, s: State, symptomatic: torch.Tensor) -> tuple[State, torch.Tensor]:
         """Results of today, then today's swabs.
 
         Args:
-            s: State with `t` and `result_day`.
+            s: State with `t` and the entry of `start`.
             symptomatic: bool `[*dims, agents]`.
 
         Returns:
             The changed entries, and who tests positive today, bool `[*dims, agents]`.
+
+        Raises:
+            ValueError: a `symptomatic` that is not one bool an agent, steps that are not days.
         """
-        today = whole_day(s["t"])
-        due = s["result_day"] == today
-        positive = event("positive", hazard_of(self.sensitivity), where=due)
-        swabbed = symptomatic & (s["result_day"] <= today)
-        agents = s["result_day"].shape[-1]
-        luck = exogenous("test_delay", agents, "uniform")
-        delay = torch.full(luck.shape, self.delays[0], dtype=torch.int16, device=luck.device)
-        below = 0.0
-        for shorter, longer, share in zip(self.delays, self.delays[1:], self.shares, strict=False):
-            below += share
-            delay.add_((luck > below).to(torch.int16), alpha=longer - shorter)
-        waiting = torch.where(due, torch.full_like(s["result_day"], NEVER), s["result_day"])
-        return {"result_day": torch.where(swabbed, (today + delay).to(torch.int16), waiting)}, positive
+        today, entry = whole_day(s["t"]), named(self.name, "result_day")
+        agents = s[entry].shape[-1]
+        due = s[entry] == today
+        positive = event(named(self.name, "positive"), hazard_of(self.sensitivity), where=due)
+        swabbed = flags("symptomatic", symptomatic, agents) & (s[entry] <= today)
+        luck = exogenous(named(self.name, "test_delay"), agents, "uniform")
+        (shortest, below), *longer = [pair for pair in zip(self.delays, self.shares, strict=True) if pair[1] > 0]
+        delay = torch.full(luck.shape, int(shortest), dtype=torch.int16, device=luck.device)
+        before = shortest
+        for days, share in longer:
+            delay.add_((luck > below).to(torch.int16), alpha=int(days - before))
+            before, below = days, below + share
+        delay = delay.clamp(max=LAST + 1 - int(today)) if int(today) + before > LAST else delay
+        waiting = torch.where(due, torch.full_like(s[entry], NEVER), s[entry])
+        return {entry: torch.where(swabbed, (today + delay).to(torch.int16), waiting)}, positive
 
 
 @dataclass(frozen=True)
@@ -98,6 +91,7 @@ class Quarantine:
     Args:
         days: Length, the day of entry included.
         break_probability: Probability a day of leaving it for good.
+        name: Stands before the entry of the state and the event: one name a kind of quarantine.
 
     Raises:
         ValueError: less than one day, a probability outside [0, 1].
@@ -105,24 +99,33 @@ class Quarantine:
 
     days: int = 14
     break_probability: float = 0.01
+    name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         validate.positive_count("days of quarantine", self.days)
         validate.probability("break_probability", self.break_probability)
 
     def start(self, agents: int) -> State:
-        """Nobody is in quarantine."""
-        return {"quarantine_end": torch.full((agents,), NEVER, dtype=torch.int16)}
+        """Nobody is in quarantine: `quarantine_end`, int16 `[agents]`."""
+        return {named(self.name, "quarantine_end"): torch.full((agents,), NEVER, dtype=torch.int16)}
 
     def day(self, s: State, enter: torch.Tensor) -> tuple[State, torch.Tensor]:
         """Entries into quarantine, then breaks.
 
+        Args:
+            s: State with `t` and the entry of `start`.
+            enter: bool `[*dims, agents]`.
+
         Returns:
             The changed entries, and who is in quarantine today, bool `[*dims, agents]`.
+
+        Raises:
+            ValueError: an `enter` that is not one bool an agent, steps that are not days.
         """
-        today = whole_day(s["t"])
-        end = torch.where(enter, (today + self.days).to(torch.int16), s["quarantine_end"])
+        today, entry = whole_day(s["t"]), named(self.name, "quarantine_end")
+        last = torch.full_like(today, no_later_than(int(today) + int(self.days)))
+        end = torch.where(flags("enter", enter, s[entry].shape[-1]), last, s[entry])
         inside = end > today
-        broken = event("quarantine_break", hazard_of(self.break_probability), where=inside)
+        broken = event(named(self.name, "quarantine_break"), hazard_of(self.break_probability), where=inside)
         end = torch.where(broken, today, end)
-        return {"quarantine_end": end}, inside & ~broken
+        return {entry: end}, inside & ~broken

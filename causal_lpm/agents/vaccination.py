@@ -5,31 +5,42 @@ Every number that somebody decides is a policy, an entry of the state `[*dims, 1
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 
 from causal_lpm import validate
-from causal_lpm.agents.testing import NEVER, whole_day
+from causal_lpm.agents.columns import flags, shortly
+from causal_lpm.agents.days import NEVER, whole_day
+from causal_lpm.agents.naming import named
 from causal_lpm.ops import allocate, event, exogenous, hazard_of, policy, tally
 from causal_lpm.ops.allocate import CLASSES
 from causal_lpm.typing import State
 
 __all__ = ["POLICIES", "Vaccination"]
 
-POLICIES: Mapping[str, float] = {
-    "vaccination": 1.0,
-    "vaccination_start": 10.0,
-    "doses_per_day": 333.0,
-    "first_dose_priority": 0.0,
-    "dose_interval": 21.0,
-    "first_dose_efficacy": 0.8,
-    "second_dose_efficacy": 0.95,
-    "kick_in": 14.0,
-    "sterilizing": 0.0,
-    "under_65_only": 0.0,
-}
+POLICIES: Mapping[str, float] = MappingProxyType(
+    {
+        "vaccination": 1.0,
+        "vaccination_start": 10.0,
+        "doses_per_day": 333.0,
+        "first_dose_priority": 0.0,
+        "dose_interval": 21.0,
+        "first_dose_efficacy": 0.8,
+        "second_dose_efficacy": 0.95,
+        "kick_in": 14.0,
+        "sterilizing": 0.0,
+        "under_65_only": 0.0,
+    }
+)
 """Policies and their defaults. Doses a day are per 100,000 agents; intervals in days; switches are 0 or 1."""
+
+SWITCHES = ("vaccination", "first_dose_priority", "sterilizing", "under_65_only")
+
+_HIGHEST = dict.fromkeys(SWITCHES, 1.0) | {
+    name: 1.0 if name.endswith("efficacy") else math.inf for name in POLICIES if name not in SWITCHES
+}
 
 SENIORITIES = CLASSES // 4
 """Classes of seniority: within each, elderly or not, and leading dose or not, are told apart."""
@@ -47,19 +58,22 @@ class Vaccination:
         skip_second: Probability a day that somebody who is due for a second dose does not come.
         second_adds: True: the second dose can only add protection (one draw an agent decides, against both
             efficacies). False: it replaces the first dose's protection by a new draw.
+        name: Stands before the policies, entries of the state, tallies and noise of the campaign: one name a campaign,
+            since two of one name would have the same luck.
 
     Raises:
-        ValueError: a probability outside [0, 1], a negative shelf life.
+        ValueError: a probability outside [0, 1], a shelf life that is no whole number from 0.
     """
 
     shelf_life: int = 2
     skip_second: float = 0.3
     second_adds: bool = True
+    name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         validate.probability("skip_second", self.skip_second)
-        if self.shelf_life < 0:
-            raise ValueError(f"shelf_life is {self.shelf_life}: days after delivery, at least 0.")
+        if self.shelf_life < 0 or not float(self.shelf_life).is_integer():
+            raise ValueError(f"shelf_life is {self.shelf_life}: give whole days after delivery, at least 0.")
 
     def decided(self) -> "Vaccination":
         """The campaign with its schedules as sites; called once, before the rollout. This one has none."""
@@ -69,19 +83,13 @@ class Vaccination:
         """Nobody is vaccinated, nothing is in stock; the campaign's policies as sites and entries.
 
         Raises:
-            ValueError: a policy below zero or NaN, an efficacy above one.
+            ValueError: a policy below zero or NaN, an efficacy above one, a switch that is neither 0 nor 1.
         """
-        policies = {name: policy(name, value) for name, value in POLICIES.items()}
-        for name, value in policies.items():
-            highest = 1.0 if name.endswith("efficacy") else math.inf
-            if not bool(((value >= 0) & (value <= highest)).all()):
-                raise ValueError(f"policy {name!r} is {value.flatten().tolist()}: it must be 0 to {highest:g}.")
-        return {
-            "doses": torch.zeros(agents, dtype=torch.uint8),
-            "first_dose_day": torch.full((agents,), NEVER, dtype=torch.int16),
-            **{f"stock_{age}": torch.zeros(1, dtype=torch.int64) for age in range(self.shelf_life)},
-            **policies,
-        }
+        policies = {name: policy(self._named(name), value) for name, value in POLICIES.items()}
+        _check_policies(policies)
+        stock = {f"stock_{age}": torch.zeros(1, dtype=torch.int64) for age in range(int(self.shelf_life))}
+        doses, never = torch.zeros(agents, dtype=torch.uint8), torch.full((agents,), NEVER, dtype=torch.int16)
+        return self._in_state({"doses": doses, "first_dose_day": never, **stock, **policies})
 
     def day(self, s: State, eligible: torch.Tensor, seniority: torch.Tensor, elderly: torch.Tensor) -> State:
         """One day of the campaign; tallies `first_doses` and `second_doses`.
@@ -96,33 +104,33 @@ class Vaccination:
             The changed entries.
 
         Raises:
-            ValueError: a seniority above 63.
+            ValueError: a seniority outside 0 to 63, an `eligible` or `elderly` that is not one bool an agent, a policy
+                that an intervention made impossible, steps that are not days.
         """
-        if int(seniority.max()) > SENIORITIES - 1:
-            raise ValueError(f"seniority {int(seniority.max())} is above {SENIORITIES - 1}: merge some classes.")
+        s, today = self._own(s), whole_day(s["t"])
+        _check_policies(s)
         doses, t = s["doses"], s["t"]
         agents = doses.shape[-1]
-        first = (doses == 0) & eligible
+        seniority, elderly = _seniority(seniority, agents), flags("elderly", elderly, agents)
+        first = (doses == 0) & flags("eligible", eligible, agents)
         due = (doses == 1) & eligible & (s["first_dose_day"] <= _days_before(t, s["dose_interval"]))
-        second = due & ~event("second_dose_skipped", hazard_of(self.skip_second), where=due)
+        second = due & ~event(self._named("second_dose_skipped"), hazard_of(self.skip_second), where=due)
         delivered = self._delivered(s, agents)
-        stock = [delivered, *(s[f"stock_{age}"] for age in range(self.shelf_life))]
+        stock = [delivered, *(s[f"stock_{age}"] for age in range(int(self.shelf_life)))]
         supply = torch.stack(torch.broadcast_tensors(*stock)).sum(0)
-        served = allocate("dose", _priority(s, first, second, seniority, elderly), supply)
+        served = allocate(self._named("dose"), _priority(s, first, second, seniority, elderly), supply)
         given_first, given_second = served & first, served & second
-        used = tally("first_doses", given_first) + tally("second_doses", given_second)
-        today = whole_day(t)
-        return {
-            "doses": doses + served.to(torch.uint8),
-            "first_dose_day": torch.where(given_first, today, s["first_dose_day"]),
-            **self._kept(stock, used),
-        }
+        used = tally(self._named("first_doses"), given_first) + tally(self._named("second_doses"), given_second)
+        first_dose_day = torch.where(given_first, today, s["first_dose_day"])
+        new = {"doses": doses + served.to(torch.uint8), "first_dose_day": first_dose_day, **self._kept(stock, used)}
+        return self._in_state(new)
 
     @staticmethod
     def _delivered(s: State, agents: int) -> torch.Tensor:
-        """Whole doses delivered today, so that a fraction a day adds up over the days."""
-        day = s["t"] - s["vaccination_start"]
-        rate = s["doses_per_day"].double() * agents / 100_000
+        """Whole doses delivered today, so that a fraction a day adds up over the days from the first whole one on."""
+        day = s["t"] - s["vaccination_start"].ceil()
+        # More than so many a day are as good as endless, and the sums of all days stay whole numbers in float64.
+        rate = (s["doses_per_day"].double() * agents / 100_000).clamp(max=2.0**32)
         doses = ((day + 1) * rate + 1e-6).floor() - (day * rate + 1e-6).floor()
         return torch.where((day >= 0) & (s["vaccination"] > 0), doses, torch.zeros_like(doses)).long()
 
@@ -139,22 +147,66 @@ class Vaccination:
 
     def luck(self, agents: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Two uniforms an agent: whether its first and its second dose protect; draw once, before the rollout."""
-        first = exogenous("dose_1", agents, "uniform")
-        return first, first if self.second_adds else exogenous("dose_2", agents, "uniform")
+        first = exogenous(self._named("dose_1"), agents, "uniform")
+        return first, first if self.second_adds else exogenous(self._named("dose_2"), agents, "uniform")
 
     def protected(self, s: State, luck: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Who is protected today, bool `[*dims, agents]`."""
-        first, second = luck
+        s, (first, second) = self._own(s), luck
         in_time = s["first_dose_day"] <= _days_before(s["t"], s["kick_in"])
         once = s["doses"] >= 1 if self.second_adds else s["doses"] == 1
         by_first = once & in_time & (first < s["first_dose_efficacy"])
         return by_first | ((s["doses"] == 2) & (second < s["second_dose_efficacy"]))
 
+    def _named(self, what: str) -> str:
+        return named(self.name, what)
+
+    def _in_state(self, entries: State) -> State:
+        """Entries of this campaign under the names that they have in a state."""
+        return {self._named(entry): value for entry, value in entries.items()}
+
+    def _own(self, s: State) -> State:
+        """The time, and the entries of this campaign without its name."""
+        if not self.name:
+            return s
+        front = self._named("")
+        return {"t": s["t"], **{entry[len(front) :]: value for entry, value in s.items() if entry.startswith(front)}}
+
+
+def _check_policies(s: State) -> None:
+    """Raises ValueError where a policy of the campaign is impossible."""
+    # All at once: one after the other they would be a part of a day that one sees.
+    given = torch.stack(torch.broadcast_tensors(*(s[name] for name in _HIGHEST)), -1)
+    switch = given[..., : len(SWITCHES)]
+    possible = bool(((given >= 0) & (given <= given.new_tensor(list(_HIGHEST.values())))).all())
+    if possible and bool((switch == switch.round()).all()):
+        return
+    for name, highest in _HIGHEST.items():
+        value = s[name]
+        if not bool(((value >= 0) & (value <= highest)).all()):
+            raise ValueError(f"policy {name!r} is {shortly(value)}: it must be 0 to {highest:g}.")
+        if name in SWITCHES and not bool((value == value.round()).all()):
+            raise ValueError(f"policy {name!r} is {shortly(value)}: it is a switch, give 0 or 1.")
+
+
+def _seniority(seniority: torch.Tensor, agents: int) -> torch.Tensor:
+    """The classes of seniority, if they are such; else raises ValueError."""
+    if seniority.shape != (agents,) or seniority.dtype.is_floating_point or seniority.dtype == torch.bool:
+        raise ValueError(
+            f"seniority is {seniority.dtype} of shape {tuple(seniority.shape)} for {agents} agents: "
+            "give one whole number an agent."
+        )
+    if (highest := int(seniority.max())) > SENIORITIES - 1:
+        raise ValueError(f"seniority {highest} is above {SENIORITIES - 1}: merge some classes.")
+    if seniority.dtype != torch.uint8 and (lowest := int(seniority.min())) < 0:
+        raise ValueError(f"seniority {lowest} is below 0: give everybody a class, 0 for those served first.")
+    return seniority
+
 
 def _days_before(t: torch.Tensor, days: torch.Tensor) -> torch.Tensor:
     """The last day that lies at least `days` before `t`, int16: whole days are compared with it."""
-    # No dose is given before day 0: anything earlier is the same, and fits the type.
-    return (t - days).floor().clamp(min=NEVER - 1).to(torch.int16)
+    # A time that is longer than the type holds is before all days, those before day 0 included.
+    return (t - days).floor().clamp(min=-(2**15)).to(torch.int16)
 
 
 def _priority(

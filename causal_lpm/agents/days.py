@@ -1,0 +1,54 @@
+"""Days as a state keeps them: whole numbers from 0 in int16, one step a day."""
+
+import pyro
+import torch
+from chirho.dynamical.internals.solver import Solver
+
+__all__ = ["LAST", "NEVER", "check_days", "no_later_than", "whole_day"]
+
+NEVER = -1
+"""Stands in a state for a day that has not come."""
+
+LAST = 2**15 - 2
+"""The last day that can be simulated, 89 years after day 0: the next one stands in a state for all later days."""
+
+
+def whole_day(t: torch.Tensor) -> torch.Tensor:
+    """The day as int16 `[]`.
+
+    Raises:
+        ValueError: a day below 0 or above 32,766, which int16 does not tell from others; a step that is not one day:
+            what is decided once a day would be decided more often, or what is due in between would never come.
+
+    >>> whole_day(torch.tensor(3.0))
+    tensor(3, dtype=torch.int16)
+    """
+    day = float(t)
+    check_days(day)
+    if not 0 <= day <= LAST:
+        raise ValueError(f"the day is {day:g}: give days from 0 to {LAST}, the last that a state holds as int16.")
+    return t.to(torch.int16)
+
+
+def check_days(day: float) -> None:
+    """Raises ValueError unless the day is a whole number, and the steps of the running simulation are days."""
+    if not float(day).is_integer():
+        raise ValueError(
+            f"the time is {day:g}: courses of disease, testing, quarantine and vaccination go by days; use "
+            "DiscreteTime(dt=1)."
+        )
+    solvers = (handler for handler in reversed(pyro.poutine.runtime._PYRO_STACK) if isinstance(handler, Solver))
+    if (step := getattr(next(solvers, None), "dt", 1.0)) != 1.0:
+        raise ValueError(
+            f"a step is {step:g} days: courses of disease, testing, quarantine and vaccination go by days; use "
+            "DiscreteTime(dt=1)."
+        )
+
+
+def no_later_than(day: int) -> int:
+    """The day as it stands in a state: all days after `LAST` are one.
+
+    >>> no_later_than(30), no_later_than(100_000)
+    (30, 32767)
+    """
+    return min(day, LAST + 1)
