@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["MOST", "UNCOMPUTABLE", "as_array", "computable", "flags", "seed_number", "shortly", "whole_numbers"]
-
 MOST = 2**31 - 1
 """The largest agent or group number is below this: they are stored as int32."""
 

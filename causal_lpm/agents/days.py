@@ -4,7 +4,8 @@ import pyro
 import torch
 from chirho.dynamical.internals.solver import Solver
 
-__all__ = ["LAST", "NEVER", "check_days", "no_later_than", "whole_day"]
+__all__ = ["NEVER", "whole_day"]
+
 
 NEVER = -1
 """Stands in a state for a day that has not come."""

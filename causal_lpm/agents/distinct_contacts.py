@@ -13,8 +13,6 @@ from torch import Tensor
 
 from causal_lpm.kernels import hashing
 
-__all__ = ["again", "repaired", "with_new_for_repeated"]
-
 PairOf = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Numbers in a sequence of random pairs -> the two ends of each, int32."""
 

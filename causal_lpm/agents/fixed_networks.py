@@ -14,7 +14,7 @@ from causal_lpm.kernels import graph_change, graph_total, group_total, hashing
 from causal_lpm.kernels.building import Edges, compressed_rows
 from causal_lpm.validate import fits_in_memory
 
-__all__ = ["BLOCK", "Graph", "Groups", "check_size"]
+__all__ = ["Graph", "Groups"]
 
 BLOCK = 1 << 16
 """Edges worked on at a time: few enough for the cache of a core."""

@@ -1,7 +1,5 @@
 """Names of parts that a population can have twice, such as the campaigns against two diseases."""
 
-__all__ = ["named"]
-
 
 def named(part: str, what: str) -> str:
     """The name of a part's noise, event, tally, policy or entry of the state: a part with a name puts it in front.
