@@ -55,10 +55,10 @@ def negative_binomial(mean: torch.Tensor, dispersion: torch.Tensor | float = 10.
             f"the dispersion of a negative binomial is {dispersion}: give a positive number up to {STEADY:g}, which is "
             "nearly a Poisson distribution."
         )
-    return _Counts(size, logits=expected.clamp(min=FLOOR).log() - size.log())
+    return NegativeBinomial(size, logits=expected.clamp(min=FLOOR).log() - size.log())
 
 
-class _Counts(dist.NegativeBinomial):  # type: ignore[misc]
+class NegativeBinomial(dist.NegativeBinomial):  # type: ignore[misc]
     """Negative-binomial counts; beyond 64 bits, where drawing would give negative ones, they are refused."""
 
     def sample(self, sample_shape: Any = torch.Size()) -> torch.Tensor:  # noqa: B008  # as in torch

@@ -38,9 +38,8 @@ POLICIES: Mapping[str, float] = MappingProxyType(
 
 SWITCHES = ("vaccination", "first_dose_priority", "sterilizing", "under_65_only")
 
-_HIGHEST = dict.fromkeys(SWITCHES, 1.0) | {
-    name: 1.0 if name.endswith("efficacy") else math.inf for name in POLICIES if name not in SWITCHES
-}
+_SHARES = (*SWITCHES, *(name for name in POLICIES if name.endswith("efficacy")))
+_ORDER = (*_SHARES, *(name for name in POLICIES if name not in _SHARES))
 
 SENIORITIES = CLASSES // 4
 """Classes of seniority: within each, elderly or not, and leading dose or not, are told apart."""
@@ -176,13 +175,12 @@ class Vaccination:
 def _check_policies(s: State) -> None:
     """Raises ValueError where a policy of the campaign is impossible."""
     # All at once: one after the other they would be a part of a day that one sees.
-    given = torch.stack(torch.broadcast_tensors(*(s[name] for name in _HIGHEST)), -1)
-    switch = given[..., : len(SWITCHES)]
-    possible = bool(((given >= 0) & (given <= given.new_tensor(list(_HIGHEST.values())))).all())
-    if possible and bool((switch == switch.round()).all()):
+    given = torch.stack(torch.broadcast_tensors(*(s[name] for name in _ORDER)), -1)
+    shares, switches = given[..., : len(_SHARES)], given[..., : len(SWITCHES)]
+    if bool((given >= 0).all() & (shares <= 1).all() & (switches == switches.round()).all()):
         return
-    for name, highest in _HIGHEST.items():
-        value = s[name]
+    for name in _ORDER:
+        value, highest = s[name], 1.0 if name in _SHARES else math.inf
         if not bool(((value >= 0) & (value <= highest)).all()):
             raise ValueError(f"policy {name!r} is {shortly(value)}: it must be 0 to {highest:g}.")
         if name in SWITCHES and not bool((value == value.round()).all()):
