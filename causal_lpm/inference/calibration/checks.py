@@ -27,11 +27,14 @@ from causal_lpm.inference.diagnostics import (
     tarp_levels,
 )
 
-__all__ = ["RANKED_AMONG", "KnownTruth", "data_gates", "known_truth", "posterior_gates"]
+__all__ = ["FAR_AWAY", "RANKED_AMONG", "KnownTruth", "data_gates", "known_truth", "left_out", "posterior_gates"]
 
 RANKED_AMONG = 399  # posterior draws a truth is ranked among
+MANY = 0.05  # share of draws or data sets that are left out
 FEWEST_DAYS = 3  # of a group, for a peak and a growth
 DIRECTIONS = 10  # principal components of the data that are compared with simulations
+
+FAR_AWAY = "The networks have seen no simulations like these data: raise the budget, or widen the prior."
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +44,7 @@ class KnownTruth:
     """How a posterior does on simulated data sets.
 
     Attributes:
-        gates: SBC, interval coverage, expected coverage (where there is a density), TARP.
+        gates: SBC, interval coverage, expected coverage (where there is a density), TARP; data sets that had no answer.
         arrays: `ranks` and `truth` `[simulation, parameter]`, `highest_density_level` and `tarp_level` `[simulation]`.
     """
 
@@ -63,7 +66,13 @@ def known_truth(
     """
     truth = torch.as_tensor(z, dtype=torch.float32)
     draws = posterior.sample(RANKED_AMONG, data, seed)
-    density = posterior.log_prob(torch.cat([truth.unsqueeze(0), draws]), data)
+    answered = draws.isfinite().all(-1).all(0)
+    asked = torch.cat([truth.unsqueeze(0), torch.where(answered[:, None], draws, 0.0)])
+    density = posterior.log_prob(asked, data)
+    if not bool(answered.any()):
+        sentence = "The posterior has no finite draws for any simulated data set."
+        return KnownTruth((Gate("answers", "fail", 1.0, MANY, sentence, FAR_AWAY),), {})
+    draws, truth = draws[:, answered], truth[answered]
     drawn, true = draws.double().numpy(), truth.double().numpy()
     ranks = sbc_ranks(drawn, true, seed)
     gates = [
@@ -72,11 +81,22 @@ def known_truth(
     ]
     arrays: dict[str, Array] = {"ranks": ranks, "truth": true, "tarp_level": tarp_levels(drawn, true, seed)}
     if density is not None:
-        log_q = density.double().clamp(min=-1e6).numpy()  # a truth outside of a cut prior is merely improbable
+        # A truth outside of a cut prior, or where a network overflows, is merely improbable.
+        log_q = density[:, answered].double().nan_to_num(nan=-1e6).clamp(-1e6, 1e6).numpy()
         gates.append(expected_coverage_gate(log_q[0], log_q[1:], seed))
         arrays["highest_density_level"] = highest_density_levels(log_q[0], log_q[1:], seed)
     gates.append(tarp_gate(drawn, true, seed))
+    gates += left_out("answers", "simulated data sets have no finite draws of the posterior", answered, FAR_AWAY)
     return KnownTruth(tuple(gates), arrays)
+
+
+def left_out(name: str, what: str, kept: torch.Tensor, next_step: str) -> list[Gate]:
+    """A gate of the share that was left out, bool `[n]`; none where all are there."""
+    share = 1 - float(kept.double().mean())
+    if not share:
+        return []
+    sentence = f"{int((~kept).sum())} of {len(kept)} {what}; they were left out."
+    return [Gate(name, "fail" if share > MANY else "warn", share, MANY, sentence, next_step)]
 
 
 def data_gates(
@@ -141,9 +161,17 @@ def posterior_gates(
         members: The same by member, `[member, draw, size]`, or None.
         seed: Of the draws of the prior.
     """
-    z, prior = draws.double().numpy(), problem.draw(2000, seed).double().numpy()
-    log_prior = problem.log_prior(draws).detach().double().numpy()
-    gates = [identifiability_gate(z, prior, problem.names), prior_sensitivity_gate(z, log_prior, problem.names)]
+    log_prior = problem.log_prior(draws).detach().double()
+    inside = log_prior.isfinite()
+    gates = left_out("prior support", "draws of the posterior have no density under the prior", inside, FAR_AWAY)
+    prior = problem.draw(2000, seed).double().numpy()
+    if int(inside.sum()) > 1:
+        z = draws.double()[inside].numpy()
+        gates.append(identifiability_gate(z, prior, problem.names))
+        gates.append(prior_sensitivity_gate(z, log_prior[inside].numpy(), problem.names))
     if members is not None and len(members) > 1:
-        gates.append(disagreement_gate(members.double().numpy(), problem.names))
+        finite = members.isfinite().all(-1).all(0)
+        gates += left_out("members", "draws of the ensemble are not finite", finite, FAR_AWAY)
+        if int(finite.sum()) > 1:
+            gates.append(disagreement_gate(members[:, finite].double().numpy(), problem.names))
     return tuple(gates)

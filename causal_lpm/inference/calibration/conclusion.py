@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.calibration.checks import RANKED_AMONG, KnownTruth, data_gates, known_truth, posterior_gates
+from causal_lpm.inference.calibration.checks import (
+    FAR_AWAY,
+    RANKED_AMONG,
+    KnownTruth,
+    data_gates,
+    known_truth,
+    left_out,
+    posterior_gates,
+)
 from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, Posterior, as_trained
 from causal_lpm.inference.calibration.posteriors.focus import Focus
 from causal_lpm.inference.calibration.problems.problem import Problem
@@ -76,6 +84,9 @@ def conclude(
     problem, seed, observed = stages.problem, stages.seed, stages.observed
     groups = labels_of(problem, groups)
     z = posterior.sample(draws, observed, seed)[:, 0]
+    finite = z.isfinite().all(-1)
+    if int(finite.sum()) < 2:
+        raise RuntimeError(f"the posterior of the data has no finite draws. {FAR_AWAY}")
     own = posterior.gates()  # of the data at hand, so before it answers for others
     members = None
     if isinstance(posterior, AmortisedPosterior):
@@ -84,6 +95,8 @@ def conclude(
     if gate:
         simulations = stages.simulate("second gate" if focus is not None else "gate", gate, focus)
         truth = known_truth(problem, as_trained(posterior), *simulations.successful(), seed=seed)
+    lost = left_out("finite draws", "draws of the posterior are not finite", finite, FAR_AWAY)
+    z = z[finite]
     predicted = stages.predict(z[:PREDICTIVE].double().numpy())
     report = Report(
         (
@@ -91,6 +104,7 @@ def conclude(
             *data_gates(problem, used.successful()[1], predicted.successful()[1], groups),
             *posterior_gates(problem, z, members, seed),
             *own,
+            *lost,
             *_counts(gate, stages),
         )
     )

@@ -18,9 +18,11 @@ from causal_lpm.inference.calibration.simulations.simulation_set import Failure,
 from causal_lpm.inference.calibration.simulator import GivenParameters, ProblemSimulator
 from causal_lpm.inference.seeds import replicate_seed
 
-__all__ = ["Stages", "joined"]
+__all__ = ["FEWEST_FINITE", "Stages", "joined"]
 
 Array = npt.NDArray[Any]
+
+FEWEST_FINITE = 20  # simulations of a stage that gave finite data
 
 SEEDS = {"first": 0, "second": 1, "gate": 2, "second gate": 3, "rest": 4, "predictive": 8}
 """Stage -> number of its seed."""
@@ -85,6 +87,13 @@ class Stages:
         self.prior = self.prior or made
         self.made += n
         self.failed += len(made.failures)
+        if n >= FEWEST_FINITE > int(made.ok.sum()):
+            first = made.failures[0]
+            raise RuntimeError(
+                f"only {int(made.ok.sum())} of {n} simulations ({stage}) gave finite data, and {FEWEST_FINITE} are needed; "
+                f"the first failed (seed {first.seed}) with {first.message.rstrip('.')}. Mend the model there, "
+                "or keep the prior away from where it fails."
+            )
         return made
 
 

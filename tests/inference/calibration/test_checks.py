@@ -2,9 +2,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 
+from causal_lpm import observed
 from causal_lpm.inference.calibration.checks import data_gates, known_truth, posterior_gates
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.diagnostics import Gate
@@ -66,6 +69,43 @@ def test_arrays_are_of_each_simulation() -> None:
     found = known_truth(PROBLEM, Exact(), *simulated(50), seed=0).arrays
     shapes = {name: values.shape for name, values in found.items()}
     assert shapes == {"ranks": (50, 1), "truth": (50, 1), "tarp_level": (50,), "highest_density_level": (50,)}
+
+
+class Unsure(Exact):
+    """Like `Exact`, with draws that are not finite for the first data sets."""
+
+    def __init__(self, without: int) -> None:
+        super().__init__()
+        self.without = without
+
+    def sample(self, draws: int, data: Mapping[str, Any], seed: int) -> torch.Tensor:
+        drawn = super().sample(draws, data, seed)
+        drawn[3, : self.without] = torch.nan
+        return drawn
+
+
+@pytest.mark.parametrize(("without", "verdict"), [(3, "warn"), (30, "fail"), (300, "fail")])
+def test_data_sets_without_an_answer_are_left_out_and_counted(without: int, verdict: str) -> None:
+    found = known_truth(PROBLEM, Unsure(without), *simulated(300))
+    assert gate(found.gates, "answers").verdict == verdict
+    assert gate(found.gates, "answers").value == pytest.approx(without / 300)
+    assert len(found.arrays.get("ranks", [])) == 300 - without
+
+
+def test_draws_outside_of_the_prior_are_left_out_and_counted() -> None:
+    problem = Problem(positive, {"x": DATA})
+    z = problem.draw(200, 0)
+    assert "prior support" not in {one.name for one in posterior_gates(problem, z, None)}
+    z[:20] = -300.0  # so small that it is zero in float32, which has no density
+    found = posterior_gates(problem, z, torch.stack([z, z]))
+    assert (gate(found, "prior support").verdict, gate(found, "prior support").value) == ("fail", pytest.approx(0.1))
+    z[:] = -300.0
+    assert gate(posterior_gates(problem, z, None), "prior support").value == 1
+
+
+def positive() -> None:
+    mean = pyro.sample("mean", dist.Gamma(2.0, 1.0))
+    observed("x", dist.Normal(mean[..., None].expand(*mean.shape, 6), 1.0).to_event(1))
 
 
 def gate(gates: tuple[Gate, ...], name: str) -> Gate:

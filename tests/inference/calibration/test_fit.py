@@ -14,6 +14,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 
+from case_studies.benchmark_tasks import sir
 from causal_lpm import Rollout, event, observed, rollout, tally
 from causal_lpm.inference import fit
 from causal_lpm.inference.calibration import stages
@@ -173,6 +174,26 @@ def test_when_all_simulations_fail_the_first_error_is_told_and_the_folder_kept(t
     assert list((tmp_path / "first" / "blocks").iterdir())
 
 
+def test_where_hardly_a_simulation_succeeds_the_stage_and_its_first_error_are_told() -> None:
+    with pytest.raises(RuntimeError, match=r"only \d of 60 simulations \(first\) gave finite data.*no solution here"):
+        fit(partial(failing, -3.0), {"x": DATA}, "npe", batch=1, **CHEAP)
+
+
+def solver(end: float) -> None:
+    mean = pyro.sample("mean", dist.Normal(0.0, 2.0))
+    rate = torch.where(mean < end, mean, torch.nan)[..., None]
+    observed("x", dist.Normal(rate.expand(*mean.shape, 6), 1.0).to_event(1))
+
+
+@pytest.mark.parametrize(("end", "verdict"), [(2.6, "warn"), (5.0, "pass")])
+def test_a_surrogate_that_leaves_the_numbers_far_out_is_counted(end: float, verdict: str) -> None:
+    result = fit(normal(), {"x": DATA}, surrogate=partial(solver, end), settings={"steps": 60}, **CHEAP)
+    (gate,) = (gate for gate in result.report.gates if gate.name == "surrogate")
+    assert gate.verdict == verdict
+    assert "have no density under the surrogate" in gate.sentence
+    assert np.isfinite(result.tree["posterior"]["mean"]).all()
+
+
 def test_data_beyond_the_prior_are_not_believed() -> None:
     result = fit(normal(), {"x": np.array(DATA) + 40}, "npe", **{**CHEAP, "budget": 300, "gate": 200})
     assert result.status == "uncalibrated"
@@ -284,6 +305,18 @@ def test_another_set_s_folder_is_refused(tmp_path: Path) -> None:
     fit(normal(), {"x": DATA}, "abc", folder=tmp_path, budget=40, gate=0, draws=20)
     with pytest.raises(FileExistsError, match="holds other simulations"):
         fit(normal(noise=3.0), {"x": DATA}, "abc", folder=tmp_path, budget=40, gate=0, draws=20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["svi+npe", "nle"])
+def test_the_sir_task_whose_surrogate_overflows_far_out_is_calibrated(method: str) -> None:
+    """Observation 4 of the task: before, torch's check of one draw's probabilities ended the whole fit."""
+    seen = [0.0, 0.0, 8.0, 349.0, 222.0, 62.0, 17.0, 6.0, 1.0, 0.0]
+    result = fit(sir.model, {"infected": seen}, method, surrogate=sir.surrogate, budget=1000, gate=0)
+    truth = {"beta": 0.3581495, "gamma": 0.089096606}
+    for name, mean, sd, _, _ in result.summary():
+        assert abs(mean - truth[name]) < 4 * sd
+    assert {"surrogate"} <= {gate.name for gate in result.report.gates}
 
 
 # --- slow ------------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class AmortisedPosterior:
     def _unfocused(self, focus: Focus, draws: int, features: torch.Tensor, seed: int) -> torch.Tensor:
         """Draws of a pool by weights that undo the focus, `[draws, size]`."""
         pool = self.neural.sample(POOL * draws, features, seed)[:, 0]
-        inverse = focus.log_inverse(pool).double()
+        inverse = focus.log_inverse(pool).double().nan_to_num(nan=-math.inf, neginf=-math.inf)
         if not bool(inverse.isfinite().any()):  # far from its focus, which the gate then says
             self._effective = 0.0
             return pool[:draws]
@@ -75,13 +75,14 @@ class AmortisedPosterior:
         return self.neural.sample_members(each, self._features(data), seed)
 
     def gates(self) -> tuple[Gate, ...]:
-        """How even the weights of the last data set are."""
+        """Those of the features, and how even the weights of the last data set are."""
+        made = self.features.gates()
         if self.focus is None:
-            return ()
+            return made
         verdict: Verdict = "fail" if self._effective < EVEN[1] else "warn" if self._effective < EVEN[0] else "pass"
         sentence = f"Weights that undo the focus of the second round leave {self._effective:.0%} of the draws."
         step = "" if verdict == "pass" else "Call fit with second_round=False, or a larger budget."
-        return (Gate("second round", verdict, self._effective, EVEN[1], sentence, step),)
+        return (*made, Gate("second round", verdict, self._effective, EVEN[1], sentence, step))
 
     def log_prob(self, z: torch.Tensor, data: Data) -> torch.Tensor:
         features = self._features(data)

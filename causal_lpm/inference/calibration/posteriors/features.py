@@ -1,7 +1,7 @@
 """What a posterior is told of a data set: the numbers themselves, or what SVI makes of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,8 +10,11 @@ import torch
 from causal_lpm.inference.calibration.posteriors.guides import fit_guides
 from causal_lpm.inference.calibration.posteriors.neural import Frame
 from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.diagnostics import Gate
 
 __all__ = ["Features", "GuideFeatures", "LastFeatures", "SeriesFeatures", "tensors"]
+
+MANY_LOST = 0.05  # share of the guides' draws without a density
 
 
 class Features(Protocol):
@@ -28,6 +31,10 @@ class Features(Protocol):
 
     def embedding(self) -> Callable[[], torch.nn.Module] | None:
         """Makes the network that condenses them further, if any."""
+        ...
+
+    def gates(self) -> tuple[Gate, ...]:
+        """What there is to say of how they were made."""
         ...
 
 
@@ -85,6 +92,10 @@ class SeriesFeatures:
         channels = sum(int(np.prod(shape[:-1], dtype=int)) for shape in shapes)
         return lambda: SeriesNetwork(channels, min(days))
 
+    def gates(self) -> tuple[Gate, ...]:
+        """None: nothing was optimised."""
+        return ()
+
 
 class SeriesNetwork(torch.nn.Module):
     """Two convolutions over days and a dense layer, `[n, channels * days]` -> `[n, 16]`."""
@@ -126,6 +137,7 @@ class GuideFeatures:
     seed: int = 0
     settings: Mapping[str, Any] | None = None
     progress: Callable[[int, int], None] | None = None
+    _lost: list[torch.Tensor] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def frame(self) -> Frame:
@@ -136,8 +148,19 @@ class GuideFeatures:
         guides = fit_guides(
             self.problem, tensors(data), seed=self.seed, progress=self.progress, **(self.settings or {})
         )
+        self._lost.append(guides.lost)
         return guides.features.float()
 
     def embedding(self) -> None:
         """None: there are few of them."""
         return
+
+    def gates(self) -> tuple[Gate, ...]:
+        """The share of the guides' draws that said nothing, if any did: of all data sets, or of the last if it is larger."""
+        share = max((float(lost.mean()) for lost in (torch.cat(self._lost), self._lost[-1])), default=0.0)
+        if not share:
+            return ()
+        sentence = f"{100 * share:.2g}% of the guides' draws have no density under the surrogate; they were left out."
+        step = "Look for overflow and logarithms of zero in the surrogate, far out in the prior."
+        many = share > MANY_LOST
+        return (Gate("surrogate", "warn" if many else "pass", share, MANY_LOST, sentence, step if many else ""),)

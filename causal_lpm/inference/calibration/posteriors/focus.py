@@ -75,8 +75,17 @@ def focus_on(problem: Problem, neural: NeuralPosterior, features: torch.Tensor, 
         features: Of the observed data, `[1, f]`.
         seed: Of the draws that find it.
         draws: How many.
+
+    Raises:
+        RuntimeError: hardly one of the draws is finite.
     """
     z = neural.sample(draws, features, seed)[:, 0].double()
+    z = z[z.isfinite().all(1)]
+    if len(z) <= draws // 2:
+        raise RuntimeError(
+            f"only {len(z)} of {draws} draws of the first round's networks are finite: the data are far from all "
+            "simulations; call fit with second_round=False and look at its report."
+        )
     covariance = torch.atleast_2d(torch.cov(z.T)) + 1e-8 * torch.eye(problem.size, dtype=torch.float64)
     focus = Focus(z.mean(0).float(), (WIDTH * torch.linalg.cholesky(covariance)).float(), -math.inf)
     bound = float(torch.quantile(focus.log_weight(z.float()), OUTSIDE))
@@ -137,7 +146,7 @@ class FocusedPrior:
         self, focus: Focus, proposal: torch.distributions.MultivariateNormal, z: torch.Tensor
     ) -> torch.Tensor:
         weight: torch.Tensor = self.problem.log_prior(z) + focus.log_weight(z) - proposal.log_prob(z)
-        return weight
+        return torch.where(weight < math.inf, weight, -math.inf)
 
 
 def _between(focus: Focus) -> torch.distributions.MultivariateNormal:

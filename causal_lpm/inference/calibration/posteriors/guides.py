@@ -6,17 +6,20 @@ and 90% intervals cover the truth in 26% and 60% of cases.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
+from causal_lpm.inference.calibration.problems.evaluation import each_draw
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.seeds import replicate_seed
 from causal_lpm.validate import positive_count
 
 __all__ = ["Guides", "fit_guides"]
 
-LOST = 0.2  # share of data sets whose density may be NaN or infinite in one step
+EARLY = 20  # steps after which guides are given up that hardly ever have a density
+NEARLY_ALL = 0.9  # share of a guide's draws
+LOST = 0.2  # share of data sets whose guides may be so
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class Guides:
         mean: `[n, size]`.
         scale_tril: `[n, size, size]`, lower triangular with a positive diagonal.
         elbo: `[n]`, the mean of the last steps, up to a constant.
+        lost: `[n]`, the share of its draws that had no finite density, and said nothing.
     """
 
     mean: torch.Tensor
     scale_tril: torch.Tensor
     elbo: torch.Tensor
+    lost: torch.Tensor
 
     @property
     def log_scale(self) -> torch.Tensor:
@@ -80,7 +85,8 @@ def fit_guides(
         Guides with full covariance, in the space of z.
 
     Raises:
-        ValueError: no gradient reaches the parameters, the density is NaN for many data sets; a setting out of range.
+        ValueError: no gradient reaches the parameters, the density is nearly always NaN for many data sets; a setting
+            out of range.
     """
     for what, number in {"steps": steps, "particles": particles, "starts": starts, "at_once": at_once}.items():
         positive_count(what, number)
@@ -93,7 +99,7 @@ def fit_guides(
         parts.append(_fit(problem, part, steps, learning_rate, particles, starts, seed))
         if progress is not None:
             progress(min(begin + at_once, n), n)
-    return Guides(*(torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "scale_tril", "elbo")))
+    return Guides(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Guides)))
 
 
 def _fit(
@@ -113,16 +119,25 @@ def _fit(
     optimiser = torch.optim.Adam([mean, below, log_diagonal], lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, learning_rate / 20)
     repeated = {name: values.repeat(particles, *(1,) * (values.dim() - 1)) for name, values in data.items()}
-    last = torch.zeros(n)
+    last, lost = torch.zeros(n), torch.zeros(n)
     averaged = max(steps // 10, 1)
     for step in range(steps):
         scale = torch.tril(below, -1) + torch.diag_embed(log_diagonal.exp())
         noise = torch.randn(particles, n, size, generator=generator)
         z = (mean + (scale @ noise.unsqueeze(-1)).squeeze(-1)).reshape(particles * n, size)
-        joint = problem.log_joint(z, repeated, seed=replicate_seed(seed, step)).reshape(particles, n)
-        _check(joint)
+        joint = _joint(problem, z, repeated, replicate_seed(seed, step)).reshape(particles, n)
         # A draw that a solver cannot follow says nothing in this step, and its data set goes on with the others.
-        elbo = torch.where(joint.isfinite(), joint, torch.zeros_like(joint)).mean(0) + log_diagonal.sum(-1)
+        finite = joint.isfinite()
+        lost += (~finite).float().mean(0)
+        if step + 1 in (EARLY, steps):
+            _check_lost(lost / (step + 1))
+        if not joint.requires_grad:
+            raise ValueError(
+                "no gradient reaches the parameters: give a differentiable surrogate, or choose method='npe', which "
+                "needs none."
+            )
+        mean_joint = torch.where(finite, joint, torch.zeros_like(joint)).sum(0) / finite.sum(0).clamp(min=1)
+        elbo = torch.where(finite.any(0), mean_joint + log_diagonal.sum(-1), 0.0)
         optimiser.zero_grad()
         (-elbo.sum()).backward()
         _limit(mean.grad, below.grad, log_diagonal.grad)
@@ -132,7 +147,14 @@ def _fit(
             last += elbo.detach().float() / averaged
     with torch.no_grad():
         scale = torch.tril(below, -1) + torch.diag_embed(log_diagonal.exp())
-    return Guides(mean.detach(), scale, last + size / 2 * (1 + math.log(2 * math.pi)))
+    return Guides(mean.detach(), scale, last + size / 2 * (1 + math.log(2 * math.pi)), lost / steps)
+
+
+def _joint(problem: Problem, z: torch.Tensor, data: Mapping[str, torch.Tensor], seed: int) -> torch.Tensor:
+    """Log joint densities of draws and their data sets, NaN where the program fails."""
+    return each_draw(
+        lambda rows: problem.log_joint(z[rows], {name: values[rows] for name, values in data.items()}, seed), len(z)
+    )
 
 
 def _best_start(problem: Problem, data: Mapping[str, torch.Tensor], starts: int, seed: int) -> torch.Tensor:
@@ -140,11 +162,13 @@ def _best_start(problem: Problem, data: Mapping[str, torch.Tensor], starts: int,
     n = len(next(iter(data.values())))
     best, start = torch.full((n,), -math.inf, dtype=torch.float64), torch.zeros(n, problem.size)
     centre = torch.zeros(1, problem.size)
-    for z in torch.cat([centre, problem.draw(starts - 1, seed)]) if starts > 1 else centre:
-        with torch.no_grad():
+    candidates = torch.cat([centre, problem.draw(starts - 1, seed)]) if starts > 1 else centre
+    with torch.no_grad():
+        first = {name: values[:1].expand(starts, *values.shape[1:]) for name, values in data.items()}
+        for z in candidates[~_joint(problem, candidates, first, seed).isnan()]:
             joint = problem.log_joint(z.expand(n, -1), data, seed).double()
-        better = joint > best
-        best, start = torch.where(better, joint, best), torch.where(better[:, None], z, start)
+            better = joint > best
+            best, start = torch.where(better, joint, best), torch.where(better[:, None], z, start)
     return start.clone()
 
 
@@ -156,15 +180,11 @@ def _limit(*gradients: torch.Tensor | None) -> None:
             flat.mul_((100.0 / flat.norm(dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1.0))
 
 
-def _check(joint: torch.Tensor) -> None:
-    if not joint.requires_grad:
+def _check_lost(lost: torch.Tensor) -> None:
+    """Raises ValueError where hardly a draw of many guides has a density."""
+    nearly = lost > NEARLY_ALL
+    if float(nearly.float().mean()) > LOST:
         raise ValueError(
-            "no gradient reaches the parameters: give a differentiable surrogate, or choose method='npe', which needs "
-            "none."
-        )
-    lost = ~joint.isfinite().any(0)
-    if float(lost.float().mean()) > LOST:
-        raise ValueError(
-            f"the density of {int(lost.sum())} of {joint.shape[1]} data sets is not a number: look for logarithms of "
-            "zero in the surrogate, or choose method='npe'."
+            f"the density of {int(nearly.sum())} of {len(lost)} data sets is not a number for nearly all draws of the "
+            "parameters: look for logarithms of zero in the surrogate, or choose method='npe'."
         )

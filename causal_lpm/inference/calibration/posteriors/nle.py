@@ -67,14 +67,14 @@ class LearnedLikelihood:
         self._features = LastFeatures(features)
 
     def _log_joint(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """`[c, n, size]` and `[n, f]` -> `[c, n]`; -infinity where the learned density is not a number."""
+        """`[c, n, size]` and `[n, f]` -> `[c, n]`; -infinity where the learned density or the prior is not a number."""
         flat = z.reshape(-1, z.shape[-1])
         data = x.expand(len(z), *x.shape).reshape(-1, x.shape[-1])
         with torch.no_grad():
             density = torch.stack([e.log_prob(data.unsqueeze(0), condition=flat)[0] for e in self.estimators])
             likelihood = torch.logsumexp(density, 0) - math.log(len(self.estimators))
             joint = (likelihood + self.problem.log_prior(flat)).reshape(z.shape[:-1])
-        return joint.nan_to_num(nan=-math.inf)
+        return joint.nan_to_num(nan=-math.inf, posinf=-math.inf)
 
     def sample(self, draws: int, data: Mapping[str, Any], seed: int) -> torch.Tensor:
         """Draws of z, `[draws, n, size]`, in random order."""
@@ -119,8 +119,11 @@ class LearnedLikelihood:
         return self._log_joint(z, self._features(data))
 
     def gates(self) -> tuple[Gate, ...]:
-        """R-hat of the chains of the observed data."""
-        return () if self._chains is None else (rhat_gate(self._chains, self.problem.names),)
+        """R-hat of the chains of the observed data, and those of the features."""
+        return (
+            *(() if self._chains is None else (rhat_gate(self._chains, self.problem.names),)),
+            *self.features.gates(),
+        )
 
 
 class _Components:
@@ -137,6 +140,10 @@ class _Components:
     def __call__(self, data: Mapping[str, Any]) -> torch.Tensor:
         components: torch.Tensor = ((self._features(data) - self._centre) / self._scale) @ self._directions
         return components
+
+    def gates(self) -> tuple[Gate, ...]:
+        """None: nothing was optimised."""
+        return ()
 
 
 def learn_likelihood(

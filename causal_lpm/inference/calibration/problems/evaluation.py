@@ -1,22 +1,37 @@
-"""Runs of a program with many draws side by side: handlers that draw its prior, and that add up its densities."""
+"""Runs of a program with many draws side by side: handlers that draw its prior, and that add up its densities.
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+Far out in a prior a program may leave the range of floating-point numbers. Such a draw has no density (NaN) and passes
+no gradient, and the draws beside it are none the worse.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pyro
 import torch
 from pyro.poutine.messenger import Messenger
 
-from causal_lpm.inference.calibration.problems.scoring import log_density, per_draw
+from causal_lpm.inference.calibration.problems.scoring import log_density, per_draw, valid_density
 
-__all__ = ["ELEMENTWISE", "GivenDraws", "NotElementwiseError", "PriorDraws", "alone", "stopping", "torch_seed"]
+__all__ = [
+    "ELEMENTWISE",
+    "GivenDraws",
+    "NotElementwiseError",
+    "PriorDraws",
+    "alone",
+    "each_draw",
+    "stopping",
+    "torch_seed",
+]
 
 
 ELEMENTWISE = (
     "write the model elementwise, so that parameters of shape [draws, 1] pass through it; where one meets a series "
     "[draws, 1, days], write parameter[..., None]."
 )
+
+FEW = 10  # draws that a program may fail with, even if there are no others
 
 
 class NotElementwiseError(ValueError):
@@ -109,18 +124,32 @@ class GivenDraws(Messenger):
         stop: bool = False,
     ) -> None:
         super().__init__()
-        self._values, self._present, self._data = values, present, data
+        self._values, self._present, self._data = _guarded(values), present, data
         self.missing, self._stop = set(values), stop
         self._n = len(next(iter(values.values())))
         self.drawn: dict[str, torch.Tensor] = {}
         self.log_prior = torch.zeros(self._n)
         self.log_likelihood = torch.zeros(self._n)
+        self._densities, self._unchecked = bool(data) or stop, ExitStack()
+
+    def __enter__(self) -> Any:
+        # Where data are drawn, a distribution refuses impossible arguments itself. Where densities are asked, it would
+        # refuse all draws for one of them.
+        if self._densities:
+            self._unchecked.enter_context(
+                pyro.settings.context(validate_distributions_torch=False, validate_distributions_pyro=False)
+            )
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> Any:
+        self._unchecked.close()
+        return super().__exit__(*error)
 
     def _pyro_sample(self, msg: Any) -> None:
         name, fn = msg["name"], msg["fn"]
         if name in self._values:
             value = self._values[name]
-            log_prob = fn.log_prob(value)
+            log_prob = valid_density(fn, value) if self._densities else fn.log_prob(value)
             _check_shape(f"the prior of {name!r}", log_prob.shape, value.shape[: value.dim() - fn.event_dim])
             self.log_prior = self.log_prior + per_draw(log_prob, self._n)
             msg["value"], msg["done"] = value, True
@@ -140,6 +169,54 @@ class GivenDraws(Messenger):
         self.missing.discard(name)
         if self._stop and not self.missing:
             raise _LastParameter
+
+
+def _guarded(values: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """The same values `[n, ...]`; no gradient reaches a draw of which a part is NaN or infinite."""
+    whole = torch.cat([value.flatten(1) for value in values.values()], 1)
+    if not whole.requires_grad:
+        return values
+    whole.register_hook(lambda slope: torch.where(slope.isfinite().all(1, keepdim=True), slope, 0.0))
+    parts = whole.split([value[0].numel() for value in values.values()], 1)
+    return {
+        name: part.reshape(old.shape).to(old.dtype) for (name, old), part in zip(values.items(), parts, strict=True)
+    }
+
+
+def each_draw(density: Callable[[slice], torch.Tensor], n: int) -> torch.Tensor:
+    """Densities of n draws, `[n]`; NaN for those that the program fails with.
+
+    A program that fails is run again with either half of its draws, until those are alone that it fails with.
+
+    Args:
+        density: Rows -> the density of each.
+        n: Number of rows.
+
+    Raises:
+        Exception: the program's own, where it fails with more than half of many draws.
+
+    >>> rates = torch.tensor([1.0, -1.0, 2.0])
+    >>> each_draw(lambda rows: torch.distributions.Poisson(rates[rows]).log_prob(torch.tensor(0.0)), 3)
+    tensor([-1., nan, -2.])
+    """
+    failures: list[Exception] = []
+
+    def of(rows: slice) -> torch.Tensor:
+        try:
+            return density(rows)
+        except (NotElementwiseError, torch.OutOfMemoryError):
+            raise
+        except (ArithmeticError, RuntimeError, ValueError) as error:
+            if rows.stop - rows.start == 1:
+                failures.append(error)
+                if len(failures) > max(n // 2, FEW):
+                    error.add_note(f"The program fails with {len(failures)} of {rows.stop} draws of the parameters.")
+                    raise
+                return torch.full((1,), torch.nan)
+        middle = (rows.start + rows.stop) // 2
+        return torch.cat([of(slice(rows.start, middle)), of(slice(middle, rows.stop))])
+
+    return of(slice(0, n))
 
 
 def _check_shape(what: str, shape: Collection[int], expected: Collection[int]) -> None:

@@ -2,6 +2,7 @@ import torch
 
 from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, as_trained
 from causal_lpm.inference.calibration.posteriors.focus import Focus
+from causal_lpm.inference.diagnostics import Gate
 from tests.inference.calibration.known_posterior import Known, focus
 
 
@@ -14,6 +15,9 @@ class Copy:
     def __call__(self, data: dict[str, torch.Tensor]) -> torch.Tensor:
         self.calls += 1
         return data["x"]
+
+    def gates(self) -> tuple[Gate, ...]:
+        return ()
 
 
 class Posterior(Known):

@@ -73,6 +73,33 @@ def test_one_data_set_beyond_reason_does_not_spoil_the_others() -> None:
     assert float((others - mean[0]).abs().max()) < 0.25 * sd
 
 
+def limited(width: float = 6.0) -> None:
+    """Like `normal`, but without a solution where the mean is far from zero; torch's own check would say so."""
+    mean = pyro.sample("mean", dist.Normal(0.0, 2.0))
+    sd = torch.where(mean.abs() < width, 1.0, -1.0)[..., None]
+    observed("x", dist.Normal(mean[..., None].expand(*mean.shape, 6), sd).to_event(1))
+
+
+def test_draws_without_a_density_are_counted_and_say_nothing() -> None:
+    x = torch.tensor([DATA, [5.9] * 6], dtype=torch.float64)
+    guides = fit_guides(Problem(normal(), {"x": DATA}, surrogate=limited), {"x": x})
+    plain = fit_guides(Problem(normal(), {"x": DATA}), {"x": x})
+    assert guides.lost[0] < 0.02
+    assert 0.1 < guides.lost[1] < 0.9  # at the edge
+    assert guides.features.isfinite().all()
+    assert float((guides.mean - plain.mean)[0].abs()) < 0.1
+    assert float(guides.log_scale.exp().max()) < 1.0  # draws that say nothing do not widen a guide
+    assert float(plain.lost.sum()) == 0
+
+
+def test_one_data_set_alone_goes_on_after_a_step_without_a_density() -> None:
+    # At the beginning a guide is 0.2 prior sd wide: several of its 32 draws in 16 steps lie beyond the edge.
+    problem = Problem(normal(), {"x": DATA}, surrogate=limited)
+    guides = fit_guides(problem, {"x": torch.full((1, 6), 5.9, dtype=torch.float64)}, particles=1)
+    assert float(guides.lost) > 0.1
+    assert guides.features.isfinite().all()
+
+
 def test_densities_that_are_not_numbers_are_refused() -> None:
     def broken() -> None:
         mean = pyro.sample("mean", dist.Normal(0.0, 2.0))

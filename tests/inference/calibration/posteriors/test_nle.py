@@ -9,6 +9,7 @@ from causal_lpm.inference.calibration.posteriors.nle import LearnedLikelihood, l
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.simulations.simulation_set import simulate_set
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
+from causal_lpm.inference.diagnostics import Gate
 from tests.inference.calibration.conjugate import SMALL, exact, exact_line, line, normal
 
 LINE = Problem(line, {"x": [0.0] * 4})
@@ -32,6 +33,9 @@ class Counting:
     def __call__(self, data: dict[str, np.ndarray]) -> torch.Tensor:
         self.calls += 1
         return torch.as_tensor(data["x"], dtype=torch.float32)
+
+    def gates(self) -> tuple[Gate, ...]:
+        return ()
 
 
 def moments(problem: Problem, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
