@@ -4,6 +4,8 @@ Two intervals that are easily mixed up are both given and always named: the 95% 
 this many replicates determine the expected effect; shrinks with more replicates) and the 2.5 and 97.5
 percentiles of the REPLICATES (how much one epidemic differs from the next; does not shrink). The outer
 percentiles of few replicates are guesses: below 40, tables and charts show the smallest and the largest instead.
+
+Where epidemics may die out, replicates are of two kinds, and the interval of the mean knows it.
 """
 
 from collections.abc import Mapping
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+
+from causal_lpm.inference.dying_out import mixture_interval, share_interval, student_interval
 
 __all__ = [
     "ENOUGH_FOR_PERCENTILES",
@@ -75,13 +79,16 @@ class Estimate:
         mean: over replicates.
         mean_low: lower end of the 95% interval of the mean.
         mean_high: its upper end.
-        interval: the method of that interval.
+        interval: the method of that interval: "Student t", or "mixture" where epidemics die out.
         mcse: Monte-Carlo standard error of the mean.
         median: over replicates.
         q025: 2.5 percentile of the replicates.
         q975: 97.5 percentile of the replicates.
         smallest: of the replicates.
         largest: of the replicates.
+        died_out: how many of the replicates died out; None where that is not known.
+        died_out_low: lower end of the exact 95% interval of the share that dies out.
+        died_out_high: its upper end.
     """
 
     kind: str
@@ -100,6 +107,9 @@ class Estimate:
     q975: float
     smallest: float
     largest: float
+    died_out: int | None = None
+    died_out_low: float = float("nan")
+    died_out_high: float = float("nan")
 
 
 def summarize(
@@ -109,10 +119,26 @@ def summarize(
     outcome: str,
     group: str | None = None,
     units: str = "per 100,000",
+    dead: npt.ArrayLike | None = None,
+    may_die_out: bool = False,
 ) -> Estimate:
     """Mean, median and both intervals of one value per replicate, `[replicate]`.
 
-    The interval of the mean is Student's t; with one replicate there is none, and it is NaN.
+    The interval of the mean is Student's t; with one replicate there is none, and it is NaN. Where some replicates died
+    out and others did not, or `may_die_out` says that some might have, it is that of `mixture_interval`.
+
+    Args:
+        values: `[replicate]`.
+        kind: as of `Estimate`, and so are `name`, `outcome`, `group` and `units`.
+        name: the world, or the contrast.
+        outcome: what is counted.
+        group: the group, or None for everybody.
+        units: of the values.
+        dead: which replicates died out, bool `[replicate]`; None where that is not known.
+        may_die_out: whether epidemics may die out even if none of these did.
+
+    Raises:
+        ValueError: `may_die_out` without `dead`.
 
     >>> estimate = summarize([-3.0, -1.0, -2.0], "paired", "delayed minus standard", "deaths")
     >>> (
@@ -125,7 +151,14 @@ def summarize(
     """
     x = np.asarray(values, dtype=np.float64)
     error = float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else float("nan")
-    half = _student_t(x.size - 1) * error if x.size > 1 else float("nan")
+    if may_die_out and dead is None:
+        raise ValueError(
+            f"whether replicates died out is not known of outcome {outcome!r}: give dead=, or a result with infections."
+        )
+    gone = np.zeros(x.size, dtype=bool) if dead is None else np.asarray(dead, dtype=bool)
+    mixed = (gone.any() and not gone.all()) or may_die_out
+    mean_low, mean_high = mixture_interval(x, gone) if mixed else student_interval(x)
+    share = share_interval(int(gone.sum()), x.size) if dead is not None and x.size else (float("nan"),) * 2
     mean = float(x.mean()) if x.size else float("nan")
     percentiles = [0.0, 0.025, 0.5, 0.975, 1.0]
     smallest, low, median, high, largest = np.quantile(x, percentiles).tolist() if x.size else [float("nan")] * 5
@@ -137,42 +170,51 @@ def summarize(
         units,
         x.size,
         mean,
-        mean - half,
-        mean + half,
-        "Student t",
+        mean_low,
+        mean_high,
+        "mixture" if mixed else "Student t",
         error,
         median,
         low,
         high,
         smallest,
         largest,
+        None if dead is None else int(gone.sum()),
+        *share,
     )
 
 
-def _student_t(degrees: int) -> float:
-    """The 97.5 percentile of Student's t."""
-    from scipy.special import stdtrit  # costly to import, and only needed here
-
-    return float(stdtrit(degrees, 0.975))
-
-
-def totals(tree: xr.DataTree, outcome: str, keep: npt.ArrayLike | None = None) -> list[Estimate]:
+def totals(
+    tree: xr.DataTree, outcome: str, keep: npt.ArrayLike | None = None, may_die_out: bool = False
+) -> list[Estimate]:
     """The total per 100,000 in each world, as an interventional statement.
 
     Args:
         tree: a result.
         outcome: what is counted.
         keep: which replicates to use, bool `[replicate]`; all, if not given.
+        may_die_out: whether epidemics may die out even if none of these did, which widens the intervals of the means.
     """
-    rates = _chosen(per_100k(tree, outcome), keep)
+    rates, dead = _chosen(per_100k(tree, outcome), keep), _dead(tree, keep)
     return [
-        summarize(rates.sel(world=world).values, "interventional", str(world), outcome)
+        summarize(
+            rates.sel(world=world).values,
+            "interventional",
+            str(world),
+            outcome,
+            dead=dead,
+            may_die_out=may_die_out,
+        )
         for world in rates["world"].values
     ]
 
 
 def effects(
-    tree: xr.DataTree, outcome: str, by_group: bool = False, keep: npt.ArrayLike | None = None
+    tree: xr.DataTree,
+    outcome: str,
+    by_group: bool = False,
+    keep: npt.ArrayLike | None = None,
+    may_die_out: bool = False,
 ) -> list[Estimate]:
     """The paired difference of each contrast, per 100,000 (of the group, if `by_group`).
 
@@ -181,23 +223,34 @@ def effects(
         outcome: what is counted.
         by_group: one estimate for each group of each contrast.
         keep: which replicates to use, bool `[replicate]`; all, if not given.
+        may_die_out: as of `totals`.
     """
     if "causal_effect" not in tree.children:
         return []
     variables = tree["causal_effect"].to_dataset()
     rates = _chosen(variables[f"{outcome}_by_group" if by_group else outcome], keep)
+    dead = _dead(tree, keep)
     estimates = []
     for contrast in rates["contrast"].values:
         rows = rates.sel(contrast=contrast)
         for group in rates["group"].values if by_group else [None]:
             values = (rows if group is None else rows.sel(group=group)).values
             label = None if group is None else str(group)
-            estimates.append(summarize(values, "paired", str(contrast), outcome, label, rates.attrs["units"]))
+            units = rates.attrs["units"]
+            estimates.append(summarize(values, "paired", str(contrast), outcome, label, units, dead, may_die_out))
     return estimates
 
 
 def _chosen(rates: xr.DataArray, keep: npt.ArrayLike | None) -> xr.DataArray:
     return rates if keep is None else rates.isel(replicate=np.flatnonzero(keep))
+
+
+def _dead(tree: xr.DataTree, keep: npt.ArrayLike | None) -> npt.NDArray[np.bool_] | None:
+    """Which of the chosen replicates died out; None where infections are not among the outcomes."""
+    if "infections" not in tree["predictions"].to_dataset().data_vars:
+        return None
+    flags: npt.NDArray[np.bool_] = _chosen(died_out(tree), keep).values
+    return flags
 
 
 @dataclass(frozen=True)

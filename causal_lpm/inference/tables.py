@@ -8,6 +8,7 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
+from causal_lpm.inference.dying_out import share_interval
 from causal_lpm.inference.estimands import ENOUGH_FOR_PERCENTILES, Estimate, died_out, effects, totals
 from causal_lpm.inference.results import acts, options_text
 from causal_lpm.inference.study import Policy, Study
@@ -30,13 +31,12 @@ def result_tables(tree: xr.DataTree) -> list[Table]:
 def settings_table(tree: xr.DataTree) -> Table:
     """Each world by itself: an interventional statement."""
     count = tree["predictions"].sizes["replicate"]
-    dead = int(died_out(tree).sum())
     outcomes = [str(name) for name in tree["predictions"].data_vars]
     table = _table(
         f"{tree.attrs['title']}: totals per 100,000 in {tree.attrs['days']} days",
         f"Statement: interventional (each world by itself), {_replicates(count)}, "
         f"{tree.attrs['agents']:,} agents. {_cells_text(count)} "
-        f"Died out (infections below 1% of the agents in any world): {dead} of {count}.{_options(tree)}",
+        f"{_died_out_text(tree)}{_options(tree)}",
     )
     table.add_column("setting")
     table.add_column("policies unless default")
@@ -54,12 +54,15 @@ def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None,
     """Each contrast: a paired statement."""
     count = tree["predictions"].sizes["replicate"] if keep is None else int(keep.sum())
     several = count > 1
-    student = " The interval of the mean is Student's t." if several else ""
+    method = " The interval of the mean is Student's t." if several else ""
+    dead = died_out(tree).values if keep is None else died_out(tree).values[keep]
+    if dead.any() and not dead.all():
+        method = " The interval of the mean is that of a mixture: some epidemics die out and others do not."
     table = _table(
         title or "Paired differences per 100,000",
         f"Statement: paired (the worlds of a replicate share their noise), {_replicates(count)}. "
         f"Coupling: {tree.attrs['coupling']}. {_cells_text(count)}"
-        f"{student}{_options(tree)}",
+        f"{method}{_options(tree)}",
     )
     table.add_column("contrast")
     table.add_column("outcome")
@@ -76,6 +79,21 @@ def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None,
 
 def _table(title: str, caption: str) -> Table:
     return Table(title=escape(title), caption=escape(caption), caption_justify="left", title_justify="left")
+
+
+def _died_out_text(tree: xr.DataTree) -> str:
+    if "infections" not in tree["predictions"].data_vars:
+        return "Whether epidemics died out is not known, without infections among the outcomes."
+    flags = died_out(tree).values
+    dead, count = int(flags.sum()), flags.size
+    text = f"Died out (infections below 1% of the agents in any world): {dead} of {count}"
+    if count == 1:
+        return f"{text}."
+    low, high = share_interval(dead, count)
+    text += f" (95% interval of the share: {low:.0%} to {high:.0%})."
+    if not dead:
+        text += " Intervals of means hold if none can die out; else take those of effects(..., may_die_out=True)."
+    return text
 
 
 def _replicates(count: int) -> str:
