@@ -11,6 +11,7 @@ from pyro.poutine.runtime import effectful
 
 from causal_lpm import validate
 from causal_lpm.ops.exogenous import agent_plate
+from causal_lpm.ops.observations import data_for
 from causal_lpm.ops.responses import Choice, Coupling, Event
 from causal_lpm.typing import Hazard
 
@@ -26,10 +27,13 @@ def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = N
     Args:
         name: Name of the site.
         fn: Distribution, with worlds, draws and replicates as batch dimensions.
-        obs: Data without world dimension, or None to draw.
+        obs: Numbers of the shape of `fn`, replicates, draws and worlds left out; None to draw.
 
     Returns:
         The value of the site, data in the factual world.
+
+    Raises:
+        ValueError: data that are NaN, that `fn` cannot give, that differ by world, or of another shape than `fn`.
 
     >>> import pyro.distributions as dist, torch
     >>> float(observed("reported", dist.Poisson(torch.tensor([3.0])), torch.tensor([2.0])))
@@ -38,8 +42,9 @@ def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = N
     if obs is None:
         value: torch.Tensor = pyro.sample(name, fn)
         return value
+    data = data_for(name, fn, obs)
     with ObserveNameMessenger():  # ChiRho's observe loses its name without it
-        known: torch.Tensor = observe(fn, obs, name=name)
+        known: torch.Tensor = observe(fn, data, name=name)
     return known
 
 

@@ -153,7 +153,9 @@ def test_a_reported_series_belongs_to_the_factual_world(how: str) -> None:
             condition(run_flu, data={"reported": series})()
     nodes = tr.trace.nodes
     assert float(site(tr.trace, "reported_factual")["log_prob_sum"]) == pytest.approx(single, rel=1e-5)
-    assert tr.trace.log_prob_sum() - nodes["beta"]["log_prob_sum"] == pytest.approx(single, rel=1e-5)
+    others = site(tr.trace, "reported_counterfactual")["log_prob"]
+    assert float(others[0]) == 0 > float(others[1])
+    assert tr.trace.log_prob_sum() - nodes["beta"]["log_prob_sum"] - others.sum() == pytest.approx(single, rel=1e-5)
     assert torch.equal(nodes["reported"]["value"][0].float(), series)
     assert not torch.equal(nodes["reported"]["value"][1].float(), series)
 
