@@ -3,9 +3,11 @@
 import contextlib
 import difflib
 import math
+import numbers
 import os
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "probability",
     "same_entries",
     "unique_entries",
+    "whole_number",
 ]
 
 
@@ -173,6 +176,20 @@ def unique_entries(what: str, names: Iterable[str]) -> None:
         if name in seen:
             raise ValueError(f"{what} {name!r} appears twice: give each its own name.")
         seen.add(name)
+
+
+def whole_number(name: str, value: object, lowest: int) -> int:
+    """The value as an int; raises ValueError unless it is a whole number of at least `lowest`, of any type but bool.
+
+    >>> whole_number("slots", 2.0, lowest=1)
+    2
+    """
+    if isinstance(value, torch.Tensor | np.ndarray) and math.prod(value.shape) == 1:
+        value = value.item()
+    whole = isinstance(value, numbers.Integral) or (isinstance(value, numbers.Real) and float(value).is_integer())
+    if not whole or isinstance(value, bool) or int(value) < lowest:  # type: ignore[call-overload]
+        raise ValueError(f"{name} is {value}: give a whole number of at least {lowest}.")
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def days_in_range(what: str, day: float, start: float, end: float) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.kernels.fixed_point import total_of_floats
+from causal_lpm.kernels.whole_sums import are_small, exact_total
 
 __all__ = ["OPERATORS", "TOTALS", "operators"]
 
@@ -96,6 +97,8 @@ def _run(name: str) -> Callable[..., Any]:
         kernel = getattr(dispatch.implementation(x), name)
         if name in TOTALS and x.is_floating_point():
             return total_of_floats(lambda integers: kernel(integers, *others), x, TOTALS[name](x, *others))
+        if name in TOTALS and not are_small(x):
+            return exact_total(lambda halves: kernel(halves, *others), x, "messages")
         result = kernel(x, *others)
         return None if name == "graph_change" else result
 
