@@ -147,7 +147,7 @@ def _select(priority: Tensor, key: Tensor | None, noise: Tensor | None, supply: 
     by = next(t for t in (noise, key) if t is not None)
     lead = np.broadcast_shapes(priority.shape[:-1], by.shape[:-1], supply.shape[:-1])
     if priority.dtype not in (torch.uint8, torch.int16, torch.int32):
-        priority = priority.clamp(-1, classes).int()
+        priority = priority.long().clamp(-1, classes).int()
     p, rows_p = _rows(priority, lead, priority.dtype)
     s, rows_s = _rows(supply, lead, torch.int64)
     unused = torch.zeros(1, dtype=torch.int64)
@@ -185,15 +185,18 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
     """See `causal_lpm.kernels.graph_change`."""
     if neighbours.numel() == 0:
         return total
-    now, then, out = x.reshape(-1, x.shape[-1]).numpy(), before.reshape(-1, x.shape[-1]).numpy(), total.numpy()
+    if not total.is_contiguous():
+        return total.copy_(graph_change(total.contiguous(), before, x, indptr, neighbours))
+    rows = math.prod(x.shape[:-1]), x.shape[-1]
+    now, then = (_array(sent, sent.dtype).reshape(rows) for sent in (x, before))
     graph = _array(indptr, torch.int64), _array(neighbours, torch.int32)
     who = np.empty(x.shape[-1] // SPARSE + 1, dtype=np.int32)
-    for row, (new, old, sums) in enumerate(zip(now, then, out.reshape(-1, x.shape[-1]), strict=True)):
+    for new, old, sums in zip(now, then, total.numpy().reshape(rows), strict=True):
         found = cpu_totals.changed(new, old, _words(new), _words(old), who)
         if found < who.size:
             cpu_totals.graph_change(new, old, who[:found], *graph, sums)
         else:
-            sums[:] = graph_total(x.reshape(now.shape)[row], indptr, neighbours).numpy()
+            sums[:] = graph_total(torch.from_numpy(new), indptr, neighbours).numpy()
     return total
 
 

@@ -5,11 +5,15 @@ from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels import select_by
 from causal_lpm.ops.exogenous import exogenous
+from causal_lpm.ops.number_types import numbers
 
 __all__ = ["CLASSES", "allocate"]
 
 CLASSES = 256
 """Priority classes are 0..CLASSES - 1; CLASSES and above mean "not asking"."""
+
+MOST = 2**31 - 1
+"""Agents among whom kernels select: they are numbered in int32."""
 
 
 @effectful(type="allocate")
@@ -17,7 +21,7 @@ def _allocate(name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.
     return select_by(priority, exogenous(name, priority.shape[-1]), supply, CLASSES)
 
 
-def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | int) -> torch.Tensor:
+def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | float) -> torch.Tensor:
     """Serves at most `supply` agents: best class first, ties by exogenous noise, then by agent number.
 
     A counting cut-off (radix selection), never a sort. Raising the supply serves the same agents and some more.
@@ -25,23 +29,50 @@ def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | int) -> t
     Args:
         name: Name of the allocation and of its noise; once a step.
         priority: Integers `[*dims, agents]`: 0 is served first; `CLASSES` (256) or more does not ask.
-        supply: How many can be served, whole number, `[*dims, 1]` or one number; below zero counts as zero.
+        supply: How many can be served, whole number, `[*dims, 1]` or one number; below zero counts as zero, and
+            infinity serves all who ask.
 
     Returns:
         bool `[*dims, agents]`.
 
     Raises:
-        ValueError: a negative class.
+        ValueError: classes that are floats or negative; a supply that is NaN or a fraction, or not one number a row.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
     >>> allocate("dose", torch.tensor([1, 0, 300, 0]), 2)
     tensor([False,  True, False,  True])
     """
+    priority = numbers(f"the priorities of allocation {name!r}", priority)
     if priority.is_floating_point():
         raise ValueError(f"the priorities of allocation {name!r} are floats: give integer classes, 0 for the best.")
-    if priority.dtype != torch.uint8 and bool((priority < 0).any()):
+    if priority.shape[-1] > MOST:
+        raise ValueError(f"allocation {name!r} is among {priority.shape[-1]} agents: at most 2**31 - 1 are possible.")
+    if priority.dtype == torch.bool:
+        priority = priority.to(torch.uint8)
+    if priority.dtype != torch.uint8 and priority.numel() and int(priority.min()) < 0:
         raise ValueError(f"allocation {name!r} has a class below 0: classes are 0 (best) to {CLASSES - 1}.")
-    doses = torch.atleast_1d(torch.as_tensor(supply, device=priority.device)).long().clamp(min=0)
-    served: torch.Tensor = _allocate(name, priority, doses)
+    served: torch.Tensor = _allocate(name, priority, _whole(name, supply, priority))
     return served
+
+
+def _whole(name: str, supply: torch.Tensor | float, priority: torch.Tensor) -> torch.Tensor:
+    """The supply from 0 to the number of agents, int64 `[*dims, 1]`."""
+    agents = priority.shape[-1]
+    if isinstance(supply, int):
+        supply = max(0, min(supply, agents))  # it may be beyond 64 bits
+    given = numbers(f"the supply of allocation {name!r}", supply).to(priority.device)
+    if given.shape[-1] != 1:
+        raise ValueError(
+            f"the supply of allocation {name!r} is {tuple(given.shape)}: give one number a row, [*dims, 1]."
+        )
+    if given.is_floating_point():
+        if bool((wrong := given != given.trunc()).any()):
+            raise ValueError(
+                f"the supply of allocation {name!r} is {float(given[wrong][0]):g}: give a whole number (.floor()), or "
+                "infinity for as many as ask."
+            )
+        given = given.double()
+    else:
+        given = given.long()
+    return given.clamp(0, agents).long()
