@@ -8,16 +8,13 @@ the threshold smooth instead, with what is here; `score` leaves it as it is and 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyro
 import torch
-from chirho.observational.handlers.condition import Observations
-from pyro.poutine.condition_messenger import ConditionMessenger
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.trace_struct import Trace
 
 from causal_lpm import validate
 from causal_lpm.ops.exposure import FIXED_POINT
-from causal_lpm.ops.step import Running
+from causal_lpm.ops.number_types import numbers
+from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.typing import Dynamics, Network, State
 
 __all__ = ["MeanField", "StraightThrough"]
@@ -53,9 +50,9 @@ class Differentiable(Messenger):
         msg["value"], msg["done"] = network.total(self._sent(_columns(infectiousness))).float(), True
 
     def _pyro_tally(self, msg: Any) -> None:
-        _, values, by = msg["args"]
+        _, values, by, groups = msg["args"]
         if by is not None and values.is_floating_point():
-            msg["value"], msg["done"] = sums_by_group(values, by), True
+            msg["value"], msg["done"] = sums_by_group(values, by, groups), True
 
     def _pyro_post_tally(self, msg: Any) -> None:
         self._tallies.append(msg["value"])
@@ -175,17 +172,14 @@ class MeanField(Differentiable):
 
 
 def has_data(name: str, obs: torch.Tensor | None) -> bool:
-    """Whether an event is observed: by `obs`, by `pyro.condition` or by ChiRho's `condition`."""
-    if obs is not None:
-        return True
-    for handler in reversed(pyro.poutine.runtime._PYRO_STACK):
-        if isinstance(handler, Running):
-            name = handler.site_prefix + name  # as handlers outside of the step know it
-        elif isinstance(handler, (ConditionMessenger, Observations)):
-            data = handler.data.nodes if isinstance(handler.data, Trace) else handler.data
-            if data.get(name) is not None:
-                return True
-    return False
+    """Whether a response is observed, of every agent: of some, gradients of the others would be lost."""
+    data = data_of(name, obs)
+    if data is not None and unknown(numbers(f"what is observed of {name!r}", data)) is not None:
+        raise ValueError(
+            f"of some agents it is unknown (NaN) what is observed of {name!r}, and their gradient would be lost: where "
+            "gradients are wanted, observe all agents, or write one event for those observed and one for the others."
+        )
+    return data is not None
 
 
 def exact_exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
@@ -193,10 +187,10 @@ def exact_exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tens
     return network.total(_rounded(_columns(infectiousness))).float()
 
 
-def sums_by_group(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
-    """A tally of floats by group that passes gradients on, float64 `[*dims, groups]`."""
-    sums = values.new_zeros((*values.shape[:-1], int(by.max()) + 1), dtype=torch.float64)
-    return sums.index_add(-1, by.long(), values.double())
+def sums_by_group(values: torch.Tensor, by: torch.Tensor, groups: int) -> torch.Tensor:
+    """A tally of floats by group that passes gradients on, float64 `[*dims, groups]`; -1 is in no group."""
+    sums = values.new_zeros((*values.shape[:-1], groups + 1), dtype=torch.float64)
+    return sums.index_add(-1, by.long() + 1, values.double())[..., 1:]
 
 
 def _columns(infectiousness: torch.Tensor) -> torch.Tensor:

@@ -146,6 +146,6 @@ class Score(Messenger):
             msg["value"], msg["done"] = exact_exposure(network, infectiousness), True
 
     def _pyro_tally(self, msg: Any) -> None:
-        _, values, by = msg["args"]
+        _, values, by, groups = msg["args"]
         if by is not None and values.requires_grad:
-            msg["value"], msg["done"] = sums_by_group(values, by), True
+            msg["value"], msg["done"] = sums_by_group(values, by, groups), True

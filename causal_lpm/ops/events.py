@@ -11,8 +11,10 @@ from pyro.poutine.runtime import effectful
 
 from causal_lpm import validate
 from causal_lpm.ops.exogenous import agent_plate
+from causal_lpm.ops.number_types import numbers, single_precision
 from causal_lpm.ops.observations import data_for
-from causal_lpm.ops.responses import Choice, Coupling, Event
+from causal_lpm.ops.outcomes import data_of, unknown
+from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.typing import Hazard
 
 __all__ = ["choose", "event", "hazard_of", "observed"]
@@ -55,7 +57,7 @@ def hazard_of(probability: float) -> float:
     0.6931
     """
     validate.probability("probability", probability)
-    return float(-torch.log1p(torch.tensor(-probability, dtype=torch.float64)))
+    return abs(float(torch.log1p(torch.tensor(-probability, dtype=torch.float64))))
 
 
 @effectful(type="population_size")
@@ -73,14 +75,24 @@ def population_device() -> torch.device:
     return torch.device("cpu")
 
 
+def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.Tensor:
+    """What the agents do, or did where it is observed."""
+    data = data_of(name, obs)
+    with agent_plate(response.batch_shape[-1]):
+        if data is None:
+            return observed(name, response)
+        known = response.checked(data)
+        value = observed(name, response, None if obs is None else known)
+        missing = unknown(known)
+        return value if missing is None else torch.where(missing, response.respond(response.noise()), value)
+
+
 # Pyro's `effectful` takes the keywords name, obs and infer for itself: they travel by position.
 @effectful(type="event")
 def _event(
     name: str, hazard: torch.Tensor, obs: torch.Tensor | None, where: torch.Tensor | None = None
 ) -> torch.Tensor:
-    response = Event(name, hazard, where=where)
-    with agent_plate(response.batch_shape[-1]):
-        return observed(name, response, obs).bool()
+    return _response(name, Event(name, hazard, where=where), obs).bool()
 
 
 def event(
@@ -94,7 +106,8 @@ def event(
     Args:
         name: Name of the event; once a step.
         hazard: Rate integrated over the step, dimensionless, `[*dims, agents]`, `[*dims, 1]` or a number.
-        obs: Observed 0/1 `[agents]`: adds log p of the factual world and draws E from its posterior.
+        obs: Observed 0/1 `[agents]`: adds log p of the factual world and draws E from its posterior. NaN is unknown:
+            such an agent is as if it were not observed.
         where: bool `[*dims, agents]`, whom it can happen to: the hazard of all others is 0. As `torch.where(where,
             hazard, 0.0)`, and faster: nothing is computed for the others.
 
@@ -102,16 +115,17 @@ def event(
         bool `[*dims, agents]`.
 
     Raises:
-        ValueError: negative or NaN hazard; a `where` that is not bool; one number without `where` outside a rollout,
-            where the agents are not known.
+        ValueError: negative or NaN hazard; a `where` that is not bool; observations other than 0, 1 and NaN, or with
+            probability 0 in every draw (it happened with hazard 0, or did not with infinite hazard); one number without
+            `where` outside a rollout, where the agents are not known.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
     >>> float(event("infection", torch.full((100_000,), 0.1)).float().mean())  # 1 - exp(-0.1) = 0.095
     0.09...
     """
-    rate = torch.as_tensor(hazard).float()
-    rate, where = torch.atleast_1d(rate), None if where is None else torch.atleast_1d(where)
+    rate = numbers(f"the hazard of event {name!r}", hazard).float()
+    where = None if where is None else numbers(f"where of event {name!r}", where)
     agents = rate.shape[-1] if where is None else max(rate.shape[-1], where.shape[-1])
     if where is not None and (where.dtype != torch.bool or {rate.shape[-1], where.shape[-1]} - {1, agents}):
         raise ValueError(
@@ -132,8 +146,7 @@ def event(
 def _choose(name: str, logits: torch.Tensor, obs: torch.Tensor | None, coupling: Coupling) -> torch.Tensor:
     choice = Choice(name, logits, 1)
     choice.coupling = coupling
-    with agent_plate(logits.shape[-2]):
-        return observed(name, choice, obs).long()
+    return _response(name, choice, obs).long()
 
 
 def choose(
@@ -143,8 +156,9 @@ def choose(
 
     Args:
         name: Name of the choice; once a step.
-        logits: Unnormalised log probabilities `[*dims, agents, K]`.
-        obs: Observed choices `[agents]`: adds log p and draws the noise from its posterior.
+        logits: Unnormalised log probabilities `[*dims, agents, K]`; float64 is kept, all else becomes float32.
+        obs: Observed choices `[agents]`: adds log p and draws the noise from its posterior. NaN is unknown, as for
+            `event`.
         coupling: How one agent's choices in two worlds hang together: `"gumbel"` (the same Gumbel noise: an option that
             becomes likelier relative to all others is never left), `"inverse_cdf"` (one uniform: ordered options move
             to neighbours), `"independent"`. Claims about individuals depend on it and no data can choose it.
@@ -153,8 +167,9 @@ def choose(
         int64 `[*dims, agents]`.
 
     Raises:
-        ValueError: unknown coupling, logits without an option dimension, NaN or infinite logits, an agent whose
-            options are all impossible (-inf).
+        ValueError: unknown coupling, logits without an option dimension, NaN or infinite logits, integers that float32
+            would change, an agent whose options are all impossible (-inf); observations that are no option, or one
+            that is impossible in every draw.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
@@ -162,7 +177,11 @@ def choose(
     torch.Size([3])
     """
     validate.known("coupling", coupling, get_args(Coupling))
-    if logits.dim() < 2:
+    logits = numbers(f"the logits of choice {name!r}", logits)
+    if not logits.is_floating_point():
+        logits = single_precision(f"the logits of choice {name!r}", logits)
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    if logits.dim() < 2 or logits.shape[-1] == 0:
         raise ValueError(f"the logits of choice {name!r} have shape {tuple(logits.shape)}: give [*dims, agents, K].")
     if not bool(logits.amax(-1).isfinite().all()):
         what = "NaN" if bool(logits.isnan().any()) else "infinity, or no possible option for an agent"

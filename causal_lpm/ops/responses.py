@@ -18,6 +18,7 @@ from torch.distributions import constraints
 from causal_lpm import validate
 from causal_lpm.ops.dimensions import world_dimensions
 from causal_lpm.ops.exogenous import exogenous
+from causal_lpm.ops.outcomes import checked_data, in_step, unknown
 
 __all__ = ["Choice", "Coupling", "Event", "Response"]
 
@@ -32,14 +33,18 @@ class Response(dist.TorchDistribution):
         name: Name of the response and of its noise.
         parameter: Hazards `[*dims, agents]` or logits `[*dims, agents, K]`.
         event_dim: Dimensions of one agent's parameter: 0 for a hazard, 1 for logits.
+
+    A value of NaN is unknown: it has no log p, and does not change the noise.
     """
 
+    kind: ClassVar[str]
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     has_enumerate_support = False
 
     def __init__(self, name: str, parameter: torch.Tensor, event_dim: int = 0) -> None:
         self.name, self._parameter, self.parameter_dim = name, parameter, event_dim
         self._drawn = False
+        self._noise: torch.Tensor | None = None
         super().__init__(parameter.shape[: parameter.dim() - event_dim], validate_args=False)
 
     @property
@@ -64,10 +69,51 @@ class Response(dist.TorchDistribution):
     def log_prob(self, value: torch.Tensor) -> torch.Tensor:
         if self._drawn:
             return torch.zeros(self.batch_shape, device=value.device)
-        return self.marginal(value)
+        missing = unknown(value)
+        return self.marginal(value) if missing is None else torch.where(missing, 0.0, self.marginal(_filled(value)))
+
+    def noise(self) -> torch.Tensor:
+        """Exogenous noise, `[*replicates, agents]` or `[*replicates, agents, K]`, drawn once."""
+        if self._noise is None:
+            self._noise = self.fresh_noise()
+        return self._noise
+
+    def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Noise from its posterior given `value`, driven by prior `noise`."""
+        missing = unknown(value)
+        if missing is None:
+            return self.posterior(noise, value)
+        found = self.posterior(noise, _filled(value))
+        options = (1,) * (found.dim() - len(self.batch_shape))
+        return torch.where(missing.reshape(missing.shape + options), noise, found)
+
+    def checked(self, data: Any) -> torch.Tensor:
+        """Data of this response, refused where they are none of its outcomes or one that no draw can have."""
+        what = f"{self.kind} {self.name!r}{in_step()}"
+        given = checked_data(what, data, self.batch_shape, self.outcomes)
+        parameter = self.parameter
+        for dim in world_dimensions().values():  # data belong to the factual world
+            if parameter.dim() - self.parameter_dim >= -dim:
+                parameter = parameter.narrow(dim - self.parameter_dim, 0, 1)
+        with torch.no_grad():
+            never = self.like(parameter).log_prob(given).isneginf()
+        never = never.reshape(-1, never.shape[-1]).all(0)
+        if bool(never.any()):
+            agent = int(never.nonzero()[0])
+            seen = given.reshape(-1, given.shape[-1])[0, agent].item()
+            raise ValueError(
+                f"what is observed of {what} is {seen:g} for agent {agent}, which has probability 0: look what makes "
+                "it impossible, or give NaN where nothing is known."
+            )
+        return given
+
+    @property
+    @abstractmethod
+    def outcomes(self) -> int:
+        """How many outcomes an agent has, numbered from 0."""
 
     @abstractmethod
-    def noise(self) -> torch.Tensor:
+    def fresh_noise(self) -> torch.Tensor:
         """Exogenous noise, `[*replicates, agents]` or `[*replicates, agents, K]`."""
 
     @abstractmethod
@@ -79,13 +125,19 @@ class Response(dist.TorchDistribution):
         """Log p of an observation, the noise integrated out."""
 
     @abstractmethod
-    def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Noise from its posterior given `value`, driven by prior `noise`."""
+    def posterior(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Noise from its posterior given a known `value`, driven by prior `noise`."""
+
+
+def _filled(value: torch.Tensor) -> torch.Tensor:
+    return torch.where(value.isnan(), 0.0, value)
 
 
 class Event(Response):
     """Happens with probability 1 - exp(-hazard): E < hazard with E ~ Exp(1)."""
 
+    kind = "event"
+    outcomes = 2
     support = constraints.boolean
 
     def __init__(
@@ -101,7 +153,7 @@ class Event(Response):
         """The hazard of every agent; made only when it is asked for."""
         return self.rate if self.where is None else torch.where(self.where, self.rate, 0.0)
 
-    def noise(self) -> torch.Tensor:
+    def fresh_noise(self) -> torch.Tensor:
         return exogenous(self.name, self.batch_shape[-1])
 
     def respond(self, noise: torch.Tensor) -> torch.Tensor:
@@ -115,7 +167,7 @@ class Event(Response):
         rate = torch.where(happened, self.parameter, 1.0)
         return torch.where(happened, torch.log(-torch.expm1(-rate)), -self.parameter)
 
-    def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def posterior(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         # Happened: Exp(1) truncated to [0, hazard], by inverse CDF at 1 - exp(-noise). Did not happen: memoryless.
         hazard = self.parameter
         early = -torch.log1p(torch.expm1(-noise) * -torch.expm1(-hazard))
@@ -126,6 +178,7 @@ class Event(Response):
 class Choice(Response):
     """Categorical with the given logits, coupled across worlds in a named way."""
 
+    kind = "choice"
     support = constraints.nonnegative_integer
     coupling: Coupling = "gumbel"
 
@@ -134,13 +187,17 @@ class Choice(Response):
         other.coupling = self.coupling
         return other
 
-    def noise(self) -> torch.Tensor:
+    @property
+    def outcomes(self) -> int:
+        return self.parameter.shape[-1]
+
+    def fresh_noise(self) -> torch.Tensor:
         agents, options = self.parameter.shape[-2:]
         if self.coupling == "inverse_cdf":
             return exogenous(self.name, agents, "uniform")
         # A race of exponentials is Gumbel-max: argmin E_k exp(-logit_k).
         if self.coupling == "gumbel":
-            return exogenous(self.name, agents, "exponential", options)
+            return _races(self.name, agents, options)
         return self._independent_races(agents, options)
 
     def _independent_races(self, agents: int, options: int) -> torch.Tensor:
@@ -149,7 +206,7 @@ class Choice(Response):
         split = {dim + 1 for dim in world_dimensions().values()}  # the dimension of agents is not among `dims`
         worlds = [size if i - len(dims) in split else 1 for i, size in enumerate(dims)]
         names = [self.name, *(f"{self.name}_world_{i}" for i in range(1, math.prod(worlds)))]
-        fields = torch.stack([exogenous(name, agents, "exponential", options) for name in names])
+        fields = torch.stack([_races(name, agents, options) for name in names])
         draws = list(fields.shape[1:-2])
         rank = max(len(worlds), len(draws))
         worlds, draws = ([1] * (rank - len(sizes)) + sizes for sizes in (worlds, draws))
@@ -162,14 +219,16 @@ class Choice(Response):
     def respond(self, noise: torch.Tensor) -> torch.Tensor:
         if self.coupling == "inverse_cdf":
             upper = self.parameter.softmax(-1).cumsum(-1)
-            return (noise[..., None] > upper[..., :-1]).sum(-1)
+            # What is impossible is not chosen: neither first by a uniform of 0, nor last because a sum ends below 1.
+            passed = noise.clamp(min=torch.finfo(noise.dtype).tiny)[..., None] > upper
+            return (passed & (upper < upper[..., -1:]))[..., :-1].sum(-1)
         return (self.parameter - noise.log()).argmax(-1)
 
     def marginal(self, value: torch.Tensor) -> torch.Tensor:
         chosen = value.long().expand(self.batch_shape)[..., None]
         return self.parameter.log_softmax(-1).gather(-1, chosen)[..., 0]
 
-    def abduct(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def posterior(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         if self.coupling == "independent":
             return noise  # the fact says nothing about the other worlds' races
         probability = self.parameter.softmax(-1)
@@ -183,3 +242,9 @@ class Choice(Response):
         first = noise.gather(-1, chosen.expand((*noise.shape[:-1], 1)))
         winner = torch.nn.functional.one_hot(value.long(), probability.shape[-1]).bool()
         return torch.where(winner, first * probability, first * probability + noise)
+
+
+def _races(name: str, agents: int, options: int) -> torch.Tensor:
+    """Exponential noise of every option, `[*replicates, agents, K]`: a field of one slot has no dimension for it."""
+    noise = exogenous(name, agents, "exponential", options)
+    return noise[..., None] if options == 1 else noise

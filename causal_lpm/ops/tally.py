@@ -1,59 +1,123 @@
 """Sums over agents: the only place where values leave the population."""
 
+import math
+
 import numpy as np
 import torch
 from pyro.poutine.runtime import effectful
+
+from causal_lpm.kernels.whole_sums import are_small, exact_total
+from causal_lpm.ops.number_types import numbers
+from causal_lpm.validate import fits_in_memory, whole_number
 
 __all__ = ["tally"]
 
 
 @effectful(type="tally")
-def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None) -> torch.Tensor:
-    if by is None:
-        if values.dtype == torch.bool:
-            # Row by row: counting along a dimension is five times slower.
-            counts = [_count(row) for row in values.reshape(-1, values.shape[-1])]
-            return torch.stack(counts).reshape(*values.shape[:-1], 1)
-        return values.sum(-1, keepdim=True, dtype=torch.float64 if values.is_floating_point() else torch.int64)
-    groups = int(by.max()) + 1
-    rows = values.reshape(-1, values.shape[-1])
+def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int) -> torch.Tensor:
+    if by is not None:
+        return _by_group(name, values, by, groups)
+    if values.dtype == torch.bool:
+        return _counts(_rows(values)).reshape(*values.shape[:-1], 1)
+    if values.is_floating_point():
+        return values.sum(-1, keepdim=True, dtype=torch.float64)
+
+    def total(x: torch.Tensor) -> torch.Tensor:
+        return x.sum(-1, keepdim=True, dtype=torch.int64)
+
+    return total(values) if are_small(values) else exact_total(total, values, f"tally {name!r}")
+
+
+def _by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) -> torch.Tensor:
+    rows = _rows(values)
     # Few agents have something to report in a step: find them, then count by (row, group).
     row, agent = rows.nonzero(as_tuple=True)
-    weights = None if values.dtype == torch.bool else rows[row, agent].double()
-    cells = torch.bincount(row * groups + by[agent], weights, minlength=rows.shape[0] * groups)
-    sums = cells.reshape(*values.shape[:-1], groups)
-    return sums.double() if values.is_floating_point() else sums.long()
+    # A row begins with a cell for those in no group, -1, which is left out at the end.
+    cell, cells = row * (groups + 1) + 1 + by[agent], rows.shape[0] * (groups + 1)
+
+    def total(x: torch.Tensor) -> torch.Tensor:
+        return x.new_zeros((*x.shape[:-1], cells)).index_add_(-1, cell, x)
+
+    if values.dtype == torch.bool:
+        sums = torch.bincount(cell, minlength=cells)
+    elif values.is_floating_point():
+        sums = torch.bincount(cell, rows[row, agent].double(), minlength=cells).double()  # int64 of none
+    else:
+        found = rows[row, agent].long()
+        sums = total(found) if are_small(found) else exact_total(total, found, f"tally {name!r}")
+    return sums.reshape(rows.shape[0], groups + 1)[:, 1:].reshape(*values.shape[:-1], groups)
 
 
-def _count(row: torch.Tensor) -> torch.Tensor:
-    if type(row) is torch.Tensor and row.device.type == "cpu":
-        return torch.tensor(np.count_nonzero(row.numpy()))  # five times as fast
-    return row.count_nonzero()
+def _rows(values: torch.Tensor) -> torch.Tensor:
+    return values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
 
 
-def tally(name: str, values: torch.Tensor, by: torch.Tensor | None = None) -> torch.Tensor:
+def _counts(rows: torch.Tensor) -> torch.Tensor:
+    # Row by row: counting along a dimension is five times slower, and so is torch's count on the CPU.
+    if type(rows) is torch.Tensor and rows.device.type == "cpu":
+        return torch.tensor([np.count_nonzero(row) for row in rows.numpy()], dtype=torch.int64)
+    counts = [row.count_nonzero() for row in rows]
+    return torch.stack(counts) if counts else rows.new_zeros(0, dtype=torch.int64)
+
+
+def _labels(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | None) -> tuple[torch.Tensor, int]:
+    """The group of each agent, checked, and how many groups there are."""
+    if by.dim() != 1 or by.shape[-1] != values.shape[-1]:
+        raise ValueError(
+            f"tally {name!r} sums {tuple(values.shape)} by groups of shape {tuple(by.shape)}: give one group an agent."
+        )
+    if by.is_floating_point() or by.dtype == torch.bool:
+        raise ValueError(f"tally {name!r} is by groups of {by.dtype}: give integers from 0, and -1 for no group.")
+    low, high = torch.stack(torch.aminmax(by)).tolist() if len(by) else (-1, -1)
+    if low < -1:
+        raise ValueError(f"tally {name!r} is by groups from {low}: number them from 0, and give -1 for no group.")
+    if groups is None:
+        if high < 0:
+            raise ValueError(f"tally {name!r} has nobody in a group: say how many there are with groups=.")
+        groups = high + 1
+    elif high >= groups:
+        raise ValueError(f"tally {name!r} has {groups} groups and a label {high}: number them from 0 to {groups - 1}.")
+    cells = math.prod(values.shape[:-1]) * groups
+    fits_in_memory(f"the {groups} groups of tally {name!r}, which is by labels up to {high},", 8 * cells)
+    return by, groups
+
+
+def tally(
+    name: str, values: torch.Tensor, by: torch.Tensor | None = None, *, groups: int | None = None
+) -> torch.Tensor:
     """The sum over agents, recorded under `name` as one entry of a daily series.
 
-    Recording, likelihoods and the opening of secret shares happen here and nowhere else.
+    Recording, likelihoods and the opening of secret shares happen here and nowhere else. NaN or infinity of an agent
+    is one in the sum of its row and group, so that a draw of parameters that went wrong shows, and no other.
 
     Args:
         name: Name of the series; once a step.
         values: bool, integer or float `[*dims, agents]`.
-        by: Group of each agent, integers `[agents]` from 0.
+        by: Group of each agent, integers `[agents]` from 0; -1: in no group, counted nowhere.
+        groups: How many groups there are; without it one more than the largest label, which changes where nobody is in
+            the last group.
 
     Returns:
         `[*dims, 1]`, or `[*dims, groups]` with `by`; int64, float64 for floats.
 
     Raises:
-        ValueError: `by` does not have one group an agent.
+        ValueError: `by` does not have one group an agent, is not of integers or leaves -1 ... `groups` - 1; nobody is
+            in a group and `groups` is not given; a sum of integers beyond 2**63.
 
     >>> import torch
-    >>> tally("cases", torch.tensor([True, False, True]), by=torch.tensor([0, 1, 1]))
-    tensor([1, 1])
+    >>> tally("cases", torch.tensor([True, False, True]), by=torch.tensor([0, 1, 1]), groups=3)
+    tensor([1, 1, 0])
     """
-    if by is not None and (by.dim() != 1 or by.shape[-1] != values.shape[-1]):
-        raise ValueError(
-            f"tally {name!r} sums {tuple(values.shape)} by groups of shape {tuple(by.shape)}: give one group an agent."
-        )
-    total: torch.Tensor = _tally(name, values, by)
+    values = numbers(f"what tally {name!r} sums", values)
+    if by is None:
+        if groups is not None:
+            raise ValueError(f"tally {name!r} has {groups} groups and nobody's group: give by=, too.")
+        return _total(name, values, None, 1)
+    given = None if groups is None else whole_number(f"groups of tally {name!r}", groups, lowest=1)
+    labels, count = _labels(name, values, numbers(f"the groups of tally {name!r}", by), given)
+    return _total(name, values, labels, count)
+
+
+def _total(name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int) -> torch.Tensor:
+    total: torch.Tensor = _tally(name, values, by, groups)
     return total
