@@ -15,8 +15,9 @@ from pyro.poutine.runtime import effectful, get_plates
 from torch.distributions import constraints
 
 from causal_lpm.ops.dimensions import refuse_worlds
+from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import NoiseKind
-from causal_lpm.validate import known, positive_count
+from causal_lpm.validate import fits_in_memory, known, whole_number
 
 __all__ = ["RandomBits", "agent_plate", "exogenous"]
 
@@ -65,6 +66,7 @@ def _distribution(kind: NoiseKind) -> dist.TorchDistribution:
 
 @effectful(type="exogenous")
 def _exogenous(name: str, agents: int, kind: NoiseKind, slots: int, index: torch.Tensor | None) -> torch.Tensor:
+    _check_size(name, agents, slots)
     fn = _distribution(kind)
     # One number for everybody is not a field over agents: it stays outside the agent plate.
     plate = contextlib.nullcontext() if agents == 1 else agent_plate(agents)
@@ -77,6 +79,10 @@ def _exogenous(name: str, agents: int, kind: NoiseKind, slots: int, index: torch
     field = noise[..., None] if slots == 1 else noise
     chosen = index.long()[..., None]
     return field.expand(chosen.shape[:-1] + field.shape[-1:]).gather(-1, chosen)[..., 0]
+
+
+def _check_size(name: str, agents: int, slots: int) -> None:
+    fits_in_memory(f"{agents} agents with {slots} values each of noise {name!r}", 8.0 * agents * slots)
 
 
 def exogenous(
@@ -96,15 +102,16 @@ def exogenous(
         agents: Number of agents; 1 gives one value for everybody.
         kind: `"exponential"`, `"uniform"` or `"gumbel"` (float32), or `"bits"` (int64).
         slots: Number of independent values an agent.
-        index: Integers `[*dims, agents]`; picks one value an agent, for example by infection number, so that what an
-            agent draws does not depend on the day on which it draws. The result may differ by world, the field
+        index: Whole numbers `[*dims, agents]`; picks one value an agent, for example by infection number, so that what
+            an agent draws does not depend on the day on which it draws. The result may differ by world, the field
             does not.
 
     Returns:
         `[*replicates, agents]`, `[*replicates, agents, slots]` for slots > 1, or the shape of `index`.
 
     Raises:
-        ValueError: unknown kind, agents or slots below 1, an index outside the slots, noise that differs by world.
+        ValueError: unknown kind, agents or slots that are no whole numbers from 1, more than fit into memory, an index
+            that is not one whole number an agent or leaves the slots, noise that differs by world.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
@@ -112,11 +119,26 @@ def exogenous(
     torch.Size([3])
     """
     known("kind of noise", kind, get_args(NoiseKind))
-    positive_count("agents", agents)
-    positive_count("slots", slots)
-    if index is not None and bool(((index < 0) | (index >= slots)).any()):
+    agents, slots = whole_number("agents", agents, lowest=1), whole_number("slots", slots, lowest=1)
+    _check_size(name, agents, slots if index is None else 1)
+    number = None if index is None else _checked(name, index, agents, slots)
+    noise: torch.Tensor = _exogenous(name, agents, kind, slots, number)
+    return noise
+
+
+def _checked(name: str, index: torch.Tensor, agents: int, slots: int) -> torch.Tensor:
+    """The index as integers, one an agent, within the slots."""
+    index = numbers(f"the index into noise {name!r}", index)
+    if index.shape[-1] != agents:
+        raise ValueError(
+            f"the index into noise {name!r} has shape {tuple(index.shape)} for {agents} agents: give one an agent."
+        )
+    if index.is_floating_point() and bool((index != index.trunc()).any()):
+        raise ValueError(f"the index into noise {name!r} has NaN or fractions: give whole numbers.")
+    whole = index.long() if index.dtype == torch.bool else index
+    low, high = (end.item() for end in torch.aminmax(whole)) if whole.numel() else (0, 0)
+    if not 0 <= low <= high < slots:
         raise ValueError(
             f"the index into noise {name!r} leaves 0..{slots - 1}: give as many slots as the index counts."
         )
-    noise: torch.Tensor = _exogenous(name, agents, kind, slots, index)
-    return noise
+    return whole.long() if whole.is_floating_point() else whole

@@ -1,7 +1,11 @@
 """What somebody decides: a named number that interventions address."""
 
+from typing import Any
+
 import pyro
 import torch
+
+from causal_lpm.ops.number_types import single_precision
 
 __all__ = ["policy"]
 
@@ -19,10 +23,12 @@ def policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
     Returns:
         float32 `[1]` or `[agents]`, with worlds to its left where an intervention splits it.
 
+    Raises:
+        ValueError: NaN, what is no number, a number beyond float32, a whole number above 2**24 that float32 would
+            change; of the value, and of what an intervention puts in its place.
+
     >>> policy("school_closure_day", 30)
     tensor([30.])
     """
-    given = torch.atleast_1d(torch.as_tensor(value, dtype=torch.float32))
-    decided: torch.Tensor | float = pyro.deterministic(name, given, event_dim=0)
-    fitted: torch.Tensor = torch.atleast_1d(torch.as_tensor(decided, dtype=torch.float32))
-    return fitted
+    decided: Any = pyro.deterministic(name, single_precision(f"policy {name!r}", value), event_dim=0)
+    return single_precision(f"policy {name!r}", decided)
