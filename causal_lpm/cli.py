@@ -4,7 +4,6 @@ Bad input ends with one sentence on standard error and exit code 2, before anyth
 that fails ends with 1, an interrupted one with 130.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -23,6 +22,7 @@ from causal_lpm.inference.calibration.tables import calibrations_table
 from causal_lpm.inference.doctor import examine
 from causal_lpm.inference.experiment import run_experiment
 from causal_lpm.inference.json_file import check_json_file, write_json
+from causal_lpm.inference.plain_numbers import number_or_text
 from causal_lpm.inference.plots import save_fan_charts
 from causal_lpm.inference.settings import check_experiment, each_minus_first, parse_acts, parse_setting
 from causal_lpm.inference.study import (
@@ -37,7 +37,17 @@ from causal_lpm.inference.study import (
 )
 from causal_lpm.inference.tables import policy_table, result_tables, studies_table
 from causal_lpm.memory import reuse_freed_memory
-from causal_lpm.terminal import Once, OneSentence, bad_input, console, fail, failures, noting, progress_bar
+from causal_lpm.terminal import (
+    Once,
+    OneSentence,
+    bad_input,
+    console,
+    fail,
+    failures,
+    noting,
+    progress_bar,
+    whole_number,
+)
 
 __all__ = ["app"]
 
@@ -49,14 +59,14 @@ Loaded = TypeVar("Loaded")
 app = typer.Typer(cls=OneSentence, add_completion=False, pretty_exceptions_enable=False)
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Its name; see `causal-lpm list`.")]
-Agents = Annotated[int | None, typer.Option(help="Number of agents; the study has a default.")]
-Days = Annotated[int | None, typer.Option(help="Days to simulate; the study has a default.")]
-Replicates = Annotated[int | None, typer.Option(help="Replicates, each with fresh noise shared by all worlds.")]
-Seed = Annotated[int, typer.Option(help="With the same seed, the same numbers.")]
+Agents = Annotated[int | None, whole_number("Number of agents; the study has a default.")]
+Days = Annotated[int | None, whole_number("Days to simulate; the study has a default.")]
+Replicates = Annotated[int | None, whole_number("Replicates, each with fresh noise shared by all worlds.")]
+Seed = Annotated[int, whole_number("With the same seed, the same numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
 Out = Annotated[Path | None, typer.Option(help="Output folder; default ./results/STUDY-HASH. Runs are resumed.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON.")]
-Workers = Annotated[int | None, typer.Option(help="Processes; default 2, on a GPU 1.")]
+Workers = Annotated[int | None, whole_number("Processes; default 2, on a GPU 1.")]
 Plots = Annotated[bool | None, typer.Option("--plots/--no-plots", help="Charts; default: if matplotlib is there.")]
 Mechanism = Annotated[str | None, typer.Option(metavar="archived|described", help="Which model of the study.")]
 Population = Annotated[str | None, typer.Option(help="A population of the study, such as nyc.")]
@@ -104,16 +114,8 @@ def _extra(
             raise ValueError(f"--option {option!r} is not of the form key=value.")
         if key in extra:
             raise ValueError(f"option {key!r} is given twice, again in --option {option!r}: give it once.")
-        extra[key] = _number_or_text(value)
+        extra[key] = number_or_text(value)
     return extra
-
-
-def _number_or_text(value: str) -> str | float:
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return number if math.isfinite(number) else value
 
 
 def _execute(request: _Request, settings: Sequence[Setting], contrasts: Sequence[Contrast]) -> None:

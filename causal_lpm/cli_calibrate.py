@@ -15,8 +15,9 @@ from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.methods import METHODS
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
+from causal_lpm.inference.netcdf import is_broken
 from causal_lpm.memory import reuse_freed_memory
-from causal_lpm.terminal import bad_input, console, fail, failures, noting
+from causal_lpm.terminal import bad_input, console, fail, failures, noting, whole_number
 from causal_lpm.terminal_stages import stage_bars
 
 __all__ = ["calibrate"]
@@ -34,14 +35,14 @@ Surrogate = Annotated[
     str | None, typer.Option(metavar="MODULE:FUNCTION", help="A differentiable program with the same sites.")
 ]
 Method = Annotated[str, typer.Option(metavar="|".join(METHODS), help="How; svi and gradient only optimise.")]
-Budget = Annotated[int | None, typer.Option(help="Simulations to train on; default 1000, or the calibration's own.")]
+Budget = Annotated[int | None, whole_number("Simulations to train on; default 1000, or the calibration's own.")]
 GateOption = Annotated[
-    int | None, typer.Option("--gate", help="Further simulations for the gates; default 200. With 0, no verdict.")
+    int | None, whole_number("Further simulations for the gates; default 200. With 0, no verdict.", "--gate")
 ]
-Ensemble = Annotated[int | None, typer.Option(help="Networks of the ensemble; default 5.")]
-Seed = Annotated[int, typer.Option(help="With the same seed, the same numbers.")]
-Workers = Annotated[int, typer.Option(help="Processes that simulate; the numbers do not depend on it.")]
-Draws = Annotated[int, typer.Option(help="Draws of the posterior in the result.")]
+Ensemble = Annotated[int | None, whole_number("Networks of the ensemble; default 5.")]
+Seed = Annotated[int, whole_number("With the same seed, the same numbers.")]
+Workers = Annotated[int, whole_number("Processes that simulate; the numbers do not depend on it.")]
+Draws = Annotated[int, whole_number("Draws of the posterior in the result.")]
 Out = Annotated[
     Path | None, typer.Option(help="Output folder; default ./results/TARGET-HASH. Simulations are resumed.")
 ]
@@ -113,6 +114,9 @@ def _say_groups(request: Request) -> None:
 
 def _kept(request: Request) -> CalibrationResult | None:
     """The result of the same command, if it is there."""
+    if is_broken(request.file):
+        typer.echo(f"{request.file} is not whole and is computed again.", err=True)
+        return None
     if not request.file.exists():
         return None
     typer.echo(f"{request.file} is there already; nothing is computed again.", err=True)
@@ -150,6 +154,8 @@ def _run(request: Request, workers: int) -> CalibrationResult:
             kept = f" Simulations are kept in {simulations}; run the same again to go on." if begun else ""
             raise KeyboardInterrupt(str(error) or f"interrupted.{kept}") from error
         result.tree.attrs["request"] = json.dumps(request.identity)
+        if is_broken(request.file):
+            request.file.unlink()
         result.save(request.file)
     return result
 

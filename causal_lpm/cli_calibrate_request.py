@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from causal_lpm.inference.calibration.catalogue import Calibration, find_calibration, load_model
+from causal_lpm.inference.calibration.counts import check_counts
 from causal_lpm.inference.calibration.fit import OPTIMISERS
 from causal_lpm.inference.calibration.methods import METHODS
 from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
@@ -19,12 +20,15 @@ from causal_lpm.inference.calibration.problems.tree_inputs import labels_of
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.series_file import read_series
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
-from causal_lpm.inference.json_file import check_json_file, json_object
-from causal_lpm.validate import known
+from causal_lpm.inference.json_file import check_json_file, json_object, resolved
+from causal_lpm.inference.netcdf import is_broken
+from causal_lpm.inference.whole_files import holds_nothing
+from causal_lpm.validate import known, whole_number
 
 __all__ = ["Request", "check_json", "checked_request"]
 
 FILE = "calibration.nc"
+TEMPORARIES = r"calibration\.nc"
 DIFFERS = {"data": "its data differ", "model": "its model differs", "density": "its surrogate differs"}
 
 
@@ -89,6 +93,10 @@ def checked_request(
     program = calibration.surrogate if surrogate is None else load_model(surrogate)
     data = calibration.observed() if file is None else read_series(file, calibration.groups)
     problem = Problem(calibration.model, data, program)
+    for name in ("seed", "draws"):
+        whole_number(name, options[name], low=int(name == "draws"))
+    sizes = {name: options.get(name, 0) for name in ("budget", "gate", "ensemble")}
+    check_counts(problem, **sizes, draws=draws)
     identity = {"target": target, "surrogate": surrogate, **options, **_fingerprints(method, problem)}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     slug = re.sub("[^A-Za-z0-9_]+", "-", target).strip("-")
@@ -138,22 +146,39 @@ def _check_folder(out: Path, identity: Mapping[str, Any]) -> None:
     """Raises ValueError where the folder holds something else than this calibration, begun or finished."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"the output folder {out} is a file: give another folder.")
-    if not (out / FILE).exists():
-        if out.is_dir() and any(out.iterdir()) and not (out / "simulations").is_dir():
+    file = out / FILE
+    if is_broken(file):
+        return  # what is left of it is computed again
+    if not file.exists():
+        if out.is_dir() and not holds_nothing(out, TEMPORARIES) and not (out / "simulations").is_dir():
             raise ValueError(f"the output folder {out} is not empty and holds no calibration: give another.")
         return
     if identity["method"] in OPTIMISERS:
         raise ValueError(f"the output folder {out} holds a calibration already: give another with --out.")
-    there = json.loads(CalibrationResult.load(out / FILE).tree.attrs.get("request", "{}"))
+    there = _request_of(file)
     for key, value in identity.items():
         if there.get(key) != value:
             reason = DIFFERS.get(key, f"its {key} is {there.get(key)!r}, yours is {value!r}")
             raise ValueError(f"the output folder {out} holds another calibration ({reason}): give another folder.")
 
 
+def _request_of(file: Path) -> dict[str, Any]:
+    """What a finished result was asked for."""
+    try:
+        tree = CalibrationResult.load(file).tree
+        whole = {"status", "method", "seed"} <= set(tree.attrs) and "posterior" in tree.children
+        found = json.loads(tree.attrs.get("request", "{}")) if whole else None
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{file} is not a result that can be read: give another folder.") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} is no whole result of a calibration: give another folder.")
+    return found
+
+
 def check_json(path: Path, out: Path, data: Path | None) -> None:
     """Raises ValueError unless the file can be written, and replaces nothing but the JSON of a calibration."""
-    inside = path.resolve().relative_to(out.resolve()).parts if path.resolve().is_relative_to(out.resolve()) else ()
+    file, folder = resolved(path), resolved(out)
+    inside = file.relative_to(folder).parts if file.is_relative_to(folder) else ()
     if inside[:1] in {(FILE,), ("simulations",), ("charts",)}:
         raise ValueError(f"the JSON file {path} belongs to the calibration itself: give another name.")
     if not _is_json_of_a_calibration(path):

@@ -14,9 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer.core import TyperCommand, TyperGroup
 
 from causal_lpm.inference.experiment import ReplicateError
+from causal_lpm.inference.plain_numbers import whole_number_of
 from causal_lpm.inference.signals import answering
+from causal_lpm.inference.whole_files import WriteError
 
-__all__ = ["Once", "OneSentence", "bad_input", "console", "fail", "failures", "noting", "progress_bar"]
+__all__ = ["Once", "OneSentence", "bad_input", "console", "fail", "failures", "noting", "progress_bar", "whole_number"]
 
 
 class Once(TyperCommand):
@@ -72,7 +74,7 @@ def failures() -> Iterator[None]:
         # A scheduler that ends a job sends SIGTERM: the replicates are kept and it is said how to go on, as for Ctrl-C.
         with answering(signal.SIGTERM, signal.default_int_handler):
             yield
-    except ReplicateError as error:
+    except (ReplicateError, WriteError) as error:
         fail(str(error), 1)
     except KeyboardInterrupt as error:
         fail(str(error) or "interrupted.", 130)
@@ -96,6 +98,18 @@ def noting(what: str, problems: list[str]) -> Iterator[None]:
         problems.append(f"{what} could not be made: {_what_happened(error)}")
     except (ArithmeticError, ImportError, LookupError, RuntimeError, TypeError, ValueError) as error:
         problems.append(f"{what} could not be made: {error}.")
+
+
+def whole_number(description: str, *names: str) -> Any:
+    """An option that is a whole number; typer's own parser would take "1_000" and digits of other scripts."""
+    return typer.Option(*names, parser=_whole, metavar="INTEGER", help=description)
+
+
+def _whole(text: object) -> int:
+    try:
+        return whole_number_of(str(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from error
 
 
 def console() -> Console:

@@ -14,6 +14,7 @@ __all__ = [
     "days_in_range",
     "did_you_mean",
     "fits_in_memory",
+    "fits_in_time",
     "hazard",
     "known",
     "marginal",
@@ -25,6 +26,8 @@ __all__ = [
     "unique_entries",
     "whole_number",
 ]
+
+LONGEST = 60.0  # days that a computation may take
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
@@ -178,18 +181,26 @@ def unique_entries(what: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def whole_number(name: str, value: object, lowest: int) -> int:
-    """The value as an int; raises ValueError unless it is a whole number of at least `lowest`, of any type but bool.
+def whole_number(name: str, value: object, low: int = 1, high: int = 2**63 - 1) -> int:
+    """The value as an int; raises ValueError unless it is a whole number from `low` to `high`, of any type but bool.
 
-    >>> whole_number("slots", 2.0, lowest=1)
+    >>> whole_number("slots", 2.0)
     2
+    >>> whole_number("seed", 1.5, low=0)
+    Traceback (most recent call last):
+    ValueError: seed is 1.5: give a whole number from 0 to 2**63 - 1.
     """
     if isinstance(value, torch.Tensor | np.ndarray) and math.prod(value.shape) == 1:
         value = value.item()
-    whole = isinstance(value, numbers.Integral) or (isinstance(value, numbers.Real) and float(value).is_integer())
-    if not whole or isinstance(value, bool) or int(value) < lowest:  # type: ignore[call-overload]
-        raise ValueError(f"{name} is {value}: give a whole number of at least {lowest}.")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    number = None
+    if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
+        number = int(value) if int(value) == value else None
+    if number is not None and low <= number <= high:
+        return number
+    end = str(high) if high < 2**63 - 1 else "2**63 - 1"
+    too_large = number is not None and number > high
+    allowed = f"from {low} to {end}" if low == 0 or high < 2**63 - 1 or too_large else f"of at least {low}"
+    raise ValueError(f"{name} is {value!r}: give a whole number {allowed}.")
 
 
 def days_in_range(what: str, day: float, start: float, end: float) -> None:
@@ -206,7 +217,7 @@ def days_in_range(what: str, day: float, start: float, end: float) -> None:
         )
 
 
-def fits_in_memory(what: str, needed: float) -> None:
+def fits_in_memory(what: str, needed: float, instead: str = "simulate fewer agents, or on a larger machine") -> None:
     """Raises ValueError when an estimate in bytes is more than this machine's memory; says nothing where it is unknown.
 
     >>> fits_in_memory("10 agents", 8000)
@@ -217,6 +228,23 @@ def fits_in_memory(what: str, needed: float) -> None:
         return
     if needed > available:
         raise ValueError(
-            f"{what} need about {needed / 1e9:.0f} GB; this machine has {available / 1e9:.0f}: "
-            "simulate fewer agents, or on a larger machine."
+            f"{what} need about {_rounded(needed / 1e9)} GB; this machine has {available / 1e9:.0f}: {instead}."
         )
+
+
+def fits_in_time(what: str, steps: float, agents: float = 1.0, instead: str = "ask for fewer") -> None:
+    """Raises ValueError when so many steps of so many agents take months on a machine faster than any.
+
+    A step is taken to last 0.1 ms, and 0.1 ns for each agent; both are several times faster than what was measured.
+
+    >>> fits_in_time("the simulation of 100000000000 days", 1e11)
+    Traceback (most recent call last):
+    ValueError: the simulation of 100000000000 days would take 116 days at the very least: ask for fewer.
+    """
+    days = steps * max(1e-4, 1e-10 * agents) / 86_400
+    if days > LONGEST:
+        raise ValueError(f"{what} would take {_rounded(days)} days at the very least: {instead}.")
+
+
+def _rounded(number: float) -> str:
+    return f"{number:.0f}" if number < 1e9 else f"{number:.0e}"

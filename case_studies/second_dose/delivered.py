@@ -7,16 +7,18 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pyro
 import torch
 
 from causal_lpm import allocate, policy, tally
 from causal_lpm.agents.testing import whole_day
 from causal_lpm.agents.vaccination import Vaccination
+from causal_lpm.inference.csv_table import Table, read_table
+from causal_lpm.inference.plain_numbers import whole_number_of
 from causal_lpm.typing import State
 
-__all__ = ["POLICIES", "DeliveredDoses", "read_doses"]
+__all__ = ["PERSONS", "POLICIES", "DeliveredDoses", "read_doses"]
 
 POLICIES: Mapping[str, float] = MappingProxyType(
     {
@@ -31,7 +33,7 @@ POLICIES: Mapping[str, float] = MappingProxyType(
 SHORTEST_INTERVAL = 17  # days between doses below which a second dose was not counted as one
 COLUMNS = ("date", "dose1", "dose2")
 NOT_ASKING = 256  # a priority class that `allocate` does not serve
-MOST = 10_000_000  # doses a day; a larger number is a mistake
+PERSONS = 8_336_817  # of New York City, 2019
 
 
 def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torch.Tensor]:
@@ -43,44 +45,56 @@ def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torc
 
     Raises:
         ValueError: no such file, no such table, missing columns, dates out of order or with gaps, counts that are not
-            whole persons, too few days.
+            whole persons, too few days; more first doses than people, or more second than first doses so far.
     """
     if not path.is_file():
         raise ValueError(f"there is no file of doses {path}: give a CSV with the columns {', '.join(COLUMNS)}.")
-    try:
-        table = pd.read_csv(path)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a CSV that can be read: give the columns {', '.join(COLUMNS)}.") from error
+    table = read_table(path)
     for column in COLUMNS:
         if column not in table.columns:
-            there = ", ".join(map(str, table.columns))
+            there = ", ".join(table.columns)
             raise ValueError(
                 f"column {column!r} is missing in {path}: needed are {', '.join(COLUMNS)}, it has {there}."
             )
-    dates = pd.to_datetime(table["date"], format="%Y-%m-%d", errors="coerce")
-    if bool(dates.isna().any()):
-        wrong = table["date"][dates.isna()].iloc[0]
-        raise ValueError(f"{path} has the date {wrong!r}: give dates of the form 2020-12-14.")
-    steps = dates.diff().dt.days.iloc[1:]
-    if bool((steps != 1).any()):
-        row = int(np.flatnonzero((steps != 1).to_numpy())[0]) + 1
+    rows = range(len(table.rows))
+    dates = table.dates("date", rows)
+    if len(dates) > 1 and dates[1] - dates[0] != np.timedelta64(1, "D"):
+        raise ValueError(f"{table.where(1)}: the dates of {path} are not one day apart: give one row a day.")
+    first, second = (np.array([_persons(table, column, row) for row in rows]) for column in ("dose1", "dose2"))
+    if len(rows) < days:
+        raise ValueError(f"{path} has {len(rows)} days of doses but {days} are simulated: simulate fewer days.")
+    _check_whole(path, table, first, second)
+    return dates[0].astype("datetime64[D]").item(), torch.tensor(first[:days]), torch.tensor(second[:days])
+
+
+def _persons(table: Table, column: str, row: int) -> float:
+    text = table.cell(column, row)
+    try:
+        count = whole_number_of(text)
+    except ValueError:
+        count = -1
+    if count < 0:
         raise ValueError(
-            f"the dates of {path} are out of order at row {row + 1} ({table['date'].iloc[row]} after "
-            f"{table['date'].iloc[row - 1]}): give one row a day, ascending, without gaps."
-        )
-    counts = table[["dose1", "dose2"]].apply(pd.to_numeric, errors="coerce")
-    whole = ((counts >= 0) & (counts <= MOST) & (counts % 1 == 0)).all(axis=1).to_numpy()
-    if not whole.all():
-        row = int(np.flatnonzero(~whole)[0])
-        given = ", ".join(map(str, table[["dose1", "dose2"]].iloc[row]))
-        raise ValueError(
-            f"the doses of {path} are not whole persons at row {row + 1} ({given}): give numbers of at least 0, "
+            f"{table.where(row)}: {text!r} in column {column!r} are not whole persons: give numbers of at least 0, "
             "digits only."
         )
-    if len(table) < days:
-        raise ValueError(f"{path} has {len(table)} days of doses but {days} are simulated: simulate fewer days.")
-    first, second = (torch.tensor(counts[column].to_numpy(dtype=float)[:days]) for column in counts)
-    return dates.iloc[0].date(), first, second
+    return float(count)
+
+
+def _check_whole(path: Path, table: Table, first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> None:
+    """What each row allows may be impossible of all of them."""
+    hint = "do the columns hold totals so far? Give the doses of each day."
+    if first.sum() > PERSONS:
+        raise ValueError(
+            f"the first doses of {path} sum to {first.sum():,.0f}, more than the {PERSONS:,} people of the city: {hint}"
+        )
+    ahead = np.flatnonzero(second.cumsum() > first.cumsum())
+    if len(ahead):
+        row = int(ahead[0])
+        raise ValueError(
+            f"{table.where(row)}: {second[: row + 1].sum():,.0f} second doses so far are more than the "
+            f"{first[: row + 1].sum():,.0f} first doses so far: are the columns exchanged, or cut off at the beginning?"
+        )
 
 
 @dataclass(frozen=True)

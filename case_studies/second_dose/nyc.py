@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from case_studies.second_dose import inputs
-from case_studies.second_dose.delivered import POLICIES, DeliveredDoses, read_doses
+from case_studies.second_dose.delivered import PERSONS, POLICIES, DeliveredDoses, read_doses
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import NEVER, Setup, setup
 from case_studies.second_dose.people import POPULATION_SEED, with_contacts
@@ -41,7 +41,6 @@ POPULATION = MappingProxyType(
         "Staten Island": (27354, 45755, 29866, 39672, 64719, 59174, 64172, 66130, 46659, 22739, 9903),
     }
 )
-PERSONS = 8_336_817
 REPORTED_DEATHS = 8_935  # 2020-12-14 to 2021-06-11, NYC DOHMH, nychealth/coronavirus-data
 BEGINNING_DAYS = 14
 

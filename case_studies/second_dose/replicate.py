@@ -18,6 +18,7 @@ __all__ = ["AgeGroupStudy", "check_size", "one_replicate", "people_by_age"]
 
 OUTCOMES = ("deaths", "infections", "hospitalisations")
 FEWEST_AGENTS = 500  # so that no age group is empty
+MOST_DAYS = 3650  # the model counts days in 16 bits, and 10,000 days stand for never
 WORLDS_AT_A_TIME = 8
 AGENTS_AT_A_TIME = 20_000_000  # in all worlds that run side by side
 BYTES_PER_AGENT = 250  # of one world, at the peak of a day; the first one has the population too
@@ -47,9 +48,11 @@ def _side_by_side(agents: int) -> int:
 
 
 def check_size(options: Options, worlds: int) -> None:
-    """Raises ValueError for too few days or agents to report on, or more agents than this machine's memory holds."""
+    """Raises ValueError for too few or too many days, too few agents to report on, or more than memory holds."""
     if options.days < 2:
         raise ValueError(f"days is {options.days}: the state at the start of a day is reported, give at least 2.")
+    if options.days > MOST_DAYS:
+        raise ValueError(f"days is {options.days}: the model knows ten years, give at most {MOST_DAYS}.")
     if options.agents < FEWEST_AGENTS:
         raise ValueError(f"agents is {options.agents}: fewer than {FEWEST_AGENTS} leave age groups empty.")
     together = min(worlds, _side_by_side(options.agents))

@@ -35,6 +35,7 @@ from causal_lpm.inference.study import (
     load_study,
     variant,
 )
+from causal_lpm.inference.whole_files import WriteError
 from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.provenance import provenance
 
@@ -95,6 +96,7 @@ def run_experiment(
         ValueError: if something asked for is impossible; nothing has run.
         FileExistsError: if `out` holds something else; nothing has run.
         ReplicateError: if a replicate fails; the finished ones are kept.
+        WriteError: if something finished cannot be written, as when the disk is full; what is written is kept.
         KeyboardInterrupt: on Ctrl-C, with a sentence that says how to go on.
     """
     study = variant(study, options.extra)
@@ -104,8 +106,9 @@ def run_experiment(
     kept: dict[int, Replicate] = {}
     store = None
     if out is not None:
-        results.check_target(Path(out) / "results.nc", storage.identity(content), replicates)
         store = Store(Path(out), content, origin)
+        results.remove_if_broken(Path(out) / "results.nc")  # the replicates can make it again
+        results.check_target(Path(out) / "results.nc", storage.identity(content), replicates)
         origin = store.origin
         kept = dict(_read_kept(store, study, settings, options, replicates))
     report = progress or (lambda done, total: None)
@@ -115,18 +118,18 @@ def run_experiment(
         # Closed by hand: an interrupt in this loop must stop the worker processes before it goes further.
         with closing(_simulate_all(study, settings, options, seed, todo, workers)) as finished:
             for replicate, values in finished:
-                kept[replicate] = values
                 if store is not None:
                     store.write(replicate, values)
+                kept[replicate] = values
                 report(len(kept), replicates)
-    except ReplicateError as error:
-        raise ReplicateError(f"{error} {_kept_sentence(len(kept), replicates, out)}") from error
+        ordered = [kept[replicate] for replicate in range(replicates)]
+        tree = results.build(study, settings, contrasts, ordered, seed, options, storage.identity(content), origin)
+        if out is not None:
+            results.save(tree, Path(out) / "results.nc")
+    except (ReplicateError, WriteError) as error:
+        raise type(error)(f"{error} {_kept_sentence(len(kept), replicates, out)}") from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"interrupted: {_kept_sentence(len(kept), replicates, out)}") from error
-    ordered = [kept[replicate] for replicate in range(replicates)]
-    tree = results.build(study, settings, contrasts, ordered, seed, options, storage.identity(content), origin)
-    if out is not None:
-        results.save(tree, Path(out) / "results.nc")
     return tree
 
 
@@ -170,6 +173,8 @@ def _check_replicate(study: Study, settings: Sequence[Setting], options: Options
             raise ValueError(f"the study returned no {name!r}")
         if values[name].shape != shape:
             raise ValueError(f"{name!r} has shape {values[name].shape}, not (world, group, day) = {shape}")
+        if values[name].dtype.kind not in "biuf":
+            raise ValueError(f"{name!r} holds {values[name].dtype}, no numbers")
         if not np.isfinite(values[name]).all() or (values[name] < 0).any():
             raise ValueError(f"{name!r} has negative or non-finite counts")
 

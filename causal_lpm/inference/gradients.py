@@ -13,7 +13,7 @@ import xarray as xr
 from causal_lpm.handlers import MeanField, Relaxed, Score, StraightThrough
 from causal_lpm.inference.gradient_samples import Estimator, Values, differences, seeds_of, slopes, steps_of
 from causal_lpm.inference.parametric import At, Model, Outcome, parametric
-from causal_lpm.validate import positive_count
+from causal_lpm.validate import fits_in_time, whole_number
 
 __all__ = ["GradientCheck", "check_gradient", "finite_differences"]
 
@@ -227,6 +227,6 @@ def _moments(values: Values) -> tuple[float, float, float]:
 
 
 def _several(replicates: int) -> None:
-    positive_count("replicates", replicates)
+    fits_in_time(f"{whole_number('replicates', replicates)} replicates", replicates)
     if replicates < 2:
         raise ValueError("one replicate has no standard error: give at least two replicates.")

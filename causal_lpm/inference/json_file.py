@@ -10,10 +10,11 @@ import numpy as np
 import xarray as xr
 
 from causal_lpm.inference.estimands import per_100k
+from causal_lpm.inference.json_object import read_object
 from causal_lpm.inference.results import options, policies
-from causal_lpm.inference.storage import write_whole
+from causal_lpm.inference.whole_files import write_whole
 
-__all__ = ["check_json_file", "json_object", "to_json", "write_json"]
+__all__ = ["check_json_file", "json_object", "resolved", "to_json", "write_json"]
 
 
 def to_json(tree: xr.DataTree) -> dict[str, Any]:
@@ -66,14 +67,14 @@ def check_json_file(path: Path, out: Path, extra: Mapping[str, str | float]) -> 
         out: the output folder of the run, which need not exist yet.
         extra: the study's options; what they name is input and never written over.
     """
-    file, folder = path.resolve(), out.resolve()
+    file, folder = resolved(path), resolved(out)
     if folder.is_relative_to(file):
         raise ValueError(f"the JSON file {path} and the output folder {out} are in each other's way: rename one.")
     inside = file.relative_to(folder).parts if file.is_relative_to(folder) else ()
     if inside in {("manifest.json",), ("results.nc",)} or inside[:1] == ("replicates",):
         raise ValueError(f"the JSON file {path} belongs to the run itself: give another name.")
     named = {Path(value) for value in extra.values() if isinstance(value, str)}
-    if file in {value.resolve() for value in named if value.is_file()}:
+    if file in {resolved(value) for value in named if value.is_file()}:
         raise ValueError(f"the JSON file {path} is an input of the run: give another name.")
     parent_is_there = file.parent.is_dir() and os.access(file.parent, os.W_OK)
     if not parent_is_there and not (file.parent == folder and not folder.exists()):
@@ -82,15 +83,17 @@ def check_json_file(path: Path, out: Path, extra: Mapping[str, str | float]) -> 
         raise ValueError(f"{path} is there and is not the JSON of an earlier run: give another file.")
 
 
+def resolved(path: Path) -> Path:
+    """The path without links; one that leads to itself, of which `Path.resolve` may make a RuntimeError, stays."""
+    return Path(os.path.realpath(path))
+
+
 def json_object(file: Path) -> dict[str, Any]:
     """The object that a JSON file holds; empty where there is none."""
-    if not file.is_file():
-        return {}
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_object(file) if file.is_file() else {}
+    except ValueError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _is_json_of_a_run(file: Path) -> bool:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from causal_lpm.inference.estimands import ENOUGH_FOR_PERCENTILES
 from causal_lpm.inference.results import options_text
-from causal_lpm.inference.storage import write_whole
+from causal_lpm.inference.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

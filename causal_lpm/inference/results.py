@@ -13,6 +13,7 @@ Root attributes say what kind of statement this is, how worlds are coupled, and 
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,14 +21,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
+from causal_lpm.inference.dates import calendar
 from causal_lpm.inference.estimands import difference, per_100k
-from causal_lpm.inference.storage import Replicate, options_without_folders, write_whole
+from causal_lpm.inference.netcdf import is_broken, write_netcdf
+from causal_lpm.inference.storage import Replicate, options_without_folders
 from causal_lpm.inference.study import Contrast, Options, Setting, Study, policy_values
 
-__all__ = ["acts", "build", "check_target", "load", "options", "options_text", "policies", "save"]
+__all__ = ["acts", "build", "check_target", "load", "options", "options_text", "policies", "remove_if_broken", "save"]
+
+_LOG = logging.getLogger("causal_lpm")
 
 
 def build(
@@ -59,7 +63,7 @@ def build(
         "day": np.arange(options.days),
     }
     if study.start_date is not None:
-        coords["date"] = ("day", pd.date_range(study.start_date, periods=options.days, unit="ns"))
+        coords["date"] = ("day", calendar(study.start_date, options.days))
     predictions = xr.Dataset(
         {name: (("replicate", "world", "group", "day"), _stack(replicates, name)) for name in study.outcomes},
         coords,
@@ -160,18 +164,31 @@ def options_text(tree: xr.DataTree) -> str:
     return f"options: {given}" if given else ""
 
 
+def remove_if_broken(path: str | os.PathLike[str]) -> None:
+    """Removes a result that was cut short, as when the power fails; any other file stays.
+
+    Only for a folder whose replicates can make the result again.
+    """
+    path = Path(path)
+    if is_broken(path):
+        _LOG.warning("%s is not whole and is written again.", path)
+        path.unlink()
+
+
 def check_target(path: str | os.PathLike[str], identity: str, replicates: int) -> None:
     """Raises FileExistsError if the file holds another experiment, or more replicates of this one."""
     path = Path(path)
     if not path.exists():
         return
     try:
-        there = load(path)
-    except OSError as error:
+        with xr.open_datatree(path, engine="h5netcdf") as there:
+            experiment = there.attrs.get("experiment")
+            count = there["predictions"].sizes["replicate"] if "predictions" in there.children else 0
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise FileExistsError(f"{path} is not a result that can be read: give another folder.") from error
-    if there.attrs.get("experiment") != identity:
+    if experiment != identity:
         raise FileExistsError(f"{path} holds another result: give another folder.")
-    if (count := there["predictions"].sizes["replicate"]) > replicates:
+    if count > replicates:
         raise FileExistsError(
             f"{path} already holds {count} replicates of this experiment: "
             f"ask for at least {count}, or give another folder."
@@ -183,11 +200,11 @@ def save(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
 
     Raises:
         FileExistsError: if the file holds another result, or more replicates of this one.
+        WriteError: if it cannot be written.
     """
     check_target(path, tree.attrs["experiment"], tree["predictions"].sizes["replicate"])
     compressed = {str(name): {"zlib": True, "complevel": 1} for name in tree["predictions"].data_vars}
-    encoding = {"/predictions": compressed}
-    write_whole(Path(path), lambda file: tree.to_netcdf(file, engine="h5netcdf", encoding=encoding))
+    write_netcdf(tree, Path(path), {"/predictions": compressed})
 
 
 def load(path: str | os.PathLike[str]) -> xr.DataTree:

@@ -7,7 +7,7 @@ import xarray as xr
 from causal_lpm.handlers import MeanField
 from causal_lpm.inference.gradient_samples import Estimator, differences, seeds_of, slopes, steps_of
 from causal_lpm.inference.parametric import At, Model, Outcome, parametric
-from causal_lpm.validate import positive_count
+from causal_lpm.validate import fits_in_time, whole_number
 
 __all__ = ["sensitivity"]
 
@@ -77,9 +77,9 @@ def sensitivity(
     """
     subject = parametric(model, wrt, at)
     estimator = MeanField() if estimator is None else estimator
-    positive_count("replicates", replicates)
-    if pairs:
-        positive_count("pairs", pairs)
+    whole_number("seed", seed, low=0)
+    for what, count in {"replicates": replicates, "pairs": pairs}.items():
+        fits_in_time(f"{whole_number(what, count, low=int(what == 'replicates'))} {what}", count)
     steps = steps_of(subject, step) if pairs else None
     values, gradients = slopes(subject, outcome, estimator, seeds_of(seed, 0, replicates), by)
     value, gradient = values.mean(0), gradients.mean(0)

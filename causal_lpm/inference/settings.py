@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from causal_lpm.inference.dates import calendar
+from causal_lpm.inference.plain_numbers import number_of
 from causal_lpm.inference.storage import options_without_folders
-from causal_lpm.inference.study import Contrast, Options, Policy, Setting, Study
-from causal_lpm.validate import known, positive_count, unique_entries
+from causal_lpm.inference.study import Contrast, Options, Policy, Setting, Study, policy_values
+from causal_lpm.validate import fits_in_memory, fits_in_time, known, unique_entries, whole_number
 
 __all__ = [
     "check_device",
@@ -18,6 +20,9 @@ __all__ = [
     "parse_acts",
     "parse_setting",
 ]
+
+COPIES = 3  # of the results in memory: each replicate by itself, all together, and as a file
+BYTES_PER_WORKER = 2e8  # of a process that has imported torch
 
 _SWITCH = {"1": 1.0, "true": 1.0, "yes": 1.0, "on": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "off": 0.0}
 
@@ -34,11 +39,15 @@ def check_value(policy: Policy, value: float, typed: str | None = None) -> None:
         raise ValueError(f"policy {policy.name!r} is {given}: give 0 or 1, yes or no ({policy.description}).")
     whole = not policy.integer or (math.isfinite(value) and float(value).is_integer())
     if not (policy.low <= value <= policy.high and whole):
-        number = "a whole number" if policy.integer else "a number"
-        raise ValueError(
-            f"policy {policy.name!r} is {given}: give {number} from {policy.low:g} to {policy.high:g} "
-            f"({policy.description})."
-        )
+        raise _not_allowed(policy, given)
+
+
+def _not_allowed(policy: Policy, given: str) -> ValueError:
+    number = "a whole number" if policy.integer else "a number"
+    return ValueError(
+        f"policy {policy.name!r} is {given}: give {number} from {policy.low:g} to {policy.high:g} "
+        f"({policy.description})."
+    )
 
 
 def _parse_value(policy: Policy, text: str) -> float:
@@ -50,9 +59,9 @@ def _parse_value(policy: Policy, text: str) -> float:
             )
         return _SWITCH[text.lower()]
     try:
-        return float(text)
+        return number_of(text)
     except ValueError as error:
-        raise ValueError(f"policy {policy.name!r} is {text!r}: give a number ({policy.description}).") from error
+        raise _not_allowed(policy, repr(text)) from error
 
 
 def parse_acts(text: str, policies: Mapping[str, Policy]) -> dict[str, float]:
@@ -121,12 +130,10 @@ def check_experiment(
     workers: int,
 ) -> None:
     """Raises ValueError with one sentence for what would make a run fail or mean nothing; starts nothing."""
-    positive_count("agents", options.agents)
-    positive_count("days", options.days)
-    positive_count("replicates", replicates)
-    positive_count("workers", workers)
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed is {seed}: give a whole number from 0 to 2**63 - 1.")
+    counts = {"agents": options.agents, "days": options.days, "replicates": replicates, "workers": workers}
+    for name, count in counts.items():
+        whole_number(name, count)
+    whole_number("seed", seed, low=0)
     check_device(options.device)
     if not settings:
         raise ValueError("there is no setting to run: give at least one.")
@@ -143,9 +150,38 @@ def check_experiment(
     for contrast in contrasts:
         for name in contrast.minus:
             known("setting", name, [setting.name for setting in settings])
+    _check_differences(study, settings, contrasts)
+    _check_size(study, len(settings), replicates, options, workers)
     if workers > 1:
         _check_can_travel(study)
     study.check(settings, options)
+
+
+def _check_differences(study: Study, settings: Sequence[Setting], contrasts: Sequence[Contrast]) -> None:
+    named = {setting.name: setting for setting in settings}
+    for contrast in contrasts:
+        first, second = (named[name] for name in contrast.minus)
+        if policy_values(study, first) == policy_values(study, second):
+            raise ValueError(
+                f"the settings {first.name!r} and {second.name!r} set the same policies, so that they cannot differ: "
+                "change one, or leave it out."
+            )
+
+
+def _check_size(study: Study, worlds: int, replicates: int, options: Options, workers: int) -> None:
+    """What no memory holds and no time suffices for is refused before it begins."""
+    fewer = "ask for fewer days, replicates or settings"
+    what = f"{replicates} replicates of {worlds} settings, {options.days} days"
+    cells = replicates * worlds * options.days * len(study.groups) * len(study.outcomes)
+    fits_in_memory(f"the results of {what}", COPIES * 8.0 * cells, fewer)
+    fits_in_time(
+        f"{what} and {options.agents} agents", replicates * options.days / workers, worlds * options.agents, fewer
+    )
+    if workers > 1:
+        started = min(workers, replicates)
+        fits_in_memory(f"{started} worker processes", started * BYTES_PER_WORKER, "use fewer workers")
+    if study.start_date is not None:
+        calendar(study.start_date, options.days)
 
 
 def _check_printable(label: str) -> None:

@@ -1,16 +1,16 @@
 """An experiment on disk: a manifest that says what it is, and one file for each finished replicate.
 
-Everything is written to a temporary name and renamed, so that a file that is there is whole. A folder is only
-ever continued by the experiment that began it: the manifest holds whatever can change a number.
+A folder is only ever continued by the experiment that began it: the manifest holds whatever can change a number. Every
+replicate says of which experiment it is, and which one; what does not match is never believed, however it came there.
 """
 
 import hashlib
 import json
-import os
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,7 +18,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from causal_lpm.inference.json_object import read_object
+from causal_lpm.inference.seeds import replicate_seed
 from causal_lpm.inference.study import Options, Setting, Study, not_simulating, policy_values
+from causal_lpm.inference.whole_files import clear_leftovers, holds_nothing, write_new, write_whole
 from causal_lpm.provenance import sha256
 
 __all__ = [
@@ -30,7 +33,6 @@ __all__ = [
     "manifest",
     "options_without_folders",
     "versions",
-    "write_whole",
 ]
 
 Manifest: TypeAlias = dict[str, Any]
@@ -39,6 +41,7 @@ Replicate: TypeAlias = Mapping[str, npt.NDArray[Any]]
 _PACKAGES = ("torch", "numpy", "pyro-ppl", "chirho")
 # What can move a number; a change of a plot or a table must not make a long run start anew.
 _CODE = ("typing.py", "validate.py", "data.py", "ops", "ops.py", "kernels", "agents", "handlers", "inference/seeds.py")
+_STAMP = "stamp/"  # before what a file says of itself: no outcome in a NetCDF file can have such a name
 _CODE_SUFFIXES = {".py", ".csv", ".json", ".parquet", ".npz"}
 
 
@@ -119,16 +122,6 @@ def identity(content: Manifest) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` with a temporary path beside `path` and renames it, so that no half file is ever seen."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 class Store:
     """The folder of one experiment: `manifest.json` and `replicates/0000.npz`, `0001.npz`, ...
 
@@ -147,26 +140,30 @@ class Store:
     def __init__(self, folder: Path, content: Manifest, origin: Mapping[str, str]) -> None:
         self.folder = folder
         self.replicates = folder / "replicates"
-        there = self._check(content)
-        if there is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            text = json.dumps({**content, "provenance": dict(origin)}, indent=2) + "\n"
-            write_whole(folder / "manifest.json", lambda path: path.write_text(text, encoding="utf-8"))
+        self._experiment, self._seed = identity(content), int(content["seed"])
+        there = self._begun(content) or self._begin(content, origin)
         self.replicates.mkdir(exist_ok=True)
-        self.origin: Mapping[str, str] = (there or {}).get("provenance", origin)
+        clear_leftovers(folder, r"manifest\.json|results\.nc")
+        clear_leftovers(self.replicates, r"\d+\.npz")
+        self.origin: Mapping[str, str] = there.get("provenance", origin)
 
-    def _check(self, content: Manifest) -> Manifest | None:
+    def _begun(self, content: Manifest) -> Manifest | None:
         """The manifest that is there, if any; an error if it is of something else."""
         if self.folder.exists() and not self.folder.is_dir():
             raise FileExistsError(f"the output folder {self.folder} is a file: give another folder.")
         file = self.folder / "manifest.json"
         if not file.exists():
-            if self.folder.is_dir() and any(self.folder.iterdir()):
+            if self.folder.is_dir() and not holds_nothing(self.folder, r"manifest\.json"):
                 raise FileExistsError(
                     f"the output folder {self.folder} is not empty and holds no experiment: give another."
                 )
             return None
-        there = _read_manifest(file)
+        try:
+            there = read_object(file)
+        except ValueError as error:
+            if self._is_ours_without(file):
+                return None
+            raise FileExistsError(f"{file} cannot be read: give another folder.") from error
         expected = json.loads(json.dumps(content))
         for key in expected:
             if there.get(key) != expected[key]:
@@ -176,8 +173,36 @@ class Store:
                 )
         return there
 
+    def _begin(self, content: Manifest, origin: Mapping[str, str]) -> Manifest:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        whole = {**content, "provenance": dict(origin)}
+        text = json.dumps(whole, indent=2) + "\n"
+        file = self.folder / "manifest.json"
+        put = write_whole if file.exists() else write_new
+        try:
+            put(file, lambda path: path.write_text(text, encoding="utf-8"))
+        except FileExistsError:  # another run was quicker by a moment
+            return self._begun(content) or whole
+        return whole
+
+    def _is_ours_without(self, manifest: Path) -> bool:
+        """Whether a manifest that cannot be read, as after a power cut, was ours: by what replicates say they are."""
+        owners = set()
+        for file in self.replicates.glob("*.npz"):
+            with suppress(ValueError):
+                owners.add(_read(file).get(_STAMP + "experiment", np.array("")).item())
+        return owners == {self._experiment} or (not owners and not manifest.stat().st_size)
+
     def _path(self, replicate: int) -> Path:
         return self.replicates / f"{replicate:04d}.npz"
+
+    def _stamp(self, replicate: int) -> dict[str, npt.NDArray[Any]]:
+        stamp = {
+            "experiment": self._experiment,
+            "replicate": replicate,
+            "seed": replicate_seed(self._seed, replicate),
+        }
+        return {_STAMP + name: np.array(value) for name, value in stamp.items()}
 
     def finished(self, replicates: int) -> list[int]:
         """The replicates below `replicates` that are already there."""
@@ -185,30 +210,34 @@ class Store:
 
     def write(self, replicate: int, values: Replicate) -> None:
         """Keeps one finished replicate."""
-        arrays = {name: np.asarray(value) for name, value in values.items()}
+        arrays = {**{name: np.asarray(value) for name, value in values.items()}, **self._stamp(replicate)}
         write_whole(self._path(replicate), lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
 
     def read(self, replicate: int) -> dict[str, npt.NDArray[Any]]:
         """One finished replicate, outcome -> `[world, group, day]`.
 
         Raises:
-            ValueError: if its file cannot be read, for example after a crash of the machine.
+            ValueError: if its file cannot be read, for example after a crash of the machine, or is another replicate or
+                one of another experiment.
         """
-        try:
-            with self._path(replicate).open("rb") as raw, np.load(raw) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f"{self._path(replicate)} cannot be read") from error
+        path = self._path(replicate)
+        found = _read(path)
+        for name, expected in self._stamp(replicate).items():
+            there = found.pop(name, None)
+            what = name.removeprefix(_STAMP)
+            if there is None:
+                raise ValueError(f"{path} does not say of which {what} it is")
+            if there.shape or there.item() != expected.item():
+                raise ValueError(f"{path} is of {what} {there}, not of {expected}")
+        return found
 
 
-def _read_manifest(file: Path) -> Manifest:
+def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileExistsError(f"{file} cannot be read: give another folder.") from error
-    if not isinstance(content, dict):
-        raise FileExistsError(f"{file} is not the manifest of an experiment: give another folder.")
-    return content
+        with path.open("rb") as raw, np.load(raw) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read") from error
 
 
 def _differs(key: str, there: Manifest, expected: Manifest) -> str:

@@ -119,7 +119,7 @@ def exogenous(
     torch.Size([3])
     """
     known("kind of noise", kind, get_args(NoiseKind))
-    agents, slots = whole_number("agents", agents, lowest=1), whole_number("slots", slots, lowest=1)
+    agents, slots = whole_number("agents", agents), whole_number("slots", slots)
     _check_size(name, agents, slots if index is None else 1)
     number = None if index is None else _checked(name, index, agents, slots)
     noise: torch.Tensor = _exogenous(name, agents, kind, slots, number)

@@ -113,7 +113,7 @@ def tally(
         if groups is not None:
             raise ValueError(f"tally {name!r} has {groups} groups and nobody's group: give by=, too.")
         return _total(name, values, None, 1)
-    given = None if groups is None else whole_number(f"groups of tally {name!r}", groups, lowest=1)
+    given = None if groups is None else whole_number(f"groups of tally {name!r}", groups)
     labels, count = _labels(name, values, numbers(f"the groups of tally {name!r}", by), given)
     return _total(name, values, labels, count)
 

@@ -53,7 +53,7 @@ def test_a_setting_has_its_label_or_its_text_as_name(text: str, name: str, polic
             "policy 'efficacy' is 1.2: give a number from 0 to 1 (protection by the first dose).",
         ),
         ("efficacy=1.00000000000001", "policy 'efficacy' is 1.00000000000001: give a number from 0 to 1"),
-        ("efficacy=nan", "policy 'efficacy' is nan: give a number from 0 to 1"),
+        ("efficacy=nan", "policy 'efficacy' is 'nan': give a number from 0 to 1"),
         ("efficacy=high", "policy 'efficacy' is 'high': give a number"),
         ("interval=3.5", "policy 'interval' is 3.5: give a whole number from 1 to 365"),
         ("sterilizing=2", "policy 'sterilizing' is '2': give 0 or 1, true or false"),

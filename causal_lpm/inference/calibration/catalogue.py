@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from causal_lpm.inference.calibration.problems.problem import Model
+from causal_lpm.inference.dates import calendar
 from causal_lpm.inference.installed import installed
 from causal_lpm.validate import did_you_mean, known
 
@@ -56,7 +57,7 @@ class Calibration:
         """The data, with dates where there is a start date.
 
         Raises:
-            ValueError: it comes without data.
+            ValueError: it comes without data, or its start date is no date.
         """
         if self.data is None:
             raise ValueError(f"{self.name} comes without data: give them, as in --data cases.csv.")
@@ -68,8 +69,8 @@ class Calibration:
 
 def _dated(values: Any, start_date: str) -> xr.DataArray:
     numbers = np.asarray(values, dtype=np.float64)
-    dates = np.datetime64(start_date, "D") + np.arange(numbers.shape[-1])
-    return xr.DataArray(numbers, dims=("group", "date")[-numbers.ndim :], coords={"date": dates.astype("M8[ns]")})
+    dates = calendar(start_date, numbers.shape[-1])
+    return xr.DataArray(numbers, dims=("group", "date")[-numbers.ndim :], coords={"date": dates})
 
 
 def installed_calibrations() -> dict[str, EntryPoint]:

@@ -17,7 +17,7 @@ from causal_lpm.inference.calibration.posteriors.focus import Focus, focus_on
 from causal_lpm.inference.calibration.posteriors.guides import fit_guides
 from causal_lpm.inference.calibration.posteriors.neural import Training, train_npe
 from causal_lpm.inference.calibration.problems.problem import Problem
-from causal_lpm.validate import known, positive_count
+from causal_lpm.validate import fits_in_time, known, whole_number
 
 __all__ = ["METHODS", "Learner", "check_settings", "learner_of"]
 
@@ -146,7 +146,7 @@ def check_settings(method: str, settings: Mapping[str, Any], problem: Problem) -
     for name, value in settings.items():
         known(f"setting of method {method!r}", name, allowed)
         if name in COUNTS:
-            positive_count(name, value)
+            fits_in_time(f"{name}={whole_number(name, value)}", value)
         if name == "learning_rate" and not value > 0:
             raise ValueError(f"the learning rate is {value}: give a positive number, such as 0.03.")
         if name == "accepted" and not 0 < value < 1:

@@ -18,7 +18,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.results.tree import About, build_tree
 from causal_lpm.inference.diagnostics import Report, khat_gate
 from causal_lpm.inference.seeds import replicate_seed
-from causal_lpm.validate import known, positive_count
+from causal_lpm.validate import fits_in_time, known, whole_number
 
 __all__ = ["GUIDES", "optimise", "variational"]
 
@@ -106,7 +106,7 @@ def variational(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Draws of the guide `[draws, size]`, their log importance weights, and the loss of every step."""
     known("guide", guide, GUIDES)
-    positive_count("steps", steps)
+    fits_in_time(f"{whole_number('steps', steps)} steps", steps)
     if guide == "AutoIAF" and problem.size < 2:
         raise ValueError(
             f"guide 'AutoIAF' needs at least two parameters, the model has {problem.size}: give 'AutoNormal'."

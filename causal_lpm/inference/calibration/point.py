@@ -22,7 +22,7 @@ from causal_lpm.handlers import KeyedNoise, MeanField
 from causal_lpm.inference.calibration.problems.evaluation import torch_seed
 from causal_lpm.inference.calibration.problems.missing_days import GivenData
 from causal_lpm.inference.calibration.problems.series import Series, as_series, check_support
-from causal_lpm.validate import known, positive_count
+from causal_lpm.validate import fits_in_time, known, whole_number
 
 __all__ = ["PointCalibration", "point_calibration"]
 
@@ -132,7 +132,8 @@ def point_calibration(
     >>> round(float(point.parameters["rate"]), 2)  # (0 + 2 + 0 + 4) / (1 + 3)
     1.5
     """
-    positive_count("steps", steps)
+    fits_in_time(f"{whole_number('steps', steps)} steps", steps)
+    whole_number("seed", seed, low=0)
     if not learning_rate > 0:
         raise ValueError(f"the learning rate is {learning_rate}: give a positive number, such as 0.01.")
     given = _check(model, data, seed, estimator)

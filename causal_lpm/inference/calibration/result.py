@@ -20,11 +20,12 @@ from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
 from causal_lpm.inference.calibration.problems.problem import Model, Problem
 from causal_lpm.inference.calibration.results import tree_files
 from causal_lpm.inference.calibration.results.arviz import to_arviz
+from causal_lpm.inference.calibration.results.data_labels import with_labels_of_data
 from causal_lpm.inference.calibration.results.tree import with_group
 from causal_lpm.inference.calibration.simulations.simulation_set import simulate_set
 from causal_lpm.inference.calibration.simulator import ProblemSimulator, batch_size
 from causal_lpm.inference.diagnostics import Report
-from causal_lpm.validate import positive_count
+from causal_lpm.validate import whole_number
 
 if TYPE_CHECKING:
     from causal_lpm.inference.calibration.posteriors.amortised import Posterior
@@ -89,7 +90,7 @@ class CalibrationResult:
         stacked = self.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
         count = stacked.sizes["sample"]
         wanted = count if draws is None else draws
-        positive_count("draws", wanted)
+        whole_number("draws", wanted)
         if wanted > count:
             raise ValueError(f"{wanted} draws were asked for and the posterior has {count}: ask for at most that many.")
         chosen = torch.linspace(0, count - 1, wanted).round().long().tolist()
@@ -111,6 +112,8 @@ class CalibrationResult:
     ) -> xr.Dataset:
         """Simulates worlds under the posterior, and keeps them in the tree as `predictions`.
 
+        Groups and days are called what the data call theirs, where there are as many.
+
         Args:
             worlds: Name -> policy -> value; `{}` is the model as it stands.
             kind: "paired" (worlds share their luck) or "interventional" (each has its own).
@@ -118,7 +121,8 @@ class CalibrationResult:
             replicates: Of the luck of each draw; at least two tell luck from parameters.
             seed: Of the luck; that of the calibration, if not given.
             model: Another program with the same parameters, for example with more days.
-            options: As of `causal_lpm.inference.calibration.policies.predictive.predict`.
+            options: As of `causal_lpm.inference.calibration.policies.predictive.predict`; `group_labels` and
+                `start_date` take the place of the labels and dates of the data.
 
         Raises:
             ValueError: an unknown policy or kind, more draws than there are, no model.
@@ -130,6 +134,9 @@ class CalibrationResult:
         with nullcontext() if self.point is None else self.point.restored():
             given = self.parameters(1 if self.point is not None else draws)
             found = predict(program, given, worlds, kind=kind, replicates=replicates, seed=own, **options)
+        if "observed_data" in self.tree.children:
+            groups, dates = (options.get(name) is None for name in ("group_labels", "start_date"))
+            found = with_labels_of_data(found, self.tree["observed_data"].to_dataset(), groups=groups, dates=dates)
         found.attrs["status"] = self.status
         self.tree = with_group(self.tree, "predictions", found)
         return found
@@ -176,7 +183,7 @@ class CalibrationResult:
             raise ValueError(
                 "this result answers for no other data: check the result that fit returned, of a posterior."
             )
-        positive_count("simulations", simulations)
+        whole_number("simulations", simulations)
         world = self.problem if model is None else self.problem.under(model)
         # Networks of a focused prior answer for truths of the focused prior.
         focus = getattr(self.posterior, "focus", None)

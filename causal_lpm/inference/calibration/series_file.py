@@ -1,19 +1,20 @@
 """Data of a calibration from a CSV file, wide or long, with one sentence for whatever is wrong with it."""
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.validate import known, unique_entries
+from causal_lpm.inference.csv_table import Table, read_table
+from causal_lpm.validate import known
 
 __all__ = ["read_series"]
 
-MISSING = {"", "na", "nan"}
+Times = npt.NDArray[Any]
 
 
 def read_series(
@@ -21,9 +22,9 @@ def read_series(
 ) -> dict[str, xr.DataArray]:
     r"""The data sites of a CSV file.
 
-    The first column that is called `date` (as 2020-03-09) or `day` (whole numbers) says when. A column `group` makes it
-    a long table, with a row for each day and group. Every other column is a data site. An empty cell is a missing
-    number.
+    The column that is called `date` (as 2020-03-09, in equal steps) or `day` (whole numbers) says when. A column
+    `group` makes it a long table, with a row for each day and group. Every other column is a data site. An empty cell
+    is a missing number.
 
     Args:
         path: The file.
@@ -43,18 +44,24 @@ def read_series(
     ...     read_series(file)["cases"].values
     array([ 3., nan])
     """
-    table = _read(Path(path))
+    table = read_table(Path(path))
+    if len({"date", "day"} & set(table.columns)) != 1:
+        raise ValueError(
+            f"{table.name} has the columns {', '.join(map(repr, table.columns))}: exactly one must be called date or "
+            "day."
+        )
     when = "date" if "date" in table.columns else "day"
     sites = [name for name in table.columns if name not in (when, "group")]
     if not sites:
         raise ValueError(f"{table.name} has no column of data: give one for each data site of the model.")
-    rows = table.by_group()
-    times = table.times(when, next(iter(rows.values())))
+    rows = _by_group(table)
+    read = table.dates if when == "date" else table.days
+    times = read(when, next(iter(rows.values())))
     for label, numbers in rows.items():
-        _same(table.name, when, label, table.times(when, numbers), times)
+        _same(table.name, when, label, read(when, numbers), times)
     found = {}
     for site in sites:
-        labels = table.ordered(list(rows), (groups or {}).get(site))
+        labels = _ordered(table, list(rows), (groups or {}).get(site))
         values = np.array([[table.number(site, row) for row in rows[label]] for label in labels])
         if "group" in table.columns:
             found[site] = xr.DataArray(values, {"group": labels, when: times}, ("group", when))
@@ -63,112 +70,31 @@ def read_series(
     return found
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Cells as text, with the number of the line that each row began on."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-
-    def cell(self, column: str, row: int) -> str:
-        return self.rows[row][1][self.columns.index(column)].strip()
-
-    def where(self, row: int) -> str:
-        return f"{self.name}, line {self.rows[row][0]}"
-
-    def by_group(self) -> dict[str, list[int]]:
-        """Group -> its rows; one without a name, if there is no such column."""
-        found: dict[str, list[int]] = {}
-        for row in range(len(self.rows)):
-            label = self.cell("group", row) if "group" in self.columns else ""
-            found.setdefault(label, []).append(row)
-        return found
-
-    def ordered(self, labels: list[str], declared: Sequence[str] | None) -> list[str]:
-        if declared is None or "group" not in self.columns:
-            return labels
-        for label in labels:
-            known(f"group in {self.name}", label, declared)
-        for label in declared:
-            if label not in labels:
-                raise ValueError(
-                    f"{self.name} has no rows of group {label!r}: leave cells empty where nothing is known."
-                )
-        return list(declared)
-
-    def number(self, column: str, row: int) -> float:
-        text = self.cell(column, row)
-        if text.lower() in MISSING:
-            return float("nan")
-        try:
-            return float(text)
-        except ValueError as error:
-            raise ValueError(
-                f"{self.where(row)}: {text!r} in column {column!r} is not a number: leave the cell empty where "
-                "none is known."
-            ) from error
-
-    def times(self, when: str, rows: list[int]) -> np.ndarray:
-        return np.array([self._date(row) for row in rows]) if when == "date" else self._days(rows)
-
-    def _date(self, row: int) -> np.datetime64:
-        text = self.cell("date", row)
-        try:
-            if len(text) != len("2020-03-09"):
-                raise ValueError(text)
-            return np.datetime64(text, "ns")
-        except ValueError as error:
-            raise ValueError(f"{self.where(row)}: {text!r} is not a date like 2020-03-09.") from error
-
-    def _days(self, rows: list[int]) -> np.ndarray:
-        days = []
-        for row in rows:
-            text = self.cell("day", row)
-            if not text.isdecimal():
-                raise ValueError(f"{self.where(row)}: {text!r} is not a day like 0, 1, 2.")
-            days.append(int(text))
-            if len(days) > 1 and days[-1] != days[-2] + 1:
-                raise ValueError(
-                    f"{self.where(row)}: day {days[-1]} comes after day {days[-2]}: give every day once and in order, "
-                    "with empty cells where a number is missing."
-                )
-        return np.array(days)
+def _by_group(table: Table) -> dict[str, list[int]]:
+    """Group -> its rows; one without a name, if there is no such column."""
+    found: dict[str, list[int]] = {}
+    for row in range(len(table.rows)):
+        label = table.cell("group", row) if "group" in table.columns else ""
+        found.setdefault(label, []).append(row)
+    return found
 
 
-def _same(name: str, when: str, label: str, times: np.ndarray, first: np.ndarray) -> None:
+def _ordered(table: Table, labels: list[str], declared: Sequence[str] | None) -> list[str]:
+    if declared is None or "group" not in table.columns:
+        return labels
+    for label in labels:
+        known(f"group in {table.name}", label, declared)
+    for label in declared:
+        if label not in labels:
+            raise ValueError(f"{table.name} has no rows of group {label!r}: leave cells empty where nothing is known.")
+    return list(declared)
+
+
+def _same(name: str, when: str, label: str, times: Times, first: Times) -> None:
     if np.array_equal(times, first):
         return
-    apart = np.setxor1d(times, first)
-    if len(apart):
-        text = str(apart[0])[:10]
-        raise ValueError(
-            f"{name}: some groups have a row for {when} {text} and others, such as {label!r}, do not match: give each "
-            "group a row for every one, with empty cells where a number is missing."
-        )
+    text = str(np.setxor1d(times, first)[0])[:10]
     raise ValueError(
-        f"{name}: the rows of group {label!r} are in another order than those of the first: sort by {when}."
+        f"{name}: some groups have a row for {when} {text} and others, such as {label!r}, do not match: give each "
+        "group a row for every one, with empty cells where a number is missing."
     )
-
-
-def _read(path: Path) -> _Table:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, tuple(row)) for row in reader if any(cell.strip() for cell in row)]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not a CSV file in UTF-8: {error}.") from error
-    if len(lines) < 2:
-        raise ValueError(f"{path.name} has no rows: give a line of column names and a line for each day.")
-    columns = tuple(cell.strip() for cell in lines[0][1])
-    unique_entries(f"{path.name}: the column", columns)
-    if len({"date", "day"} & set(columns)) != 1:
-        hint = "; separate columns by commas" if len(columns) == 1 else ""
-        raise ValueError(
-            f"{path.name} has the columns {', '.join(map(repr, columns))}: exactly one must be "
-            f"called date or day{hint}."
-        )
-    for number, row in lines[1:]:
-        if len(row) != len(columns):
-            raise ValueError(f"{path.name}, line {number}: {len(row)} cells under {len(columns)} column names.")
-    return _Table(path.name, columns, tuple(lines[1:]))

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from causal_lpm.inference.calibration.catalogue import Calibration
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.storage import write_whole
+from causal_lpm.inference.whole_files import write_whole
 
 __all__ = ["calibrations_table", "gates_table", "parameter_table", "to_json", "write_json"]
 

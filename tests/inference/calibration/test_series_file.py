@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +25,11 @@ def read(content: str, groups: dict[str, list[str]] | None = None) -> dict[str, 
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20), st.dates(), st.booleans())
+@given(
+    st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20),
+    st.dates(date(1700, 1, 1), date(2200, 1, 1)),
+    st.booleans(),
+)
 def test_a_long_table_holds_what_the_wide_tables_of_its_groups_hold(rows, first, by_group: bool) -> None:  # type: ignore[no-untyped-def]
     dates = [str(np.datetime64(first) + day) for day in range(len(rows))]
     lines = [(g, d) for g in (0, 1) for d in range(len(rows))]
@@ -34,7 +39,7 @@ def test_a_long_table_holds_what_the_wide_tables_of_its_groups_hold(rows, first,
     both = read(long)["cases"]
     assert both.dims == ("group", "date")
     for group in (0, 1):
-        wide = "cases,date\n" + "".join(f"{text(row[group])},{date}\n" for row, date in zip(rows, dates, strict=True))
+        wide = "cases,date\n" + "".join(f"{text(row[group])},{day}\n" for row, day in zip(rows, dates, strict=True))
         alone = read(wide)["cases"]
         np.testing.assert_array_equal(alone.values, both.sel(group="ab"[group]).values)
         np.testing.assert_array_equal(alone.values, [np.nan if row[group] is None else row[group] for row in rows])

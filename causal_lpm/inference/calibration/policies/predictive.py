@@ -19,6 +19,7 @@ from causal_lpm.inference.calibration.policies.survey import Given, Survey, surv
 from causal_lpm.inference.calibration.problems.evaluation import ELEMENTWISE
 from causal_lpm.inference.calibration.problems.problem import Model, series_of
 from causal_lpm.inference.calibration.problems.site_noise import SiteNoise
+from causal_lpm.inference.dates import calendar
 from causal_lpm.inference.seeds import replicate_seed
 
 __all__ = ["COUPLING", "KINDS", "predict", "row_seeds"]
@@ -32,6 +33,7 @@ COUPLING = {
 """What the worlds have in common beside the parameters, by kind."""
 
 CELLS = 2_000_000  # agents x rows x worlds that are simulated at once
+FEWER = "ask for fewer worlds, draws or replicates"
 
 Array = npt.NDArray[Any]
 
@@ -96,9 +98,10 @@ def predict(
     (0, 'paired')
     """
     _check_kind(kind)
-    validate.positive_count("replicates", replicates)
+    validate.whole_number("replicates", replicates)
+    validate.whole_number("seed", seed, low=0)
     if batch is not None:
-        validate.positive_count("batch", batch)
+        validate.whole_number("batch", batch)
     settings = _settings(worlds)
     given = _draws(parameters)
     draws = len(next(iter(given.values()), [None]))
@@ -106,11 +109,14 @@ def predict(
     chosen = _chosen(outcomes, found)
     dims, labels = _coordinates({name: found.shapes[name] for name in chosen}, start_date, group_labels)
     cells = sum(int(np.prod(found.shapes[name])) for name in chosen)
-    validate.fits_in_memory("the predictions", 8.0 * len(settings) * draws * replicates * cells)
+    runs, days = len(settings) * draws * replicates, max(found.shapes[name][1] for name in chosen)
+    what = f"the predictions ({len(settings)} worlds, {draws} draws, {replicates} replicates)"
+    validate.fits_in_memory(what, 8.0 * runs * cells, FEWER)
+    validate.fits_in_time(what, runs * days * max(1, found.agents) / CELLS, CELLS, FEWER)
 
-    runs = [settings] if kind == "paired" else [{name: acts} for name, acts in settings.items()]
+    parts_of_worlds = [settings] if kind == "paired" else [{name: acts} for name, acts in settings.items()]
     values: dict[str, list[Array]] = {name: [] for name in chosen}
-    for number, together in enumerate(runs):
+    for number, together in enumerate(parts_of_worlds):
         seeds = row_seeds(seed if kind == "paired" else replicate_seed(seed, number), draws, replicates)
         rows = batch or max(1, CELLS // (max(1, found.agents) * len(together)))
         parts = [
@@ -274,9 +280,7 @@ def _coordinates(
     if group_labels is not None:
         labels["group"] = [str(label) for label in group_labels]
     if start_date is not None:
-        import pandas as pd
-
-        labels["date"] = ("day", pd.date_range(start_date, periods=days, unit="ns"))
+        labels["date"] = ("day", calendar(start_date, days))
     return dims, labels
 
 

@@ -1,9 +1,7 @@
 """Data as they are given: numbers in order, days that are missing, dates that ascend."""
 
 import math
-import re
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,9 +9,10 @@ import numpy.typing as npt
 import torch
 from torch.distributions import constraints
 
-__all__ = ["Series", "as_series", "check_support", "distribution_name"]
+from causal_lpm.inference.calibration.problems.time_labels import are_dates, dates_of_labels
+from causal_lpm.inference.dates import fault_in
 
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")  # of labels that are texts
+__all__ = ["Series", "as_series", "check_support", "distribution_name"]
 
 
 @dataclass(frozen=True)
@@ -38,24 +37,30 @@ def as_series(name: str, given: Any, shape: tuple[int, ...]) -> Series:
 
     Args:
         name: The site.
-        given: Anything that numpy reads, with NaN where missing; a pandas Series or DataArray brings its dates.
-        shape: `[*batch, days]` of one simulation; `[days]` and `[1, days]` are the same.
+        given: Anything that numpy reads, with NaN where missing; a pandas Series, a DataFrame or a DataArray brings its
+            dates and the names of its groups.
+        shape: `[*batch, days]` of one simulation; `[days]`, `[1, days]` and, with labels, `[days, 1]` are the same.
 
     Raises:
-        ValueError: another shape, infinite numbers, nothing but missing days, dates out of order or twice.
+        ValueError: another shape, infinite numbers, nothing but missing days; labels of days that are not understood,
+            out of order, there twice or with gaps.
 
     >>> as_series("cases", [3, None, 4], (1, 3)).present
     tensor([[ True, False,  True]])
     """
+    given = _as_row(given, shape)
     values = _numbers(name, given)
-    dates = _dates(name, given)
     sizes, wanted = ([size for size in whole if size > 1] for whole in (values.shape, shape))
+    days, groups = _days(given), _groups(given)
+    if values.ndim == 1 and sizes == wanted and shape[-1:] == (1,):
+        days, groups = None, days  # one day: what labels a Series are its groups
+    # Order before shape: what is turned or backwards is told so, whatever its size.
+    if groups is not None and are_dates(groups) and not (days is not None and are_dates(days)):
+        raise ValueError(f"the data of site {name!r} have dates down the side: give days last; .T turns a table.")
+    dates = None if days is None else dates_of_labels(name, days, _axis(given))
+    names = None if groups is None else tuple(map(str, groups))
     if sizes != wanted:
-        turned = " (Yours seem to be transposed: .T turns a table.)" if sizes == wanted[::-1] else ""
-        raise ValueError(
-            f"the data of site {name!r} have shape {values.shape}, a simulation gives {shape}: give one number a group "
-            f"and day, days last, NaN where a day is missing.{turned}"
-        )
+        raise ValueError(_other_shape(name, values.shape, shape, names))
     if np.isinf(values).any():
         raise ValueError(f"the data of site {name!r} contain infinity: give NaN where a day is missing.")
     if np.isnan(values).all():
@@ -63,7 +68,32 @@ def as_series(name: str, given: Any, shape: tuple[int, ...]) -> Series:
             f"the data of site {name!r} are missing on all days: leave the site out of the data and the model."
         )
     tensor = torch.from_numpy(values.reshape(shape))
-    return Series(tensor, ~tensor.isnan(), dates, _groups(given))
+    return Series(tensor, ~tensor.isnan(), dates, names)
+
+
+def _as_row(given: Any, shape: tuple[int, ...]) -> Any:
+    """A table of one column, days down the side, as that column."""
+    turned = getattr(given, "ndim", 0) == 2 and tuple(given.shape) == (*shape[-1:], 1) and shape[-1] > 1
+    if turned and hasattr(given, "iloc"):
+        return given.iloc[:, 0]
+    return given[:, 0] if turned and hasattr(given, "dims") else given
+
+
+def _other_shape(name: str, given: tuple[int, ...], shape: tuple[int, ...], groups: tuple[str, ...] | None) -> str:
+    sizes, wanted = ([size for size in whole if size > 1] for whole in (given, shape))
+    simulated = math.prod(shape[:-1])
+    if len(given) == 2 and given[1] == shape[-1] and given[0] > simulated:
+        last = f"{groups[-1]!r}" if groups else f"number {given[0] - 1}, counted from 0"
+        return (
+            f"the data of site {name!r} have {given[0]} groups and a simulation gives {simulated}: a tally without "
+            f"groups= ends with the last group that has anybody in it, and here nobody is in {last}; say how many "
+            f"there are, as in tally(..., groups={given[0]}), or leave that row out."
+        )
+    turned = " (Yours seem to be transposed: .T turns a table.)" if sizes == wanted[::-1] else ""
+    return (
+        f"the data of site {name!r} have shape {given}, a simulation gives {shape}: give one number a group "
+        f"and day, days last, NaN where a day is missing.{turned}"
+    )
 
 
 def _numbers(name: str, given: Any) -> npt.NDArray[Any]:
@@ -82,8 +112,8 @@ def _numbers(name: str, given: Any) -> npt.NDArray[Any]:
         ) from error
 
 
-def _index(given: Any) -> Any:
-    """What labels the days of a pandas Series or a DataArray; None for all else."""
+def _days(given: Any) -> Any:
+    """What labels the days of a pandas Series, a DataFrame or a DataArray; None for all else."""
     if hasattr(given, "coords") and hasattr(given, "dims"):
         last = given.dims[-1] if given.dims else None
         return given.coords[last].values if last in given.coords else None
@@ -92,42 +122,25 @@ def _index(given: Any) -> Any:
         return None  # of a list
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
-    return index.tz_localize(None) if getattr(index, "tz", None) is not None else index
+    if getattr(index, "tz", None) is None:
+        return index
+    here = index.tz_localize(None)
+    return here if fault_in(here.values) is None else index.tz_convert(None)  # where clocks are changed
 
 
-def _groups(given: Any) -> tuple[str, ...] | None:
+def _axis(given: Any) -> str | None:
+    """What the labels of the days are called, if anything."""
+    if hasattr(given, "dims"):
+        return str(given.dims[-1])
+    return str(getattr(given.columns if hasattr(given, "columns") else given.index, "name", None)).lower()
+
+
+def _groups(given: Any) -> Any:
     """What labels the groups of a DataFrame or a DataArray of two dimensions; None for all else."""
-    if hasattr(given, "coords") and hasattr(given, "dims") and len(given.dims) == 2:
-        first = given.dims[0]
-        return tuple(map(str, given.coords[first].values)) if first in given.coords else None
-    return tuple(map(str, given.index)) if hasattr(given, "columns") else None
-
-
-def _dates(name: str, given: Any) -> npt.NDArray[Any] | None:
-    index = _index(given)
-    if index is None:
-        return None
-    dates: npt.NDArray[Any] = np.asarray(index)
-    if dates.dtype.kind != "M":
-        if not dates.size or not all(isinstance(label, date) or DATE.fullmatch(str(label)) for label in dates.flat):
-            return None
-        dates = dates.astype("datetime64[ns]")
-    if np.isnat(dates).any():
-        raise ValueError(f"the dates of site {name!r} have a gap (NaT): give every day its date.")
-    steps = np.diff(dates)
-    if len(steps) and not (steps > np.timedelta64(0)).all():
-        at = int(np.flatnonzero(steps <= np.timedelta64(0))[0]) + 1
-        raise ValueError(
-            f"the dates of site {name!r} are out of order: {np.datetime_as_string(dates[at], 'D')} comes after "
-            f"{np.datetime_as_string(dates[at - 1], 'D')}; sort the data by date, each date once."
-        )
-    if len(steps) and (steps != steps[0]).any():
-        at = int(np.flatnonzero(steps != steps[0])[0]) + 1
-        raise ValueError(
-            f"the dates of site {name!r} have a gap before {np.datetime_as_string(dates[at], 'D')}: give every step, "
-            "NaN where a number is missing."
-        )
-    return dates
+    if hasattr(given, "coords") and hasattr(given, "dims"):
+        first = given.dims[0] if len(given.dims) == 2 else None
+        return given.coords[first].values if first in given.coords else None
+    return given.index if hasattr(given, "columns") else None
 
 
 def check_support(name: str, series: Series, fn: Any) -> None:

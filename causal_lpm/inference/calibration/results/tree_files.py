@@ -1,6 +1,7 @@
 """The tree of a calibration on disk: a NetCDF file or a Zarr folder, whole or not at all, and never over another."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from causal_lpm.inference.storage import write_whole
+from causal_lpm.inference.netcdf import write_netcdf
+from causal_lpm.inference.whole_files import clear_leftovers, leftovers, temporary_of, write_error
 
 __all__ = ["load", "save"]
 
@@ -26,17 +28,19 @@ def save(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
 
     Raises:
         ValueError: another suffix.
+        WriteError: it cannot be written.
         FileExistsError: the path holds something that the tree does not contain.
         ModuleNotFoundError: zarr is not installed.
     """
     path = Path(path)
     _check_suffix(path)
+    _put_back(path)
     _check_nothing_lost(tree, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".zarr":
         _write_folder_whole(path, lambda folder: tree.to_zarr(folder, mode="w", zarr_format=2))
     else:
-        write_whole(path, lambda file: tree.to_netcdf(file, engine="h5netcdf", encoding=_compression(tree)))
+        write_netcdf(tree, path, _compression(tree))
 
 
 def load(path: str | os.PathLike[str]) -> xr.DataTree:
@@ -49,6 +53,7 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     """
     path = Path(path)
     _check_suffix(path)
+    _put_back(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no result at {path}: give the path that it was saved to.")
     engine = "zarr" if path.suffix == ".zarr" else "h5netcdf"
@@ -90,14 +95,26 @@ def _compression(tree: xr.DataTree) -> dict[str, dict[str, dict[str, object]]]:
     }
 
 
+def _put_back(path: Path) -> None:
+    """Where a process was killed while it replaced a folder, the old one still lies aside."""
+    if path.suffix == ".zarr" and path.parent.is_dir() and not path.exists():
+        for aside in leftovers(path.parent, re.escape(path.name)):
+            if aside.stem.endswith(".old"):
+                aside.rename(path)
+                return
+
+
 def _write_folder_whole(path: Path, write: Callable[[Path], object]) -> None:
     """As `write_whole`, for a folder: what was there is moved aside and removed once the new one is in its place."""
-    new, old = (path.with_name(f".{path.stem}.{os.getpid()}.{what}{path.suffix}") for what in ("new", "old"))
+    new, old = (temporary_of(path, what) for what in (".new", ".old"))
     try:
+        clear_leftovers(path.parent, re.escape(path.name))
         write(new)
         if path.exists():
             path.rename(old)
         new.rename(path)
+    except OSError as error:
+        raise write_error(path, error) from error
     finally:
         if old.exists() and not path.exists():
             old.rename(path)

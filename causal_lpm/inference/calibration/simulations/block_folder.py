@@ -1,21 +1,25 @@
 """Simulations on disk: a manifest that says what they are, and one file for each finished block.
 
-As for experiments (`causal_lpm.inference.storage`), files are written whole, and a folder is only ever continued by the
-set that began it. How many simulations there are is no part of what it is: a set can be made longer.
+As for experiments (`causal_lpm.inference.storage`), a folder is only ever continued by the set that began it, and
+every file says of which set it is and which block. How many simulations there are is no part of that: a set can be made
+longer.
 """
 
+import hashlib
 import json
 import logging
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from causal_lpm.inference.calibration.simulations.blocks import Block, Simulator
-from causal_lpm.inference.storage import versions, write_whole
+from causal_lpm.inference.calibration.simulations.blocks import Block, Simulator, block_seeds
+from causal_lpm.inference.json_object import read_object
+from causal_lpm.inference.storage import versions
+from causal_lpm.inference.whole_files import clear_leftovers, holds_nothing, write_new, write_whole
 
 __all__ = ["BlockFolder", "manifest"]
 
@@ -60,29 +64,31 @@ class BlockFolder:
     def __init__(self, folder: Path, content: Mapping[str, Any]) -> None:
         self.folder = folder
         self.batch: int = content["batch"]
+        self._seed: int = content["seed"]
+        self._set = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
         self._blocks = folder / "blocks"
-        file = folder / "manifest.json"
-        if not self._begun(file, content):
-            folder.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(content, indent=2) + "\n"
-            write_whole(file, lambda path: path.write_text(text, encoding="utf-8"))
+        if not self._begun(content):
+            self._begin(content)
         self._blocks.mkdir(exist_ok=True)
+        clear_leftovers(folder, r"manifest\.json")
+        clear_leftovers(self._blocks, r"\d+\.npz")
 
-    def _begun(self, file: Path, content: Mapping[str, Any]) -> bool:
+    def _begun(self, content: Mapping[str, Any]) -> bool:
         """Whether this set has begun the folder; an error where something else has."""
         if self.folder.exists() and not self.folder.is_dir():
             raise FileExistsError(f"the folder {self.folder} is a file: give another folder.")
+        file = self.folder / "manifest.json"
         if not file.exists():
-            if self.folder.is_dir() and any(self.folder.iterdir()):
+            if self.folder.is_dir() and not holds_nothing(self.folder, r"manifest\.json"):
                 raise FileExistsError(
                     f"the folder {self.folder} is not empty and holds no simulations: give another folder."
                 )
             return False
         try:
-            there = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            there = read_object(file)
+        except ValueError as error:
             raise FileExistsError(f"{file} cannot be read: give another folder.") from error
-        if not isinstance(there, dict) or there.get("kind") != content["kind"]:
+        if there.get("kind") != content["kind"]:
             raise FileExistsError(f"the folder {self.folder} holds something else: give another folder.")
         if there != content:
             raise FileExistsError(
@@ -91,12 +97,22 @@ class BlockFolder:
             )
         return True
 
+    def _begin(self, content: Mapping[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(content, indent=2) + "\n"
+        try:
+            write_new(self.folder / "manifest.json", lambda path: path.write_text(text, encoding="utf-8"))
+        except FileExistsError:  # another process was quicker by a moment
+            self._begun(content)
+
     def _path(self, number: int) -> Path:
         return self._blocks / f"{number:05d}.npz"
 
     def write(self, number: int, block: Block) -> None:
         """Keeps a finished block."""
         arrays = {
+            "set": np.array(self._set),
+            "number": np.array(number),
             "z": block.z,
             "seeds": block.seeds,
             "messages": np.array(block.messages),
@@ -105,23 +121,33 @@ class BlockFolder:
         }
         write_whole(self._path(number), lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
 
-    def read(self, number: int) -> Block | None:
-        """A finished block; None, with a warning, where its file is broken, and None where there is none."""
-        path = self._path(number)
-        if not path.exists():
-            return None
-        try:
-            return self._read(path)
-        except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            _LOG.warning("Block %d is simulated again: %s cannot be read (%s).", number, path, error)
-            return None
+    def read(self, numbers: Iterable[int]) -> dict[int, Block]:
+        """The finished ones of these blocks; a warning says which files are not what they should be."""
+        found: dict[int, Block] = {}
+        wrong: list[str] = []
+        for number in numbers:
+            path = self._path(number)
+            if path.exists():
+                try:
+                    found[number] = self._read(path, number)
+                except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                    wrong.append(f"Block {number} is simulated again: {path} cannot be used ({error})")
+        if wrong:
+            _LOG.warning("%s%s.", wrong[0], f"; so are {len(wrong) - 1} more" if len(wrong) > 1 else "")
+        return found
 
-    def _read(self, path: Path) -> Block:
+    def _read(self, path: Path, number: int) -> Block:
         with path.open("rb") as raw, np.load(raw) as file:
+            if "set" not in file.files:
+                raise ValueError("it does not say of which set it is")
+            if (str(file["set"]), int(file["number"])) != (self._set, number):
+                raise ValueError(f"it is block {file['number']} of set {file['set']}, not {number} of {self._set}")
             data = {name.removeprefix(_DATA): file[name] for name in file.files if name.startswith(_DATA)}
             messages = tuple(str(message) for message in file["messages"])
             block = Block(file["z"], file["seeds"], data, messages, str(file["alone"]))
-        lengths = {len(part) for part in (block.z, block.seeds, messages, *data.values())}
+        if block.seeds.tolist() != block_seeds(self._seed, self.batch, number).tolist():
+            raise ValueError("its seeds are others")
+        lengths = {len(part) for part in (block.z, messages, *data.values())}
         if lengths != {self.batch} or bool(data) == all(messages):
             raise ValueError(f"not {self.batch} simulations")
         return block

@@ -14,7 +14,7 @@ import torch
 
 from causal_lpm.inference.seeds import replicate_seed
 
-__all__ = ["Block", "Simulator", "join", "pickled", "run_block", "run_pickled", "same_outputs"]
+__all__ = ["Block", "Simulator", "block_seeds", "join", "pickled", "run_block", "run_pickled", "same_outputs"]
 
 Array = npt.NDArray[Any]
 
@@ -85,13 +85,19 @@ def run_block(simulator: Simulator, seed: int, batch: int, number: int) -> Block
             raise ValueError(f"the simulator drew parameters of shape {z.shape}: give {batch} rows, [n, size].")
         if not np.isfinite(z).all():
             raise ValueError("the simulator drew NaN or infinite parameters: look at the prior or the proposal.")
-        seeds = np.array([replicate_seed(own, row) for row in range(batch)], dtype=np.int64)
+        seeds = block_seeds(seed, batch, number)
         together = _attempt(simulator, z, seeds)
         if not isinstance(together, str):
             return _finite_only(z, seeds, together, [""] * batch)
         if batch == 1:
             return Block(z, seeds, {}, (together,))
         return _one_by_one(simulator, z, seeds, together)
+
+
+def block_seeds(seed: int, batch: int, number: int) -> npt.NDArray[np.int64]:
+    """The seeds of the simulations of block `number`, int64 `[batch]`."""
+    own = replicate_seed(seed, number)
+    return np.array([replicate_seed(own, row) for row in range(batch)], dtype=np.int64)
 
 
 def pickled(simulator: Simulator) -> bytes:

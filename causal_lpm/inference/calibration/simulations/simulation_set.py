@@ -28,13 +28,18 @@ from causal_lpm.inference.calibration.simulations.blocks import (
     same_outputs,
 )
 from causal_lpm.inference.calibration.simulations.executors import run_all, stop_processes, worker_processes
-from causal_lpm.validate import positive_count
+from causal_lpm.inference.whole_files import WriteError
+from causal_lpm.validate import fits_in_memory, whole_number
 
 __all__ = ["Failure", "SimulationSet", "Simulator", "simulate_set"]
 
 _LOG = logging.getLogger("causal_lpm")
 
 IN_FLIGHT = 256  # blocks that a user's executor has at one time, unless `workers` asks for more
+
+LEAST_BYTES = 200.0  # of a simulation: parameters, seed, message, and the lists that hold them
+BYTES_PER_WORKER = 2e8  # of a process that has imported torch
+FEWER = "ask for fewer simulations, or smaller batches"
 
 Array = npt.NDArray[Any]
 
@@ -130,9 +135,7 @@ def simulate_set(
     _check(n, seed, batch, executor, workers)
     store = None if folder is None else BlockFolder(Path(folder), manifest(simulator, seed, batch))
     numbers = range(-(-n // batch))
-    kept: dict[int, Block] = {}
-    if store is not None:
-        kept = {number: block for number in numbers if (block := store.read(number)) is not None}
+    kept = {} if store is None else store.read(numbers)
     report = progress or (lambda done, total: None)
     report(_count(kept, n, batch), n)
     todo = [number for number in numbers if number not in kept]
@@ -141,15 +144,18 @@ def simulate_set(
     else:
         task = partial(run_pickled, pickled(simulator), seed, batch)
     first: dict[str, Array] = next((block.data for block in kept.values() if block.data), {})
+    _check_size(first, n)
     try:
         # Closed by hand: an interrupt in this loop must stop the workers before it goes further.
         with closing(_run(task, todo, executor, workers)) as finished:
             for number, block in finished:
                 same_outputs(first, block.data)
-                first = first or block.data
-                kept[number] = block
+                if not first:
+                    first = block.data
+                    _check_size(first, n)
                 if store is not None:
                     store.write(number, block)
+                kept[number] = block
                 report(_count(kept, n, batch), n)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"interrupted: {_how_to_go_on(kept, n, batch, folder)}") from error
@@ -157,6 +163,8 @@ def simulate_set(
         raise RuntimeError(
             f"a worker process was killed (out of memory?): use fewer workers. {_how_to_go_on(kept, n, batch, folder)}"
         ) from error
+    except WriteError as error:
+        raise RuntimeError(f"{error} {_how_to_go_on(kept, n, batch, folder)}") from error
     except Exception as error:
         raise RuntimeError(
             f"the simulations stopped with {type(error).__name__}: {str(error).rstrip('.')}. "
@@ -167,14 +175,23 @@ def simulate_set(
 
 def _check(n: int, seed: int, batch: int, executor: Executor | None, workers: int) -> None:
     for name, value in {"n": n, "batch": batch, "workers": workers}.items():
-        positive_count(name, value)
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed is {seed}: give a whole number from 0 to 2**63 - 1.")
+        whole_number(name, value)
+    whole_number("seed", seed, low=0)
     if executor is not None and not hasattr(executor, "submit"):
         raise ValueError(
             f"executor is a {type(executor).__name__} without `submit`: give an executor of concurrent.futures "
             "(of Dask: client.get_executor())."
         )
+    fits_in_memory(f"{n} simulations in batches of {batch}", LEAST_BYTES * max(n, batch), FEWER)
+    if executor is None and workers > 1:
+        started = min(workers, -(-n // batch))
+        fits_in_memory(f"{started} worker processes", started * BYTES_PER_WORKER, "use fewer workers")
+
+
+def _check_size(data: dict[str, Array], n: int) -> None:
+    """As soon as one block says how large a simulation is."""
+    one = sum(values[:1].nbytes for values in data.values())
+    fits_in_memory(f"{n} simulations of {one} bytes", 2.0 * n * one, FEWER)
 
 
 def _run(

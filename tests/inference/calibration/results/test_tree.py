@@ -249,11 +249,16 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, suffix: str, monke
     tree = build_tree(ABOUT, {"b": [1.0]})
     save(tree, path := tmp_path / f"result{suffix}")
 
-    def fail(self: xr.DataTree, file: Path, **options: Any) -> None:
-        file.mkdir() if suffix == ".zarr" else file.write_text("half")
+    def fail(self: object, file: Path, **options: Any) -> None:
+        file.mkdir()
         raise OSError("no space left")
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", fail)
+    def full(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:100])
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
     monkeypatch.setattr(xr.DataTree, "to_zarr", fail)
     more = with_group(tree, "predictions", xr.Dataset({"infections": 1}))
     with pytest.raises(OSError, match="no space"):
