@@ -16,6 +16,7 @@ from causal_lpm.inference.calibration.methods import METHODS
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
 from causal_lpm.inference.netcdf import is_broken
+from causal_lpm.inference.whole_files import WriteError
 from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.terminal import bad_input, console, fail, failures, noting, whole_number
 from causal_lpm.terminal_stages import stage_bars
@@ -156,7 +157,13 @@ def _run(request: Request, workers: int) -> CalibrationResult:
         result.tree.attrs["request"] = json.dumps(request.identity)
         if is_broken(request.file):
             request.file.unlink()
-        result.save(request.file)
+        try:
+            result.save(request.file)
+        except WriteError as error:
+            kept = (
+                f" Simulations are kept in {simulations}; run the same again to go on." if simulations.exists() else ""
+            )
+            raise WriteError(f"{error}{kept}") from error
     return result
 
 

@@ -22,7 +22,7 @@ from causal_lpm.inference.calibration.series_file import read_series
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.json_file import check_json_file, json_object, resolved
 from causal_lpm.inference.netcdf import is_broken
-from causal_lpm.inference.whole_files import holds_nothing
+from causal_lpm.inference.whole_files import check_folder, holds_nothing
 from causal_lpm.validate import known, whole_number
 
 __all__ = ["Request", "check_json", "checked_request"]
@@ -143,9 +143,8 @@ def _fingerprints(method: str, problem: Problem) -> dict[str, Any]:
 
 
 def _check_folder(out: Path, identity: Mapping[str, Any]) -> None:
-    """Raises ValueError where the folder holds something else than this calibration, begun or finished."""
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"the output folder {out} is a file: give another folder.")
+    """Raises ValueError (or FileExistsError) where the folder holds something else than this calibration."""
+    check_folder("the output folder", out)
     file = out / FILE
     if is_broken(file):
         return  # what is left of it is computed again

@@ -21,7 +21,14 @@ import numpy.typing as npt
 from causal_lpm.inference.json_object import read_object
 from causal_lpm.inference.seeds import replicate_seed
 from causal_lpm.inference.study import Options, Setting, Study, not_simulating, policy_values
-from causal_lpm.inference.whole_files import clear_leftovers, holds_nothing, write_new, write_whole
+from causal_lpm.inference.whole_files import (
+    check_folder,
+    clear_leftovers,
+    holds_nothing,
+    numbered,
+    write_new,
+    write_whole,
+)
 from causal_lpm.provenance import sha256
 
 __all__ = [
@@ -149,8 +156,7 @@ class Store:
 
     def _begun(self, content: Manifest) -> Manifest | None:
         """The manifest that is there, if any; an error if it is of something else."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise FileExistsError(f"the output folder {self.folder} is a file: give another folder.")
+        check_folder("the output folder", self.folder)
         file = self.folder / "manifest.json"
         if not file.exists():
             if self.folder.is_dir() and not holds_nothing(self.folder, r"manifest\.json"):
@@ -206,7 +212,7 @@ class Store:
 
     def finished(self, replicates: int) -> list[int]:
         """The replicates below `replicates` that are already there."""
-        return [replicate for replicate in range(replicates) if self._path(replicate).exists()]
+        return numbered(self.replicates, 4, replicates)
 
     def write(self, replicate: int, values: Replicate) -> None:
         """Keeps one finished replicate."""

@@ -16,9 +16,11 @@ from pathlib import Path
 
 __all__ = [
     "WriteError",
+    "check_folder",
     "clear_leftovers",
     "holds_nothing",
     "leftovers",
+    "numbered",
     "temporary_of",
     "write_error",
     "write_new",
@@ -96,6 +98,19 @@ def _target(name: str) -> str | None:
     """The name of the file that a temporary one was to become; None for any other file."""
     match = _TEMPORARY.fullmatch(name)
     return f"{match['stem']}{match['suffix'] or ''}" if match else None
+
+
+def check_folder(what: str, folder: Path) -> None:
+    """Raises FileExistsError where something else than a folder has its name."""
+    if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+        there = "a file" if folder.exists() else "a link that leads nowhere"
+        raise FileExistsError(f"{what} {folder} is {there}: give another folder.")
+
+
+def numbered(folder: Path, digits: int, below: int) -> list[int]:
+    """The numbers below a limit of which a folder has files such as 0012.npz, of at least so many digits, in order."""
+    stems = (path.stem for path in folder.glob("*.npz") if re.fullmatch(rf"\d{{{digits},18}}", path.stem, re.ASCII))
+    return sorted(number for number in map(int, stems) if number < below)
 
 
 def holds_nothing(folder: Path, names: str) -> bool:

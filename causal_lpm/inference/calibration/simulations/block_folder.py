@@ -10,7 +10,7 @@ import json
 import logging
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,14 @@ import numpy as np
 from causal_lpm.inference.calibration.simulations.blocks import Block, Simulator, block_seeds
 from causal_lpm.inference.json_object import read_object
 from causal_lpm.inference.storage import versions
-from causal_lpm.inference.whole_files import clear_leftovers, holds_nothing, write_new, write_whole
+from causal_lpm.inference.whole_files import (
+    check_folder,
+    clear_leftovers,
+    holds_nothing,
+    numbered,
+    write_new,
+    write_whole,
+)
 
 __all__ = ["BlockFolder", "manifest"]
 
@@ -75,8 +82,7 @@ class BlockFolder:
 
     def _begun(self, content: Mapping[str, Any]) -> bool:
         """Whether this set has begun the folder; an error where something else has."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise FileExistsError(f"the folder {self.folder} is a file: give another folder.")
+        check_folder("the folder", self.folder)
         file = self.folder / "manifest.json"
         if not file.exists():
             if self.folder.is_dir() and not holds_nothing(self.folder, r"manifest\.json"):
@@ -121,17 +127,16 @@ class BlockFolder:
         }
         write_whole(self._path(number), lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
 
-    def read(self, numbers: Iterable[int]) -> dict[int, Block]:
-        """The finished ones of these blocks; a warning says which files are not what they should be."""
+    def read(self, blocks: int) -> dict[int, Block]:
+        """The finished ones of the first blocks; a warning says which files are not what they should be."""
         found: dict[int, Block] = {}
         wrong: list[str] = []
-        for number in numbers:
+        for number in numbered(self._blocks, 5, blocks):
             path = self._path(number)
-            if path.exists():
-                try:
-                    found[number] = self._read(path, number)
-                except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                    wrong.append(f"Block {number} is simulated again: {path} cannot be used ({error})")
+            try:
+                found[number] = self._read(path, number)
+            except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                wrong.append(f"Block {number} is simulated again: {path} cannot be used ({error})")
         if wrong:
             _LOG.warning("%s%s.", wrong[0], f"; so are {len(wrong) - 1} more" if len(wrong) > 1 else "")
         return found

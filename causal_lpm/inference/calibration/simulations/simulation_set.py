@@ -135,7 +135,7 @@ def simulate_set(
     _check(n, seed, batch, executor, workers)
     store = None if folder is None else BlockFolder(Path(folder), manifest(simulator, seed, batch))
     numbers = range(-(-n // batch))
-    kept = {} if store is None else store.read(numbers)
+    kept = {} if store is None else store.read(len(numbers))
     report = progress or (lambda done, total: None)
     report(_count(kept, n, batch), n)
     todo = [number for number in numbers if number not in kept]

@@ -131,3 +131,189 @@ def test_bounds_that_parameters_may_set_are_left_to_the_density() -> None:
 def test_numbers_out_of_a_continuous_range_are_refused() -> None:
     with pytest.raises(ValueError, match="contain -1, a number that is out of range for a LogNormal"):
         checked([2.0, -1.0], dist.LogNormal(torch.zeros(2), 1.0))
+
+
+# --- labels of time -----------------------------------------------------------------------------------------
+
+
+def labelled(labels: Any, numbers: Any = NUMBERS) -> Any:
+    return as_series("cases", pd.Series(numbers, index=labels), (len(numbers),))
+
+
+BACK = DAYS[::-1]
+BACKWARDS = {
+    "dates": BACK,
+    "zone": BACK.tz_localize("America/New_York"),
+    "texts": [str(day.date()) for day in BACK],
+    "compact numbers": [20200304, 20200303, 20200302, 20200301],
+    "compact texts": ["20200304", "20200303", "20200302", "20200301"],
+    "hours": [f"{day.date()} 06:00" for day in BACK],
+    "hours and a zone": [f"{day.date()}T06:00:00+01:00" for day in BACK],
+    "day numbers": [19, 18, 17, 16],
+    "float numbers": [3.0, 2.0, 1.0, 0.0],
+    "texts of numbers": ["3", "2", "1", "0"],
+    "durations": pd.to_timedelta([3, 2, 1, 0], unit="D"),
+    "years": [2023, 2022, 2021, 2020],
+    "periods": pd.period_range("2020-03-01", periods=4)[::-1],
+}
+
+
+@pytest.mark.parametrize("kind", BACKWARDS)
+def test_time_that_runs_backwards_is_seen_in_every_form(kind: str) -> None:
+    with pytest.raises(ValueError, match=r"of site 'cases' are out of order: .* comes after .*; sort the data by date"):
+        labelled(BACKWARDS[kind])
+    if kind != "periods":  # xarray has none
+        data = xr.DataArray(NUMBERS, {"time": list(BACKWARDS[kind])}, ["time"])
+        with pytest.raises(ValueError, match="are out of order"):
+            as_series("cases", data, (4,))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["31/12/2020", "01/01/2021", "02/01/2021", "03/01/2021"],
+        ["12/31/2020", "01/01/2021", "01/02/2021", "01/03/2021"],
+        ["2020-W10", "2020-W11", "2020-W12", "2020-W13"],
+        ["2020-03", "2020-04", "2020-05", "2020-06"],
+        ["Mar 1, 2020", "Mar 2, 2020", "Mar 3, 2020", "Mar 4, 2020"],
+        ["1. März", "2. März", "3. März", "4. März"],
+        ["2020/03/01", "2020/03/02", "2020/03/03", "2020/03/04"],
+        ["day 3", "day 2", "day 1", "day 0"],
+        ["Mon", "Tue", "Wed", "Thu"],
+        ["2020-02-28", "2020-02-29", "2020-02-30", "2020-03-01"],  # a day that there is not
+        ["2020-03-01", "2020-03-02", 3, 4],  # mixed
+        [date(2020, 3, 1), "2020-03-02", "3/3/2020", date(2020, 3, 4)],
+        [True, False, True, False],
+        [("a", 0), ("a", 1), ("a", 2), ("a", 3)],
+        pd.interval_range(0, 4),
+        ["٠", "١", "٢", "٣"],
+    ],
+    ids=str,
+)
+def test_labels_that_are_not_understood_are_refused_with_the_form_that_is_wanted(labels: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"the days of site 'cases' are labelled .*: give dates such as 2020-12-31 .*or"
+    ):
+        labelled(labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "gap"),
+    [
+        ([0, 1, 2, 9], "9"),
+        ([*range(3), 25], "25"),
+        ([0, 1, 2, 4.5], "4.5"),
+        (["20200301", "20200302", "20200303", "20200305"], "2020-03-05"),
+        ([202010, 202011, 202012, 202101], "202101"),
+        ([20201230, 20201231, 20201232, 20201240], "20201240"),  # no dates
+        (["2020-03-01T00:00", "2020-03-01T06:00", "2020-03-01T12:00", "2020-03-02T00:00"], "2020-03-02"),
+        (pd.to_datetime(["2020-01-01", "2020-02-01", "2020-04-01", "2020-05-01"]), "2020-04-01"),
+    ],
+    ids=str,
+)
+def test_a_gap_is_seen_in_every_form(labels: Any, gap: str) -> None:
+    with pytest.raises(ValueError, match=f"of site 'cases' have a gap before {gap}: give every step"):
+        labelled(labels)
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 1, None, 3], [0, 1, np.nan, 3], ["2020-03-01", None, "2020-03-03", "2020-03-04"]]
+)
+def test_a_label_that_is_missing_is_a_gap(labels: Any) -> None:
+    with pytest.raises(ValueError, match=r"have a gap \(NaT or NaN\)"):
+        labelled(pd.Index(labels, dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("labels", "last"),
+    [
+        ([20200228, 20200229, 20200301, 20200302], "2020-03-02"),
+        (["20200228", "20200229", "20200301", "20200302"], "2020-03-02"),
+        ([f"2020-03-01T{hour:02d}:00Z" for hour in (0, 6, 12, 18)], "2020-03-01"),
+        ([f"2020-03-0{day} 23:59:59" for day in (1, 2, 3, 4)], "2020-03-04"),
+        (pd.period_range("2020-01", periods=4, freq="M"), "2020-04-01"),
+        (pd.to_datetime(["2020-01-31", "2020-02-29", "2020-03-31", "2020-04-30"]), "2020-04-30"),
+        # At midnight of Greenwich, a week in which New York changes its clocks.
+        (pd.date_range("2020-03-06", periods=4, tz="UTC").tz_convert("America/New_York"), "2020-03-09"),
+        (pd.date_range("2020-03-06", periods=4, tz="America/New_York"), "2020-03-09"),
+        (pd.Index([pd.Timestamp(f"2020-03-0{day}", tz="UTC") for day in (1, 2, 3, 4)], dtype=object), "2020-03-04"),
+    ],
+    ids=str,
+)
+def test_labels_that_can_be_read_come_along_as_dates(labels: Any, last: str) -> None:
+    dates = labelled(labels).dates
+    assert dates is not None
+    assert dates.dtype == "datetime64[ns]"
+    assert str(dates[-1])[:10] == last
+
+
+@pytest.mark.parametrize(
+    "labels", [range(4), range(400, 404), [0, 7, 14, 21], ["0", "1", "2", "3"], [0.0, 0.1, 0.2, 0.3]]
+)
+def test_plain_numbers_in_order_stay_what_they_are(labels: Any) -> None:
+    assert labelled(list(labels)).dates is None
+
+
+@pytest.mark.parametrize("begin", [0, 1, 5])
+def test_days_that_are_called_so_begin_where_a_simulation_does(begin: int) -> None:
+    days = range(begin, begin + 4)
+    given_ = [
+        xr.DataArray(NUMBERS, {"day": list(days)}, ["day"]),
+        pd.Series(NUMBERS, index=pd.Index(days, name="Day")),
+    ]
+    for data in given_:
+        if begin < 2:
+            assert as_series("cases", data, (4,)).dates is None
+        else:
+            with pytest.raises(
+                ValueError, match="the days of site 'cases' begin with day 5, and a simulation begins with"
+            ):
+                as_series("cases", data, (4,))
+
+
+@pytest.mark.parametrize("year", ["9999", "1500", "2262"])
+def test_dates_that_would_wrap_are_refused(year: str) -> None:
+    dates = np.datetime64(f"{year}-05-01") + np.arange(4)
+    for labels in (dates.astype("datetime64[s]"), [str(day) for day in dates], dates.tolist()):
+        with pytest.raises(
+            ValueError, match=f"site 'cases': the date {year}-05-0. lies outside the years 1678 to 2261"
+        ):
+            labelled(labels)
+
+
+# --- tables -------------------------------------------------------------------------------------------------
+
+TABLE = pd.DataFrame([NUMBERS, [1.0, 2.0, 3.0, 4.0]], index=["Bronx", "Queens"], columns=DAYS)
+
+
+def test_a_table_of_one_column_is_that_column() -> None:
+    column = pd.Series(NUMBERS, index=DAYS, name="cases").to_frame()
+    table = xr.DataArray(np.array(NUMBERS)[:, None], {"date": DAYS, "group": ["all"]}, ["date", "group"])
+    for data in (column, table):
+        for shape in ((4,), (1, 4)):
+            found = as_series("cases", data, shape)
+            np.testing.assert_array_equal(found.values.reshape(-1), NUMBERS)
+            assert found.dates is not None
+            assert found.groups is None
+    with pytest.raises(ValueError, match="out of order"):
+        as_series("cases", column[::-1], (4,))
+
+
+def test_one_day_of_several_groups_brings_their_names() -> None:
+    found = as_series("cases", pd.Series([1.0, 2.0], index=["Bronx", "Queens"]), (2, 1))
+    assert found.groups == ("Bronx", "Queens")
+    assert found.dates is None
+
+
+def test_a_table_that_is_turned_is_told_so_also_where_it_is_square() -> None:
+    square = pd.DataFrame(np.eye(4), index=DAYS, columns=["a", "b", "c", "d"])
+    for data in (square, xr.DataArray(square.values, {"date": DAYS}, ["date", "group"]), TABLE.T):
+        with pytest.raises(ValueError, match=r"have dates down the side: give days last; \.T turns a table"):
+            as_series("cases", data, (4, 4))
+    assert as_series("cases", square.T, (4, 4)).groups == ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize(("data", "who"), [(TABLE, "'Queens'"), (TABLE.values, "number 1, counted from 0")])
+def test_a_group_with_nobody_in_it_is_named(data: Any, who: str) -> None:
+    with pytest.raises(ValueError, match=rf"have 2 groups and a simulation gives 1: .* nobody is in {who}.*groups=2\)"):
+        as_series("cases", data, (1, 4))
