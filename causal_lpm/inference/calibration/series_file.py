@@ -59,14 +59,16 @@ def read_series(
     times = read(when, next(iter(rows.values())))
     for label, numbers in rows.items():
         _same(table.name, when, label, read(when, numbers), times)
+    grouped = "group" in table.columns
+    coordinates: dict[tuple[str, ...], xr.Coordinates] = {}  # making them anew for every site takes most of the time
     found = {}
     for site in sites:
         labels = _ordered(table, list(rows), (groups or {}).get(site))
         values = np.array([[table.number(site, row) for row in rows[label]] for label in labels])
-        if "group" in table.columns:
-            found[site] = xr.DataArray(values, {"group": labels, when: times}, ("group", when))
-        else:
-            found[site] = xr.DataArray(values[0], {when: times}, (when,))
+        if tuple(labels) not in coordinates:
+            coordinates[tuple(labels)] = xr.Coordinates({"group": labels, when: times} if grouped else {when: times})
+        dims = ("group", when) if grouped else (when,)
+        found[site] = xr.DataArray(values if grouped else values[0], coordinates[tuple(labels)], dims)
     return found
 
 
