@@ -1,6 +1,5 @@
 """Checks of what users give us, each with one sentence: what was given, what is allowed, what to do."""
 
-import contextlib
 import difflib
 import math
 import numbers
@@ -19,7 +18,6 @@ __all__ = [
     "known",
     "marginal",
     "number_of_agents",
-    "policy_number",
     "positive_count",
     "probability",
     "same_entries",
@@ -68,27 +66,6 @@ def probability(name: str, value: float) -> None:
     """Raises ValueError unless `value` is in [0, 1]."""
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} is {value}: a probability must be between 0 and 1.")
-
-
-def policy_number(name: str, value: object, where: str = "") -> None:
-    """Raises ValueError unless `value` is one number that a policy can hold: float32, infinity included, and not NaN.
-
-    >>> policy_number("dose_interval", 84)
-    >>> policy_number("supply", 1e39)
-    Traceback (most recent call last):
-    ValueError: policy 'supply' is [1e+39]: give a number that float32 holds, whole ones up to 16,777,216.
-    """
-    single = torch.full((), math.nan)
-    if not isinstance(value, str):
-        with contextlib.suppress(TypeError, ValueError, RuntimeError, OverflowError):
-            single = torch.full((), float(value))  # type: ignore[arg-type]
-    number = float(single)
-    exact = float(value) if not math.isnan(number) else math.nan  # type: ignore[arg-type]
-    fits = number == exact or (math.isfinite(number) and not exact.is_integer())
-    if not fits:
-        raise ValueError(
-            f"policy {name!r} is [{value}]{where}: give a number that float32 holds, whole ones up to 16,777,216."
-        )
 
 
 def positive_count(name: str, value: object) -> None:

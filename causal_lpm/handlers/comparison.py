@@ -11,7 +11,8 @@ from chirho.interventional.ops import intervene
 from pyro.poutine.messenger import Messenger
 
 from causal_lpm.handlers.worlds import Worlds
-from causal_lpm.validate import known, policy_number
+from causal_lpm.ops.number_types import single_precision
+from causal_lpm.validate import known
 
 __all__ = ["comparing"]
 
@@ -108,5 +109,7 @@ def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, 
         raise ValueError("there is no setting to compare: give at least the factual world, as {'factual': {}}.")
     for world, setting in settings.items():
         for name, value in setting.items():
-            policy_number(name, value, f" in world {world!r}")
+            number = single_precision(f"policy {name!r} of world {world!r}", value)
+            if number.numel() != 1:
+                raise ValueError(f"policy {name!r} of world {world!r} is {value}: give one number a world.")
     return _Comparison(settings, replicates, draws)

@@ -66,8 +66,8 @@ def _numbers(name: str, fn: dist.TorchDistribution, data: Any) -> torch.Tensor:
     if data.is_complex():
         raise ValueError(f"the data of site {name!r} are {data.dtype}: give real numbers.")
     whole = not data.is_floating_point() and data.dtype != torch.bool and _support(fn) is not constraints.boolean
-    dtype = torch.int64 if whole else torch.promote_types(data.dtype, torch.promote_types(parameter.dtype, torch.float32))
-    return data.to(parameter.device, dtype)
+    single = torch.promote_types(parameter.dtype, torch.float32)
+    return data.to(parameter.device, torch.int64 if whole else torch.promote_types(data.dtype, single))
 
 
 def _parameter(fn: dist.TorchDistribution) -> torch.Tensor:
@@ -131,7 +131,9 @@ def _check_support(name: str, fn: dist.TorchDistribution, data: torch.Tensor) ->
     possible = support.check(data) & _all_of_event(data.isfinite(), support.event_dim)
     worlds = world_dimensions().keys() - indices_of(data, event_dim=fn.event_dim).keys()
     # A number that other worlds cannot give may well be that of the factual one.
-    possible = gather(possible, IndexSet(**dict.fromkeys(worlds, {0})), event_dim=fn.event_dim - support.event_dim)
+    possible = gather(
+        possible, IndexSet(**{world: {0} for world in worlds}), event_dim=fn.event_dim - support.event_dim
+    )
     if not bool(possible.all()):
         place = tuple((~possible).nonzero()[0].tolist())
         row = data.expand(torch.broadcast_shapes(data.shape, possible.shape + (1,) * support.event_dim))[place]
