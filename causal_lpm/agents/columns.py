@@ -73,7 +73,7 @@ def _tensor(name: str, x: Any, people: str) -> Tensor:
         few = np.asarray(x, dtype=object).reshape(-1)[:6].tolist()
         given = repr(few[:5]) + (" ..." if len(few) > 5 else "")
         raise ValueError(f"{name} is {given}: give whole numbers; number the {people} from 0.")
-    return torch.from_numpy(computable(name, array))
+    return torch.tensor(computable(name, array))  # a copy: what the caller writes into the array later stays there
 
 
 def computable(name: str, array: np.ndarray) -> np.ndarray:

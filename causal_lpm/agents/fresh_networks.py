@@ -22,18 +22,22 @@ class FreshWattsStrogatz(Layer):
     The members of a class stand on a ring in the order of their numbers, every day the same; which edges are rewired,
     and to whom, is drawn anew (see `causal_lpm.kernels.ring_total`).
 
+    Two rewired edges can join the same two agents, who then meet twice on that day: on average about
+    (degree * rewire / 2)**2 pairs a class and day, whatever its size. So can opposite members of a class whose degree
+    is above its size - 2.
+
     Args:
         classes: integers `[agents]`, the class of each agent from 0; -1: in no class.
         degree_by_class: float32 `[number of classes]`, expected degree, at most class size - 1.
         rewire: probability that an edge is rewired.
-        name: of the exogenous key; one name a layer.
+        name: of the exogenous key; one name a layer, since two layers of one name would be drawn alike.
 
     Raises:
         ValueError: a class without a degree, a NaN or negative degree, one above class size - 1, rewire outside [0, 1].
 
     >>> import pyro
     >>> pyro.set_rng_seed(1)
-    >>> school = FreshWattsStrogatz(torch.zeros(50), torch.tensor([4.0]), rewire=0.1, name="school")
+    >>> school = FreshWattsStrogatz(torch.zeros(50).int(), torch.tensor([4.0]), rewire=0.1, name="school")
     >>> int(school.total(torch.ones(50, dtype=torch.int64)).sum())
     200
     """
@@ -58,7 +62,7 @@ class FreshWattsStrogatz(Layer):
             raise ValueError(f"rewire is {self.rewire}: a probability must be between 0 and 1.")
         members = classes[classes >= 0].long()
         size = torch.bincount(members, minlength=degree.shape[0])
-        degree = degree.to(size.device, torch.float32)
+        degree = degree.to(size.device, torch.float32, copy=True)
         if bool((too_large := (degree > size - 1) & (size > 0)).any()):
             c = int(too_large.nonzero()[0])
             raise ValueError(
@@ -85,11 +89,15 @@ class FreshWattsStrogatz(Layer):
 class FreshRandom(Layer):
     """Chance meetings, drawn afresh each day, from given numbers of stubs.
 
+    Stubs are paired blindly, so that two agents can meet twice on a day, and an agent itself, which does not count.
+    With q = sum(stubs * (stubs - 1)) / sum(stubs), about (q / 2)**2 pairs a day meet once more and q / 2 stub pairs are
+    lost, whatever the size of the population; with `chain` five and two times as many.
+
     Args:
         stubs: integers `[agents]`, >= 0, half-edges of each agent.
         chain: edges between every two consecutive stubs of a random sequence, about two contacts a stub, instead of the
             usual pairing, one contact a stub.
-        name: of the exogenous key; one name a layer.
+        name: of the exogenous key; one name a layer, since two layers of one name would be drawn alike.
 
     Raises:
         ValueError: negative stubs, no agents, 2**31 stubs or more.
