@@ -197,7 +197,7 @@ class StageGraph:
         self.classes = max((len(table) for table in tables), default=1)
         for arrow, table in zip(transitions, tables, strict=True):
             what = f"{arrow.source} -> {arrow.target}"
-            if table.dim() != 1 or len(table) not in (1, self.classes):
+            if table.dim() != 1 or table.numel() == 0 or len(table) not in (1, self.classes):
                 given = " x ".join(map(str, table.shape))
                 raise ValueError(
                     f"{what} has {given} probabilities where others have {self.classes}: give one, or one a class."

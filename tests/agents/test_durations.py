@@ -25,13 +25,6 @@ def test_rounding_keeps_the_mean_of_broad_times(shape: float, scale: float) -> N
     assert math.isclose(gamma_days(shape, scale).mean(), shape * scale, rel_tol=2e-3)
 
 
-def test_times_beyond_the_longest_are_cut_there() -> None:
-    duration = gamma_days(2.0, 1000.0)
-    assert len(duration.probabilities) == 251
-    assert duration.probabilities[-1] > 0.9
-    assert int(duration.draw(torch.tensor([1.0]))) == 250
-
-
 @given(st.floats(0, 249.9))
 def test_mean_days_keep_the_mean_on_two_neighbouring_days(mean: float) -> None:
     duration = mean_days(mean)
