@@ -1,6 +1,7 @@
 """What a campaign is told: supplies without end, days before the first, switches, and columns that are none."""
 
 import math
+from fractions import Fraction
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def test_an_endless_supply_serves_everybody(doses: float) -> None:
 @settings(max_examples=15)
 @given(st.floats(0, 8, width=32))
 def test_a_start_between_two_days_is_the_later_one(start: float) -> None:
-    policies = {"doses_per_day": rate(3, AGENTS)}
+    policies = {"doses_per_day": rate(Fraction(5, 2), AGENTS)}
     between, whole = (
         one_world(1, {**policies, "vaccination_start": day}, Vaccination(), AGENTS, 10)
         for day in (start, float(math.ceil(start)))

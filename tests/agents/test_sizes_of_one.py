@@ -55,7 +55,7 @@ def test_one_agent_meets_nobody(layer: Layer) -> None:
 def test_workplaces_within_serial_numbers(sectors: list[int], first: int, step: int) -> None:
     """Large numbers of sectors and regions give the workplaces of small ones, and never one across two of them."""
     small, employed = torch.tensor(sectors), torch.ones(len(sectors), dtype=torch.bool)
-    large, region = first + small * step, torch.arange(len(sectors)) % 2
+    large, region = first + small * step, torch.arange(len(sectors)) % 7
     plain = workplaces(employed, {(2, 3): 1.0}, seed=1, within=[region, small])
     assert torch.equal(workplaces(employed, {(2, 3): 1.0}, seed=1, within=[region, large]), plain)
     for place in plain.unique():
