@@ -118,8 +118,8 @@ class Graph(Layer):
             src, dst = (pair // agents).int(), (pair % agents).int()
         elif distinct is None and bool((src != dst).any()) and _mutual(src, dst, agents):
             raise ValueError(
-                f"each contact of the {src.shape[0]} given stands there in both directions, and would count twice: "
-                "say distinct=True to have one contact a pair of agents, or distinct=False if they are meant."
+                f"the {src.shape[0]} entries of src and dst have every contact in both directions, and would count it "
+                "twice: say distinct=True for one contact a pair of agents, or distinct=False if both are meant."
             )
         return cls._of(lambda: [(src, dst)], agents)
 
