@@ -31,13 +31,18 @@ def whole_day(t: torch.Tensor) -> torch.Tensor:
     return t.to(torch.int16)
 
 
-def check_days(day: float) -> None:
-    """Raises ValueError unless the day is a whole number, and the steps of the running simulation are days."""
+def check_whole(day: float) -> None:
+    """Raises ValueError unless the day is a whole number."""
     if not float(day).is_integer():
         raise ValueError(
             f"the time is {day:g}: courses of disease, testing, quarantine and vaccination go by days; use "
             "DiscreteTime(dt=1)."
         )
+
+
+def check_days(day: float) -> None:
+    """Raises ValueError unless the day is a whole number, and the steps of the running simulation are days."""
+    check_whole(day)
     solvers = (handler for handler in reversed(pyro.poutine.runtime._PYRO_STACK) if isinstance(handler, Solver))
     if (step := getattr(next(solvers, None), "dt", 1.0)) != 1.0:
         raise ValueError(

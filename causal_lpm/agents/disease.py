@@ -13,7 +13,7 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.agents.columns import flags, whole_numbers
-from causal_lpm.agents.days import check_days
+from causal_lpm.agents.days import check_whole
 from causal_lpm.ops import exogenous
 
 __all__ = ["Course", "Duration", "StageGraph", "Transition", "gamma_days", "mean_days"]
@@ -149,7 +149,7 @@ class Course:
                 one bool an agent, an agent in a stage that the graph does not have.
         """
         flags("where", where, self.days.shape[-2])
-        check_days(day := float(today))
+        check_whole(day := float(today))
         if day < EARLIEST:
             raise ValueError(f"the day is {day:g}: int16 holds no later day than 32,767; use whole_day(s['t']).")
         if due.dtype.itemsize == 1:

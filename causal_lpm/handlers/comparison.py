@@ -43,7 +43,7 @@ class _Settings(Messenger):
         msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)  # type: ignore[arg-type]
 
     # Policies come before the simulation.
-    def _pyro_begin(self, msg: Any) -> None:
+    def _pyro_simulation_begins(self, msg: Any) -> None:
         self._check()
         if len(self._settings) > 1:  # series have all worlds, also those that no policy reaches
             add_indices(IndexSet(world=set(range(len(self._settings)))))

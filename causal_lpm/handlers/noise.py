@@ -116,13 +116,9 @@ class KeyedNoise(OneThread):
             raise _same_luck(f"{what} is drawn twice under one seed")
         self._since.add(what)
 
-    # Simulations that end well have used their names; one that failed leaves no trace, nor what was drawn for it.
-    def _pyro_post_simulate(self, msg: Any) -> None:
-        if running_step() is None:
-            self._used |= self._since
-            self._since = set()
-
-    def _pyro_failed(self, msg: Any) -> None:
+    # A simulation that ends well has used its names; one that failed leaves no trace, nor does what was drawn for it.
+    def _pyro_simulation_ends(self, msg: Any) -> None:
+        self._used |= self._since if msg["args"][0] else set()
         self._since = set()
 
     def _pyro_exogenous(self, msg: Any) -> None:

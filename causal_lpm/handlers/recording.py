@@ -43,12 +43,13 @@ class Recording(OneThread):
         super().__enter__()
         return self
 
-    def _pyro_begin(self, msg: Any) -> None:
+    def _pyro_simulation_begins(self, msg: Any) -> None:
         if msg["args"][0] != max(self._steps, default=-1) + 1:
             self._forget()
 
-    def _pyro_failed(self, msg: Any) -> None:
-        self._forget()
+    def _pyro_simulation_ends(self, msg: Any) -> None:
+        if not msg["args"][0]:
+            self._forget()
 
     def _pyro_step(self, msg: Any) -> None:
         self._steps.add(msg["args"][2])

@@ -63,15 +63,14 @@ class Score(Messenger):
         super().__enter__()
         return self
 
-    def _pyro_begin(self, msg: Any) -> None:
+    def _pyro_simulation_begins(self, msg: Any) -> None:
         if self._ended:
             self._forget()
 
-    def _pyro_post_simulate(self, msg: Any) -> None:
+    def _pyro_simulation_ends(self, msg: Any) -> None:
         self._ended = True
-
-    def _pyro_failed(self, msg: Any) -> None:
-        self._forget()
+        if not msg["args"][0]:
+            self._forget()
 
     def __repr__(self) -> str:
         return "Score()"

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from causal_lpm.handlers.interruptions import arm, observes
 from causal_lpm.handlers.one_thread import OneThread
 from causal_lpm.handlers.steps import Steps, steps_until
 from causal_lpm.handlers.triggers import Triggers
-from causal_lpm.ops.simulation import begin, failed
+from causal_lpm.ops.simulation import simulation_begins, simulation_ends
 from causal_lpm.ops.step import step
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import number_of_agents, same_entries
@@ -98,14 +98,18 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         msg["args"] = (dynamics, state, _tensor(start), _tensor(end), *msg["args"][4:])
         arm(steps, state)
         self._triggers, self._entries, self._own, self._lent = Triggers(), set(state), {}, None
-        begin(steps.first, self.prefix)
+        simulation_begins(steps.first, self.prefix)
+        before, well = len(_PYRO_STACK), False
         try:
             super()._process_message(msg)
-        except BaseException:
-            failed(self.prefix)
-            raise
+            well = True
         finally:
             self._own, self._lent = {}, None
+            simulation_ends(well)
+        # Worlds that split have put their plates onto the stack, and Pyro would now forget as many of the outermost
+        # handlers when it says that the simulation is done: a log, for example.
+        forgotten = _PYRO_STACK[: len(_PYRO_STACK) - before]
+        msg["continuation"] = _told(forgotten, msg["continuation"]) if forgotten else msg["continuation"]
 
     def _pyro_post_get_new_interruptions(self, msg: Any) -> None:
         # ChiRho's interruptions would leave the stack here, and the next simulation of their block would lack them.
@@ -210,6 +214,16 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
             later = torch.minimum(torch.tensor((self._steps_until(time) + 1) * self.dt).to(time), end)
             state, time = simulate_point(dynamics, state, time, later, **msg["kwargs"]), later
         msg["value"] = (self._lend(self._owned(state), observes(following)), end, following)
+
+
+def _told(handlers: list[Any], continuation: Callable[[Any], None] | None) -> Callable[[Any], None]:
+    def tell(msg: Any) -> None:
+        for handler in handlers:
+            handler._postprocess_message(msg)
+        if continuation is not None:
+            continuation(msg)
+
+    return tell
 
 
 def _tensor(time: Any) -> torch.Tensor:

@@ -68,11 +68,12 @@ class Dimensions(OneThread, IndexPlatesMessenger):
             plate._reset()
         self.first_available_dim = -2 - len(self.plates)
 
-    def _pyro_begin(self, msg: Any) -> None:
+    def _pyro_simulation_begins(self, msg: Any) -> None:
         self._before = list(self.plates)
 
-    def _pyro_failed(self, msg: Any) -> None:
-        self._keep(self._before)  # worlds that the failed simulation split off
+    def _pyro_simulation_ends(self, msg: Any) -> None:
+        if not msg["args"][0]:
+            self._keep(self._before)  # without the worlds that the failed simulation split off
 
     def _enter_index_plate(self, plate: Any) -> Any:
         try:
@@ -179,6 +180,31 @@ class ProductWorlds(Dimensions, FactualConditioning, MultiWorldCounterfactual):
     tensor([[0., 1.],
             [1., 2.]])
     """
+
+    def __init__(self, replicates: int = 1, draws: int = 1) -> None:
+        super().__init__(replicates, draws)
+        self._unnamed: list[str] = []  # dimensions of what a simulation intervenes on without a name: its state
+        self._taken: int | None = None  # how many of them the running simulation has come to; None outside
+
+    # What intervenes in each of several simulations makes the same worlds in each.
+    def _pyro_simulation_begins(self, msg: Any) -> None:
+        super()._pyro_simulation_begins(msg)
+        self._unnamed, self._taken = [name for name in self._unnamed if name in self.plates], 0
+
+    def _pyro_simulation_ends(self, msg: Any) -> None:
+        super()._pyro_simulation_ends(msg)
+        self._taken = None
+
+    def _pyro_split(self, msg: Any) -> None:  # type: ignore[override, unused-ignore]
+        if msg["name"] is not None or self._taken is None:
+            super()._pyro_split(msg)
+            return
+        known = self._unnamed[self._taken : self._taken + 1]
+        if known and known[0] in self.plates and self.plates[known[0]].size == len(msg["args"][1]) + 1:
+            msg["name"] = known[0]
+        super()._pyro_split(msg)
+        self._unnamed[self._taken : self._taken + 1] = [msg["name"]]
+        self._taken += 1
 
 
 def _label(act: Any) -> str:

@@ -138,6 +138,8 @@ def event(
         agents, device = population_size(), population_device()
     rate = rate.to(device).expand((*rate.shape[:-1], agents))
     where = None if where is None else where.to(device).expand((*where.shape[:-1], agents))
+    if where is not None and rate.requires_grad:
+        where = where.clone()  # a backward pass reads it, when the model may have written its next day into it
     happened: torch.Tensor = _event(name, rate, obs, where)
     return happened
 

@@ -1,16 +1,16 @@
 """What a solver says of a whole simulation, and what a part of a model says of its noise: messages for handlers.
 
-A handler that remembers something of a simulation begins anew at `begin` and forgets at `failed`. Pyro calls what a
-handler does after a message only where the message succeeded, so that nothing else tells it of an exception.
+A handler that remembers something of a simulation begins anew when one begins, and forgets when one ends what failed.
+Pyro calls what a handler does after a message only where that succeeded: nothing else tells it of an exception.
 """
 
 from pyro.poutine.runtime import effectful
 
-__all__ = ["begin", "failed", "once"]
+__all__ = ["once", "simulation_begins", "simulation_ends"]
 
 
-@effectful(type="begin")
-def begin(first_step: int, prefix: str) -> None:
+@effectful(type="simulation_begins")
+def simulation_begins(first_step: int, prefix: str) -> None:
     """A simulation begins: its policies are there, and none of its steps has run.
 
     Args:
@@ -19,12 +19,12 @@ def begin(first_step: int, prefix: str) -> None:
     """
 
 
-@effectful(type="failed")
-def failed(prefix: str) -> None:
-    """The simulation that began last was ended by an exception: nothing of it counts.
+@effectful(type="simulation_ends")
+def simulation_ends(well: bool) -> None:
+    """The simulation that began last has ended.
 
     Args:
-        prefix: As in `begin`.
+        well: Whether all of its steps have run; otherwise an exception ended it, and nothing of it counts.
     """
 
 

@@ -165,15 +165,6 @@ def doses_of(s: State) -> State:
     return {**s, **Vaccination().day(s, YES, CLASS, YES)}
 
 
-def stage_of(s: State) -> State:
-    stage, due = course_of.enter_next(s["stage"], s["due"], s["due"] == s["t"], s["t"])
-    return {**s, "stage": stage, "due": due}
-
-
-course_of = course()
-FIRST = {"stage": CLASS, "due": torch.zeros(AGENTS).short()}
-
-
 @pytest.mark.parametrize("dt", [7.0, 2.0, 0.5])
 @pytest.mark.parametrize(
     ("day", "first"),
@@ -181,7 +172,6 @@ FIRST = {"stage": CLASS, "due": torch.zeros(AGENTS).short()}
         (result_of, Testing().start(AGENTS)),
         (isolation_of, Quarantine().start(AGENTS)),
         (doses_of, Vaccination().start(AGENTS)),
-        (stage_of, FIRST),
     ],
 )
 def test_what_goes_by_days_refuses_other_steps(day: Callable[[State], State], first: State, dt: float) -> None:
@@ -192,4 +182,19 @@ def test_what_goes_by_days_refuses_other_steps(day: Callable[[State], State], fi
     ):
         rollout(day, dict(first), 14)
     with KeyedNoise(1), DiscreteTime():
+        rollout(day, dict(first), 14)
+
+
+def test_a_course_may_be_looked_at_every_few_days() -> None:
+    """What is due in between comes with the next step; times within a day are no days."""
+    drawn = course()
+
+    def day(s: State) -> State:
+        stage, due = drawn.enter_next(s["stage"], s["due"], s["due"] <= s["t"], s["t"])
+        return {**s, "stage": stage, "due": due}
+
+    first = {"stage": CLASS, "due": torch.zeros(AGENTS).short()}
+    with DiscreteTime(7.0):
+        rollout(day, dict(first), 14)
+    with pytest.raises(ValueError, match="the time is 0.5: courses of disease"), DiscreteTime(0.5):
         rollout(day, dict(first), 14)

@@ -158,7 +158,7 @@ def _layer(layer: Layer, agents: int) -> Any:
             return Groups(column)
         case "graph":
             ends = torch.tensor(layer.edges, dtype=torch.int64).reshape(-1, 2)
-            return Graph.from_edges(ends[:, 0], ends[:, 1], agents)
+            return Graph.from_edges(ends[:, 0], ends[:, 1], agents, distinct=False)
         case "stubs":
             return FreshRandom(column, chain=layer.chain, name=layer.name)
     return FreshWattsStrogatz(column, torch.tensor(layer.degrees), layer.rewire, layer.name)

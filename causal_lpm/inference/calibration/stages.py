@@ -90,8 +90,8 @@ class Stages:
         if n >= FEWEST_FINITE > int(made.ok.sum()):
             first = made.failures[0]
             raise RuntimeError(
-                f"only {int(made.ok.sum())} of {n} simulations ({stage}) gave finite data, and {FEWEST_FINITE} are needed"
-                f"; the first failed (seed {first.seed}) with {first.message.rstrip('.')}. Mend the model there, "
+                f"only {int(made.ok.sum())} of {n} simulations ({stage}) gave finite data, and {FEWEST_FINITE} are "
+                f"needed; the first failed (seed {first.seed}) with {first.message.rstrip('.')}. Mend the model there, "
                 "or keep the prior away from where it fails."
             )
         return made
