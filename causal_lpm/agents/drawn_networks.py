@@ -39,9 +39,10 @@ def watts_strogatz(agents: int, degree: float, rewire: float, seed: int) -> Grap
     everybody = torch.zeros(agents, dtype=torch.int32)
     ring = FreshWattsStrogatz(everybody, torch.tensor([float(degree)]), rewire, "static").ring
     src, dst, exists = ring_edges(key, *ring, rewire)
-    lattice = ring_edges(key, *ring, 0.0)[1]
+    step = 1 + torch.arange(src.shape[0]) % max(src.shape[0] // agents, 1)  # edges stand there agent by agent
+    lattice = (src + step) % agents
     # Opposite agents would be reached from both sides: they are drawn below, pair by pair.
-    exists &= 2 * ((lattice - src) % agents) != agents
+    exists &= 2 * step != agents
     src, dst, lattice = src[exists], dst[exists], lattice[exists]
     dst = torch.where(again(src, dst, agents), lattice, dst)
     if agents % 2 == 0 and degree > agents - 2:

@@ -21,7 +21,7 @@ STEADY = 1e10
 """Largest dispersion: beyond, what float64 leaves of the difference of log gammas is no density any more."""
 
 
-def negative_binomial(mean: torch.Tensor, dispersion: torch.Tensor | float = 10.0) -> dist.NegativeBinomial:
+def negative_binomial(mean: torch.Tensor | float, dispersion: torch.Tensor | float = 10.0) -> dist.NegativeBinomial:
     """Counts with a given mean and the variance mean + mean**2 / dispersion.
 
     Time is the last dimension of a series: call `.to_event(1)` before the distribution becomes a site.
@@ -45,11 +45,11 @@ def negative_binomial(mean: torch.Tensor, dispersion: torch.Tensor | float = 10.
     (tensor([[ 4., 20.]], dtype=torch.float64), tensor([[ 6., 60.]], dtype=torch.float64))
     """
     # float64: the log density is a difference of log gammas, and for counts of 10,000 float32 leaves it two decimals.
-    expected = mean.double()
+    expected = torch.as_tensor(mean).double()
     if not bool((expected >= 0).all()):
         what = "NaN" if bool(expected.isnan().any()) else f"{float(expected.min()):.4g}"
         raise ValueError(f"the mean of a negative binomial contains {what}: give expected counts >= 0.")
-    size = torch.as_tensor(dispersion, device=mean.device).double()
+    size = torch.as_tensor(dispersion, device=expected.device).double()
     if not bool(((size > 0) & (size <= STEADY)).all()):
         raise ValueError(
             f"the dispersion of a negative binomial is {dispersion}: give a positive number up to {STEADY:g}, which is "

@@ -247,6 +247,7 @@ def test_a_graph_of_one_class_takes_any_class() -> None:
 def test_courses_use_their_own_name() -> None:
     with KeyedNoise(0):
         first, second = GRAPH.course(CLASSES[:200]), GRAPH.course(CLASSES[:200], name="second_infection")
+    with KeyedNoise(0):
         luck = exogenous("course_days_1", 200, "uniform")
     assert not torch.equal(first.days, second.days)
     assert torch.equal(first.days[:, 1], mean_days(3.5).draw(luck))
