@@ -6,7 +6,6 @@ from chirho.dynamical.internals.solver import Solver
 
 __all__ = ["NEVER", "whole_day"]
 
-
 NEVER = -1
 """Stands in a state for a day that has not come."""
 
@@ -31,13 +30,13 @@ def whole_day(t: torch.Tensor) -> torch.Tensor:
     return t.to(torch.int16)
 
 
+_GO_BY_DAYS = "courses of disease, testing, quarantine and vaccination go by days; use DiscreteTime(dt=1)."
+
+
 def check_whole(day: float) -> None:
     """Raises ValueError unless the day is a whole number."""
     if not float(day).is_integer():
-        raise ValueError(
-            f"the time is {day:g}: courses of disease, testing, quarantine and vaccination go by days; use "
-            "DiscreteTime(dt=1)."
-        )
+        raise ValueError(f"the time is {day:g}: {_GO_BY_DAYS}")
 
 
 def check_days(day: float) -> None:
@@ -45,10 +44,7 @@ def check_days(day: float) -> None:
     check_whole(day)
     solvers = (handler for handler in reversed(pyro.poutine.runtime._PYRO_STACK) if isinstance(handler, Solver))
     if (step := getattr(next(solvers, None), "dt", 1.0)) != 1.0:
-        raise ValueError(
-            f"a step is {step:g} days: courses of disease, testing, quarantine and vaccination go by days; use "
-            "DiscreteTime(dt=1)."
-        )
+        raise ValueError(f"a step is {step:g} days: {_GO_BY_DAYS}")
 
 
 def no_later_than(day: int) -> int:

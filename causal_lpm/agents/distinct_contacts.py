@@ -16,7 +16,7 @@ from causal_lpm.kernels import hashing
 PairOf = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Numbers in a sequence of random pairs -> the two ends of each, int32."""
 
-_AT_ONCE = 1 << 22  # pairs drawn, and numbers of pairs compared, at a time
+_AT_ONCE = 1 << 22  # pairs drawn at a time
 
 
 def again(src: Tensor, dst: Tensor, agents: int) -> Tensor:

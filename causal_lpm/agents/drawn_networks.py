@@ -47,7 +47,7 @@ def watts_strogatz(agents: int, degree: float, rewire: float, seed: int) -> Grap
     dst = torch.where(again(src, dst, agents), lattice, dst)
     if agents % 2 == 0 and degree > agents - 2:
         half = torch.arange(agents // 2)
-        half = half[hashing.uniform(hashing.bits(key, half)) <= degree - (agents - 2)]
+        half = half[hashing.uniform(hashing.bits(hashing.mix(key), half)) <= degree - (agents - 2)]
         src, dst = torch.cat([src, half]), torch.cat([dst, half + agents // 2])
     return Graph._of(lambda: [(src.int(), dst.int())], agents)
 

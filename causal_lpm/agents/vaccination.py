@@ -85,7 +85,7 @@ class Vaccination:
             ValueError: a policy below zero or NaN, an efficacy above one, a switch that is neither 0 nor 1.
         """
         policies = {name: policy(self._named(name), value) for name, value in POLICIES.items()}
-        _check_policies(policies)
+        _check_policies(policies, self.name)
         stock = {f"stock_{age}": torch.zeros(1, dtype=torch.int64) for age in range(int(self.shelf_life))}
         doses, never = torch.zeros(agents, dtype=torch.uint8), torch.full((agents,), NEVER, dtype=torch.int16)
         return self._in_state({"doses": doses, "first_dose_day": never, **stock, **policies})
@@ -107,7 +107,7 @@ class Vaccination:
                 that an intervention made impossible, steps that are not days.
         """
         s, today = self._own(s), whole_day(s["t"])
-        _check_policies(s)
+        _check_policies(s, self.name)
         doses, t = s["doses"], s["t"]
         agents = doses.shape[-1]
         seniority, elderly = _seniority(seniority, agents), flags("elderly", elderly, agents)
@@ -172,7 +172,7 @@ class Vaccination:
         return {"t": s["t"], **{entry[len(front) :]: value for entry, value in s.items() if entry.startswith(front)}}
 
 
-def _check_policies(s: State) -> None:
+def _check_policies(s: State, campaign: str) -> None:
     """Raises ValueError where a policy of the campaign is impossible."""
     # All at once: one after the other they would be a part of a day that one sees.
     given = torch.stack(torch.broadcast_tensors(*(s[name] for name in _ORDER)), -1)
@@ -181,10 +181,11 @@ def _check_policies(s: State) -> None:
         return
     for name in _ORDER:
         value, highest = s[name], 1.0 if name in _SHARES else math.inf
+        what = f"policy {named(campaign, name)!r} is {shortly(value)}"
         if not bool(((value >= 0) & (value <= highest)).all()):
-            raise ValueError(f"policy {name!r} is {shortly(value)}: it must be 0 to {highest:g}.")
+            raise ValueError(f"{what}: it must be 0 to {highest:g}.")
         if name in SWITCHES and not bool((value == value.round()).all()):
-            raise ValueError(f"policy {name!r} is {shortly(value)}: it is a switch, give 0 or 1.")
+            raise ValueError(f"{what}: it is a switch, give 0 or 1.")
 
 
 def _seniority(seniority: torch.Tensor, agents: int) -> torch.Tensor:

@@ -104,3 +104,5 @@ def test_a_named_campaign_protects_by_its_own_doses() -> None:
         state |= {"flu_doses": CLASS + 2, "flu_second_dose_efficacy": torch.ones(1)}
         assert flu.protected(state, flu.luck(AGENTS)).all()
         assert not Vaccination().protected(state, (torch.zeros(AGENTS),) * 2).any()
+    with KeyedNoise(1), pytest.raises(ValueError, match=r"policy 'flu_kick_in' is \[-1.0\]"):
+        flu.day(state | {"flu_kick_in": -torch.ones(1)}, YES, CLASS, YES)
