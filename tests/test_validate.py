@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -120,3 +121,35 @@ def test_more_than_the_memory_is_refused_with_an_estimate() -> None:
     sentence = r"8\.4e\+09 agents need about 6720000 GB; this machine has \d+: simulate fewer"
     with pytest.raises(ValueError, match=sentence):
         validate.fits_in_memory("8.4e+09 agents", 6.72e15)
+
+
+@pytest.mark.parametrize(
+    "value", [1.0, 0.5, True, False, "1", None, float("nan"), float("inf"), -1, 2**63, np.float64(1)]
+)
+def test_what_is_no_whole_number_of_its_range_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"^seed is .*: give a whole number from 0 to 2\*\*63 - 1\.$"):
+        validate.whole_number("seed", value, low=0)
+
+
+@pytest.mark.parametrize("value", [1, np.int64(1), np.uint8(1), 2**63 - 1])
+def test_whole_numbers_of_every_kind_are_integers(value: int) -> None:
+    found = validate.whole_number("days", value)
+    assert type(found) is int
+    assert found == value
+
+
+def test_the_range_of_a_whole_number_is_said() -> None:
+    for value, allowed in ((0, "of at least 1"), (2**63, r"from 1 to 2\*\*63 - 1"), ("x", "of at least 1")):
+        with pytest.raises(ValueError, match=rf"days is {value!r}: give a whole number {allowed}\.$"):
+            validate.whole_number("days", value)
+    with pytest.raises(ValueError, match=r"days is 9: give a whole number from 1 to 8\.$"):
+        validate.whole_number("days", 9, high=8)
+
+
+def test_months_of_simulation_are_refused_with_an_estimate() -> None:
+    validate.fits_in_time("a year of everybody", 365, 8e9)
+    sentence = r"the simulation of 1e\+12 days would take 1157 days at the very least: ask for fewer\.$"
+    with pytest.raises(ValueError, match=sentence):
+        validate.fits_in_time("the simulation of 1e+12 days", 1e12)
+    with pytest.raises(ValueError, match=r"would take \d+e?\+?\d* days at the very least: use fewer agents"):
+        validate.fits_in_time("that", 1e9, 1e12, "use fewer agents")

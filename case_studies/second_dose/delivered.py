@@ -15,7 +15,7 @@ from causal_lpm import allocate, policy, tally
 from causal_lpm.agents.testing import whole_day
 from causal_lpm.agents.vaccination import Vaccination
 from causal_lpm.inference.csv_table import Table, read_table
-from causal_lpm.inference.plain_numbers import whole_number_of
+from causal_lpm.inference.plain_numbers import quoted, whole_number_of
 from causal_lpm.typing import State
 
 __all__ = ["PERSONS", "POLICIES", "DeliveredDoses", "read_doses"]
@@ -52,10 +52,8 @@ def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torc
     table = read_table(path)
     for column in COLUMNS:
         if column not in table.columns:
-            there = ", ".join(table.columns)
-            raise ValueError(
-                f"column {column!r} is missing in {path}: needed are {', '.join(COLUMNS)}, it has {there}."
-            )
+            needed = ", ".join(COLUMNS)
+            raise ValueError(f"column {column!r} is missing in {path}: needed are {needed}, it has {table.header}.")
     rows = range(len(table.rows))
     dates = table.dates("date", rows)
     if len(dates) > 1 and dates[1] - dates[0] != np.timedelta64(1, "D"):
@@ -75,8 +73,8 @@ def _persons(table: Table, column: str, row: int) -> float:
         count = -1
     if count < 0:
         raise ValueError(
-            f"{table.where(row)}: {text!r} in column {column!r} are not whole persons: give numbers of at least 0, "
-            "digits only."
+            f"{table.where(row)}: {quoted(text)} in column {column!r} are not whole persons: give numbers of at least "
+            "0, digits only."
         )
     return float(count)
 

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from causal_lpm.inference.dates import date_of, fault_in, shown
-from causal_lpm.inference.plain_numbers import number_of, whole_number_of
+from causal_lpm.inference.plain_numbers import number_of, quoted, whole_number_of
 from causal_lpm.validate import fits_in_memory, unique_entries
 
 __all__ = ["Table", "read_table"]
 
 MISSING = {"", "na", "nan"}
+MOST_NAMES = 12  # of columns, in a sentence
 BYTES_PER_BYTE = 20  # of a file, in memory: a cell of three digits is an object of fifty bytes
 
 
@@ -31,6 +32,13 @@ class Table:
     name: str
     columns: dict[str, int]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+    @property
+    def header(self) -> str:
+        """The names of the columns, or the first of many."""
+        names = [repr(name) for name in self.columns]
+        more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+        return ", ".join(names[:MOST_NAMES] + more)
 
     def cell(self, column: str, row: int) -> str:
         """The text of a cell."""
@@ -53,8 +61,8 @@ class Table:
             return number_of(text)
         except ValueError as error:
             raise ValueError(
-                f"{self.where(row)}: {text!r} in column {column!r} is not a number like 12, -3.5 or 2e-3: leave the "
-                "cell empty where none is known."
+                f"{self.where(row)}: {quoted(text)} in column {column!r} is not a number like 12, -3.5 or 2e-3: leave "
+                "the cell empty where none is known."
             ) from error
 
     def dates(self, column: str, rows: Sequence[int]) -> npt.NDArray[np.datetime64]:
@@ -96,9 +104,7 @@ class Table:
             try:
                 days.append(whole_number_of(text))
             except ValueError as error:
-                raise ValueError(
-                    f"{self.where(row)}: {str(error).split(' is ')[0]} is not a day like 0, 1, 2."
-                ) from error
+                raise ValueError(f"{self.where(row)}: {quoted(text)} is not a day like 0, 1, 2.") from error
             if len(days) > 1 and days[-1] != days[-2] + 1:
                 raise ValueError(
                     f"{self.where(row)}: day {days[-1]} comes after day {days[-2]}: give every day once and in order, "

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from causal_lpm.inference.plain_numbers import quoted
+
 __all__ = ["calendar", "date_of", "fault_in", "in_nanoseconds", "shown"]
 
 Times = npt.NDArray[Any]
@@ -32,7 +34,7 @@ def date_of(text: str) -> np.datetime64:
             raise ValueError(text)
         day = np.datetime64(text, "D")
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a date like 2020-03-09") from error
+        raise ValueError(f"{quoted(text)} is not a date like 2020-03-09") from error
     found: np.datetime64 = in_nanoseconds([day])[0]
     return found
 

@@ -6,7 +6,7 @@ Python's own parsers take more: "1_000", digits of other scripts, "nan", and who
 import math
 import re
 
-__all__ = ["number_of", "number_or_text", "whole_number_of"]
+__all__ = ["number_of", "number_or_text", "quoted", "whole_number_of"]
 
 _NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(
@@ -28,7 +28,7 @@ def number_of(text: str) -> float:
     """
     value = float(text) if _NUMBER.fullmatch(text) else math.inf
     if not math.isfinite(value):
-        raise ValueError(f"{_shown(text)} is not a number like 12, -3.5 or 2e-3")
+        raise ValueError(f"{quoted(text)} is not a number like 12, -3.5 or 2e-3")
     return value
 
 
@@ -43,7 +43,7 @@ def whole_number_of(text: str) -> int:
     ValueError: '2.0' is not a whole number like 12
     """
     if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{_shown(text)} is not a whole number like 12")
+        raise ValueError(f"{quoted(text)} is not a whole number like 12")
     return int(text)
 
 
@@ -55,5 +55,6 @@ def number_or_text(text: str) -> float | str:
         return text
 
 
-def _shown(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text for a sentence, without what is beyond its first characters."""
     return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 from chirho.interventional.handlers import do
+from typer.testing import CliRunner
 
 from case_studies.second_dose import nyc
 from case_studies.second_dose.delivered import DeliveredDoses, read_doses
 from case_studies.second_dose.model import second_dose
 from case_studies.second_dose.study import study
 from causal_lpm import KeyedNoise, Worlds
+from causal_lpm.cli import app
 from causal_lpm.inference import Options, Setting
 
 AGENTS, DAYS = 20_000, 60
@@ -66,6 +68,39 @@ def test_doses_are_read_in_order(doses: Path) -> None:
 def test_files_that_cannot_be_used_are_refused(tmp_path: Path, rows: list[str], head: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         read_doses(write(tmp_path / "bad.csv", rows, head), 2)
+
+
+TOTALS = [f"2021-01-{day:02d},{90_000 * day},{30_000 * max(0, day - 21)}" for day in range(1, 32)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (TOTALS, "sum to 44,640,000, more than the 8,336,817 people of the city: do the columns hold totals so far"),
+        (["2021-01-01,9000000,0", "2021-01-02,0,0"], "sum to 9,000,000, more than the 8,336,817 people"),
+        (["2021-01-01,100,0", "2021-01-02,100,300"], "line 3: 300 second doses so far are more than the 200 first"),
+        (["2021-01-01,0,1", "2021-01-02,100,0"], "line 2: 1 second doses so far are more than the 0 first doses so"),
+        (["2021-01-01,5,0", "2021-01-02,5,0", "2021-01-03,5,99"], "line 4: 99 second"),  # beyond the days asked for
+    ],
+)
+def test_doses_that_are_possible_by_day_and_impossible_as_a_whole(
+    tmp_path: Path, rows: list[str], sentence: str
+) -> None:
+    file = write(tmp_path / "doses.csv", rows)
+    with pytest.raises(ValueError, match=sentence):
+        read_doses(file, 2)
+    options = ["--do", "kick_in=7", "--population", "nyc", "--doses", str(file)]
+    result = CliRunner().invoke(app, ["whatif", "second-dose", *options])
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["1_000", "١٠", "1e3", "1.0", "+5", "nan", "", "9" * 5000])
+def test_doses_are_digits(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=r"line 2: .* in column 'dose1' are not whole persons") as caught:
+        read_doses(write(tmp_path / "doses.csv", [f"2021-01-01,{text},0", "2021-01-02,1,0"]), 2)
+    assert len(str(caught.value)) < 200
 
 
 def test_a_missing_file_and_missing_options_are_refused(tmp_path: Path) -> None:
@@ -159,6 +194,8 @@ def test_assumptions_that_mean_nothing_are_refused(doses: Path, options: dict[st
 
 def test_sizes_that_mean_nothing_are_refused(doses: Path) -> None:
     york = study.variant({"population": "nyc", "doses": str(doses)})
+    with pytest.raises(ValueError, match="days is 3651: the model knows ten years"):  # it counts them in 16 bits
+        study.check([Setting("x")], Options(AGENTS, 3651))
     with pytest.raises(ValueError, match="leave age groups empty"):
         york.check([Setting("x")], Options(1, DAYS))
     with pytest.raises(ValueError, match="agents need about"):

@@ -110,6 +110,26 @@ def test_devices_that_are_not_there_are_refused(device: str) -> None:
         ({"settings": [Setting("a\udc80")]}, "cannot be printed"),
         ({"contrasts": [Contrast("c", ("a", "b"))]}, "unknown setting 'b'"),
         (
+            {
+                "settings": [Setting("a"), Setting("b", {"efficacy": 0.5, "interval": 21.0})],
+                "contrasts": [Contrast("b minus a", ("b", "a"))],
+            },
+            "the settings 'b' and 'a' set the same policies, so that they cannot differ",
+        ),
+        ({"contrasts": [Contrast("c", ("a", "a"))]}, "set the same policies"),
+        ({"options": Options(10, 30.0)}, r"days is 30\.0: give a whole number"),  # type: ignore[arg-type]
+        ({"options": Options(True, 30)}, "agents is True: give a whole number"),
+        ({"replicates": 2.5}, r"replicates is 2\.5"),
+        ({"seed": True}, "seed is True: give a whole number from 0"),
+        ({"seed": 1.5}, r"seed is 1\.5"),
+        ({"seed": float("nan")}, "seed is nan"),
+        ({"seed": 2**63}, "seed is 9223372036854775808"),
+        ({"options": Options(10, 10**11)}, "3 replicates of 1 settings, 100000000000 days need about"),
+        ({"replicates": 10**12}, "1000000000000 replicates of 1 settings, 30 days need about"),
+        ({"options": Options(10**15, 30)}, "and 1000000000000000 agents would take"),
+        ({"options": Options(10, 88_100)}, "88100 days from 2021-01-30 on end after 2261"),
+        ({"study": FakeStudy(start_date="31/12/2020")}, "the date of the first day: '31/12/2020' is not a date like"),
+        (
             {"study": FakeStudy(policies={"f": lambda: None}), "workers": 2},
             "cannot be sent to other processes",
         ),  # type: ignore[dict-item]

@@ -46,10 +46,7 @@ def read_series(
     """
     table = read_table(Path(path))
     if len({"date", "day"} & set(table.columns)) != 1:
-        raise ValueError(
-            f"{table.name} has the columns {', '.join(map(repr, table.columns))}: exactly one must be called date or "
-            "day."
-        )
+        raise ValueError(f"{table.name} has the columns {table.header}: exactly one must be called date or day.")
     when = "date" if "date" in table.columns else "day"
     sites = [name for name in table.columns if name not in (when, "group")]
     if not sites:

@@ -33,6 +33,7 @@ COUPLING = {
 """What the worlds have in common beside the parameters, by kind."""
 
 CELLS = 2_000_000  # agents x rows x worlds that are simulated at once
+LARGEST = float(np.finfo(np.float32).max)  # of a policy
 FEWER = "ask for fewer worlds, draws or replicates"
 
 Array = npt.NDArray[Any]
@@ -166,13 +167,20 @@ def _settings(worlds: Mapping[str, Mapping[str, float]] | None) -> dict[str, dic
         )
     if not worlds:
         raise ValueError("there is no world: give at least the model as it stands, as {'factual': {}}.")
-    settings = {str(name): {policy: float(value) for policy, value in acts.items()} for name, acts in worlds.items()}
+    settings = {
+        str(name): {policy: _policy(str(name), policy, value) for policy, value in acts.items()}
+        for name, acts in worlds.items()
+    }
     validate.unique_entries("world", map(str, worlds))
-    for name, acts in settings.items():
-        for policy, value in acts.items():
-            if np.isnan(value):
-                raise ValueError(f"world {name!r} sets policy {policy!r} to NaN: give a number.")
     return settings
+
+
+def _policy(world: str, policy: str, value: Any) -> float:
+    number = float("nan") if isinstance(value, str | bytes) else float(value)
+    if np.isnan(number) or LARGEST < abs(number) < np.inf:
+        given = "NaN" if value != value else repr(value)
+        raise ValueError(f"world {world!r} sets policy {policy!r} to {given}: give a number that float32 holds.")
+    return number
 
 
 def _draws(parameters: Mapping[str, Any]) -> dict[str, torch.Tensor]:

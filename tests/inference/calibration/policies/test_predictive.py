@@ -118,6 +118,30 @@ def test_dates_and_labels() -> None:
         predict(sir, posterior(1), group_labels=["a", "b", "c"])
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"start_date": "01/02/2020"}, "the date of the first day: '01/02/2020' is not a date like 2020-03-09"),
+        ({"start_date": "2261-12-30"}, "20 days from 2261-12-30 on end after 2261"),
+        ({"worlds": {"a": {"masks": "x"}}}, "world 'a' sets policy 'masks' to 'x': give a number"),
+        ({"worlds": {"a": {"masks": "1_0"}}}, "world 'a' sets policy 'masks' to '1_0'"),
+        (
+            {"worlds": {"a": {"masks": 1e39}}},
+            r"world 'a' sets policy 'masks' to 1e\+39: give a number that float32 holds",
+        ),
+        ({"worlds": {"a": {"masks": float("nan")}}}, "sets policy 'masks' to NaN"),
+        ({"replicates": 10**12}, r"the predictions \(1 worlds, 1 draws, 1000000000000 replicates\) need about"),
+        ({"replicates": 2.0}, r"replicates is 2\.0"),
+        ({"batch": True}, "batch is True"),
+        ({"seed": 1.5}, r"seed is 1\.5"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_what_is_no_date_number_or_possible_count_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        predict(sir, posterior(1), **changes)
+
+
 def test_the_random_state_is_left_as_found() -> None:
     torch.manual_seed(3)
     before = torch.random.get_rng_state()
