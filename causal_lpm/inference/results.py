@@ -208,6 +208,12 @@ def save(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> xr.DataTree:
-    """Reads a saved result into memory."""
+    """Reads a saved result into memory.
+
+    Raises:
+        ValueError: it is not whole.
+    """
+    if is_broken(Path(path)):
+        raise ValueError(f"{path} is not whole: run the same experiment again, or take it from a copy.")
     with xr.open_datatree(Path(path), engine="h5netcdf") as tree:
         return tree.load()

@@ -3,7 +3,9 @@
 import math
 import pickle
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 
 from causal_lpm.inference.dates import calendar
@@ -27,13 +29,15 @@ BYTES_PER_WORKER = 2e8  # of a process that has imported torch
 _SWITCH = {"1": 1.0, "true": 1.0, "yes": 1.0, "on": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "off": 0.0}
 
 
-def check_value(policy: Policy, value: float, typed: str | None = None) -> None:
+def check_value(policy: Policy, value: Any, typed: str | None = None) -> None:
     """Raises ValueError unless the policy may take this value; the error quotes what was typed.
 
     >>> check_value(Policy("dose_interval", 21, "days between doses", 1, 365, integer=True), 400)
     Traceback (most recent call last):
     ValueError: policy 'dose_interval' is 400: give a whole number from 1 to 365 (days between doses).
     """
+    if not isinstance(value, int | float | np.number):
+        raise _not_allowed(policy, repr(value))
     given = f"{value:.12g}" if typed is None else typed
     if policy.switch and value not in (0, 1):
         raise ValueError(f"policy {policy.name!r} is {given}: give 0 or 1, yes or no ({policy.description}).")

@@ -152,7 +152,8 @@ class Store:
         self.replicates.mkdir(exist_ok=True)
         clear_leftovers(folder, r"manifest\.json|results\.nc")
         clear_leftovers(self.replicates, r"\d+\.npz")
-        self.origin: Mapping[str, str] = there.get("provenance", origin)
+        kept = there.get("provenance")
+        self.origin: Mapping[str, str] = kept if isinstance(kept, dict) else origin
 
     def _begun(self, content: Manifest) -> Manifest | None:
         """The manifest that is there, if any; an error if it is of something else."""

@@ -120,6 +120,7 @@ def test_devices_that_are_not_there_are_refused(device: str) -> None:
         ({"options": Options(10, 30.0)}, r"days is 30\.0: give a whole number"),  # type: ignore[arg-type]
         ({"options": Options(True, 30)}, "agents is True: give a whole number"),
         ({"replicates": 2.5}, r"replicates is 2\.5"),
+        ({"settings": [Setting("a", {"efficacy": "0.5"})]}, "policy 'efficacy' is '0.5': give a number from 0 to 1"),  # type: ignore[dict-item]
         ({"seed": True}, "seed is True: give a whole number from 0"),
         ({"seed": 1.5}, r"seed is 1\.5"),
         ({"seed": float("nan")}, "seed is nan"),

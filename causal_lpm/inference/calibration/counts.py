@@ -9,7 +9,7 @@ from causal_lpm.validate import fits_in_memory, fits_in_time
 __all__ = ["check_counts"]
 
 COPIES = 4  # of simulations and draws: as made, joined, as features, in the result
-TRAINING = 1e4  # steps in which the training of a network is counted: a second
+TRAINING = 5e4  # steps in which the training of a network is counted: a second
 
 
 def check_counts(problem: Problem, budget: int, gate: int, draws: int, ensemble: int, workers: int = 1) -> None:

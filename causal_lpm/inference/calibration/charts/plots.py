@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,8 +103,11 @@ def save_calibration_plots(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
+    taken: set[str] = set()
     for name, draw in charts(tree, origin, held_out, truth):
-        files += save_figure(draw(), folder / f"{_slug(name)}.png")
+        slugs = chain([_slug(name)], (f"{_slug(name)}-{number}" for number in count(2)))
+        taken.add(own := next(slug for slug in slugs if slug not in taken))  # two names may have one slug
+        files += save_figure(draw(), folder / f"{own}.png")
     return files
 
 

@@ -23,9 +23,9 @@ from causal_lpm.inference.calibration.problems.evaluation import (
     stopping,
     torch_seed,
 )
-from causal_lpm.inference.calibration.problems.series import Series, as_series, check_support
+from causal_lpm.inference.calibration.problems.series import Series, as_series, check_alignment, check_support
 from causal_lpm.inference.calibration.problems.side_by_side import check_side_by_side
-from causal_lpm.inference.calibration.problems.site_noise import SiteNoise
+from causal_lpm.inference.calibration.problems.site_noise import SiteNoise, whole_seeds
 from causal_lpm.inference.calibration.problems.sites import Parameter, check_names, labels, parameters_of
 from causal_lpm.inference.seeds import replicate_seed
 
@@ -108,6 +108,7 @@ class Problem:
         self.data: dict[str, Series] = {
             name: as_series(name, given, tuple(trace[name]["value"].shape)) for name, given in data.items()
         }
+        check_alignment(self.data)
         for name, numbers in self.data.items():
             check_support(name, numbers, trace[name]["fn"])
         self._series = {name: tuple(value.shape) for name, value in series.items()}
@@ -267,7 +268,7 @@ class Problem:
             ValueError: the model does not carry the draws through to its data sites.
         """
         reports = SiteNoise(self.data, seeds.tolist())
-        noise = KeyedNoise(seeds.long()[:, None])
+        noise = KeyedNoise(whole_seeds(seeds, len(z))[:, None])
         with torch.no_grad(), torch_seed(stray), alone(), noise, self._given(z, {}) as given, reports:
             returned = self.model()
         data = {

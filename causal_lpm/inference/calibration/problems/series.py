@@ -1,7 +1,9 @@
 """Data as they are given: numbers in order, days that are missing, dates that ascend."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,9 @@ import torch
 from torch.distributions import constraints
 
 from causal_lpm.inference.calibration.problems.time_labels import are_dates, dates_of_labels
-from causal_lpm.inference.dates import fault_in
+from causal_lpm.inference.dates import fault_in, shown
 
-__all__ = ["Series", "as_series", "check_support", "distribution_name"]
+__all__ = ["Series", "as_series", "check_alignment", "check_support", "distribution_name"]
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,24 @@ def _groups(given: Any) -> Any:
         first = given.dims[0] if len(given.dims) == 2 else None
         return given.coords[first].values if first in given.coords else None
     return given.index if hasattr(given, "columns") else None
+
+
+def check_alignment(data: Mapping[str, Series]) -> None:
+    """Raises ValueError where sites contradict each other: day 0 of a simulation has one date, group 0 one name."""
+    for (name, one), (other, two) in combinations(data.items(), 2):
+        if one.dates is not None and two.dates is not None and len(one.dates) == len(two.dates) > 1:
+            same_step = one.dates[1] - one.dates[0] == two.dates[1] - two.dates[0]
+            if same_step and one.dates[0] != two.dates[0]:
+                raise ValueError(
+                    f"the data of site {name!r} begin on {shown(one.dates[0])} and those of {other!r} on "
+                    f"{shown(two.dates[0])}, and both have {len(one.dates)} steps: give the same days to both, NaN "
+                    "where a number is missing; where the model means other days, leave the dates of one out."
+                )
+        if one.groups and two.groups and one.groups != two.groups and sorted(one.groups) == sorted(two.groups):
+            raise ValueError(
+                f"the groups of site {name!r} are {', '.join(one.groups)} and those of {other!r} "
+                f"{', '.join(two.groups)}: put both into the order of the model."
+            )
 
 
 def check_support(name: str, series: Series, fn: Any) -> None:

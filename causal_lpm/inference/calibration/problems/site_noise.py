@@ -18,7 +18,7 @@ from torch.distributions import Distribution, Transform
 
 from causal_lpm.inference.seeds import replicate_seed
 
-__all__ = ["SiteNoise", "sample_rows"]
+__all__ = ["SiteNoise", "sample_rows", "whole_seeds"]
 
 
 class SiteNoise(Messenger):
@@ -52,6 +52,22 @@ class SiteNoise(Messenger):
             seeds = [replicate_seed(seed, zlib.crc32(name.encode())) for seed in self._seeds]
             msg["value"], msg["done"] = sample_rows(name, msg["fn"], seeds), True
             self.values[name] = msg["value"]
+
+
+def whole_seeds(seeds: torch.Tensor, rows: int) -> torch.Tensor:
+    """The seeds as int64 `[rows]`; ValueError where they are none: 1.2 and 1.7 would be one and the same.
+
+    >>> whole_seeds(torch.tensor([1.2, 1.7]), 2)
+    Traceback (most recent call last):
+    ValueError: the seeds are torch.float32 of shape (2,): give a whole number of at least 0 a row, int64 [2].
+    """
+    whole = not (seeds.is_floating_point() or seeds.is_complex() or seeds.dtype == torch.bool)
+    if not whole or tuple(seeds.shape) != (rows,) or bool((seeds < 0).any()):
+        raise ValueError(
+            f"the seeds are {seeds.dtype} of shape {tuple(seeds.shape)}: give a whole number of at least 0 a row, "
+            f"int64 [{rows}]."
+        )
+    return seeds.long()
 
 
 def sample_rows(name: str, fn: Any, seeds: Sequence[int]) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from causal_lpm.inference.netcdf import write_netcdf
+from causal_lpm.inference.netcdf import is_broken, write_netcdf
 from causal_lpm.inference.whole_files import clear_leftovers, leftovers, temporary_of, write_error
 
 __all__ = ["load", "save"]
@@ -47,7 +47,7 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     """Reads a saved tree into memory.
 
     Raises:
-        ValueError: the path ends in neither `.nc` nor `.zarr`.
+        ValueError: the path ends in neither `.nc` nor `.zarr`, or the file is not whole.
         FileNotFoundError: there is nothing.
         ModuleNotFoundError: zarr is not installed.
     """
@@ -56,6 +56,8 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     _put_back(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no result at {path}: give the path that it was saved to.")
+    if path.suffix == ".nc" and is_broken(path):
+        raise ValueError(f"{path} is not whole: save it again, or take it from a copy.")
     engine = "zarr" if path.suffix == ".zarr" else "h5netcdf"
     with xr.open_datatree(path, engine=engine) as tree:
         return tree.load()

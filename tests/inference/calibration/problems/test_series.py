@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causal_lpm.inference.calibration.problems.series import as_series, check_support
+from causal_lpm.inference.calibration.problems.series import as_series, check_alignment, check_support
 
 DAYS = pd.date_range("2020-03-01", periods=4)
 NUMBERS = [3.0, 1.0, np.nan, 4.0]
@@ -167,3 +167,24 @@ def test_a_table_that_is_turned_is_told_so_also_where_it_is_square() -> None:
 def test_a_group_with_nobody_in_it_is_named(data: Any, who: str) -> None:
     with pytest.raises(ValueError, match=rf"have 2 groups and a simulation gives 1: .* nobody is in {who}.*groups=2\)"):
         as_series("cases", data, (1, 4))
+
+
+def two_sites(one: Any, two: Any) -> None:
+    shape = np.shape(one)
+    check_alignment({"cases": as_series("cases", one, shape), "deaths": as_series("deaths", two, shape)})
+
+
+def test_sites_of_one_simulation_do_not_contradict_each_other() -> None:
+    days = pd.date_range("2020-03-05", periods=4)
+    two_sites(series(DAYS), NUMBERS)
+    two_sites(series(DAYS), series(DAYS))
+    two_sites(series(DAYS), series(pd.date_range("2020-03-05", periods=4, freq="7D")))  # weeks
+    with pytest.raises(
+        ValueError, match="'cases' begin on 2020-03-01 and those of 'deaths' on 2020-03-05, and both have 4"
+    ):
+        two_sites(series(DAYS), series(days))
+    two_sites(TABLE, TABLE.set_axis(["young", "old"]))
+    with pytest.raises(
+        ValueError, match="are Bronx, Queens and those of 'deaths' Queens, Bronx: put both into the order"
+    ):
+        two_sites(TABLE, TABLE[::-1])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from causal_lpm.inference.calibration.problems.site_noise import sample_rows
+from causal_lpm.inference.calibration.problems.site_noise import sample_rows, whole_seeds
 
 ROWS, DAYS = 3, 4
 MEAN = torch.linspace(1.0, 30.0, ROWS * 2 * DAYS).reshape(ROWS, 2, DAYS)
@@ -91,3 +91,15 @@ def test_a_distribution_that_has_no_rows_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"'steps' \(Walk\) cannot be drawn row by row"):
         sample_rows("steps", Walk((3, 1)), [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [torch.tensor([1.2, 1.7]), torch.tensor([True, False]), torch.tensor([-1, 2]), torch.arange(3), torch.tensor(1)],
+)
+def test_seeds_that_would_be_cut_to_others_are_refused(seeds: torch.Tensor) -> None:
+    with pytest.raises(
+        ValueError, match=r"the seeds are torch\..*: give a whole number of at least 0 a row, int64 \[2\]"
+    ):
+        whole_seeds(seeds, 2)
+    assert whole_seeds(torch.tensor([3, 3], dtype=torch.int32), 2).dtype == torch.int64
