@@ -1,9 +1,9 @@
 """The few loops that take the time: noise, tests against noise, and sums over contacts.
 
 `dispatch` decides which implementation runs: compiled loops for CPU tensors when numba is installed (the extra `fast`),
-Triton for CUDA tensors (the extra `gpu`), else torch. All give the same integers. `library` makes them operators of
-torch, with gradients of the sums. Arguments are not checked here: `causal_lpm.ops` and `causal_lpm.agents.networks` do
-that once, before a run.
+Triton for CUDA tensors (the extra `gpu`), else torch. All give the same integers, however tensors lie in memory.
+`library` makes them operators of torch, with gradients of the sums. Arguments are not checked here: `causal_lpm.ops`
+and `causal_lpm.agents.networks` do that once, before a run. Sums of int64 that do not fit are refused all the same.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
     """Brings `total`, which is `graph_total(before)`, up to date with x, in place, by following what changed.
 
     Args:
-        total: int32 (bool messages) or int64 `[*dims, agents]`, contiguous.
+        total: int32 (bool messages) or int64 `[*dims, agents]`.
         before: bool or int64, of the same shape.
         x: as `before`.
         indptr: as in `graph_total`.
@@ -192,8 +192,9 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
     >>> graph_change(torch.tensor([2, 1, 0]), torch.tensor([1, 2, 4]), torch.tensor([1, 3, 4]), *graph)
     tensor([3, 1, 0])
     """
-    _ops.graph_change.default(total, before, x, indptr, neighbours)
-    return total
+    in_a_row = total.contiguous()  # itself, if it is
+    _ops.graph_change.default(in_a_row, before, x, indptr, neighbours)
+    return total if in_a_row is total else total.copy_(in_a_row)
 
 
 def ring_total(

@@ -185,8 +185,6 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
     """See `causal_lpm.kernels.graph_change`."""
     if neighbours.numel() == 0:
         return total
-    if not total.is_contiguous():
-        return total.copy_(graph_change(total.contiguous(), before, x, indptr, neighbours))
     rows = math.prod(x.shape[:-1]), x.shape[-1]
     now, then = (_array(sent, sent.dtype).reshape(rows) for sent in (x, before))
     graph = _array(indptr, torch.int64), _array(neighbours, torch.int32)

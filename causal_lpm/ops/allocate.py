@@ -5,7 +5,7 @@ from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels import select_by
 from causal_lpm.ops.exogenous import exogenous
-from causal_lpm.ops.number_types import numbers
+from causal_lpm.ops.number_types import common_shape, numbers
 
 __all__ = ["CLASSES", "allocate"]
 
@@ -46,8 +46,8 @@ def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | float) ->
     priority = numbers(f"the priorities of allocation {name!r}", priority)
     if priority.is_floating_point():
         raise ValueError(f"the priorities of allocation {name!r} are floats: give integer classes, 0 for the best.")
-    if priority.shape[-1] > MOST:
-        raise ValueError(f"allocation {name!r} is among {priority.shape[-1]} agents: at most 2**31 - 1 are possible.")
+    if not 1 <= priority.shape[-1] <= MOST:
+        raise ValueError(f"allocation {name!r} is among {priority.shape[-1]} agents: give 1 to 2**31 - 1.")
     if priority.dtype == torch.bool:
         priority = priority.to(torch.uint8)
     if priority.dtype != torch.uint8 and priority.numel() and int(priority.min()) < 0:
@@ -66,6 +66,7 @@ def _whole(name: str, supply: torch.Tensor | float, priority: torch.Tensor) -> t
         raise ValueError(
             f"the supply of allocation {name!r} is {tuple(given.shape)}: give one number a row, [*dims, 1]."
         )
+    common_shape(f"priorities and supply of allocation {name!r}", priority.shape, given.shape)
     if given.is_floating_point():
         if bool((wrong := given != given.trunc()).any()):
             raise ValueError(

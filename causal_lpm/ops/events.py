@@ -11,7 +11,7 @@ from pyro.poutine.runtime import effectful
 
 from causal_lpm import validate
 from causal_lpm.ops.exogenous import agent_plate
-from causal_lpm.ops.number_types import numbers, single_precision
+from causal_lpm.ops.number_types import common_shape, numbers, single_precision
 from causal_lpm.ops.observations import data_for
 from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
@@ -126,12 +126,14 @@ def event(
     """
     rate = numbers(f"the hazard of event {name!r}", hazard).float()
     where = None if where is None else numbers(f"where of event {name!r}", where)
-    agents = rate.shape[-1] if where is None else max(rate.shape[-1], where.shape[-1])
-    if where is not None and (where.dtype != torch.bool or {rate.shape[-1], where.shape[-1]} - {1, agents}):
+    if where is not None and (where.dtype != torch.bool or len({1, rate.shape[-1], where.shape[-1]}) > 2):
         raise ValueError(
             f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and the hazard {tuple(rate.shape)}: "
             "give one bool an agent."
         )
+    shapes = rate.shape, torch.Size([1]) if where is None else where.shape
+    agents = common_shape(f"hazard and where of event {name!r}", *shapes)[-1]
+    validate.whole_number(f"the number of agents of event {name!r}", agents, lowest=1)
     # What is one for all goes where the agents are.
     device = next((x.device for x in (rate, where) if x is not None and x.shape[-1] > 1), None)
     if device is None:
@@ -183,7 +185,7 @@ def choose(
     if not logits.is_floating_point():
         logits = single_precision(f"the logits of choice {name!r}", logits)
     logits = logits if logits.dtype == torch.float64 else logits.float()
-    if logits.dim() < 2 or logits.shape[-1] == 0:
+    if logits.dim() < 2 or 0 in logits.shape[-2:]:
         raise ValueError(f"the logits of choice {name!r} have shape {tuple(logits.shape)}: give [*dims, agents, K].")
     if not bool(logits.amax(-1).isfinite().all()):
         what = "NaN" if bool(logits.isnan().any()) else "infinity, or no possible option for an agent"

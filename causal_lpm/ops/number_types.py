@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["numbers", "single_precision"]
+__all__ = ["common_shape", "numbers", "single_precision"]
 
 _PLAIN = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 _PLAIN |= {torch.float16, torch.bfloat16, torch.float32, torch.float64}
@@ -36,7 +36,7 @@ def numbers(what: str, x: Any) -> torch.Tensor:
         given = wider
     if given.dtype in _PLAIN:
         return given if given.dim() else given.reshape(1)
-    raise ValueError(f"{what} is {given.dtype}: give bool, integers or floats of 16 bits or more.")
+    raise ValueError(f"{what} came as {given.dtype}: give bool, integers or floats of 16 bits or more.")
 
 
 def single_precision(what: str, x: Any) -> torch.Tensor:
@@ -70,6 +70,21 @@ def single_precision(what: str, x: Any) -> torch.Tensor:
             f"2**24 = {2**24}, and no NaN."
         )
     return rounded
+
+
+def common_shape(what: str, *shapes: torch.Size) -> torch.Size:
+    """The shape that all broadcast to; raises ValueError where there is none.
+
+    >>> common_shape("hazard and where", torch.Size([2, 1, 5]), torch.Size([3, 1]))
+    torch.Size([2, 3, 5])
+    """
+    try:
+        return torch.Size(np.broadcast_shapes(*map(tuple, shapes)))
+    except ValueError:
+        raise ValueError(
+            f"{what} have shapes {', '.join(str(tuple(shape)) for shape in shapes)}, which do not fit together: give "
+            "[*dims, agents or 1], with the same worlds, draws and replicates or 1 of them."
+        ) from None
 
 
 def _tensor(what: str, x: Any) -> torch.Tensor:

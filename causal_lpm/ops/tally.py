@@ -10,7 +10,10 @@ from causal_lpm.kernels.whole_sums import are_small, exact_total
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.validate import fits_in_memory, whole_number
 
-__all__ = ["tally"]
+__all__ = ["MANY", "tally"]
+
+MANY = 2**20
+"""Labels from here on that are more than the agents are taken for serial numbers."""
 
 
 @effectful(type="tally")
@@ -74,11 +77,16 @@ def _labels(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | Non
     if groups is None:
         if high < 0:
             raise ValueError(f"tally {name!r} has nobody in a group: say how many there are with groups=.")
+        if high >= max(len(by), MANY):
+            raise ValueError(
+                f"tally {name!r} is by labels up to {high} of {len(by)} agents: number the groups from 0 without gaps "
+                "(torch.unique with return_inverse=True), or say how many there are with groups=."
+            )
         groups = high + 1
     elif high >= groups:
         raise ValueError(f"tally {name!r} has {groups} groups and a label {high}: number them from 0 to {groups - 1}.")
     cells = math.prod(values.shape[:-1]) * groups
-    fits_in_memory(f"the {groups} groups of tally {name!r}, which is by labels up to {high},", 8 * cells)
+    fits_in_memory(f"the {groups} groups of tally {name!r}", 8 * cells)
     return by, groups
 
 
@@ -101,8 +109,8 @@ def tally(
         `[*dims, 1]`, or `[*dims, groups]` with `by`; int64, float64 for floats.
 
     Raises:
-        ValueError: `by` does not have one group an agent, is not of integers or leaves -1 ... `groups` - 1; nobody is
-            in a group and `groups` is not given; a sum of integers beyond 2**63.
+        ValueError: `by` does not have one group an agent, is not of integers or leaves -1 ... `groups` - 1; `groups` is
+            not given and nobody is in a group, or labels are serial numbers; a sum of integers beyond 2**63.
 
     >>> import torch
     >>> tally("cases", torch.tensor([True, False, True]), by=torch.tensor([0, 1, 1]), groups=3)

@@ -103,7 +103,7 @@ def test_events(agents: int, scale: float, how: str, seed: int) -> None:
 @given(
     st.integers(1, 60),
     st.integers(1, 5),
-    st.sampled_from([torch.int64, torch.int32, torch.int16, torch.uint8]),
+    st.sampled_from([torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8]),
     booleans,
     seeds,
 )
