@@ -64,7 +64,7 @@ def _whole(name: str, supply: torch.Tensor | float, priority: torch.Tensor) -> t
     given = numbers(f"the supply of allocation {name!r}", supply).to(priority.device)
     if given.shape[-1] != 1:
         raise ValueError(
-            f"the supply of allocation {name!r} is {tuple(given.shape)}: give one number a row, [*dims, 1]."
+            f"the supply of allocation {name!r} has shape {tuple(given.shape)}: give one number a row, [*dims, 1]."
         )
     common_shape(f"priorities and supply of allocation {name!r}", priority.shape, given.shape)
     if given.is_floating_point():

@@ -83,8 +83,9 @@ def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.
             return observed(name, response)
         known = response.checked(data)
         value = observed(name, response, None if obs is None else known)
-        missing = unknown(known)
-        return value if missing is None else torch.where(missing, response.respond(response.noise()), value)
+        if (missing := unknown(known)) is not None:
+            value = torch.where(missing, response.respond(response.noise()), value)
+        return value.expand(torch.broadcast_shapes(value.shape, response.batch_shape))
 
 
 # Pyro's `effectful` takes the keywords name, obs and infer for itself: they travel by position.

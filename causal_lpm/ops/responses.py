@@ -220,8 +220,8 @@ class Choice(Response):
         if self.coupling == "inverse_cdf":
             upper = self.parameter.softmax(-1).cumsum(-1)
             # What is impossible is not chosen: neither first by a uniform of 0, nor last because a sum ends below 1.
-            passed = noise.clamp(min=torch.finfo(noise.dtype).tiny)[..., None] > upper
-            return (passed & (upper < upper[..., -1:]))[..., :-1].sum(-1)
+            within = noise.clamp(min=torch.finfo(noise.dtype).tiny).minimum(upper[..., -1])
+            return (within[..., None] > upper[..., :-1]).sum(-1)
         return (self.parameter - noise.log()).argmax(-1)
 
     def marginal(self, value: torch.Tensor) -> torch.Tensor:

@@ -36,7 +36,7 @@ def _by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) ->
     # Few agents have something to report in a step: find them, then count by (row, group).
     row, agent = rows.nonzero(as_tuple=True)
     # A row begins with a cell for those in no group, -1, which is left out at the end.
-    cell, cells = row * (groups + 1) + 1 + by[agent], rows.shape[0] * (groups + 1)
+    cell, cells = torch.add(by[agent], row, alpha=groups + 1).add_(1), rows.shape[0] * (groups + 1)
 
     def total(x: torch.Tensor) -> torch.Tensor:
         return x.new_zeros((*x.shape[:-1], cells)).index_add_(-1, cell, x)

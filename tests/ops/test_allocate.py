@@ -1,5 +1,9 @@
 """`allocate`: the sorted reference, and what must hold for any queue."""
 
+import contextlib
+import math
+from typing import Any
+
 import pyro
 import pytest
 import torch
@@ -28,7 +32,7 @@ def by_sorting(priority: torch.Tensor, noise: torch.Tensor, supply: int) -> torc
     priority=queues,
     supply=st.integers(-2, 90),
     seed=seeds,
-    dtype=st.sampled_from([torch.int64, torch.int32, torch.int16]),
+    dtype=st.sampled_from([torch.int64, torch.int32, torch.int16, torch.uint16, torch.uint32, torch.uint64]),
 )
 def test_it_equals_a_sort(priority: torch.Tensor, supply: int, seed: int, dtype: torch.dtype) -> None:
     with KeyedNoise(seed):
@@ -100,11 +104,67 @@ def test_many_agents_with_every_supply_near_a_class_border() -> None:
             assert torch.equal(allocate("dose", priority, supply), by_sorting(priority, noise, supply))
 
 
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+def test_classes_of_every_type_are_the_same(dtype: torch.dtype, keyed: bool) -> None:
+    served = []
+    for classes in (torch.int64, dtype):
+        pyro.set_rng_seed(1)
+        with KeyedNoise(1) if keyed else contextlib.nullcontext():
+            served.append(allocate("dose", (torch.arange(30) % 2).to(classes), 20))
+    assert torch.equal(*served)
+    assert int(served[0].sum()) == 20
+
+
+UNLIMITED = [
+    math.inf,
+    1e30,
+    2**70,
+    10**400,
+    torch.tensor(math.inf),
+    torch.tensor([1e39], dtype=torch.float64),
+    torch.tensor([2**63 - 1]),
+    torch.tensor([6e4], dtype=torch.float16),
+    torch.tensor([2**32 - 1], dtype=torch.uint32),
+]
+
+
+@pytest.mark.parametrize("supply", UNLIMITED, ids=repr)
+def test_an_unlimited_supply_serves_all_who_ask(supply: Any) -> None:
+    assert allocate("dose", torch.tensor([0, 3, 300, 255]), supply).tolist() == [True, True, False, True]
+    assert not allocate("dose", torch.tensor([0, 3, 300, 255]), -1 * supply if supply is not UNLIMITED[-1] else 0).any()
+
+
+def test_a_policy_may_lift_the_limit_in_one_world() -> None:
+    with KeyedNoise(1), Worlds(), do(actions={"supply": torch.tensor(math.inf)}):
+        served = allocate("dose", torch.zeros(4, dtype=torch.int8), policy("supply", 1))
+    assert served.sum(-1).tolist() == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("supply", "message"),
+    [
+        (2.9, r"is 2.9: give a whole number \(.floor\(\)\), or infinity"),
+        (math.nan, "is nan: give a whole number"),
+        (torch.tensor([[1.0], [0.5]]), "is 0.5: give a whole number"),
+        ("x", "is 'x' .*: give numbers"),
+        (torch.tensor([1, 2]), r"has shape \(2,\): give one number a row, \[\*dims, 1\]"),
+        (torch.tensor([[1], [2], [3]]), "have shapes .*, which do not fit together"),
+    ],
+)
+def test_a_supply_is_one_whole_number_a_row(supply: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        allocate("dose", torch.zeros(2, 2, dtype=torch.int64), supply)
+
+
 @pytest.mark.parametrize(
     ("priority", "message"),
     [
         (torch.tensor([0.0, 1.0]), "are floats: give integer classes"),
         (torch.tensor([0, -1]), "has a class below 0"),
+        (torch.tensor([0, -128], dtype=torch.int8), "has a class below 0"),
+        (torch.zeros(0, dtype=torch.int64), "is among 0 agents: give 1 to"),
+        (torch.zeros(1, dtype=torch.uint8).expand(2**31), "is among 2147483648 agents: give 1 to"),
     ],
 )
 def test_bad_input(priority: torch.Tensor, message: str) -> None:

@@ -1,5 +1,6 @@
 """`choose`: frequencies, couplings across worlds, abduction."""
 
+import contextlib
 import math
 from typing import get_args
 
@@ -13,7 +14,7 @@ from chirho.observational.handlers import condition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causal_lpm import KeyedNoise, Worlds, choose, exogenous, policy
+from causal_lpm import KeyedNoise, Seeds, Worlds, choose, exogenous, policy
 from causal_lpm.ops.responses import Choice, Coupling
 
 COUPLINGS = get_args(Coupling)
@@ -131,6 +132,46 @@ def test_abducted_races_are_exponential_when_the_fact_is_typical() -> None:
     assert float(torch.corrcoef(drawn.T).triu(1).abs().max()) < 5 / math.sqrt(AGENTS)
 
 
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize("agents", [1, 5])
+@pytest.mark.parametrize("how", ["alone", "two rows", "worlds", "replicates"])
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_one_option_is_chosen_by_all(coupling: Coupling, how: str, agents: int, keyed: bool) -> None:
+    """Whatever its logit and its type, observed or not, where a field of one slot has no dimension of slots."""
+    noise = KeyedNoise(torch.tensor([[1], [2]]) if how == "replicates" else 1) if keyed else Seeds("luck")
+    worlds = Worlds(replicates=2 if how == "replicates" else 1) if how in ("worlds", "replicates") else None
+    with noise, worlds or contextlib.nullcontext(), do(actions={"p": torch.tensor(5.0)}):
+        logits = policy("p", -3.0)[..., None].expand(*policy("p", -3.0).shape[:-1], agents, 1)
+        logits = torch.stack((logits, logits)) if how == "two rows" else logits
+        for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64):
+            for obs in (None, torch.full((agents,), torch.nan), torch.zeros(agents)):
+                name = f"c {dtype} {None if obs is None else obs[0]}"
+                chosen = choose(name, logits.to(dtype), obs, coupling)
+                assert chosen.shape in (logits.shape[:-1], (2, 2, agents))
+                assert not chosen.any()
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS)
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int16, torch.int64, torch.uint32, torch.float16])
+def test_logits_of_every_type_are_those_of_float32(dtype: torch.dtype, coupling: Coupling) -> None:
+    logits = (torch.arange(3000).reshape(1000, 3) % 2).to(dtype)
+    with KeyedNoise(1):
+        chosen = choose("mode", logits, coupling=coupling)
+    with KeyedNoise(1):
+        assert torch.equal(chosen, choose("mode", logits.float(), coupling=coupling))
+
+
+@pytest.mark.parametrize("uniform", [0.0, 2.0**-24, 0.5, 1.0 - 2.0**-24, 1.0])
+def test_an_impossible_option_is_not_chosen_by_any_uniform(uniform: float) -> None:
+    """Cumulative probabilities end a little below 1, and uniforms may be 0 or 1."""
+    for options in range(2, 40):
+        logits = torch.full((options + 2,), 1.0)
+        logits[0] = logits[-1] = -math.inf
+        with pyro.poutine.condition(data={"mode_noise": torch.full((4,), uniform)}):
+            chosen = choose("mode", logits.expand(4, -1), coupling="inverse_cdf")
+        assert bool(((chosen > 0) & (chosen < options + 1)).all())
+
+
 def test_an_impossible_option_is_never_chosen() -> None:
     logits = torch.tensor([0.0, -math.inf, 0.0]).expand(10_000, 3)
     for coupling in COUPLINGS:
@@ -149,6 +190,9 @@ def test_unobserved_choices_leave_no_site_under_keyed_noise() -> None:
     [
         (torch.zeros(3, 2), "gumble", "unknown coupling 'gumble': did you mean 'gumbel'"),
         (torch.zeros(3), "gumbel", r"have shape \(3,\): give \[\*dims, agents, K\]"),
+        (torch.zeros(3, 0), "gumbel", r"have shape \(3, 0\): give \[\*dims, agents, K\]"),
+        (torch.zeros(0, 3), "gumbel", r"have shape \(0, 3\): give \[\*dims, agents, K\]"),
+        (torch.tensor([[0, 2**24 + 1]]), "gumbel", "16777217, which float32 does not hold"),
         (torch.tensor([[0.0, math.nan]]), "gumbel", "contain NaN"),
         (torch.tensor([[0.0, math.inf]]), "gumbel", "contain infinity"),
         (torch.tensor([[0.0, 1.0], [-math.inf, -math.inf]]), "gumbel", "no possible option for an agent"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -12,7 +13,7 @@ from chirho.observational.handlers import condition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causal_lpm import KeyedNoise, Worlds, event, exogenous, observed, policy, rollout
+from causal_lpm import KeyedNoise, Worlds, event, exogenous, hazard_of, observed, policy, rollout
 from causal_lpm.kernels import hashing
 from causal_lpm.ops.responses import Event
 
@@ -206,6 +207,39 @@ def test_bad_hazards_are_refused(hazard: torch.Tensor, message: str) -> None:
         event("infection", hazard)
     with pytest.raises(ValueError, match=message), KeyedNoise(1):
         event("infection", hazard)
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int16, torch.uint64, torch.float16, torch.float64])
+def test_hazards_of_every_type_are_those_of_float32(dtype: torch.dtype, keyed: bool) -> None:
+    happened = []
+    for kind in (torch.float32, dtype):
+        pyro.set_rng_seed(0)
+        with KeyedNoise(1) if keyed else contextlib.nullcontext():
+            happened.append(event("x", (torch.arange(50) % 2).to(kind)))
+    assert torch.equal(*happened)
+
+
+@pytest.mark.parametrize(
+    ("hazard", "where", "message"),
+    [
+        (torch.zeros(3, dtype=torch.complex64), None, r"came as torch\.complex64: give"),
+        ("x", None, "is 'x' .*: give numbers"),
+        (torch.zeros(0), None, "the number of agents of event 'x' is 0: give a whole number"),
+        (0.1, torch.zeros(0, dtype=torch.bool), "the number of agents of event 'x' is 0: give a whole number"),
+        (torch.ones(2, 3), torch.ones(3, 3, dtype=torch.bool), r"shapes \(2, 3\), \(3, 3\), which do not fit"),
+    ],
+)
+def test_hazards_that_are_none_are_refused(hazard: Any, where: torch.Tensor | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        event("x", hazard, where=where)
+
+
+def test_what_is_sure_has_an_infinite_hazard() -> None:
+    assert [hazard_of(p) for p in (0, 0.0, 1, 1.0)] == [0.0, 0.0, math.inf, math.inf]
+    assert math.copysign(1.0, hazard_of(0)) == 1.0
+    with pytest.raises(ValueError, match="probability is nan"):
+        hazard_of(math.nan)
 
 
 def test_a_response_is_not_sampled_in_shapes() -> None:

@@ -80,6 +80,35 @@ def test_an_index_outside_the_slots_is_refused(index: torch.Tensor) -> None:
         exogenous("course", 2, slots=3, index=index)
 
 
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize(
+    "dtype", [torch.uint8, torch.int8, torch.uint16, torch.int32, torch.uint64, torch.float16, torch.float64]
+)
+def test_an_index_of_whole_numbers_may_have_any_type(dtype: torch.dtype, keyed: bool) -> None:
+    picked = []
+    for kind in (torch.int64, dtype):
+        pyro.set_rng_seed(0)
+        with KeyedNoise(1) if keyed else pyro.poutine.trace():
+            picked.append(exogenous("course", 4, slots=3, index=torch.tensor([[0, 2, 1, 2]]).to(kind)))
+    assert torch.equal(*picked)
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ([0.5, 1.0], "has NaN or fractions: give whole numbers"),
+        ([torch.nan, 1.0], "has NaN or fractions: give whole numbers"),
+        ([torch.inf, 1.0], r"leaves 0\.\.2"),
+        ([0, 1, 2], r"has shape \(3,\) for 2 agents: give one an agent"),
+        (1, r"has shape \(1,\) for 2 agents: give one an agent"),
+    ],
+)
+def test_an_index_is_one_whole_number_an_agent(index: list[float], message: str, keyed: bool) -> None:
+    with pytest.raises(ValueError, match=message), KeyedNoise(1) if keyed else pyro.poutine.trace():
+        exogenous("course", 2, slots=3, index=torch.tensor(index))
+
+
 def test_names_and_agents_make_different_noise() -> None:
     with KeyedNoise(1):
         assert not torch.equal(exogenous("a", 100), exogenous("b", 100))
@@ -97,8 +126,15 @@ def test_names_and_agents_make_different_noise() -> None:
 def test_bad_input(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         exogenous("luck", 3, **arguments)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="agents is 0"):
-        exogenous("luck", 0)
+    for agents in (0, -1, 2.5, True, None, "x", torch.nan, torch.inf):
+        with pytest.raises(ValueError, match=f"agents is {agents}: give a whole number of at least 1"):
+            exogenous("luck", agents)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="agents with 2 values each of noise 'luck' need about 16000000 GB"):
+        exogenous("luck", 10**15, slots=2)
+    with KeyedNoise(1):
+        assert exogenous("luck", 5.0, slots=torch.tensor(2)).shape == (5, 2)  # type: ignore[arg-type]
+        # Whoever picks one of many values has but one.
+        assert exogenous("luck", 2, slots=10**15, index=torch.tensor([0, 10**14])).shape == (2,)
 
 
 def test_a_world_dimension_in_a_noise_site_is_refused() -> None:
