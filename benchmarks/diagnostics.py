@@ -98,6 +98,7 @@ POSTERIORS: dict[str, Callable[[Floats], Normal]] = {
 DATA: dict[str, Callable[[np.random.Generator], Floats]] = {
     "data of the model": lambda rng: TRUE.simulate(1, rng)[1],
     "data with a second wave": lambda rng: TRUE.simulate(1, rng)[1] + 3 * np.exp(-((DAYS - 26) ** 2) / 4),
+    "data with weekend reports at 0.3": lambda rng: TRUE.simulate(1, rng)[1] + np.log(0.3) * (DAYS % 7 >= 5),
     "data with noise 1.5": lambda rng: Curve(noise=1.5).simulate(1, rng)[1],
     "data beyond the prior, 3 sd": lambda rng: TRUE.predict(np.full((1, 3), 3.0), rng),
 }
@@ -152,6 +153,59 @@ def failing_share(reports: Iterable[Report]) -> dict[str, float]:
     return shares
 
 
+# --- predictive checks of counts: a wave of 500 reports, and three classes of 30 ---
+
+
+def wave(rng: np.random.Generator, draws: int) -> Floats:
+    """Reports of 60 days `[draw, 1, day]`, of a size known to a tenth, negative binomial of dispersion 10."""
+    time = 0.25 * (np.arange(60.0) - 29.5)
+    curve = np.exp(time - 2 * np.log1p(np.exp(time)))
+    mean = 500 * rng.gamma(100, 1 / 100, (draws, 1, 1)) * curve / curve.sum()
+    return rng.poisson(mean * rng.gamma(10, 1 / 10, mean.shape)).astype(float)
+
+
+def classes(rng: np.random.Generator, draws: int) -> Floats:
+    """Onsets of 40 days in three classes `[draw, class, day]`, Poisson."""
+    curve = np.exp(-np.square(np.arange(40.0) - 20) / 60)
+    mean = 30 * rng.gamma(60, 1 / 60, (draws, 1, 1)) * np.ones((3, 1)) * curve / curve.sum()
+    return rng.poisson(mean).astype(float)
+
+
+def weekends(rng: np.random.Generator, data: Floats) -> Floats:
+    """Reports of weekends at 0.3 of weekdays."""
+    return np.where(np.arange(data.shape[-1]) % 7 >= 5, rng.binomial(data.astype(int), 0.3), data)
+
+
+def cluster(rng: np.random.Generator, data: Floats) -> Floats:
+    """19 onsets more in one class, on two days."""
+    day, faulty = rng.integers(10, 28), data.copy()
+    faulty[0, day : day + 2] += [9, 10]
+    return faulty
+
+
+def unlike(rng: np.random.Generator, data: Floats) -> Floats:
+    """Classes of which one has twice as many onsets, and one half as many."""
+    return np.stack([rng.poisson(2 * data[0]), rng.binomial(data[1].astype(int), 0.5), data[2]]).astype(float)
+
+
+COUNTS: dict[str, tuple[Callable[[np.random.Generator, int], Floats], Callable[..., Floats]]] = {
+    "reports of the model": (wave, lambda rng, data: data),
+    "weekend reports at 0.3 of weekdays": (wave, weekends),
+    "classes of the model": (classes, lambda rng, data: data),
+    "19 onsets more in a class, on two days": (classes, cluster),
+    "classes of twice and of half the size": (classes, unlike),
+}
+
+
+def share_of_checks_that_fail(name: str, repeats: int, seed: int = 1) -> float:
+    """Of so many data sets, the share that fails the predictive checks among 200 draws of the right model."""
+    rng, (model, fault), failed = np.random.default_rng(seed), COUNTS[name], 0
+    for _ in range(repeats):
+        drawn = model(rng, 201)
+        failed += predictive_gate({"cases": drawn[1:]}, {"cases": fault(rng, drawn[0])}).verdict == "fail"
+    return failed / repeats
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=200)
@@ -167,6 +221,9 @@ def main() -> None:
         title = data if posterior == "exact" and number else posterior
         cells = (f"{share:.1%}" if not number else f"{share:.0%}" for share in shares.values())
         print(f"| {title} |", " | ".join(cells), "|", flush=True)
+    print("\n| counts | predictive checks fail |\n|---|---:|")
+    for number, name in enumerate(COUNTS):
+        print(f"| {name} | {share_of_checks_that_fail(name, repeats * (1 if number % 2 else 5)):.1%} |", flush=True)
 
 
 if __name__ == "__main__":

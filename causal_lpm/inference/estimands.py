@@ -162,26 +162,10 @@ def summarize(
     mean = float(x.mean()) if x.size else float("nan")
     percentiles = [0.0, 0.025, 0.5, 0.975, 1.0]
     smallest, low, median, high, largest = np.quantile(x, percentiles).tolist() if x.size else [float("nan")] * 5
-    return Estimate(
-        kind,
-        name,
-        outcome,
-        group,
-        units,
-        x.size,
-        mean,
-        mean_low,
-        mean_high,
-        "mixture" if mixed else "Student t",
-        error,
-        median,
-        low,
-        high,
-        smallest,
-        largest,
-        None if dead is None else int(gone.sum()),
-        *share,
-    )
+    about = (kind, name, outcome, group, units, x.size)
+    of_mean = (mean, mean_low, mean_high, "mixture" if mixed else "Student t", error)
+    died = None if dead is None else int(gone.sum())
+    return Estimate(*about, *of_mean, median, low, high, smallest, largest, died, *share)
 
 
 def totals(
@@ -196,16 +180,10 @@ def totals(
         may_die_out: whether epidemics may die out even if none of these did, which widens the intervals of the means.
     """
     rates, dead = _chosen(per_100k(tree, outcome), keep), _dead(tree, keep)
+    values = {str(world): rates.sel(world=world).values for world in rates["world"].values}
     return [
-        summarize(
-            rates.sel(world=world).values,
-            "interventional",
-            str(world),
-            outcome,
-            dead=dead,
-            may_die_out=may_die_out,
-        )
-        for world in rates["world"].values
+        summarize(x, "interventional", world, outcome, dead=dead, may_die_out=may_die_out)
+        for world, x in values.items()
     ]
 
 

@@ -13,6 +13,7 @@ from causal_lpm.inference.calibration.posteriors.features import SeriesFeatures
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.diagnostics import (
     Gate,
+    blind_spots_gate,
     disagreement_gate,
     expected_coverage_gate,
     highest_density_levels,
@@ -31,7 +32,6 @@ __all__ = ["FAR_AWAY", "RANKED_AMONG", "KnownTruth", "data_gates", "known_truth"
 
 RANKED_AMONG = 399  # posterior draws a truth is ranked among
 MANY = 0.05  # share of draws or data sets that are left out
-FEWEST_DAYS = 3  # of a group, for a peak and a growth
 DIRECTIONS = 10  # principal components of the data that are compared with simulations
 
 FAR_AWAY = "The networks have seen no simulations like these data: raise the budget, or widen the prior."
@@ -105,7 +105,7 @@ def data_gates(
     predicted: Mapping[str, Array],
     groups: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[Gate, ...]:
-    """Whether the model can produce the data: under the prior, and under the posterior if there are enough days.
+    """Whether the model can produce the data: under the prior, and under the posterior.
 
     Args:
         problem: With the data.
@@ -117,11 +117,11 @@ def data_gates(
     features = SeriesFeatures(problem)
     cloud = features(simulated).double().numpy()
     mine = features({name: values[None] for name, values in observed.items()}).double().numpy()
-    gates = [misspecification_gate(*_principal(mine[0], cloud))]
-    sites = _sites(observed)
-    if any((~np.isnan(values)).sum(-1).max() >= FEWEST_DAYS for values in sites.values()):
-        gates.append(predictive_gate({name: _by_group(values) for name, values in predicted.items()}, sites, groups))
-    return tuple(gates)
+    series = {name: _by_group(values) for name, values in predicted.items()}
+    return (
+        misspecification_gate(*_principal(mine[0], cloud)),
+        predictive_gate(series, _sites(observed), groups),
+    )
 
 
 def _principal(vector: Array, cloud: Array) -> tuple[Array, Array]:
@@ -151,15 +151,22 @@ def _sites(observed: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def posterior_gates(
-    problem: Problem, draws: torch.Tensor, members: torch.Tensor | None, seed: int = 0
+    problem: Problem,
+    draws: torch.Tensor,
+    members: torch.Tensor | None,
+    seed: int = 0,
+    elsewhere: Array | None = None,
+    not_run: Sequence[str] = (),
 ) -> tuple[Gate, ...]:
-    """Identifiability, prior sensitivity, and disagreement of an ensemble.
+    """Identifiability, prior sensitivity, disagreement of an ensemble, and what the data could not have shown.
 
     Args:
         problem: With the prior.
         draws: Of the posterior, z `[draw, size]`.
         members: The same by member, `[member, draw, size]`, or None.
         seed: Of the draws of the prior.
+        elsewhere: How much members differ at simulated data sets, `[n]`; None if that is not known.
+        not_run: Checks that were left out, in words.
     """
     log_prior = problem.log_prior(draws).detach().double()
     inside = log_prior.isfinite()
@@ -168,10 +175,12 @@ def posterior_gates(
     if int(inside.sum()) > 1:
         z = draws.double()[inside].numpy()
         gates.append(identifiability_gate(z, prior, problem.names))
-        gates.append(prior_sensitivity_gate(z, log_prior[inside].numpy(), problem.names))
+        gates.append(prior_sensitivity_gate(z, log_prior[inside].numpy(), prior, problem.names))
+        series = _sites({name: series.values.numpy() for name, series in problem.data.items()})
+        gates.append(blind_spots_gate(z, prior, series, problem.names, not_run))
     if members is not None and len(members) > 1:
         finite = members.isfinite().all(-1).all(0)
         gates += left_out("members", "draws of the ensemble are not finite", finite, FAR_AWAY)
         if int(finite.sum()) > 1:
-            gates.append(disagreement_gate(members[:, finite].double().numpy(), problem.names))
+            gates.append(disagreement_gate(members[:, finite].double().numpy(), problem.names, elsewhere))
     return tuple(gates)

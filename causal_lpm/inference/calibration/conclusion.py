@@ -24,7 +24,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.results.tree import About, build_tree
 from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet
 from causal_lpm.inference.calibration.stages import Stages
-from causal_lpm.inference.diagnostics import Gate, Report
+from causal_lpm.inference.diagnostics import Gate, Report, disagreements
 from causal_lpm.inference.seeds import replicate_seed
 
 __all__ = ["conclude", "rehearse"]
@@ -91,10 +91,13 @@ def conclude(
     members = None
     if isinstance(posterior, AmortisedPosterior):
         members = posterior.sample_members(MEMBER_DRAWS, observed, seed)[:, :, 0]
-    truth = KnownTruth((), {})
+    truth, elsewhere = KnownTruth((), {}), None
     if gate:
-        simulations = stages.simulate("second gate" if focus is not None else "gate", gate, focus)
-        truth = known_truth(problem, as_trained(posterior), *simulations.successful(), seed=seed)
+        true, data = stages.simulate("second gate" if focus is not None else "gate", gate, focus).successful()
+        trained = as_trained(posterior)
+        truth = known_truth(problem, trained, true, data, seed=seed)
+        if isinstance(trained, AmortisedPosterior) and members is not None and len(members) > 1:
+            elsewhere = _disagreements(trained, data, seed)
     lost = left_out("finite draws", "draws of the posterior are not finite", finite, FAR_AWAY)
     z = z[finite]
     predicted = stages.predict(z[:PREDICTIVE].double().numpy())
@@ -102,7 +105,7 @@ def conclude(
         (
             *truth.gates,
             *data_gates(problem, used.successful()[1], predicted.successful()[1], groups),
-            *posterior_gates(problem, z, members, seed),
+            *posterior_gates(problem, z, members, seed, elsewhere, _not_run(truth, members)),
             *own,
             *lost,
             *_counts(gate, stages),
@@ -129,6 +132,25 @@ def conclude(
         diagnostics=report.to_dataset(),
     )
     return CalibrationResult(tree, report, problem, posterior)
+
+
+def _disagreements(posterior: AmortisedPosterior, data: Mapping[str, Array], seed: int) -> Array:
+    """How much members differ at each simulated data set, where all their draws are finite."""
+    drawn = posterior.sample_members(MEMBER_DRAWS, data, seed).double().numpy()
+    drawn = drawn[:, :, np.isfinite(drawn).all((0, 1, 3))]
+    return disagreements(drawn) if drawn.size else np.zeros(0)
+
+
+def _not_run(truth: KnownTruth, members: Any) -> tuple[str, ...]:
+    """Checks that this calibration has left out, as things that it could not have shown."""
+    found = []
+    if not truth.arrays:
+        found.append("whether the posterior is right for the model (no simulations with known truth)")
+    elif "highest_density_level" not in truth.arrays:
+        found.append("whether joint regions of highest density hold the truth (the posterior has no density)")
+    if members is not None and len(members) == 1:
+        found.append("whether networks that are trained alike agree (the ensemble has one)")
+    return tuple(found)
 
 
 def _counts(gate: int, stages: Stages) -> tuple[Gate, ...]:

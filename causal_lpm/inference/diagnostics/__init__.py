@@ -1,5 +1,6 @@
 """Diagnostics that can say no: gates over arrays of draws, ranks and series, and the report that gathers them."""
 
+from causal_lpm.inference.diagnostics.blind_spots import blind_spots, blind_spots_gate
 from causal_lpm.inference.diagnostics.convergence import khat_gate, rhat_gate, split_rhat
 from causal_lpm.inference.diagnostics.coverage import (
     coverage_curve,
@@ -8,11 +9,11 @@ from causal_lpm.inference.diagnostics.coverage import (
     interval_coverage,
     interval_coverage_gate,
 )
-from causal_lpm.inference.diagnostics.disagreement import disagreement, disagreement_gate
+from causal_lpm.inference.diagnostics.disagreement import disagreement, disagreement_gate, disagreements
 from causal_lpm.inference.diagnostics.identifiability import contraction, identifiability_gate, strongest_correlation
 from causal_lpm.inference.diagnostics.misspecification import misspecification_gate, mmd_to_cloud
 from causal_lpm.inference.diagnostics.pareto import pareto_smooth
-from causal_lpm.inference.diagnostics.power_scaling import prior_sensitivity, prior_sensitivity_gate
+from causal_lpm.inference.diagnostics.power_scaling import prior_conflict, prior_sensitivity, prior_sensitivity_gate
 from causal_lpm.inference.diagnostics.predictive_checks import Check, predictive_checks, predictive_gate
 from causal_lpm.inference.diagnostics.report import Gate, Report
 from causal_lpm.inference.diagnostics.sbc import sbc_gate, sbc_ranks
@@ -22,10 +23,13 @@ __all__ = [
     "Check",
     "Gate",
     "Report",
+    "blind_spots",
+    "blind_spots_gate",
     "contraction",
     "coverage_curve",
     "disagreement",
     "disagreement_gate",
+    "disagreements",
     "expected_coverage_gate",
     "highest_density_levels",
     "identifiability_gate",
@@ -37,6 +41,7 @@ __all__ = [
     "pareto_smooth",
     "predictive_checks",
     "predictive_gate",
+    "prior_conflict",
     "prior_sensitivity",
     "prior_sensitivity_gate",
     "rhat_gate",

@@ -1,7 +1,7 @@
-"""Posterior predictive checks of what epidemics are judged by: peak, peak day, total and growth."""
+"""Posterior predictive checks of what epidemics are judged by: sizes, growth, weeks, clusters of days, groups."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +9,18 @@ import numpy.typing as npt
 
 from causal_lpm.inference.diagnostics.arrays import Floats
 from causal_lpm.inference.diagnostics.report import WARN_P, Gate, gate_of_test
+from causal_lpm.inference.diagnostics.series_statistics import (
+    BETWEEN,
+    OF_SERIES,
+    ROUNDING,
+    between_groups,
+    compressed,
+)
 from causal_lpm.validate import known
 
 __all__ = ["STATISTICS", "Check", "predictive_checks", "predictive_gate"]
 
-STATISTICS = ("peak", "peak day", "total", "growth")
-_FEWEST_DAYS = 3  # a group observed on fewer has no peak and no growth
+STATISTICS = (*OF_SERIES, BETWEEN)
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Check:
 
     Attributes:
         site: of the data.
-        group: its number.
+        group: its number; None for all groups together.
         statistic: one of `STATISTICS`; growth is per day, of the log, up to the day when the mean series peaks.
         observed: its value in the data.
         low: 2.5 percentile of the predictions.
@@ -32,7 +38,7 @@ class Check:
     """
 
     site: str
-    group: int
+    group: int | None
     statistic: str
     observed: float
     low: float
@@ -43,17 +49,19 @@ class Check:
 def predictive_checks(
     predicted: Mapping[str, npt.ArrayLike], observed: Mapping[str, npt.ArrayLike]
 ) -> tuple[Check, ...]:
-    """Peak, peak day, total and growth of every group of every site, against the posterior predictive.
+    """All statistics of every group of every site, and of all its groups together, against the posterior predictive.
 
-    Days that are missing in the data are left out of the predictions too; groups with fewer than 3 days are left out.
-    Growth is the slope of log(x + 1/2) per day, for counts.
+    Days that are missing in the data are left out of the predictions too. The total needs a day, peak and growth 3, the
+    largest sum of 2 days and the number of days outside of 95% need 7, the weekday pattern and the largest sum of 7
+    days 14, the correlation with a week later 21; the dispersion between groups needs two groups. Growth is the slope
+    of log(x + 1/2) per day, for counts; a weekday pattern is of two neighbouring days of a week, in standard errors.
 
     Args:
         predicted: site -> series `[draw, group, day]` or `[draw, day]`, reporting noise included.
         observed: site -> data `[group, day]` or `[day]`; NaN is a missing day.
 
     Raises:
-        ValueError: sites or shapes that do not fit, predictions that are not finite, or no group with 3 days.
+        ValueError: sites or shapes that do not fit, predictions that are not finite, or no data.
 
     Example:
         >>> days = np.arange(30)
@@ -78,9 +86,10 @@ def predictive_gate(
 ) -> Gate:
     """Fails if the data lie outside the posterior predictive in any statistic.
 
-    One test for all: the farthest statistic in standard deviations (peak and total as log1p), of the data among the
-    same of every predicted series. Exact for data from the predictive distribution itself; since the posterior has
-    seen the data, it fails less often than it says (Gelman, Meng, Stern 1996, Statistica Sinica 6:733-807).
+    One test for all: the farthest statistic in standard deviations (sizes compressed), of the data among the same of
+    every predicted series (the maximum of a family, as in Westfall and Young 1993, Resampling-based multiple testing).
+    Exact for data from the predictive distribution itself; since the posterior has seen the data, it fails less often
+    than it says (Gelman, Meng, Stern 1996, Statistica Sinica 6:733-807).
 
     Args:
         predicted: site -> series `[draw, group, day]` or `[draw, day]`, the same draws for all sites.
@@ -90,16 +99,19 @@ def predictive_gate(
     Raises:
         ValueError: as of `predictive_checks`.
     """
-    _, values = _statistics(predicted, observed)
-    counts = np.array([name in ("peak", "total") for name in STATISTICS] * (values.shape[1] // len(STATISTICS)))
-    values = np.where(counts, np.log1p(np.maximum(values, 0.0)), values)
+    labels, values = _statistics(predicted, observed)
+    columns = [compressed(name, column) for (_, _, name), column in zip(labels, values.T, strict=True)]
+    values = np.stack(columns, axis=1)
     spread = values.std(0)
-    distance = np.abs(values - values.mean(0)) / np.where(spread > 0, spread, 1.0)
+    distance = np.abs(values - values.mean(0)) / np.where(spread > ROUNDING * (1 + np.abs(values).mean(0)), spread, 1.0)
     farthest = distance.max(1)
     p = float((farthest >= farthest[-1]).mean())
     check = predictive_checks(predicted, observed)[int(distance[-1].argmax())]
-    label = (groups or {}).get(check.site, [f"group {number}" for number in range(check.group + 1)])[check.group]
-    of_group = f" ({label})" if math.prod(np.shape(observed[check.site])[:-1]) > 1 else ""
+    of_group = ""
+    if math.prod(np.shape(observed[check.site])[:-1]) > 1 and check.statistic != BETWEEN:
+        names = (groups or {}).get(check.site)
+        numbered = f"group {check.group}" if names is None or check.group is None else names[check.group]
+        of_group = f" ({'all groups' if check.group is None else numbered})"
     where = f"{check.statistic} of {check.site}{of_group}: {check.observed:.3g} observed"
     interval = f"predicted 95% {check.low:.3g} to {check.high:.3g}"
     finding = f"{'Farthest is the' if p >= WARN_P else 'The model does not reproduce the'} {where}, {interval}"
@@ -109,21 +121,36 @@ def predictive_gate(
 
 def _statistics(
     predicted: Mapping[str, npt.ArrayLike], observed: Mapping[str, npt.ArrayLike]
-) -> tuple[list[tuple[str, int, str]], Floats]:
+) -> tuple[list[tuple[str, int | None, str]], Floats]:
     """Labels (site, group, statistic) and values `[draw + 1, label]`; the last row is the data's."""
-    labels: list[tuple[str, int, str]] = []
+    labels: list[tuple[str, int | None, str]] = []
     columns: list[Floats] = []
     for site, data in observed.items():
         known("site of predictions", site, predicted)
         series, seen = _pooled(site, predicted[site], data)
-        for group in np.flatnonzero(seen.sum(1) >= _FEWEST_DAYS).tolist():
-            labels += [(site, group, name) for name in STATISTICS]
-            columns.append(_of_group(series[:, group, seen[group]], np.flatnonzero(seen[group]).astype(np.float64)))
+        for group, values, days in _series_of(series, seen):
+            for name, (fewest, statistic) in OF_SERIES.items():
+                if days.size >= fewest:
+                    labels.append((site, group, name))
+                    columns.append(statistic(values, days))
+        there = seen.any(1)
+        if there.sum() > 1:
+            labels.append((site, None, BETWEEN))
+            columns.append(between_groups(np.where(seen, series, 0.0)[:, there].sum(2)))
     if not columns:
-        raise ValueError(f"no site has a group with data on {_FEWEST_DAYS} days: there is nothing to check.")
+        raise ValueError("no site has data on any day: there is nothing to check.")
     if len({len(column) for column in columns}) > 1:
         raise ValueError("the sites have different numbers of predicted draws: predict all sites from the same draws.")
-    return labels, np.concatenate(columns, axis=1)
+    return labels, np.stack(columns, axis=1)
+
+
+def _series_of(series: Floats, seen: npt.NDArray[np.bool_]) -> Iterator[tuple[int | None, Floats, Floats]]:
+    """Each group with data, and the sum of all groups where there are several: its number, series and days."""
+    for group in np.flatnonzero(seen.any(1)).tolist():
+        yield group, series[:, group, seen[group]], np.flatnonzero(seen[group]).astype(np.float64)
+    everywhere = seen.all(0)
+    if len(seen) > 1 and everywhere.any():
+        yield None, series[:, :, everywhere].sum(1), np.flatnonzero(everywhere).astype(np.float64)
 
 
 def _pooled(site: str, predicted: npt.ArrayLike, observed: npt.ArrayLike) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -141,16 +168,3 @@ def _pooled(site: str, predicted: npt.ArrayLike, observed: npt.ArrayLike) -> tup
     if not np.isfinite(series[:, seen]).all():
         raise ValueError(f"predictions of site {site!r} are not finite: leave out the draws whose simulation failed.")
     return np.concatenate([series, data[None]]), seen
-
-
-def _of_group(series: Floats, days: Floats) -> Floats:
-    """The four statistics `[draw + 1, 4]` of series `[draw + 1, day]` at these days.
-
-    Growth is taken over the same days of all series, until the mean of all peaks, so that data and predictions are
-    treated alike; over all days, if that leaves fewer than three.
-    """
-    until = int(series.mean(0).argmax()) + 1
-    until = until if until >= _FEWEST_DAYS else days.size
-    time = days[:until] - days[:until].mean()
-    growth = np.log(np.maximum(series[:, :until], 0.0) + 0.5) @ time / np.square(time).sum()
-    return np.stack([series.max(1), days[series.argmax(1)], series.sum(1), growth], axis=1)

@@ -41,7 +41,7 @@ class Gate:
         next_step: what to try; empty if it passed.
 
     Raises:
-        ValueError: another verdict.
+        ValueError: another verdict; a pass without a number.
     """
 
     name: str
@@ -53,6 +53,8 @@ class Gate:
 
     def __post_init__(self) -> None:
         known("verdict", self.verdict, _STYLES)
+        if self.verdict == "pass" and np.isnan(self.value):
+            raise ValueError(f"gate {self.name!r} measured NaN, which is no pass: let it fail, and say what happened.")
 
 
 def gate_of_test(name: str, p: float, finding: str, next_step: str, simulations: int) -> Gate:
@@ -64,7 +66,7 @@ def gate_of_test(name: str, p: float, finding: str, next_step: str, simulations:
     'warn'
     """
     few = simulations < ENOUGH_SIMULATIONS
-    verdict: Verdict = "fail" if p < FAIL_P else "warn" if p < WARN_P or few else "pass"
+    verdict: Verdict = "fail" if not p >= FAIL_P else "warn" if p < WARN_P or few else "pass"
     sentence = f"{finding} (p = {p:.2g}, {simulations} simulations)."
     if verdict == "warn" and few:
         sentence += f" {simulations} simulations see only gross faults."

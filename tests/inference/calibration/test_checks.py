@@ -124,10 +124,12 @@ def test_data_that_the_model_cannot_produce_fail(shift: float, verdict: str) -> 
     assert gate(found, "predictive checks").verdict == verdict
 
 
-def test_with_few_days_there_is_nothing_to_check_of_a_peak() -> None:
-    problem = Problem(normal(3), {"x": [1.0, np.nan, 2.0]})
+@pytest.mark.parametrize("days", [1, 3])
+@pytest.mark.parametrize(("last", "verdict"), [(2.0, "pass"), (90.0, "fail")])
+def test_few_days_are_checked_too(days: int, last: float, verdict: str) -> None:
+    problem = Problem(normal(days), {"x": [1.0, np.nan, last][-days:]})
     data = problem.simulate(problem.draw(200, 0), torch.arange(200)).data
-    assert [found.name for found in data_gates(problem, data, data)] == ["misspecification"]
+    assert gate(data_gates(problem, data, data), "predictive checks").verdict == verdict
 
 
 def test_many_days_are_compared_in_few_directions() -> None:
@@ -143,7 +145,7 @@ def test_many_days_are_compared_in_few_directions() -> None:
 def test_gates_of_the_posterior_s_draws() -> None:
     z = Exact().sample(1000, {"x": np.array([DATA])}, 0)[:, 0]
     names = [found.name for found in posterior_gates(PROBLEM, z, None)]
-    assert names == ["identifiability", "prior sensitivity"]
+    assert names == ["identifiability", "prior sensitivity", "not shown"]
     alike = torch.stack([z[:500], z[500:]])
     assert gate(posterior_gates(PROBLEM, z, alike), "ensemble disagreement").verdict == "pass"
     apart = torch.stack([z[:500], z[500:] + 1.5])

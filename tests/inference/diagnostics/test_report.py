@@ -12,8 +12,9 @@ from causal_lpm.inference.diagnostics.report import FAIL_P, WARN_P, gate_of_test
 
 # Texts as NetCDF holds them: no NUL, no lone surrogates.
 texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=20)
-gates = st.builds(
-    Gate, texts, st.sampled_from(["pass", "warn", "fail"]), st.floats(width=32), st.floats(width=32), texts, texts
+numbers = st.floats(width=32)
+gates = st.builds(Gate, texts, st.sampled_from(["warn", "fail"]), numbers, numbers, texts, texts) | st.builds(
+    Gate, texts, st.just("pass"), st.floats(width=32, allow_nan=False), numbers, texts, texts
 )
 reports = st.lists(gates, max_size=5, unique_by=lambda gate: gate.name).map(Report)
 
@@ -36,6 +37,12 @@ def test_one_failed_gate_decides(report: Report) -> None:
     failed = any(gate.verdict == "fail" for gate in report.gates)
     assert (report.status == "calibrated") == (bool(report.gates) and not failed)
     assert (report.banner == "") == (report.status == "calibrated")
+
+
+def test_what_is_not_a_number_is_no_pass() -> None:
+    with pytest.raises(ValueError, match="gate 'sbc' measured NaN, which is no pass"):
+        Gate("sbc", "pass", float("nan"), 0.008, "fine")
+    assert gate_of_test("sbc", float("nan"), "Ranks are no numbers", "look", simulations=400).verdict == "fail"
 
 
 def test_nothing_checked_is_not_calibrated() -> None:

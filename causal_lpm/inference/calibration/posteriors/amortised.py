@@ -79,7 +79,7 @@ class AmortisedPosterior:
         made = self.features.gates()
         if self.focus is None:
             return made
-        verdict: Verdict = "fail" if self._effective < EVEN[1] else "warn" if self._effective < EVEN[0] else "pass"
+        verdict: Verdict = "fail" if not self._effective >= EVEN[1] else "warn" if self._effective < EVEN[0] else "pass"
         sentence = f"Weights that undo the focus of the second round leave {self._effective:.0%} of the draws."
         step = "" if verdict == "pass" else "Call fit with second_round=False, or a larger budget."
         return (*made, Gate("second round", verdict, self._effective, EVEN[1], sentence, step))

@@ -156,7 +156,7 @@ class GuideFeatures:
         return
 
     def gates(self) -> tuple[Gate, ...]:
-        """The share of the guides' draws that said nothing, if any did: of all data sets, or of the last if larger."""
+        """The share of the guides' draws that said nothing, if any: of all data sets, or of the last if larger."""
         share = max((float(lost.mean()) for lost in (torch.cat(self._lost), self._lost[-1])), default=0.0)
         if not share:
             return ()

@@ -70,7 +70,7 @@ class LearnedLikelihood:
         """`[c, n, size]` and `[n, f]` -> `[c, n]`; -infinity where the learned density or the prior is not a number."""
         flat = z.reshape(-1, z.shape[-1])
         data = x.expand(len(z), *x.shape).reshape(-1, x.shape[-1])
-        with torch.no_grad():
+        with torch.no_grad(), quiet():
             density = torch.stack([e.log_prob(data.unsqueeze(0), condition=flat)[0] for e in self.estimators])
             likelihood = torch.logsumexp(density, 0) - math.log(len(self.estimators))
             joint = (likelihood + self.problem.log_prior(flat)).reshape(z.shape[:-1])

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+import pyro
+
 __all__ = ["NoTracker", "quiet", "require_sbi"]
 
 
@@ -41,8 +43,13 @@ def require_sbi(method: str) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Inside, sbi prints nothing and does not warn of epochs: early stopping is what we ask for."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    """Inside, sbi prints nothing and does not warn of epochs: early stopping is what we ask for.
+
+    Torch checks no distributions inside. Zuko, which sbi imports, turns these checks off for the whole process;
+    afterwards they are as before, so that simulations after a training are checked as those before it.
+    """
+    unchecked = pyro.settings.context(validate_distributions_torch=False)
+    with unchecked, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="sbi")
         warnings.filterwarnings("ignore", message=".*max_num_epochs.*")
         warnings.filterwarnings("ignore", message=".*triangular_solve is deprecated.*")

@@ -130,19 +130,19 @@ class GivenDraws(Messenger):
         self.drawn: dict[str, torch.Tensor] = {}
         self.log_prior = torch.zeros(self._n)
         self.log_likelihood = torch.zeros(self._n)
-        self._densities, self._unchecked = bool(data) or stop, ExitStack()
+        self._densities, self._checks = bool(data) or stop, ExitStack()
 
     def __enter__(self) -> Any:
-        # Where data are drawn, a distribution refuses impossible arguments itself. Where densities are asked, it would
-        # refuse all draws for one of them.
-        if self._densities:
-            self._unchecked.enter_context(
-                pyro.settings.context(validate_distributions_torch=False, validate_distributions_pyro=False)
-            )
+        # Where data are drawn, a distribution refuses impossible arguments itself, whatever other packages have turned
+        # off. Where densities are asked, it would refuse all draws for one of them.
+        drawn = not self._densities
+        self._checks.enter_context(
+            pyro.settings.context(validate_distributions_torch=drawn, validate_distributions_pyro=drawn)
+        )
         return super().__enter__()
 
     def __exit__(self, *error: Any) -> Any:
-        self._unchecked.close()
+        self._checks.close()
         return super().__exit__(*error)
 
     def _pyro_sample(self, msg: Any) -> None:

@@ -7,6 +7,7 @@ import torch
 
 from causal_lpm import observed
 from causal_lpm.agents.observation import negative_binomial
+from causal_lpm.inference.calibration.posteriors.neural import Training, train_npe
 from causal_lpm.inference.calibration.problems.evaluation import NotElementwiseError, each_draw
 from causal_lpm.inference.calibration.problems.problem import Model, Problem
 
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Callable[[torch.Tensor], dist.TorchDistribution]] = {
 @pytest.mark.parametrize("missing", [False, True])
 def test_a_draw_without_a_density_does_not_touch_the_draws_beside_it(family: str, missing: bool) -> None:
     numbers = [3.0, float("nan"), 2.0] if missing else DATA["x"]
+    checked = torch.distributions.Distribution._validate_args
     problem = Problem(overflowing(FAMILIES[family]), {"x": numbers})
 
     def slopes(rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,13 +55,24 @@ def test_a_draw_without_a_density_does_not_touch_the_draws_beside_it(family: str
     torch.testing.assert_close(slope[[0, 1, 3]], expected, rtol=0, atol=0)
     assert expected.isfinite().all()
     assert slope[2].abs() <= Z[2].abs()  # that of the prior, if any
-    assert torch.distributions.Poisson(1.0)._validate_args  # torch checks again
+    assert torch.distributions.Distribution._validate_args == checked
 
 
-def test_simulations_are_still_refused_what_no_distribution_has() -> None:
-    problem = Problem(overflowing(FAMILIES["Poisson"]), DATA)
-    with pytest.raises(ValueError, match="Expected parameter rate"):
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_simulations_are_refused_what_no_distribution_has_whatever_others_turned_off(elsewhere: bool) -> None:
+    problem = Problem(overflowing(FAMILIES["LogNormal"]), DATA)
+    with (
+        pyro.settings.context(validate_distributions_torch=elsewhere),
+        pytest.raises(ValueError, match="Expected para"),
+    ):
         problem.simulate(Z, torch.arange(4))
+
+
+def test_training_leaves_torch_s_checks_as_they_were() -> None:
+    for checked in (True, False):
+        with pyro.settings.context(validate_distributions_torch=checked):
+            train_npe(torch.randn(40, 1), torch.randn(40, 1), members=1, training=Training(epochs=1))
+            assert torch.distributions.Distribution._validate_args == checked
 
 
 def test_a_prior_has_no_density_beyond_its_support_and_says_so_draw_by_draw() -> None:
