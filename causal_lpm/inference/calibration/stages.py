@@ -18,14 +18,15 @@ from causal_lpm.inference.calibration.simulations.simulation_set import Failure,
 from causal_lpm.inference.calibration.simulator import GivenParameters, ProblemSimulator
 from causal_lpm.inference.seeds import replicate_seed
 
-__all__ = ["FEWEST_FINITE", "Stages", "joined"]
+__all__ = ["Stages", "joined"]
 
 Array = npt.NDArray[Any]
 
-FEWEST_FINITE = 20  # simulations of a stage that gave finite data
+FEWEST_FINITE = 20  # simulations that gave finite data, of a stage that a posterior is trained on
 
 SEEDS = {"first": 0, "second": 1, "gate": 2, "second gate": 3, "rest": 4, "predictive": 8}
 """Stage -> number of its seed."""
+TRAINING = ("first", "second", "rest")
 
 
 @dataclass
@@ -62,9 +63,21 @@ class Stages:
         self.observed = {name: series.values.numpy()[None] for name, series in self.problem.data.items()}
 
     def simulate(self, stage: str, n: int, focus: Focus | None = None) -> SimulationSet:
-        """`n` simulations of the prior, or of the focused prior."""
+        """`n` simulations of the prior, or of the focused prior.
+
+        Raises:
+            RuntimeError: hardly any of those that a posterior is trained on gave finite data.
+        """
         proposal = FocusedPrior(self.problem, focus)
-        return self._set(stage, ProblemSimulator(self.problem, proposal), n, proposal.identity())
+        made = self._set(stage, ProblemSimulator(self.problem, proposal), n, proposal.identity())
+        if stage in TRAINING and made.failures and int(made.ok.sum()) < FEWEST_FINITE:
+            first = made.failures[0]
+            raise RuntimeError(
+                f"only {int(made.ok.sum())} of {n} simulations ({stage}) gave finite data, and {FEWEST_FINITE} are "
+                f"needed; the first failed (seed {first.seed}) with {first.message.rstrip('.')}. Mend the model there, "
+                "or keep the prior away from where it fails."
+            )
+        return made
 
     def predict(self, z: Array) -> SimulationSet:
         """One simulation of each row of z."""
@@ -87,13 +100,6 @@ class Stages:
         self.prior = self.prior or made
         self.made += n
         self.failed += len(made.failures)
-        if n >= FEWEST_FINITE > int(made.ok.sum()):
-            first = made.failures[0]
-            raise RuntimeError(
-                f"only {int(made.ok.sum())} of {n} simulations ({stage}) gave finite data, and {FEWEST_FINITE} are "
-                f"needed; the first failed (seed {first.seed}) with {first.message.rstrip('.')}. Mend the model there, "
-                "or keep the prior away from where it fails."
-            )
         return made
 
 
