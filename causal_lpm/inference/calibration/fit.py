@@ -57,7 +57,9 @@ def fit(
     surrogate, and trains an ensemble of neural posteriors (sbi's NPE) on those summaries of exact simulations. Where
     the posterior of the data covers a small part of the prior, half of the budget goes into a second round near it.
     Then the gates: simulation-based calibration on `gate` further simulations, coverage, TARP, predictive checks,
-    misspecification, identifiability, prior sensitivity, disagreement of the ensemble.
+    misspecification, identifiability, prior sensitivity, disagreement of the ensemble. Draws, data sets and simulations
+    that are not finite, as far out in a prior, are left out and counted; and one gate names what the data could not have
+    shown.
 
     Args:
         model: A Pyro program without arguments: parameters as sample sites, data as sites `observed(name,
@@ -88,7 +90,8 @@ def fit(
         ValueError: something asked for is impossible, in one sentence; nothing has run.
         ModuleNotFoundError: sbi is not installed, and the method needs it; nothing has run.
         FileExistsError: the folder holds something else.
-        RuntimeError: all simulations failed; they are kept in the folder.
+        RuntimeError: all or nearly all simulations failed; they are kept in the folder. The posterior has no finite
+            draws.
 
     >>> import pyro, pyro.distributions as dist
     >>> from causal_lpm import observed

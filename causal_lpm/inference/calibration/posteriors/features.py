@@ -157,7 +157,7 @@ class GuideFeatures:
 
     def gates(self) -> tuple[Gate, ...]:
         """The share of the guides' draws that said nothing, if any: of all data sets, or of the last if larger."""
-        share = max((float(lost.mean()) for lost in (torch.cat(self._lost), self._lost[-1])), default=0.0)
+        share = max(float(lost.mean()) for lost in (torch.cat(self._lost), self._lost[-1])) if self._lost else 0.0
         if not share:
             return ()
         sentence = f"{100 * share:.2g}% of the guides' draws have no density under the surrogate; they were left out."
