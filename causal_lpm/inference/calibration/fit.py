@@ -58,8 +58,7 @@ def fit(
     the posterior of the data covers a small part of the prior, half of the budget goes into a second round near it.
     Then the gates: simulation-based calibration on `gate` further simulations, coverage, TARP, predictive checks,
     misspecification, identifiability, prior sensitivity, disagreement of the ensemble. Draws, data sets and simulations
-    that are not finite, as far out in a prior, are left out and counted; and one gate names what the data could not have
-    shown.
+    that are not finite, as far out in a prior, are left out and counted; one gate names what the data could not show.
 
     Args:
         model: A Pyro program without arguments: parameters as sample sites, data as sites `observed(name,
