@@ -47,7 +47,10 @@ def test_a_conjugate_model_is_calibrated(calibrated: CalibrationResult) -> None:
     assert calibrated.status == "calibrated"
     assert calibrated.banner == ""
     names = {gate.name for gate in calibrated.report.gates}
-    assert names >= {"sbc", "interval coverage", "expected coverage", "tarp", "misspecification", "predictive checks"}
+    tests = {"sbc", "interval coverage", "expected coverage", "tarp", "misspecification", "predictive checks"}
+    assert names == tests | {"identifiability", "prior sensitivity", "not shown", "ensemble disagreement"}
+    agreeing = next(gate for gate in calibrated.report.gates if gate.name == "ensemble disagreement")
+    assert "% of simulated data sets" in agreeing.sentence
     mean, sd = exact(DATA)
     ((_, found, spread, low, high),) = calibrated.summary()
     assert found == pytest.approx(mean[0], abs=0.3 * sd)
