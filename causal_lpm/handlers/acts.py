@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
 __all__ = ["fitting"]
@@ -10,11 +11,12 @@ __all__ = ["fitting"]
 def fitting(act: Any, value: Any) -> Any:
     """`act` with the dtype of the tensor that it replaces, so that worlds with and without it can stand in one tensor.
 
-    Tuples of acts are fitted one by one, and functions get a copy of the value; None and acts on anything but a tensor
-    pass as they are.
+    Numbers of all kinds and arrays become tensors; tuples of acts are fitted one by one. A function gets a copy of the
+    value, so that what it writes in place stays out of other worlds, and what it returns is fitted. None and acts on
+    anything but a tensor pass as they are.
 
     Raises:
-        ValueError: a fraction in place of whole numbers, or a number that is too large for them.
+        ValueError: no number; a fraction in place of whole numbers; a number that the value's type cannot hold.
 
     >>> import torch
     >>> fitting(torch.tensor(84), torch.tensor([21.0]))
@@ -22,15 +24,32 @@ def fitting(act: Any, value: Any) -> Any:
     """
     if isinstance(act, tuple):
         return tuple(fitting(one, value) for one in act)
-    if isinstance(value, torch.Tensor) and callable(act):
-        return lambda given: fitting(act(given.clone()), given)  # what it writes in place stays out of other worlds
-    if not isinstance(value, torch.Tensor) or not isinstance(act, torch.Tensor | bool | int | float):
+    if act is None or not isinstance(value, torch.Tensor):
         return act
-    given = torch.as_tensor(act, device=value.device)
+    if callable(act):
+        return lambda given: fitting(act(given.clone()), given)
+    given = _number(act).to(value.device)
+    if given.dtype == value.dtype:
+        return given
     fitted = given.to(value.dtype)
-    if not value.is_floating_point() and not bool((fitted == given).all()):
+    floats = given.is_floating_point() and value.is_floating_point()
+    # Between floats a rounded number is the same number, and infinity is not; else all digits count.
+    same = fitted.isfinite() == given.isfinite() if floats else fitted.to(given.dtype) == given
+    if not bool(same.all()):
         raise ValueError(
-            f"an act sets {given.flatten()[:3].tolist()} where the value is {value.dtype}: give whole numbers that it "
-            "can hold, or let the model hold another type there."
+            f"an act sets {given[~same][:3].tolist()} where the value is {value.dtype}: give "
+            f"{'numbers' if value.is_floating_point() else 'whole numbers'} that it can hold, or let the model hold "
+            "another type there."
         )
     return fitted
+
+
+def _number(act: Any) -> torch.Tensor:
+    if isinstance(act, torch.Tensor):
+        number = act
+    else:
+        array = np.asarray(act)
+        number = torch.tensor(array) if array.dtype.kind in "biuf" else torch.empty((), dtype=torch.complex64)
+    if number.is_complex():
+        raise ValueError(f"an act is {act!r}: give a real number, a tensor of such, a function or None.")
+    return number
