@@ -134,8 +134,10 @@ def _of_transformed(core: Any, wrapper: Wrapper, obs: torch.Tensor, name: str) -
         pyro.sample(f"{name}_noise_likelihood", likelihood, obs=obs)
     noise = gather(implied, _worlds(rv), event_dim=prior.event_dim)
     if _worlds(prior).keys() <= _worlds(implied, prior.event_dim).keys():
-        with pyro.poutine.mask(mask=_factual(prior, obs.device)):
-            pyro.sample(f"{name}_noise_prior", prior, obs=noise)
+        # As all luck: one site without worlds. torch has given `prior` the worlds of the transform.
+        density = gather(prior.log_prob(noise), _worlds(rv))
+        noise = noise.expand(density.shape + prior.event_shape)
+        pyro.sample(f"{name}_noise_prior", dist.Delta(noise, density, event_dim=prior.event_dim), obs=noise)
     else:  # the noise has a distribution of its own in some worlds
         noise = _observed(prior, noise, f"{name}_noise_prior")
     value = _fixed(f"{name}_cf_obs", transform(noise), rv.event_dim)

@@ -6,7 +6,8 @@ import numpy as np
 import pyro.distributions as dist
 import torch
 from chirho.indexed.ops import IndexSet, gather, get_index_plates, indices_of
-from pyro.poutine.runtime import get_plates
+from pyro.poutine.enum_messenger import EnumMessenger
+from pyro.poutine.runtime import _PYRO_STACK, get_plates
 from torch.distributions import constraints
 
 from causal_lpm.ops.dimensions import world_dimensions
@@ -101,8 +102,11 @@ def _check_worlds(name: str, fn: dist.TorchDistribution, data: torch.Tensor, all
 
 
 def _check_shape(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> None:
+    if data.dim() == fn.event_dim == 0:
+        return  # one number, for all that are there
     plates = {plate.dim: plate.size for plate in get_plates() if plate.dim is not None}
     named = {plate.dim for plate in get_index_plates().values()}
+    enumerated = any(isinstance(handler, EnumMessenger) for handler in _PYRO_STACK)
     cut = max(data.dim() - fn.event_dim, 0)
     rank = max(cut, len(fn.batch_shape), -min(plates, default=0))
     given = (1,) * (rank - cut) + data.shape[:cut]
@@ -112,9 +116,9 @@ def _check_shape(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> N
     def fits(place: int) -> bool:
         if place - rank in named:
             return 1 in (given[place], own[place]) or given[place] == own[place]
-        # Where no handler names dimensions, those left of agents and groups are replicates.
-        replicates = not named and place < rank - 1
-        return given[place] == own[place] or (replicates and given[place] == 1)
+        # Left of agents and groups there may be plates of samples and, where no handler names dimensions, replicates.
+        repeated = place < rank - 1 and (place - rank in plates or enumerated or not named)
+        return given[place] == own[place] or (repeated and given[place] == 1)
 
     if data.shape[cut:] != fn.event_shape or not all(map(fits, range(rank))):
         raise ValueError(

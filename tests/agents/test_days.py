@@ -196,5 +196,5 @@ def test_a_course_may_be_looked_at_every_few_days() -> None:
     first = {"stage": CLASS, "due": torch.zeros(AGENTS).short()}
     with DiscreteTime(7.0):
         rollout(day, dict(first), 14)
-    with pytest.raises(ValueError, match="the time is 0.5: courses of disease"), DiscreteTime(0.5):
+    with pytest.raises(ValueError, match=r"the time is 0\.5: courses of disease"), DiscreteTime(0.5):
         rollout(day, dict(first), 14)

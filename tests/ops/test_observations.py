@@ -1,212 +1,157 @@
-"""Observations of agents: unknown ones, impossible ones, and those that are no outcome."""
+"""Data of a site: number types, missing numbers, shapes, worlds, support; each fault has one sentence with its name."""
 
-import contextlib
-import math
-from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
-from chirho.counterfactual.handlers import TwinWorldCounterfactual
 from chirho.interventional.handlers import do
 from chirho.observational.handlers import condition
+from hypothesis import given
+from hypothesis import strategies as st
 
-from causal_lpm import (
-    KeyedNoise,
-    MeanField,
-    ProductWorlds,
-    Relaxed,
-    Score,
-    Seeds,
-    StraightThrough,
-    Worlds,
-    choose,
-    event,
-    policy,
-    rollout,
-)
-from causal_lpm.ops.responses import Coupling
-from causal_lpm.typing import State
+from causal_lpm import KeyedNoise, ProductWorlds, Worlds, event, observed, policy
 
-AGENTS = 600
-WHO = torch.arange(AGENTS)
-OBSERVED = torch.where(WHO % 3 == 0, torch.nan, (WHO % 2).float())
-KNOWN = ~OBSERVED.isnan()
-Model = Callable[[torch.Tensor | None], torch.Tensor]
-
-
-def happening(obs: torch.Tensor | None) -> torch.Tensor:
-    p = policy("p", 0.3)
-    return event("x", p.expand((*p.shape[:-1], AGENTS)), obs)
-
-
-def choosing(coupling: Coupling) -> Model:
-    def model(obs: torch.Tensor | None) -> torch.Tensor:
-        p = policy("p", 0.3)
-        logits = torch.stack((p, (1 - p) / 2, (1 - p) / 2), -1).log()
-        return choose("x", logits.expand((*p.shape[:-1], AGENTS, 3)), obs, coupling)
-
-    return model
-
-
-MODELS = {"event": happening, **{name: choosing(name) for name in get_args(Coupling)}}
-WORLDS: dict[str, Callable[[], Any]] = {
-    "one": contextlib.nullcontext,
-    "worlds": Worlds,
-    "product": ProductWorlds,
-    "twin": lambda: TwinWorldCounterfactual(-2),
-    "replicates": lambda: Worlds(replicates=2),
+INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
+COUNTS = {
+    "Poisson": dist.Poisson(torch.tensor([2.0])),
+    "Geometric": dist.Geometric(torch.tensor([0.3])),
+    "NegativeBinomial": dist.NegativeBinomial(torch.tensor([3.0]), torch.tensor([0.3])),
+    "Binomial": dist.Binomial(9, torch.tensor([0.3])),
+    "Normal": dist.Normal(torch.tensor([2.0]), 1.0),
+    "Categorical": dist.Categorical(torch.ones(1, 9)),
+    "Bernoulli": dist.Bernoulli(torch.tensor([0.3])),
 }
 
 
-def simulated(model: Model, worlds: str, how: str, keyed: bool, obs: torch.Tensor | None) -> tuple[torch.Tensor, Any]:
-    pyro.set_rng_seed(3)
-    given = condition if how == "chirho" else pyro.poutine.condition
-    many = worlds == "replicates"
-    noise = KeyedNoise(torch.tensor([[5], [6]]) if many else 5) if keyed else Seeds("s") if many else None
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(WORLDS[worlds]())
-        stack.enter_context(noise or contextlib.nullcontext())
-        stack.enter_context(do(actions={"p": torch.tensor(0.6)}) if worlds != "one" else contextlib.nullcontext())
-        trace = stack.enter_context(pyro.poutine.trace())
-        if obs is None or how == "obs=":
-            return model(obs), trace.trace
-        with given(data={"x": obs}):
-            return model(None), trace.trace
-
-
-@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
-@pytest.mark.parametrize("how", ["obs=", "pyro", "chirho"])
-@pytest.mark.parametrize("worlds", WORLDS)
-@pytest.mark.parametrize("name", MODELS)
-def test_of_whom_nothing_is_known_is_as_if_nothing_was_observed(name: str, worlds: str, how: str, keyed: bool) -> None:
-    """In every world; the others did what was observed in the factual one."""
-    found, _ = simulated(MODELS[name], worlds, how, keyed, OBSERVED)
-    free, _ = simulated(MODELS[name], worlds, how, keyed, None)
-    assert found.dtype == free.dtype
-    assert found.shape == free.shape
-    assert torch.equal(found[..., ~KNOWN], free[..., ~KNOWN])
-    factual = found.reshape(-1, AGENTS)[: 2 if worlds == "replicates" else 1]
-    assert bool((factual[:, KNOWN] == OBSERVED[KNOWN]).all())
-    assert not torch.equal(found, free)
-
-
-@pytest.mark.parametrize("how", ["obs=", "chirho"])
-@pytest.mark.parametrize("worlds", ["one", "worlds", "replicates"])
-@pytest.mark.parametrize("name", ["event", "gumbel"])
-def test_the_unknown_adds_no_log_probability(name: str, worlds: str, how: str) -> None:
-    _, trace = simulated(MODELS[name], worlds, how, True, OBSERVED)
-    ones = float(OBSERVED[KNOWN].sum())
-    zeros = float(KNOWN.sum()) - ones
-    p = (-math.expm1(-0.3), math.exp(-0.3)) if name == "event" else (0.35, 0.3)
-    once = ones * math.log(p[0]) + zeros * math.log(p[1])
-    # The hazard is the same in all replicates, and counts once.
-    assert float(trace.log_prob_sum()) == pytest.approx(once, rel=1e-5)
-
-
-def test_all_unknown_is_a_run_without_data() -> None:
-    with KeyedNoise(1):
-        unseen = event("x", torch.full((50,), 0.4), torch.full((50,), torch.nan))
-    with KeyedNoise(1):
-        assert torch.equal(unseen, event("x", torch.full((50,), 0.4)))
-
-
-@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
-@pytest.mark.parametrize("how", ["obs=", "pyro", "chirho"])
-@pytest.mark.parametrize("seen", [0.0, 1.0])
-def test_an_impossible_observation_is_refused_with_agent_and_step(seen: float, how: str, keyed: bool) -> None:
-    hazard = torch.tensor([0.5, torch.inf if seen == 0 else 0.0, 0.5])
-    data = torch.tensor([0.0, seen, torch.nan])
-
-    def day(s: State) -> State:
-        return {"x": s["x"] + event("e", hazard, data if how == "obs=" and int(s["t"]) == 2 else None)}
-
-    handler = {"obs=": contextlib.nullcontext, "pyro": pyro.poutine.condition, "chirho": condition}[how]
-    given = handler() if how == "obs=" else handler(data={"t=2/e": data})
-    with (
-        pytest.raises(ValueError, match=f"observed of event 'e' in step 2 is {seen:g} for agent 1, .* probability 0"),
-        KeyedNoise(1) if keyed else contextlib.nullcontext(),
-        given,
-    ):
-        rollout(day, {"x": torch.zeros(3)}, 5)
-
-
-def test_whom_an_event_does_not_concern_cannot_have_had_it() -> None:
-    where = torch.tensor([True, False])
-    assert event("e", 5.0, torch.tensor([1, 0]), where).tolist() == [True, False]
-    with pytest.raises(ValueError, match="is 1 for agent 1, which has probability 0"):
-        event("e", 5.0, torch.tensor([1, 1]), where)
-
-
-def test_what_is_impossible_in_some_draws_has_no_weight_in_them() -> None:
-    """Importance weights of 0 are an answer; weights of 0 in all draws are a mistake."""
-    hazard = torch.tensor([[0.0, 0.5], [0.7, 0.5]])
+def density(fn: Any, data: Any) -> float:
     with pyro.poutine.trace() as tr:
-        event("e", hazard, torch.tensor([1.0, 0.0]))
+        observed("y", fn, data)
+    return float(tr.trace.log_prob_sum())
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+@pytest.mark.parametrize("dtype", [*INTEGERS, torch.bool, torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_a_number_is_the_same_in_all_types(kind: str, dtype: torch.dtype) -> None:
+    """Left in uint8, Geometric said log p = 91 of a count of 1; Bernoulli and Normal failed on bool."""
+    expected = density(COUNTS[kind], torch.tensor([1.0]))
+    assert density(COUNTS[kind], torch.ones(1).to(dtype)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+@pytest.mark.parametrize(
+    "one", [1, 1.0, True, np.int64(1), np.float32(1), np.bool_(True), np.ones(1), np.ones(1, "uint8"), [1], pd.Series([1])]
+)
+def test_numbers_need_not_be_tensors(kind: str, one: Any) -> None:
+    assert density(COUNTS[kind], one) == pytest.approx(density(COUNTS[kind], torch.tensor([1.0])), rel=1e-6)
+
+
+@pytest.mark.parametrize("worlds", [Worlds, ProductWorlds])
+@pytest.mark.parametrize("one", [1, 1.0, True, np.float64(1), np.array([1]), torch.tensor(1)])
+def test_condition_takes_the_same_numbers_in_worlds(worlds: Any, one: Any) -> None:
+    """A float was `'float' object has no attribute 'to'`."""
+    with worlds(), pyro.poutine.trace() as tr, condition(data={"y": one}), do(actions={"rate": torch.tensor(5.0)}):
+        y = pyro.sample("y", dist.Poisson(policy("rate", 2.0)))
     tr.trace.compute_log_prob()
-    assert tr.trace.nodes["e"]["log_prob"].sum(-1).isneginf().tolist() == [True, False]
-    with pytest.raises(ValueError, match="for agent 0, which has probability 0"):
-        event("e", hazard[:1], torch.tensor([1.0, 0.0]))
+    assert float(y.flatten()[0]) == 1.0
+    expected = density(COUNTS["Poisson"], torch.tensor([1.0]))
+    assert float(tr.trace.nodes["y_factual"]["log_prob_sum"]) == pytest.approx(expected)
 
 
-def test_only_the_factual_world_must_be_able_to_do_it() -> None:
-    def model() -> torch.Tensor:
-        p = policy("p", 0.3)
-        return event("x", p.expand((*p.shape[:-1], 2)), torch.tensor([1, 0]))
-
-    with Worlds(), KeyedNoise(1), do(actions={"p": torch.tensor(0.0)}):
-        assert model().tolist() == [[True, False], [False, False]]
-    with Worlds(), KeyedNoise(1), do(actions={"p": torch.tensor(0.0)}), pytest.raises(ValueError, match="agent 0"):
-        event("x", 0.3 - policy("p", 0.3).expand(-1, 2), torch.tensor([1, 0]))
-
-
-LOGITS = torch.tensor([[0.0, -torch.inf, 0.0], [0.0, 0.0, 0.0]])
-
-
-@pytest.mark.parametrize("coupling", get_args(Coupling))
-@pytest.mark.parametrize(
-    ("obs", "message"),
-    [
-        ([1, 0], "'c' is 1 for agent 0, which has probability 0"),
-        ([0, 3], "'c' is 3 for agent 1: give whole numbers from 0 to 2, or NaN"),
-        ([0, -1], "'c' is -1 for agent 1: give whole numbers from 0 to 2, or NaN"),
-        ([0.5, 0], "'c' is 0.5 for agent 0: give whole numbers"),
-        ([math.inf, 0], "'c' is inf for agent 0: give whole numbers"),
-        ([0], r"'c' has shape \(1,\) where the model has \(2,\): give one number an agent"),
-    ],
-)
-def test_choices_that_are_none_are_refused(obs: list[float], message: str, coupling: Coupling) -> None:
-    with pytest.raises(ValueError, match=f"what is observed of choice {message}"):
-        choose("c", LOGITS, torch.tensor(obs), coupling)
+SERIES = dist.Poisson(torch.ones(4, 6)).to_event(1)  # four groups, six days
 
 
 @pytest.mark.parametrize(
-    ("obs", "message"),
+    ("fn", "data", "message"),
     [
-        ([2, 0], "'e' is 2 for agent 0: give whole numbers from 0 to 1, or NaN"),
-        ([0.0, -1.0], "'e' is -1 for agent 1: give whole numbers from 0 to 1, or NaN"),
-        (1, r"'e' has shape \(1,\) where the model has \(2,\): give one number an agent"),
-        ([[0, 1], [1, 0]], r"'e' has shape \(2, 2\) where the model has \(2,\): give one number an agent"),
-        (["a", "b"], "'e' is .*: give numbers that 64 bits hold"),
+        (dist.Normal(torch.zeros(2), 1.0), [0.0, np.nan], "the data of site 'y' contain NaN: mask the distribution"),
+        (dist.Normal(torch.zeros(2), 1.0), [0.0, np.inf], r"of site 'y' are inf at position \[1\], outside of Real"),
+        (dist.Poisson(torch.ones(3)), [2, -1, 1], r"are -1 at position \[1\], outside of IntegerGreaterThan\(lower_bound=0"),
+        (dist.Poisson(torch.ones(3)), [2, 1.5, 1], r"are 1.5 at position \[1\]"),
+        (SERIES, torch.ones(4, 6).index_put((torch.tensor(2), torch.tensor(3)), torch.tensor(-1.0)), r"position \[2, 3\]"),
+        (dist.Binomial(3, torch.tensor(0.5)), 4, "outside of IntegerInterval"),
+        (dist.Bernoulli(0.5), 2, "outside of Boolean"),
+        (dist.Uniform(0.0, 1.0), 1.5, "are 1.5 at"),
+        (dist.Dirichlet(torch.ones(3)), [0.5, 0.5, 0.5], r"are \[0.5, 0.5, 0.5\] at position \[\], outside of Simplex"),
+        (SERIES, torch.ones(6), r"have shape \(6,\) and its distribution \(4, 6\): give all of its numbers"),
+        (SERIES, torch.ones(1, 6), r"have shape \(1, 6\) and its distribution \(4, 6\)"),
+        (SERIES, torch.ones(4, 1), r"have shape \(4, 1\)"),
+        (SERIES, torch.ones(4, 5), r"have shape \(4, 5\)"),
+        (SERIES, torch.ones(4), r"have shape \(4,\)"),
+        (SERIES, 1.0, r"have shape \(\)"),
+        (SERIES, torch.ones(2, 4, 6), r"have shape \(2, 4, 6\)"),
+        (dist.Poisson(torch.ones(6)).to_event(1), torch.ones(4, 6), r"have shape \(4, 6\) and its distribution \(1, 6\)"),
+        (dist.Normal(0.0, 1.0), ["a"], "the data of site 'y' are <U1 in a list: give numbers"),
+        (dist.Normal(0.0, 1.0), torch.tensor(1j), "the data of site 'y' are torch.complex64: give real numbers"),
     ],
 )
-def test_events_that_are_none_are_refused(obs: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=f"what is observed of event {message}"):
-        event("e", torch.ones(2), obs)
-
-
-def test_data_of_a_world_are_refused() -> None:
+def test_data_that_cannot_be(fn: Any, data: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        observed("y", fn, data)
     with (
+        pytest.raises(ValueError, match=message.split(" are ")[0].split(" have ")[0]),
         Worlds(),
-        do(actions={"p": torch.tensor(0.5)}),
-        pytest.raises(ValueError, match="the same in all worlds"),
+        condition(data={"y": data}),
     ):
-        event("x", policy("p", 0.3).expand(2, 3), torch.zeros(2, 3))
+        pyro.sample("y", fn)
 
 
-@pytest.mark.parametrize("handler", [StraightThrough, MeanField, Relaxed, Score])
-def test_gradients_want_all_or_nothing_observed(handler: type) -> None:
-    hazard = torch.full((2,), 0.5, requires_grad=True)
-    with pytest.raises(ValueError, match=r"unknown \(NaN\) what is observed of 'e'.*: where gradients"), handler():
-        event("e", hazard, torch.tensor([1.0, torch.nan]))
+@given(
+    groups=st.integers(1, 3), days=st.integers(1, 3), rows=st.integers(0, 3), columns=st.integers(1, 3), lead=st.booleans()
+)
+def test_a_series_is_counted_once_or_refused(groups: int, days: int, rows: int, columns: int, lead: bool) -> None:
+    """Whatever the shape of the data: no number stands for two."""
+    shape = ((1,) if lead and rows else ()) + ((rows,) if rows else ()) + (columns,)
+    fn = dist.Poisson(torch.ones(groups, days)).to_event(1)
+    right = columns == days and (rows or 1) == groups
+    if not right:
+        with pytest.raises(ValueError, match="the data of site 'y' have shape"):
+            density(fn, torch.ones(shape))
+    else:
+        assert density(fn, torch.ones(shape)) == pytest.approx(-groups * days)
+
+
+def test_what_data_may_lack() -> None:
+    """Replicates without names, replicates and worlds of handlers, samples of a plate."""
+    assert density(dist.Poisson(torch.ones(5, 1)), torch.ones(1)) == pytest.approx(-5)
+    with pyro.plate("samples", 5, dim=-2):
+        assert density(dist.Poisson(torch.ones(3)).to_event(0), torch.ones(3)) == pytest.approx(-15)
+    with pyro.plate("groups", 3, dim=-1):
+        assert density(dist.Poisson(torch.tensor(1.0)), torch.ones(3)) == pytest.approx(-3)
+        with pytest.raises(ValueError, match=r"have shape \(6,\) and its distribution \(3, 6\)"):
+            density(dist.Poisson(torch.ones(6)).to_event(1), torch.ones(6))
+
+
+@pytest.mark.parametrize("worlds", [Worlds, ProductWorlds])
+def test_days_that_are_not_one_event_are_refused_under_worlds(worlds: Any) -> None:
+    """Without `.to_event(1)` the days would stand where agents are, and worlds would be counted once each."""
+    with worlds(), do(actions={"rate": torch.tensor(5.0)}):
+        series = policy("rate", 2.0)[..., None].expand(2, 1, 12)
+        with pytest.raises(ValueError, match=r"belongs to the event \(.to_event\(1\)\)"):
+            observed("y", dist.Poisson(series), torch.ones(12))
+        observed("y", dist.Poisson(series).to_event(1), torch.ones(12))
+
+
+@pytest.mark.parametrize("worlds", [Worlds, ProductWorlds])
+def test_data_of_every_world(worlds: Any) -> None:
+    """`observed` takes none; ChiRho's `condition` does, where the distribution has the same worlds."""
+    data = torch.tensor([[1.0], [2.0]])
+    with worlds() as handler, do(actions={"rate": torch.tensor(5.0)}):
+        fn = dist.Poisson(policy("rate", 2.0))
+        (name,) = handler.plates
+        with pytest.raises(ValueError, match=f"one value for each world of '{name}': what was observed belongs to"):
+            observed("y", fn, data)
+        with condition(data={"y": data, "z": data}):
+            assert torch.equal(pyro.sample("y", fn), data)
+            with pytest.raises(ValueError, match="belongs to the factual world"):
+                pyro.sample("z", dist.Poisson(torch.ones(1)))
+
+
+def test_observed_events_have_one_number_an_agent() -> None:
+    with KeyedNoise(1):
+        assert event("a", torch.ones(3), torch.tensor([1, 0, 1])).tolist() == [True, False, True]
+        with pytest.raises(ValueError, match=r"the data of site 'b' have shape \(2,\) and its distribution \(3,\)"):
+            event("b", torch.ones(3), torch.ones(2))
