@@ -11,6 +11,7 @@ import pyro
 import torch
 from chirho.indexed.ops import get_index_plates
 from pyro.poutine.condition_messenger import ConditionMessenger
+from pyro.poutine.trace_messenger import TraceMessenger
 
 from causal_lpm import kernels, validate
 from causal_lpm.handlers.one_thread import OneThread
@@ -136,12 +137,12 @@ class KeyedNoise(OneThread):
 
     def _pyro_sample(self, msg: Any) -> None:
         fn, name = msg["fn"], msg["name"]
-        if not isinstance(fn, Response) or msg["value"] is not None:
+        if not isinstance(fn, Response):
             return
-        if isinstance(fn, Event):
-            msg["value"] = _happens(fn, self.key(fn.name))
-        else:
-            msg["value"] = fn.respond(fn.noise())
+        if msg["value"] is None:
+            msg["value"] = _happens(fn, self.key(fn.name)) if isinstance(fn, Event) else fn.respond(fn.noise())
+        elif not fn._drawn:
+            return  # data, or a trace that is replayed; what a handler inside of this one drew is our noise all the same
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)
@@ -210,11 +211,16 @@ class Seeds(KeyedNoise):
             )
         self.name, self.windows, self.device = name, tuple(windows), torch.device(device)
         self._drawn: dict[int, torch.Tensor] = {}
+        self._trace: Any = None
 
     def __enter__(self) -> "Seeds":
         self._drawn = {}
         super().__enter__()
         return self
+
+    def __exit__(self, *exception: Any) -> Any:
+        self._trace = None
+        return super().__exit__(*exception)
 
     def seed(self) -> torch.Tensor:
         step = running_step()
@@ -228,6 +234,10 @@ class Seeds(KeyedNoise):
         return self._of_window(0)
 
     def _of_window(self, window: int) -> torch.Tensor:
+        # Each trace inside, as `Predictive` makes them, is of another run of the model, which draws sites of its own.
+        trace = _trace_inside(self)
+        if trace is not None and trace is not self._trace:
+            self._drawn, self._trace = {}, trace
         if window not in self._drawn:
             self._drawn[window] = self._draw(window)
         return self._drawn[window]
@@ -247,6 +257,13 @@ class Seeds(KeyedNoise):
 
     def _pyro_simulate(self, msg: Any) -> None:
         self.seed()
+
+
+def _trace_inside(handler: Messenger) -> Any:
+    """The outermost trace that is kept inside of a handler; None without one."""
+    stack = pyro.poutine.runtime._PYRO_STACK
+    inside = stack[stack.index(handler) + 1 :] if handler in stack else []
+    return next((each.trace for each in inside if isinstance(each, TraceMessenger)), None)
 
 
 def _is_conditioned(name: str) -> bool:

@@ -134,7 +134,7 @@ def event(
         )
     shapes = rate.shape, torch.Size([1]) if where is None else where.shape
     agents = common_shape(f"hazard and where of event {name!r}", *shapes)[-1]
-    validate.whole_number(f"the number of agents of event {name!r}", agents, lowest=1)
+    validate.whole_number(f"the number of agents of event {name!r}", agents)
     # What is one for all goes where the agents are.
     device = next((x.device for x in (rate, where) if x is not None and x.shape[-1] > 1), None)
     if device is None:
