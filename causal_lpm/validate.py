@@ -167,10 +167,10 @@ def whole_number(name: str, value: object, low: int = 1, high: int = 2**63 - 1) 
     Traceback (most recent call last):
     ValueError: seed is 1.5: give a whole number from 0 to 2**63 - 1.
     """
-    if isinstance(value, torch.Tensor | np.ndarray) and math.prod(value.shape) == 1:
+    if isinstance(value, torch.Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
         value = value.item()
-    number = None
-    if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
+    number: int | None = None
+    if isinstance(value, numbers.Integral | float) and not isinstance(value, bool) and math.isfinite(value):
         number = int(value) if int(value) == value else None
     if number is not None and low <= number <= high:
         return number

@@ -66,7 +66,7 @@ def _worlds(value: Any, event_dim: int = 0) -> IndexSet:
     return IndexSet(**{name: {0} for name in world_dimensions() if name in known})
 
 
-def _factual(rv: Any, device: torch.device) -> torch.Tensor:
+def _factual(rv: Any, device: torch.device) -> Any:
     """Whether a world is the factual one, bool, of a shape for the batch dimensions of `rv`."""
     sizes = {name: (dim, rv.batch_shape[dim]) for name, dim in world_dimensions().items() if name in indices_of(rv)}
     mask: torch.Tensor = indexset_as_mask(_worlds(rv), name_to_dim_size=sizes, device=device)

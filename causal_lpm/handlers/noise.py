@@ -4,7 +4,6 @@ A value is a counter-based hash of (seed, site name, step or number, agent): Spl
 integers (Steele, Lea and Flood 2014; Salmon et al. 2011 for the idea), see `causal_lpm.kernels.hashing`.
 """
 
-import itertools
 from typing import Any
 
 import pyro
@@ -18,11 +17,10 @@ from causal_lpm.handlers.one_thread import OneThread
 from causal_lpm.kernels import hashing
 from causal_lpm.ops.allocate import CLASSES
 from causal_lpm.ops.dimensions import refuse_worlds
-from causal_lpm.ops.exogenous import RandomBits
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
 
-__all__ = ["KeyedNoise", "Seeds"]
+__all__ = ["KeyedNoise"]
 
 
 class KeyedNoise(OneThread):
@@ -55,6 +53,7 @@ class KeyedNoise(OneThread):
     def __init__(self, seed: int | torch.Tensor) -> None:
         super().__init__()
         self._seed = _seeds(seed)
+        self._trace: Any = None
         self._forget()
 
     def _forget(self) -> None:
@@ -66,6 +65,17 @@ class KeyedNoise(OneThread):
         self._forget()
         super().__enter__()
         return self
+
+    def __exit__(self, *error: Any) -> Any:
+        self._trace = None
+        return super().__exit__(*error)
+
+    def _notice_run(self) -> None:
+        """Begins anew with each trace inside, as `Predictive` and SVI make them: it is of another run of the model."""
+        trace = _trace_inside(self)
+        if trace is not None and trace is not self._trace:
+            self._trace = trace
+            self._forget()
 
     def seed(self) -> torch.Tensor:
         """The seed in force, int64 `[]` or `[*draws, 1]`."""
@@ -112,6 +122,7 @@ class KeyedNoise(OneThread):
     _pyro_event = _pyro_choose = _once_a_step
 
     def _pyro_once(self, msg: Any) -> None:
+        self._notice_run()
         what = msg["args"][0]
         if what in self._used | self._since:
             raise _same_luck(f"{what} is drawn twice under one seed")
@@ -142,7 +153,7 @@ class KeyedNoise(OneThread):
         if msg["value"] is None:
             msg["value"] = _happens(fn, self.key(fn.name)) if isinstance(fn, Event) else fn.respond(fn.noise())
         elif not fn._drawn:
-            return  # data, or a trace that is replayed; what a handler inside of this one drew is our noise all the same
+            return  # data, or a trace that is replayed; what a handler inside of us drew is our noise all the same
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)
@@ -179,87 +190,7 @@ def _seeds(seed: Any) -> torch.Tensor:
     return seeds
 
 
-class Seeds(KeyedNoise):
-    """Keyed noise whose seed is a Pyro site, one integer a time window, so that inference can weigh and resample luck.
-
-    Replicates of `Worlds(replicates=...)` live on this site alone and spread from it by broadcasting.
-
-    Args:
-        name: Prefix of the sites `{name}_0`, `{name}_1`, ...
-        windows: First step of each window, ascending from 0.
-        device: Where noise is made, that of the agents; the seeds are the same on all devices.
-
-    Raises:
-        ValueError: windows that do not start at 0 or do not ascend; a seed with a world dimension.
-
-    >>> import pyro
-    >>> from causal_lpm import exogenous
-    >>> with Seeds("luck"), pyro.poutine.trace() as tr:
-    ...     _ = exogenous("x", 3)
-    >>> list(tr.trace.nodes)
-    ['luck_0']
-    """
-
-    def __init__(
-        self, name: str = "noise", windows: tuple[int, ...] = (0,), device: torch.device | str = "cpu"
-    ) -> None:
-        super().__init__(0)
-        whole = all(isinstance(first, int) and not isinstance(first, bool) for first in windows)
-        if not windows or not whole or windows[0] != 0 or any(b <= a for a, b in itertools.pairwise(windows)):
-            raise ValueError(
-                f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0."
-            )
-        self.name, self.windows, self.device = name, tuple(windows), torch.device(device)
-        self._drawn: dict[int, torch.Tensor] = {}
-        self._trace: Any = None
-
-    def __enter__(self) -> "Seeds":
-        self._drawn = {}
-        super().__enter__()
-        return self
-
-    def __exit__(self, *exception: Any) -> Any:
-        self._trace = None
-        return super().__exit__(*exception)
-
-    def seed(self) -> torch.Tensor:
-        step = running_step()
-        return self._of_step(step.number if step else 0)
-
-    def _of_step(self, number: int) -> torch.Tensor:
-        return self._of_window(sum(first <= number for first in self.windows) - 1)
-
-    def first_seed(self) -> torch.Tensor:
-        # Numbered noise has no day: it may not change where a window ends.
-        return self._of_window(0)
-
-    def _of_window(self, window: int) -> torch.Tensor:
-        # Each trace inside, as `Predictive` makes them, is of another run of the model, which draws sites of its own.
-        trace = _trace_inside(self)
-        if trace is not None and trace is not self._trace:
-            self._drawn, self._trace = {}, trace
-        if window not in self._drawn:
-            self._drawn[window] = self._draw(window)
-        return self._drawn[window]
-
-    def _draw(self, window: int) -> torch.Tensor:
-        prior = RandomBits()
-        replicates = get_index_plates().get("replicates")
-        if replicates is not None and replicates.dim is not None and replicates.size is not None:
-            prior = prior.expand((int(replicates.size),) + (1,) * (-replicates.dim - 1))
-        seed: torch.Tensor = pyro.sample(f"{self.name}_{window}", prior)
-        return seed.to(self.device)
-
-    # Sites of seeds are drawn before the step renames what is sampled inside it.
-    def _pyro_step(self, msg: Any) -> None:
-        super()._pyro_step(msg)
-        self._of_step(msg["args"][2])
-
-    def _pyro_simulate(self, msg: Any) -> None:
-        self.seed()
-
-
-def _trace_inside(handler: Messenger) -> Any:
+def _trace_inside(handler: KeyedNoise) -> Any:
     """The outermost trace that is kept inside of a handler; None without one."""
     stack = pyro.poutine.runtime._PYRO_STACK
     inside = stack[stack.index(handler) + 1 :] if handler in stack else []

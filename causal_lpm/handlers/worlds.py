@@ -203,7 +203,7 @@ class ProductWorlds(Dimensions, FactualConditioning, MultiWorldCounterfactual):
         if known and known[0] in self.plates and self.plates[known[0]].size == len(msg["args"][1]) + 1:
             msg["name"] = known[0]
         super()._pyro_split(msg)
-        self._unnamed[self._taken : self._taken + 1] = [msg["name"]]
+        self._unnamed[self._taken : self._taken + 1] = [str(msg["name"])]
         self._taken += 1
 
 

@@ -68,10 +68,11 @@ def _numbers(name: str, fn: dist.TorchDistribution, data: Any) -> torch.Tensor:
         raise ValueError(f"the data of site {name!r} are {data.dtype}: give real numbers.")
     whole = not data.is_floating_point() and data.dtype != torch.bool and _support(fn) is not constraints.boolean
     single = torch.promote_types(parameter.dtype, torch.float32)
-    return data.to(parameter.device, torch.int64 if whole else torch.promote_types(data.dtype, single))
+    typed: torch.Tensor = data.to(parameter.device, torch.int64 if whole else torch.promote_types(data.dtype, single))
+    return typed
 
 
-def _parameter(fn: dist.TorchDistribution) -> torch.Tensor:
+def _parameter(fn: torch.distributions.Distribution) -> torch.Tensor:
     """A floating parameter of the distribution: on its device, of its precision."""
     for value in vars(fn).values():
         if isinstance(value, torch.distributions.Distribution):
@@ -110,7 +111,7 @@ def _check_shape(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> N
     cut = max(data.dim() - fn.event_dim, 0)
     rank = max(cut, len(fn.batch_shape), -min(plates, default=0))
     given = (1,) * (rank - cut) + data.shape[:cut]
-    own = (1,) * (rank - len(fn.batch_shape)) + fn.batch_shape
+    own = (*(1,) * (rank - len(fn.batch_shape)), *fn.batch_shape)
     own = tuple(plates.get(place - rank, size) for place, size in enumerate(own))
 
     def fits(place: int) -> bool:

@@ -243,7 +243,7 @@ def test_a_site_splits_over_the_worlds_that_reach_it() -> None:
         return observed("z", dist.Normal(first + b, 1.0), torch.tensor([4.0]))
 
     actions = {"a": torch.tensor(1.0), "b": torch.tensor(1.0)}
-    with ProductWorlds() as worlds, pyro.poutine.trace() as tr, do(actions=actions):
+    with ProductWorlds(), pyro.poutine.trace() as tr, do(actions=actions):
         z = model()
         y = tr.trace.nodes["y"]["value"]
         assert float(gather(y, IndexSet(a={0}))) == 3.0

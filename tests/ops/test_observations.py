@@ -43,7 +43,8 @@ def test_a_number_is_the_same_in_all_types(kind: str, dtype: torch.dtype) -> Non
 
 @pytest.mark.parametrize("kind", COUNTS)
 @pytest.mark.parametrize(
-    "one", [1, 1.0, True, np.int64(1), np.float32(1), np.bool_(True), np.ones(1), np.ones(1, "uint8"), [1], pd.Series([1])]
+    "one",
+    [1, 1.0, True, np.int64(1), np.float32(1), np.bool_(True), np.ones(1), np.ones(1, "uint8"), [1], pd.Series([1])],
 )
 def test_numbers_need_not_be_tensors(kind: str, one: Any) -> None:
     assert density(COUNTS[kind], one) == pytest.approx(density(COUNTS[kind], torch.tensor([1.0])), rel=1e-6)
@@ -69,9 +70,17 @@ SERIES = dist.Poisson(torch.ones(4, 6)).to_event(1)  # four groups, six days
     [
         (dist.Normal(torch.zeros(2), 1.0), [0.0, np.nan], "the data of site 'y' contain NaN: mask the distribution"),
         (dist.Normal(torch.zeros(2), 1.0), [0.0, np.inf], r"of site 'y' are inf at position \[1\], outside of Real"),
-        (dist.Poisson(torch.ones(3)), [2, -1, 1], r"are -1 at position \[1\], outside of IntegerGreaterThan\(lower_bound=0"),
+        (
+            dist.Poisson(torch.ones(3)),
+            [2, -1, 1],
+            r"are -1 at position \[1\], outside of IntegerGreaterThan\(lower_bound=0",
+        ),
         (dist.Poisson(torch.ones(3)), [2, 1.5, 1], r"are 1.5 at position \[1\]"),
-        (SERIES, torch.ones(4, 6).index_put((torch.tensor(2), torch.tensor(3)), torch.tensor(-1.0)), r"position \[2, 3\]"),
+        (
+            SERIES,
+            torch.ones(4, 6).index_put((torch.tensor(2), torch.tensor(3)), torch.tensor(-1.0)),
+            r"position \[2, 3\]",
+        ),
         (dist.Binomial(3, torch.tensor(0.5)), 4, "outside of IntegerInterval"),
         (dist.Bernoulli(0.5), 2, "outside of Boolean"),
         (dist.Uniform(0.0, 1.0), 1.5, "are 1.5 at"),
@@ -83,7 +92,11 @@ SERIES = dist.Poisson(torch.ones(4, 6)).to_event(1)  # four groups, six days
         (SERIES, torch.ones(4), r"have shape \(4,\)"),
         (SERIES, 1.0, r"have shape \(\)"),
         (SERIES, torch.ones(2, 4, 6), r"have shape \(2, 4, 6\)"),
-        (dist.Poisson(torch.ones(6)).to_event(1), torch.ones(4, 6), r"have shape \(4, 6\) and its distribution \(1, 6\)"),
+        (
+            dist.Poisson(torch.ones(6)).to_event(1),
+            torch.ones(4, 6),
+            r"have shape \(4, 6\) and its distribution \(1, 6\)",
+        ),
         (dist.Normal(0.0, 1.0), ["a"], "the data of site 'y' are <U1 in a list: give numbers"),
         (dist.Normal(0.0, 1.0), torch.tensor(1j), "the data of site 'y' are torch.complex64: give real numbers"),
     ],
@@ -100,7 +113,11 @@ def test_data_that_cannot_be(fn: Any, data: Any, message: str) -> None:
 
 
 @given(
-    groups=st.integers(1, 3), days=st.integers(1, 3), rows=st.integers(0, 3), columns=st.integers(1, 3), lead=st.booleans()
+    groups=st.integers(1, 3),
+    days=st.integers(1, 3),
+    rows=st.integers(0, 3),
+    columns=st.integers(1, 3),
+    lead=st.booleans(),
 )
 def test_a_series_is_counted_once_or_refused(groups: int, days: int, rows: int, columns: int, lead: bool) -> None:
     """Whatever the shape of the data: no number stands for two."""

@@ -1,0 +1,84 @@
+"""Seeds of noise as Pyro sites, so that inference can weigh and resample luck."""
+
+import itertools
+from typing import Any
+
+import pyro
+import torch
+from chirho.indexed.ops import get_index_plates
+
+from causal_lpm.handlers.noise import KeyedNoise
+from causal_lpm.ops.exogenous import RandomBits
+from causal_lpm.ops.step import running_step
+
+__all__ = ["Seeds"]
+
+
+class Seeds(KeyedNoise):
+    """Keyed noise whose seed is a Pyro site, one integer a time window, so that inference can weigh and resample luck.
+
+    Replicates of `Worlds(replicates=...)` live on this site alone and spread from it by broadcasting.
+
+    Args:
+        name: Prefix of the sites `{name}_0`, `{name}_1`, ...
+        windows: First step of each window, ascending from 0.
+        device: Where noise is made, that of the agents; the seeds are the same on all devices.
+
+    Raises:
+        ValueError: windows that do not start at 0 or do not ascend; a seed with a world dimension.
+
+    >>> import pyro
+    >>> from causal_lpm import exogenous
+    >>> with Seeds("luck"), pyro.poutine.trace() as tr:
+    ...     _ = exogenous("x", 3)
+    >>> list(tr.trace.nodes)
+    ['luck_0']
+    """
+
+    def __init__(
+        self, name: str = "noise", windows: tuple[int, ...] = (0,), device: torch.device | str = "cpu"
+    ) -> None:
+        super().__init__(0)
+        whole = all(isinstance(first, int) and not isinstance(first, bool) for first in windows)
+        if not windows or not whole or windows[0] != 0 or any(b <= a for a, b in itertools.pairwise(windows)):
+            raise ValueError(
+                f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0."
+            )
+        self.name, self.windows, self.device = name, tuple(windows), torch.device(device)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._drawn: dict[int, torch.Tensor] = {}
+
+    def seed(self) -> torch.Tensor:
+        step = running_step()
+        return self._of_step(step.number if step else 0)
+
+    def _of_step(self, number: int) -> torch.Tensor:
+        return self._of_window(sum(first <= number for first in self.windows) - 1)
+
+    def first_seed(self) -> torch.Tensor:
+        # Numbered noise has no day: it may not change where a window ends.
+        return self._of_window(0)
+
+    def _of_window(self, window: int) -> torch.Tensor:
+        self._notice_run()
+        if window not in self._drawn:
+            self._drawn[window] = self._draw(window)
+        return self._drawn[window]
+
+    def _draw(self, window: int) -> torch.Tensor:
+        prior = RandomBits()
+        replicates = get_index_plates().get("replicates")
+        if replicates is not None and replicates.dim is not None and replicates.size is not None:
+            prior = prior.expand((int(replicates.size),) + (1,) * (-replicates.dim - 1))
+        seed: torch.Tensor = pyro.sample(f"{self.name}_{window}", prior)
+        return seed.to(self.device)
+
+    # Sites of seeds are drawn before the step renames what is sampled inside it.
+    def _pyro_step(self, msg: Any) -> None:
+        super()._pyro_step(msg)
+        self._of_step(msg["args"][2])
+
+    def _pyro_simulate(self, msg: Any) -> None:
+        self.seed()
