@@ -15,6 +15,7 @@ from causal_lpm import validate
 from causal_lpm.agents.columns import flags, whole_numbers
 from causal_lpm.agents.days import check_whole
 from causal_lpm.ops import exogenous
+from causal_lpm.ops.simulation import once
 
 __all__ = ["Course", "Duration", "StageGraph", "Transition", "gamma_days", "mean_days"]
 
@@ -23,6 +24,9 @@ LONGEST = 250
 
 MOST_CUT = 0.01
 """Share of waiting times that may be cut."""
+
+COURSE = "course"
+"""Name of a course's noise that nobody chose; two courses under one seed need two names."""
 
 EARLIEST = -(2**14)
 """The first day on which anybody can change; an earlier one is a day beyond int16 that came out negative."""
@@ -217,7 +221,7 @@ class StageGraph:
         validate.known("stage", stage, self.stages)
         return self.stages.index(stage)
 
-    def course(self, agent_class: torch.Tensor, name: str = "course") -> Course:
+    def course(self, agent_class: torch.Tensor, name: str = COURSE) -> Course:
         """Draws every agent's course from exogenous noise: two uniforms a stage.
 
         Args:
@@ -225,7 +229,8 @@ class StageGraph:
             name: Name of the noise, one a disease: two courses of one name would be the same luck.
 
         Raises:
-            ValueError: a class that the tables do not have, or classes that are no whole numbers.
+            ValueError: a class that the tables do not have, or classes that are no whole numbers; under `KeyedNoise`, a
+                second course of the default name.
         """
         row = agent_class if self.classes > 1 else torch.zeros_like(agent_class, dtype=torch.long)
         row = whole_numbers("agent_class", row, -(2**62), 2**62, torch.int64, people="classes")
@@ -236,6 +241,8 @@ class StageGraph:
                 f"class {wrong} is outside the classes 0 to {self.classes - 1} of the stage tables: "
                 "give one probability a class, or merge classes."
             )
+        if name == COURSE:
+            once(f"a course of the default name {name!r}")
         following, days = [], []
         for code in range(len(self.stages)):
             branch = exogenous(f"{name}_branch_{code}", agents, "uniform")

@@ -16,6 +16,7 @@ from causal_lpm.agents.days import NEVER, whole_day
 from causal_lpm.agents.naming import named
 from causal_lpm.ops import allocate, event, exogenous, hazard_of, policy, tally
 from causal_lpm.ops.allocate import CLASSES
+from causal_lpm.ops.simulation import once
 from causal_lpm.typing import State
 
 __all__ = ["POLICIES", "Vaccination"]
@@ -145,7 +146,13 @@ class Vaccination:
         return kept
 
     def luck(self, agents: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Two uniforms an agent: whether its first and its second dose protect; draw once, before the rollout."""
+        """Two uniforms an agent: whether its first and its second dose protect; draw once, before the rollout.
+
+        Raises:
+            ValueError: under `KeyedNoise`, a second campaign without a name.
+        """
+        if not self.name:
+            once("the luck of a campaign without a name")
         first = exogenous(self._named("dose_1"), agents, "uniform")
         return first, first if self.second_adds else exogenous(self._named("dose_2"), agents, "uniform")
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
+import pyro
 import pytest
 import torch
+from pyro.infer import Predictive
 
 from causal_lpm import DiscreteTime, KeyedNoise, Seeds, allocate, choose, event, exogenous, rollout
+from causal_lpm.agents.disease import StageGraph, Transition
+from causal_lpm.agents.vaccination import Vaccination
 from causal_lpm.typing import State
 
 N = 50
@@ -36,6 +40,44 @@ def test_two_seasons_without_a_name_would_share_their_luck(noise: Callable[[], K
     for _ in range(2):
         with noise():
             ill()
+
+
+SIR = StageGraph(("S", "I", "R", "D"), [Transition("I", "R", 0.5), Transition("I", "D", 0.5)])
+
+
+def deaths(name: str | None = None) -> torch.Tensor:
+    """Whom a disease would kill that is deadly to one half."""
+    everybody = torch.zeros(4_000, dtype=torch.long)
+    course = SIR.course(everybody) if name is None else SIR.course(everybody, name)
+    return course.following[:, SIR["I"]] == SIR["D"]
+
+
+def test_two_diseases_have_courses_of_their_own() -> None:
+    with KeyedNoise(1), pytest.raises(ValueError, match="a course of the default name 'course' is drawn twice"):
+        deaths(), deaths()
+    with KeyedNoise(1):
+        both = deaths() & deaths("flu")
+        assert torch.equal(deaths("flu"), deaths("flu"))
+    # A quarter, and not the half of equal luck: 5 standard errors, one false alarm in a million seeds.
+    assert abs(float(both.float().mean()) - 0.25) < 5 * (0.25 * 0.75 / 4_000) ** 0.5
+
+
+def test_two_campaigns_have_luck_of_their_own() -> None:
+    with KeyedNoise(1), pytest.raises(ValueError, match="the luck of a campaign without a name is drawn twice"):
+        Vaccination().luck(N), Vaccination().luck(N)
+    with KeyedNoise(1):
+        assert not torch.equal(Vaccination().luck(N)[0], Vaccination(name="boosters").luck(N)[0])
+
+
+def test_each_run_that_is_traced_is_a_run() -> None:
+    """`Predictive` and SVI run a model many times inside of the noise."""
+    with KeyedNoise(1):
+        sampled = Predictive(lambda: pyro.deterministic("ill", ill()), num_samples=3)()["ill"]
+    assert torch.equal(sampled[0], sampled[1])
+    pyro.set_rng_seed(0)
+    with Seeds("luck"):
+        sampled = Predictive(lambda: pyro.deterministic("ill", ill()), num_samples=3)()["ill"]
+    assert not torch.equal(sampled[0], sampled[1])
 
 
 def test_solvers_of_two_names_are_two_names() -> None:
