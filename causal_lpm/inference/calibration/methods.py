@@ -116,8 +116,13 @@ def learner_of(
 def _check_differentiable(problem: Problem) -> None:
     z = problem.draw(4, 0).requires_grad_()
     likelihood = problem.log_likelihood(z, problem.repeated(4))
-    if not likelihood.requires_grad or bool(likelihood.isnan().all()):
+    if not likelihood.requires_grad:
         raise ValueError(f"method 'svi+npe' needs a differentiable program: {SURROGATE}")
+    if bool(likelihood.isnan().all()):
+        raise ValueError(
+            "the density of the data is no number at any of 4 draws of the prior: look for overflow and logarithms of "
+            "zero in the surrogate, or keep the prior away from there."
+        )
     if problem.surrogate is not None:
         return
     (slope,) = torch.autograd.grad(likelihood[likelihood.isfinite()].sum(), z)

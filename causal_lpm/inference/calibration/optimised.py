@@ -1,5 +1,6 @@
 """Methods "svi" and "gradient": optimisers. They give a proposal or a point, which is never called a posterior."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,7 +65,8 @@ def optimise(
         losses = torch.tensor(point.losses)
     else:
         z, log_weights, losses = variational(problem, seed, draws, progress=told, **dict(settings))
-        report = Report((khat_gate(log_weights.double().numpy()),))
+        log_weights = log_weights.double().nan_to_num(-math.inf, math.inf, -math.inf)  # a draw without a density weighs nothing
+        report = Report((khat_gate(log_weights.numpy()),))
     generated = {} if point is None else {name: value[None] for name, value in point.generated.items()}
     tree = build_tree(
         About(method, "optimised", seed, 0, 0),
@@ -76,7 +78,8 @@ def optimise(
         dates=dates_of(problem),
         diagnostics=report.to_dataset() if report.gates else None,
     )
-    tree.attrs["loss"] = float(losses.min())
+    known = losses[losses.isfinite()]
+    tree.attrs["loss"] = float(known.min()) if len(known) else math.nan
     for name in generated:
         tree["posterior"][name].attrs["generated"] = 1
     return CalibrationResult(tree, report, problem, point=point)
