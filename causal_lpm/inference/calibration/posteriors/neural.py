@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from causal_lpm.inference.calibration.posteriors.quiet_sbi import NoTracker, quiet
+from causal_lpm.inference.calibration.posteriors.quiet_sbi import NoTracker, quiet, unchecked
 from causal_lpm.validate import known, positive_count
 
 __all__ = ["Frame", "NeuralPosterior", "Training", "train_npe"]
@@ -91,7 +91,7 @@ class NeuralPosterior:
     def log_probs(self, z: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """Log density of each member, `z` `[s, n, size]` and `features` `[n, f]` -> `[members, s, n]`."""
         u, log_volume = self.frame.enter(z, features)
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), unchecked():
             return torch.stack([m.log_prob(u, condition=features) for m in self.members]) + log_volume
 
     def log_prob(self, z: torch.Tensor, features: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ import torch
 
 from causal_lpm.inference.calibration.posteriors.features import GuideFeatures, LastFeatures, SeriesFeatures
 from causal_lpm.inference.calibration.posteriors.neural import Training
-from causal_lpm.inference.calibration.posteriors.quiet_sbi import NoTracker, quiet
+from causal_lpm.inference.calibration.posteriors.quiet_sbi import NoTracker, quiet, unchecked
 from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet
 from causal_lpm.inference.diagnostics import Gate, rhat_gate
@@ -70,7 +70,7 @@ class LearnedLikelihood:
         """`[c, n, size]` and `[n, f]` -> `[c, n]`; -infinity where the learned density or the prior is not a number."""
         flat = z.reshape(-1, z.shape[-1])
         data = x.expand(len(z), *x.shape).reshape(-1, x.shape[-1])
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), unchecked():
             density = torch.stack([e.log_prob(data.unsqueeze(0), condition=flat)[0] for e in self.estimators])
             likelihood = torch.logsumexp(density, 0) - math.log(len(self.estimators))
             joint = (likelihood + self.problem.log_prior(flat)).reshape(z.shape[:-1])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyro
 
-__all__ = ["NoTracker", "quiet", "require_sbi"]
+__all__ = ["NoTracker", "quiet", "require_sbi", "unchecked"]
 
 
 class NoTracker:
@@ -41,6 +41,12 @@ def require_sbi(method: str) -> None:
         )
 
 
+def unchecked() -> contextlib.AbstractContextManager[None]:
+    """Inside, torch checks no distributions, which zuko's flows ask for; cheap enough for every step of a sampler."""
+    found: contextlib.AbstractContextManager[None] = pyro.settings.context(validate_distributions_torch=False)
+    return found
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Inside, sbi prints nothing and does not warn of epochs: early stopping is what we ask for.
@@ -48,8 +54,7 @@ def quiet() -> Iterator[None]:
     Torch checks no distributions inside. Zuko, which sbi imports, turns these checks off for the whole process;
     afterwards they are as before, so that simulations after a training are checked as those before it.
     """
-    unchecked = pyro.settings.context(validate_distributions_torch=False)
-    with unchecked, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with unchecked(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="sbi")
         warnings.filterwarnings("ignore", message=".*max_num_epochs.*")
         warnings.filterwarnings("ignore", message=".*triangular_solve is deprecated.*")
