@@ -22,8 +22,8 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-test venv-dev venv-peers demo test test-slow lint format types imports docs bench bench-peers
-.PHONY: bench-check clean
+.PHONY: help venv venv-test venv-dev venv-peers demo test test-slow test-lowest lint format types imports docs bench
+.PHONY: bench-peers bench-check clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -75,6 +75,20 @@ $(PEER_VENV)/%/.installed: benchmarks/peers/requirements/%.txt
 	@$(PEER_VENV)/$*/bin/python -m pip install --disable-pip-version-check --no-input -qq -r $<
 	@touch $@
 
+# The lowest versions that pyproject.toml allows, all at once. The triton of the extra gpu wants a newer torch.
+LOWEST_VENV   := build/lowest-venv
+LOWEST_EXTRAS := fast plots inference
+LOWEST_TESTS  := tests/docs tests/ops tests/handlers tests/fuzz tests/contracts tests/test_cli.py tests/inference/calibration/results
+LOWEST_PIP    := $(LOWEST_VENV)/bin/python -m pip install --disable-pip-version-check --no-input -qq -c $(LOWEST_VENV)/lowest.txt
+
+$(LOWEST_VENV)/.installed: pyproject.toml tests/lowest_versions.py
+	@echo "Making $(LOWEST_VENV) with $$($(PYTHON) --version) and the lowest versions of everything"
+	@$(PYTHON) -m venv --clear $(LOWEST_VENV)
+	@$(PYTHON) tests/lowest_versions.py $(LOWEST_EXTRAS) test > $(LOWEST_VENV)/lowest.txt
+	@$(LOWEST_PIP) $(if $(TORCH_INDEX_URL),--index-url "$(TORCH_INDEX_URL)") torch
+	@$(LOWEST_PIP) -e ".[fast,plots,inference]" pytest pytest-xdist hypothesis
+	@touch $@
+
 venv-peers: $(PEERS:%=$(PEER_VENV)/%/.installed)  ## Make an environment for each peer of the benchmarks
 
 # --- use ----------------------------------------------------------------------------------------------------
@@ -87,6 +101,9 @@ test: $(VENV)/.test  ## Run the tests, less the slow ones
 
 test-slow: $(VENV)/.test  ## Run the slow tests
 	$(ONE_THREAD) $(VENV)/bin/python -m pytest -m slow -n $(WORKERS) --durations=15
+
+test-lowest: $(LOWEST_VENV)/.installed  ## Run the core of the tests with the lowest versions of all dependencies
+	$(ONE_THREAD) $(LOWEST_VENV)/bin/python -m pytest -m "not slow" -n $(WORKERS) $(LOWEST_TESTS)
 
 lint: $(VENV)/.dev  ## Check style and format
 	$(VENV)/bin/ruff check .
