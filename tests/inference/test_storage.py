@@ -2,7 +2,11 @@
 
 import json
 import logging
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,3 +218,31 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_written(
             run(out)
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
     assert run(out).equals(run())
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_with_the_numbers_of_one_that_is_not(
+    tmp_path: Path, installed: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "causal_lpm.cli", "run", "slow", "--replicates", "12", "--out", str(out)]
+    command += ["--workers", "1", "--no-plots"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(installed), str(Path(__file__).parent.parent.parent)]),
+        "OMP_NUM_THREADS": "1",
+    }
+    for milliseconds in (0, 37, 411, 803):  # after the first file
+        before = len(list(out.glob("**/*")))
+        process = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
+        while len(list(out.glob("**/*"))) == before and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(milliseconds / 1000)
+        process.kill()
+        process.wait()
+    assert subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    study = FakeStudy(name="slow")
+    settings, contrasts = study.settings("main")
+    whole = run_experiment(study, settings, contrasts, 12, 0, OPTIONS, workers=1)
+    np.testing.assert_array_equal(load(out / "results.nc")["predictions"]["deaths"], whole["predictions"]["deaths"])
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
