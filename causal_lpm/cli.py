@@ -46,7 +46,7 @@ from causal_lpm.terminal import (
     failures,
     noting,
     progress_bar,
-    whole_number,
+    whole_option,
 )
 
 __all__ = ["app"]
@@ -59,14 +59,14 @@ Loaded = TypeVar("Loaded")
 app = typer.Typer(cls=OneSentence, add_completion=False, pretty_exceptions_enable=False)
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Its name; see `causal-lpm list`.")]
-Agents = Annotated[int | None, whole_number("Number of agents; the study has a default.")]
-Days = Annotated[int | None, whole_number("Days to simulate; the study has a default.")]
-Replicates = Annotated[int | None, whole_number("Replicates, each with fresh noise shared by all worlds.")]
-Seed = Annotated[int, whole_number("With the same seed, the same numbers.")]
+Agents = Annotated[int | None, whole_option("Number of agents; the study has a default.")]
+Days = Annotated[int | None, whole_option("Days to simulate; the study has a default.")]
+Replicates = Annotated[int | None, whole_option("Replicates, each with fresh noise shared by all worlds.")]
+Seed = Annotated[int, whole_option("With the same seed, the same numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
 Out = Annotated[Path | None, typer.Option(help="Output folder; default ./results/STUDY-HASH. Runs are resumed.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON.")]
-Workers = Annotated[int | None, whole_number("Processes; default 2, on a GPU 1.")]
+Workers = Annotated[int | None, whole_option("Processes; default 2, on a GPU 1.")]
 Plots = Annotated[bool | None, typer.Option("--plots/--no-plots", help="Charts; default: if matplotlib is there.")]
 Mechanism = Annotated[str | None, typer.Option(metavar="archived|described", help="Which model of the study.")]
 Population = Annotated[str | None, typer.Option(help="A population of the study, such as nyc.")]

@@ -18,7 +18,7 @@ from causal_lpm.inference.calibration.tables import gates_table, parameter_table
 from causal_lpm.inference.netcdf import is_broken
 from causal_lpm.inference.whole_files import WriteError
 from causal_lpm.memory import reuse_freed_memory
-from causal_lpm.terminal import bad_input, console, fail, failures, noting, whole_number
+from causal_lpm.terminal import bad_input, console, fail, failures, noting, whole_option
 from causal_lpm.terminal_stages import stage_bars
 
 __all__ = ["calibrate"]
@@ -36,14 +36,14 @@ Surrogate = Annotated[
     str | None, typer.Option(metavar="MODULE:FUNCTION", help="A differentiable program with the same sites.")
 ]
 Method = Annotated[str, typer.Option(metavar="|".join(METHODS), help="How; svi and gradient only optimise.")]
-Budget = Annotated[int | None, whole_number("Simulations to train on; default 1000, or the calibration's own.")]
+Budget = Annotated[int | None, whole_option("Simulations to train on; default 1000, or the calibration's own.")]
 GateOption = Annotated[
-    int | None, whole_number("Further simulations for the gates; default 200. With 0, no verdict.", "--gate")
+    int | None, whole_option("Further simulations for the gates; default 200. With 0, no verdict.", "--gate")
 ]
-Ensemble = Annotated[int | None, whole_number("Networks of the ensemble; default 5.")]
-Seed = Annotated[int, whole_number("With the same seed, the same numbers.")]
-Workers = Annotated[int, whole_number("Processes that simulate; the numbers do not depend on it.")]
-Draws = Annotated[int, whole_number("Draws of the posterior in the result.")]
+Ensemble = Annotated[int | None, whole_option("Networks of the ensemble; default 5.")]
+Seed = Annotated[int, whole_option("With the same seed, the same numbers.")]
+Workers = Annotated[int, whole_option("Processes that simulate; the numbers do not depend on it.")]
+Draws = Annotated[int, whole_option("Draws of the posterior in the result.")]
 Out = Annotated[
     Path | None, typer.Option(help="Output folder; default ./results/TARGET-HASH. Simulations are resumed.")
 ]

@@ -18,7 +18,7 @@ from causal_lpm.inference.plain_numbers import whole_number_of
 from causal_lpm.inference.signals import answering
 from causal_lpm.inference.whole_files import WriteError
 
-__all__ = ["Once", "OneSentence", "bad_input", "console", "fail", "failures", "noting", "progress_bar", "whole_number"]
+__all__ = ["Once", "OneSentence", "bad_input", "console", "fail", "failures", "noting", "progress_bar", "whole_option"]
 
 
 class Once(TyperCommand):
@@ -100,7 +100,7 @@ def noting(what: str, problems: list[str]) -> Iterator[None]:
         problems.append(f"{what} could not be made: {error}.")
 
 
-def whole_number(description: str, *names: str) -> Any:
+def whole_option(description: str, *names: str) -> Any:
     """An option that is a whole number; typer's own parser would take "1_000" and digits of other scripts."""
     return typer.Option(*names, parser=_whole, metavar="INTEGER", help=description)
 

@@ -12,6 +12,7 @@ from causal_lpm.inference.whole_files import write_whole
 __all__ = ["is_broken", "write_netcdf"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"  # of HDF5, in which NetCDF is written
+_SUPERBLOCK = 96  # bytes at the beginning, which say how long the file is
 
 
 def write_netcdf(tree: xr.DataTree, path: Path, encoding: Mapping[str, Any]) -> None:
@@ -39,6 +40,7 @@ def is_broken(path: Path) -> bool:
         return False
     try:
         h5py.File(path, "r").close()
-    except OSError:
-        return True
+    except OSError as error:
+        # Not for any other reason: somebody else may have the file open.
+        return path.stat().st_size < _SUPERBLOCK or "truncated file" in str(error)
     return False

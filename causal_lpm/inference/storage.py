@@ -7,10 +7,7 @@ replicate says of which experiment it is, and which one; what does not match is 
 import hashlib
 import json
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,6 +17,7 @@ import numpy.typing as npt
 
 from causal_lpm.inference.json_object import read_object
 from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.inference.stamps import UNREADABLE, is_lost_manifest
 from causal_lpm.inference.study import Options, Setting, Study, not_simulating, policy_values
 from causal_lpm.inference.whole_files import (
     check_folder,
@@ -159,8 +157,10 @@ class Store:
         """The manifest that is there, if any; an error if it is of something else."""
         check_folder("the output folder", self.folder)
         file = self.folder / "manifest.json"
+        # Before the manifest is looked for: another run may write it at this moment.
+        empty = not self.folder.is_dir() or holds_nothing(self.folder, r"manifest\.json")
         if not file.exists():
-            if self.folder.is_dir() and not holds_nothing(self.folder, r"manifest\.json"):
+            if not empty:
                 raise FileExistsError(
                     f"the output folder {self.folder} is not empty and holds no experiment: give another."
                 )
@@ -168,7 +168,7 @@ class Store:
         try:
             there = read_object(file)
         except ValueError as error:
-            if self._is_ours_without(file):
+            if is_lost_manifest(file, self.replicates, _STAMP + "experiment", self._experiment):
                 return None
             raise FileExistsError(f"{file} cannot be read: give another folder.") from error
         expected = json.loads(json.dumps(content))
@@ -191,14 +191,6 @@ class Store:
         except FileExistsError:  # another run was quicker by a moment
             return self._begun(content) or whole
         return whole
-
-    def _is_ours_without(self, manifest: Path) -> bool:
-        """Whether a manifest that cannot be read, as after a power cut, was ours: by what replicates say they are."""
-        owners = set()
-        for file in self.replicates.glob("*.npz"):
-            with suppress(ValueError):
-                owners.add(_read(file).get(_STAMP + "experiment", np.array("")).item())
-        return owners == {self._experiment} or (not owners and not manifest.stat().st_size)
 
     def _path(self, replicate: int) -> Path:
         return self.replicates / f"{replicate:04d}.npz"
@@ -243,7 +235,7 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with path.open("rb") as raw, np.load(raw) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} cannot be read") from error
 
 

@@ -8,8 +8,6 @@ longer.
 import hashlib
 import json
 import logging
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import numpy as np
 
 from causal_lpm.inference.calibration.simulations.blocks import Block, Simulator, block_seeds
 from causal_lpm.inference.json_object import read_object
+from causal_lpm.inference.stamps import UNREADABLE, is_lost_manifest
 from causal_lpm.inference.storage import versions
 from causal_lpm.inference.whole_files import (
     check_folder,
@@ -84,8 +83,10 @@ class BlockFolder:
         """Whether this set has begun the folder; an error where something else has."""
         check_folder("the folder", self.folder)
         file = self.folder / "manifest.json"
+        # Before the manifest is looked for: another process may write it at this moment.
+        empty = not self.folder.is_dir() or holds_nothing(self.folder, r"manifest\.json")
         if not file.exists():
-            if self.folder.is_dir() and not holds_nothing(self.folder, r"manifest\.json"):
+            if not empty:
                 raise FileExistsError(
                     f"the folder {self.folder} is not empty and holds no simulations: give another folder."
                 )
@@ -93,6 +94,8 @@ class BlockFolder:
         try:
             there = read_object(file)
         except ValueError as error:
+            if is_lost_manifest(file, self._blocks, "set", self._set):
+                return False
             raise FileExistsError(f"{file} cannot be read: give another folder.") from error
         if there.get("kind") != content["kind"]:
             raise FileExistsError(f"the folder {self.folder} holds something else: give another folder.")
@@ -106,8 +109,10 @@ class BlockFolder:
     def _begin(self, content: Mapping[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(content, indent=2) + "\n"
+        file = self.folder / "manifest.json"
+        put = write_whole if file.exists() else write_new
         try:
-            write_new(self.folder / "manifest.json", lambda path: path.write_text(text, encoding="utf-8"))
+            put(file, lambda path: path.write_text(text, encoding="utf-8"))
         except FileExistsError:  # another process was quicker by a moment
             self._begun(content)
 
@@ -135,7 +140,7 @@ class BlockFolder:
             path = self._path(number)
             try:
                 found[number] = self._read(path, number)
-            except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            except UNREADABLE as error:
                 wrong.append(f"Block {number} is simulated again: {path} cannot be used ({error})")
         if wrong:
             _LOG.warning("%s%s.", wrong[0], f"; so are {len(wrong) - 1} more" if len(wrong) > 1 else "")

@@ -88,6 +88,22 @@ def test_leftovers_of_killed_processes_are_in_nobodys_way(tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "blocks").iterdir()) == ["00000.npz", "00001.npz", "00002.npz"]
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b'{"a": NaN}'])
+def test_a_lost_manifest_is_written_again_where_all_blocks_are_its_own(tmp_path: Path, content: bytes) -> None:
+    whole, before = simulate(tmp_path / "set"), (tmp_path / "set" / "manifest.json").read_bytes()
+    (tmp_path / "set" / "manifest.json").write_bytes(content)
+    with pytest.raises(FileExistsError, match="cannot be read: give another folder"):
+        simulate(tmp_path / "set", seed=1)
+    reports: list[int] = []
+    assert same(simulate(tmp_path / "set", progress=lambda done, n: reports.append(done)), whole)
+    assert reports == [6]
+    assert (tmp_path / "set" / "manifest.json").read_bytes() == before
+    _of_another_set(tmp_path / "set" / "blocks" / "00001.npz")
+    (tmp_path / "set" / "manifest.json").write_bytes(content)
+    with pytest.raises(FileExistsError, match="cannot be read: give another folder"):
+        simulate(tmp_path / "set")
+
+
 @pytest.mark.parametrize(("seed", "fits"), [(0, True), (1, False)])
 def test_two_first_sets_at_one_instant_do_not_mix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, fits: bool
