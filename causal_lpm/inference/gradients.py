@@ -13,9 +13,11 @@ import xarray as xr
 from causal_lpm.handlers import MeanField, Relaxed, Score, StraightThrough
 from causal_lpm.inference.gradient_samples import Estimator, Values, differences, seeds_of, slopes, steps_of
 from causal_lpm.inference.parametric import At, Model, Outcome, parametric
-from causal_lpm.validate import fits_in_time, whole_number
+from causal_lpm.validate import fits_in_memory, whole_number
 
 __all__ = ["GradientCheck", "check_gradient", "finite_differences"]
+
+LEAST_BYTES = 1e3  # of a replicate: its seed, and numbers by group and parameter
 
 ERRORS = 3.0
 """A bias of so many standard errors is called one: a verdict of an unbiased estimator is wrong in 1 of 370 rows."""
@@ -227,6 +229,6 @@ def _moments(values: Values) -> tuple[float, float, float]:
 
 
 def _several(replicates: int) -> None:
-    fits_in_time(f"{whole_number('replicates', replicates)} replicates", replicates)
+    fits_in_memory(f"{whole_number('replicates', replicates)} replicates", LEAST_BYTES * replicates, "ask for fewer")
     if replicates < 2:
         raise ValueError("one replicate has no standard error: give at least two replicates.")

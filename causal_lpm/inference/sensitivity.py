@@ -6,8 +6,9 @@ import xarray as xr
 
 from causal_lpm.handlers import MeanField
 from causal_lpm.inference.gradient_samples import Estimator, differences, seeds_of, slopes, steps_of
+from causal_lpm.inference.gradients import LEAST_BYTES
 from causal_lpm.inference.parametric import At, Model, Outcome, parametric
-from causal_lpm.validate import fits_in_time, whole_number
+from causal_lpm.validate import fits_in_memory, whole_number
 
 __all__ = ["sensitivity"]
 
@@ -79,7 +80,8 @@ def sensitivity(
     estimator = MeanField() if estimator is None else estimator
     whole_number("seed", seed, low=0)
     for what, count in {"replicates": replicates, "pairs": pairs}.items():
-        fits_in_time(f"{whole_number(what, count, low=int(what == 'replicates'))} {what}", count)
+        whole_number(what, count, low=int(what == "replicates"))
+        fits_in_memory(f"{count} {what}", LEAST_BYTES * count, "ask for fewer")
     steps = steps_of(subject, step) if pairs else None
     values, gradients = slopes(subject, outcome, estimator, seeds_of(seed, 0, replicates), by)
     value, gradient = values.mean(0), gradients.mean(0)

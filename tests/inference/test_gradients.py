@@ -166,6 +166,8 @@ def test_all_parameters_have_a_row() -> None:
 
 REFUSED = {
     "one replicate": ({"replicates": 1}, "one replicate has no standard error"),
+    "too many": ({"replicates": 10**12}, "1000000000000 replicates need about"),
+    "a fraction": ({"replicates": 2.5}, r"replicates is 2\.5: give a whole number"),
     "no step": ({"step": 0.0}, "the step is 0.0: give a positive number"),
     "outside": ({"step": {"beta": 0.2, "recovery": 0.1}}, "'beta' is 0.15.* less its step, which its prior"),
     "step of another": ({"step": {"beta": 0.1, "recover": 0.1}}, "unknown parameter in the steps 'recover'"),

@@ -151,7 +151,7 @@ def check_settings(method: str, settings: Mapping[str, Any], problem: Problem) -
     for name, value in settings.items():
         known(f"setting of method {method!r}", name, allowed)
         if name in COUNTS:
-            fits_in_time(f"{name}={whole_number(name, value)}", value)
+            fits_in_time(f"{name}={whole_number(name, value)}", 50.0 * value)  # each runs the model
         if name == "learning_rate" and not value > 0:
             raise ValueError(f"the learning rate is {value}: give a positive number, such as 0.03.")
         if name == "accepted" and not 0 < value < 1:

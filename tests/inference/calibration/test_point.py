@@ -192,7 +192,13 @@ def test_a_network_of_nan_is_refused_with_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings_", "sentence"), [({"steps": 0}, "steps"), ({"learning_rate": 0.0}, "learning rate")]
+    ("settings_", "sentence"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"steps": 10**12}, "1000000000000 steps would take"),
+        ({"seed": 0.5}, "seed is 0.5"),
+        ({"learning_rate": 0.0}, "learning rate"),
+    ],
 )
 def test_settings_are_checked(settings_: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):

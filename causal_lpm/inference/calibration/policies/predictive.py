@@ -33,7 +33,6 @@ COUPLING = {
 """What the worlds have in common beside the parameters, by kind."""
 
 CELLS = 2_000_000  # agents x rows x worlds that are simulated at once
-LARGEST = float(np.finfo(np.float32).max)  # of a policy
 FEWER = "ask for fewer worlds, draws or replicates"
 
 Array = npt.NDArray[Any]
@@ -110,14 +109,14 @@ def predict(
     chosen = _chosen(outcomes, found)
     dims, labels = _coordinates({name: found.shapes[name] for name in chosen}, start_date, group_labels)
     cells = sum(int(np.prod(found.shapes[name])) for name in chosen)
-    runs, days = len(settings) * draws * replicates, max(found.shapes[name][1] for name in chosen)
+    simulated, days = len(settings) * draws * replicates, max(found.shapes[name][1] for name in chosen)
     what = f"the predictions ({len(settings)} worlds, {draws} draws, {replicates} replicates)"
-    validate.fits_in_memory(what, 8.0 * runs * cells, FEWER)
-    validate.fits_in_time(what, runs * days * max(1, found.agents) / CELLS, CELLS, FEWER)
+    validate.fits_in_memory(what, 8.0 * simulated * cells, FEWER)
+    validate.fits_in_time(what, simulated * days * max(1, found.agents) / CELLS, CELLS, FEWER)
 
-    parts_of_worlds = [settings] if kind == "paired" else [{name: acts} for name, acts in settings.items()]
+    runs = [settings] if kind == "paired" else [{name: acts} for name, acts in settings.items()]
     values: dict[str, list[Array]] = {name: [] for name in chosen}
-    for number, together in enumerate(parts_of_worlds):
+    for number, together in enumerate(runs):
         seeds = row_seeds(seed if kind == "paired" else replicate_seed(seed, number), draws, replicates)
         rows = batch or max(1, CELLS // (max(1, found.agents) * len(together)))
         parts = [
@@ -176,9 +175,12 @@ def _settings(worlds: Mapping[str, Mapping[str, float]] | None) -> dict[str, dic
 
 
 def _policy(world: str, policy: str, value: Any) -> float:
-    number = float("nan") if isinstance(value, str | bytes) else float(value)
-    if np.isnan(number) or LARGEST < abs(number) < np.inf:
-        given = "NaN" if value != value else repr(value)
+    try:
+        number = float("nan") if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if np.isnan(number) or np.finfo(np.float32).max < abs(number) < np.inf:
+        given = "NaN" if isinstance(value, float) and np.isnan(value) else repr(value)
         raise ValueError(f"world {world!r} sets policy {policy!r} to {given}: give a number that float32 holds.")
     return number
 

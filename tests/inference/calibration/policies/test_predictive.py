@@ -124,6 +124,8 @@ def test_dates_and_labels() -> None:
         ({"start_date": "01/02/2020"}, "the date of the first day: '01/02/2020' is not a date like 2020-03-09"),
         ({"start_date": "2261-12-30"}, "20 days from 2261-12-30 on end after 2261"),
         ({"worlds": {"a": {"masks": "x"}}}, "world 'a' sets policy 'masks' to 'x': give a number"),
+        ({"worlds": {"a": {"masks": None}}}, "world 'a' sets policy 'masks' to None"),
+        ({"worlds": {"a": {"masks": [1.0, 2.0]}}}, r"world 'a' sets policy 'masks' to \[1.0, 2.0\]"),
         ({"worlds": {"a": {"masks": "1_0"}}}, "world 'a' sets policy 'masks' to '1_0'"),
         (
             {"worlds": {"a": {"masks": 1e39}}},
