@@ -65,7 +65,8 @@ def optimise(
         losses = torch.tensor(point.losses)
     else:
         z, log_weights, losses = variational(problem, seed, draws, progress=told, **dict(settings))
-        log_weights = log_weights.double().nan_to_num(-math.inf, math.inf, -math.inf)  # a draw without a density weighs nothing
+        # A draw without a density weighs nothing.
+        log_weights = log_weights.double().nan_to_num(-math.inf, math.inf, -math.inf)
         report = Report((khat_gate(log_weights.numpy()),))
     generated = {} if point is None else {name: value[None] for name, value in point.generated.items()}
     tree = build_tree(
