@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from causal_lpm.cli_calibrate import calibrate
+from causal_lpm.inference import settings as typed
 from causal_lpm.inference import storage
 from causal_lpm.inference.calibration.catalogue import find_calibration, installed_calibrations
 from causal_lpm.inference.calibration.tables import calibrations_table
@@ -24,7 +25,6 @@ from causal_lpm.inference.experiment import run_experiment
 from causal_lpm.inference.json_file import check_json_file, write_json
 from causal_lpm.inference.plain_numbers import number_or_text
 from causal_lpm.inference.plots import save_fan_charts
-from causal_lpm.inference.settings import check_experiment, each_minus_first, parse_acts, parse_setting
 from causal_lpm.inference.study import (
     Contrast,
     Options,
@@ -123,7 +123,8 @@ def _execute(request: _Request, settings: Sequence[Setting], contrasts: Sequence
     replicates = replicates_of(study, request.full) if request.replicates is None else request.replicates
     workers = (2 if options.device == "cpu" else 1) if request.workers is None else request.workers
     with bad_input():
-        check_experiment(study, settings, contrasts, replicates, request.seed, options, workers)
+        typed.check_experiment(study, settings, contrasts, replicates, request.seed, options, workers)
+        typed.check_differences(study, settings, contrasts)
         name = f"{study.name}-{storage.identity(storage.manifest(study, settings, request.seed, options))}"
         out = request.out or Path("results") / name
         if request.json_file is not None:
@@ -236,8 +237,8 @@ def run(
         if setting and full:
             raise ValueError("--full runs the study's own settings: leave out either --full or --setting.")
         if setting:
-            worlds = [parse_setting(text, found.policies) for text in setting]
-            contrasts = each_minus_first(worlds)
+            worlds = [typed.parse_setting(text, found.policies) for text in setting]
+            contrasts = typed.each_minus_first(worlds)
         else:
             worlds, contrasts = found.settings("full" if full else "main")
     request = _Request(found, agents, days, replicates, seed, device, out, json, workers, plots, extra, full)
@@ -268,7 +269,7 @@ def whatif(
         extra = _extra(mechanism, population, doses, option)
         found = variant(load_study(study), extra)
         text = ", ".join([*(do or []), *(acts or [])])
-        changed = parse_acts(text, found.policies)
+        changed = typed.parse_acts(text, found.policies)
         if not changed:
             raise ValueError("there is no act: give at least one, as in --do name=value.")
     worlds = [Setting("factual"), Setting(text, changed)]

@@ -16,6 +16,7 @@ from causal_lpm.validate import fits_in_memory, fits_in_time, known, unique_entr
 
 __all__ = [
     "check_device",
+    "check_differences",
     "check_experiment",
     "check_value",
     "each_minus_first",
@@ -154,14 +155,20 @@ def check_experiment(
     for contrast in contrasts:
         for name in contrast.minus:
             known("setting", name, [setting.name for setting in settings])
-    _check_differences(study, settings, contrasts)
     _check_size(study, len(settings), replicates, options, workers)
     if workers > 1:
         _check_can_travel(study)
     study.check(settings, options)
 
 
-def _check_differences(study: Study, settings: Sequence[Setting], contrasts: Sequence[Contrast]) -> None:
+def check_differences(study: Study, settings: Sequence[Setting], contrasts: Sequence[Contrast]) -> None:
+    """Raises ValueError for a contrast of two settings that set the same, which is asked for by mistake.
+
+    Args:
+        study: whose defaults count.
+        settings: the worlds, which `check_experiment` has passed.
+        contrasts: pairs of them.
+    """
     named = {setting.name: setting for setting in settings}
     for contrast in contrasts:
         first, second = (named[name] for name in contrast.minus)

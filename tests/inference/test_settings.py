@@ -1,12 +1,16 @@
 import math
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from case_studies.second_dose.nyc import NewYork
+from case_studies.second_dose.study import study
 from causal_lpm.inference.settings import (
     check_device,
+    check_differences,
     check_experiment,
     check_value,
     each_minus_first,
@@ -109,14 +113,6 @@ def test_devices_that_are_not_there_are_refused(device: str) -> None:
         ({"settings": [Setting("a\x1b[1m")]}, r"the label 'a\\x1b\[1m' has characters that cannot be printed"),
         ({"settings": [Setting("a\udc80")]}, "cannot be printed"),
         ({"contrasts": [Contrast("c", ("a", "b"))]}, "unknown setting 'b'"),
-        (
-            {
-                "settings": [Setting("a"), Setting("b", {"efficacy": 0.5, "interval": 21.0})],
-                "contrasts": [Contrast("b minus a", ("b", "a"))],
-            },
-            "the settings 'b' and 'a' set the same policies, so that they cannot differ",
-        ),
-        ({"contrasts": [Contrast("c", ("a", "a"))]}, "set the same policies"),
         ({"options": Options(10, 30.0)}, r"days is 30\.0: give a whole number"),  # type: ignore[arg-type]
         ({"options": Options(True, 30)}, "agents is True: give a whole number"),
         ({"replicates": 2.5}, r"replicates is 2\.5"),
@@ -149,3 +145,18 @@ def test_impossible_experiments_are_refused(changes: dict[str, object], sentence
     check_experiment(**good)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=sentence):
         check_experiment(**{**good, **changes})  # type: ignore[arg-type]
+
+
+def test_a_contrast_of_settings_that_set_the_same_is_refused() -> None:
+    settings = [Setting("a"), Setting("b", {"efficacy": 0.5, "interval": 21.0}), Setting("c", {"efficacy": 0.6})]
+    for first, second in (("b", "a"), ("a", "a")):
+        with pytest.raises(ValueError, match=f"the settings '{first}' and '{second}' set the same policies"):
+            check_differences(FakeStudy(), settings, [Contrast("x", (first, second))])
+    check_differences(FakeStudy(), settings, [Contrast("x", ("c", "a"))])
+
+
+@pytest.mark.parametrize("size", ["demo", "main", "full"])
+def test_studies_compare_what_differs(size: str) -> None:
+    check_differences(study, *study.settings(size))
+    york = NewYork(Path("doses.csv"), "2020-12-14")
+    check_differences(york, *york.settings(size))

@@ -179,7 +179,7 @@ def _policy(world: str, policy: str, value: Any) -> float:
         number = float("nan") if isinstance(value, str | bytes) else float(value)
     except (TypeError, ValueError):
         number = float("nan")
-    if np.isnan(number) or np.finfo(np.float32).max < abs(number) < np.inf:
+    if np.isnan(number) or torch.finfo(torch.float32).max < abs(number) < np.inf:
         given = "NaN" if isinstance(value, float) and np.isnan(value) else repr(value)
         raise ValueError(f"world {world!r} sets policy {policy!r} to {given}: give a number that float32 holds.")
     return number
