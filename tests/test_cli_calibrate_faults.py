@@ -19,7 +19,7 @@ ABC = [*QUICK, "--method", "abc"]
 def test_a_result_that_was_cut_short_is_computed_again_from_the_kept_simulations(home: Path) -> None:
     first = call("normal", *ABC, "--out", "out")
     file = home / "out" / "calibration.nc"
-    for left in (0, 5, 1000):
+    for left in (1000, 0):
         file.write_bytes(file.read_bytes()[:left])
         again = call("normal", *ABC, "--out", "out")
         assert again.exit_code == 3, again.stderr

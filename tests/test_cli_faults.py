@@ -153,8 +153,16 @@ def test_counts_beyond_memory_and_time_are_refused_at_once(home: Path, arguments
 NUMBERS = ["1_000", "١٠", "+5", " 5 ", "5.0", "1e3", "0x10", "nan", "inf", "½", "1" * 5000]
 
 
-@pytest.mark.parametrize("text", NUMBERS)
-@pytest.mark.parametrize("option", ["agents", "days", "replicates", "seed", "workers"])
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        *(("agents", text) for text in NUMBERS),
+        ("days", "1_0"),
+        ("replicates", "1_0"),
+        ("seed", "1_0"),
+        ("workers", "1_0"),
+    ],
+)
 def test_whole_numbers_are_digits(home: Path, option: str, text: str) -> None:
     result = call("run", "fake", f"--{option}", text)
     assert result.exit_code == 2
