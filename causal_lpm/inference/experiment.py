@@ -22,7 +22,7 @@ import xarray as xr
 
 from causal_lpm.inference import results, storage
 from causal_lpm.inference.seeds import replicate_seed
-from causal_lpm.inference.settings import check_experiment
+from causal_lpm.inference.settings import check_experiment, whole_options
 from causal_lpm.inference.signals import answering
 from causal_lpm.inference.storage import Replicate, Store
 from causal_lpm.inference.study import (
@@ -101,6 +101,8 @@ def run_experiment(
     """
     study = variant(study, options.extra)
     check_experiment(study, settings, contrasts, replicates, seed, options, workers)
+    options = whole_options(options)
+    replicates, seed, workers = int(replicates), int(seed), int(workers)
     content = storage.manifest(study, settings, seed, options)
     origin: Mapping[str, str] = provenance(seed=seed, data=storage.data_hashes(options))
     kept: dict[int, Replicate] = {}

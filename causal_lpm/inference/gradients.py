@@ -70,7 +70,7 @@ def finite_differences(
     """
     subject = parametric(model, wrt, at)
     steps = steps_of(subject, step)
-    _several(replicates)
+    replicates = _several(replicates)
     values, pairs = differences(subject, outcome, steps, seeds_of(seed, 0, replicates), by)
     root = replicates**0.5
     return xr.Dataset(
@@ -182,9 +182,7 @@ def check_gradient(
     """
     subject = parametric(model, wrt, at)
     steps = steps_of(subject, step)
-    pairs = replicates if pairs is None else pairs
-    _several(replicates)
-    _several(pairs)
+    replicates, pairs = _several(replicates), _several(replicates if pairs is None else pairs)
     exact, reference = differences(subject, outcome, steps, seeds_of(seed, 0, pairs))
     chosen = (StraightThrough(), MeanField(), Relaxed(), Score()) if estimators is None else estimators
     rows = []
@@ -228,7 +226,9 @@ def _moments(values: Values) -> tuple[float, float, float]:
     return float(values.mean()), sd, sd / len(values) ** 0.5
 
 
-def _several(replicates: int) -> None:
-    fits_in_memory(f"{whole_number('replicates', replicates)} replicates", LEAST_BYTES * replicates, "ask for fewer")
-    if replicates < 2:
+def _several(replicates: int) -> int:
+    number = whole_number("replicates", replicates)
+    fits_in_memory(f"{number} replicates", LEAST_BYTES * number, "ask for fewer")
+    if number < 2:
         raise ValueError("one replicate has no standard error: give at least two replicates.")
+    return number

@@ -78,9 +78,9 @@ def sensitivity(
     """
     subject = parametric(model, wrt, at)
     estimator = MeanField() if estimator is None else estimator
-    whole_number("seed", seed, low=0)
+    seed = whole_number("seed", seed, low=0)
+    replicates, pairs = whole_number("replicates", replicates), whole_number("pairs", pairs, low=0)
     for what, count in {"replicates": replicates, "pairs": pairs}.items():
-        whole_number(what, count, low=int(what == "replicates"))
         fits_in_memory(f"{count} {what}", LEAST_BYTES * count, "ask for fewer")
     steps = steps_of(subject, step) if pairs else None
     values, gradients = slopes(subject, outcome, estimator, seeds_of(seed, 0, replicates), by)

@@ -3,6 +3,7 @@
 import math
 import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "each_minus_first",
     "parse_acts",
     "parse_setting",
+    "whole_options",
 ]
 
 COPIES = 3  # of the results in memory: each replicate by itself, all together, and as a file
@@ -125,6 +127,12 @@ def check_device(device: str) -> None:
         raise ValueError(f"device {device!r} is not on this machine ({torch.cuda.device_count()} GPUs): give 'cpu'.")
 
 
+def whole_options(options: Options) -> Options:
+    """The options with agents and days as int, whatever type of whole number they were; ValueError if they are none."""
+    agents, days = whole_number("agents", options.agents), whole_number("days", options.days)
+    return replace(options, agents=agents, days=days)
+
+
 def check_experiment(
     study: Study,
     settings: Sequence[Setting],
@@ -135,9 +143,8 @@ def check_experiment(
     workers: int,
 ) -> None:
     """Raises ValueError with one sentence for what would make a run fail or mean nothing; starts nothing."""
-    counts = {"agents": options.agents, "days": options.days, "replicates": replicates, "workers": workers}
-    for name, count in counts.items():
-        whole_number(name, count)
+    options = whole_options(options)
+    replicates, workers = whole_number("replicates", replicates), whole_number("workers", workers)
     whole_number("seed", seed, low=0)
     check_device(options.device)
     if not settings:

@@ -111,7 +111,7 @@ def test_one_pair_has_no_error() -> None:
     [
         ({"pairs": -1}, "pairs is -1: give a whole number"),
         ({"replicates": 0}, "replicates is 0: give a whole number"),
-        ({"replicates": 2.0}, r"replicates is 2\.0: give a whole number"),
+        ({"replicates": 2.5}, r"replicates is 2\.5: give a whole number"),
         ({"replicates": 10**12}, "1000000000000 replicates need about"),
         ({"pairs": 10**12}, "1000000000000 pairs need about"),
         ({"seed": True}, "seed is True: give a whole number from 0"),

@@ -113,7 +113,7 @@ def test_devices_that_are_not_there_are_refused(device: str) -> None:
         ({"settings": [Setting("a\x1b[1m")]}, r"the label 'a\\x1b\[1m' has characters that cannot be printed"),
         ({"settings": [Setting("a\udc80")]}, "cannot be printed"),
         ({"contrasts": [Contrast("c", ("a", "b"))]}, "unknown setting 'b'"),
-        ({"options": Options(10, 30.0)}, r"days is 30\.0: give a whole number"),  # type: ignore[arg-type]
+        ({"options": Options(10, 30.5)}, r"days is 30\.5: give a whole number"),  # type: ignore[arg-type]
         ({"options": Options(True, 30)}, "agents is True: give a whole number"),
         ({"replicates": 2.5}, r"replicates is 2\.5"),
         ({"settings": [Setting("a", {"efficacy": "0.5"})]}, "policy 'efficacy' is '0.5': give a number from 0 to 1"),  # type: ignore[dict-item]

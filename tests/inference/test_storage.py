@@ -99,6 +99,15 @@ def test_a_replicate_that_is_not_what_it_should_be_is_simulated_again(
 
 
 @pytest.mark.usefixtures("no_result")
+def test_whole_numbers_of_every_type_are_one_experiment(out: Path) -> None:
+    """NumPy's are what a sweep over seeds or sizes gives, and JSON has none of them."""
+    study, sizes = FakeStudy(), Options(np.int64(1000), np.uint16(30))  # type: ignore[arg-type]
+    seven, three = np.int64(7), np.int32(3)
+    again = run_experiment(study, *study.settings("demo"), three, seven, sizes, out, workers=1)  # type: ignore[arg-type]
+    assert again.identical(run())
+
+
+@pytest.mark.usefixtures("no_result")
 def test_a_copied_replicate_does_not_count_twice(out: Path) -> None:
     error = run()["causal_effect"]["deaths"].values.std(ddof=1)
     shutil.copy(out / "replicates" / "0000.npz", out / "replicates" / "0002.npz")

@@ -110,7 +110,8 @@ def variational(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Draws of the guide `[draws, size]`, their log importance weights, and the loss of every step."""
     known("guide", guide, GUIDES)
-    fits_in_time(f"{whole_number('steps', steps)} steps", 50.0 * steps)  # each runs the model
+    steps = whole_number("steps", steps)
+    fits_in_time(f"{steps} steps", 50.0 * steps)  # each runs the model
     if guide == "AutoIAF" and problem.size < 2:
         raise ValueError(
             f"guide 'AutoIAF' needs at least two parameters, the model has {problem.size}: give 'AutoNormal'."

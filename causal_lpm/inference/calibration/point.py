@@ -132,8 +132,9 @@ def point_calibration(
     >>> round(float(point.parameters["rate"]), 2)  # (0 + 2 + 0 + 4) / (1 + 3)
     1.5
     """
-    fits_in_time(f"{whole_number('steps', steps)} steps", 50.0 * steps)  # each runs the model
-    whole_number("seed", seed, low=0)
+    steps = whole_number("steps", steps)
+    fits_in_time(f"{steps} steps", 50.0 * steps)  # each runs the model
+    seed = whole_number("seed", seed, low=0)
     if not learning_rate > 0:
         raise ValueError(f"the learning rate is {learning_rate}: give a positive number, such as 0.01.")
     given = _check(model, data, seed, estimator)

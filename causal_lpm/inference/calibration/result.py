@@ -90,7 +90,7 @@ class CalibrationResult:
         stacked = self.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
         count = stacked.sizes["sample"]
         wanted = count if draws is None else draws
-        whole_number("draws", wanted)
+        wanted = whole_number("draws", wanted)
         if wanted > count:
             raise ValueError(f"{wanted} draws were asked for and the posterior has {count}: ask for at most that many.")
         chosen = torch.linspace(0, count - 1, wanted).round().long().tolist()
@@ -183,7 +183,7 @@ class CalibrationResult:
             raise ValueError(
                 "this result answers for no other data: check the result that fit returned, of a posterior."
             )
-        whole_number("simulations", simulations)
+        simulations = whole_number("simulations", simulations)
         world = self.problem if model is None else self.problem.under(model)
         # Networks of a focused prior answer for truths of the focused prior.
         focus = getattr(self.posterior, "focus", None)

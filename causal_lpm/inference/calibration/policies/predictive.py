@@ -98,10 +98,8 @@ def predict(
     (0, 'paired')
     """
     _check_kind(kind)
-    validate.whole_number("replicates", replicates)
-    validate.whole_number("seed", seed, low=0)
-    if batch is not None:
-        validate.whole_number("batch", batch)
+    replicates, seed = validate.whole_number("replicates", replicates), validate.whole_number("seed", seed, low=0)
+    batch = None if batch is None else validate.whole_number("batch", batch)
     settings = _settings(worlds)
     given = _draws(parameters)
     draws = len(next(iter(given.values()), [None]))

@@ -132,7 +132,11 @@ def simulate_set(
     >>> many.data["x"].shape, (many.data["x"][:2] == few.data["x"]).all(), many.failures
     ((5,), np.True_, ())
     """
-    _check(n, seed, batch, executor, workers)
+    n, batch, workers = (
+        whole_number(name, value) for name, value in {"n": n, "batch": batch, "workers": workers}.items()
+    )
+    seed = whole_number("seed", seed, low=0)
+    _check(n, batch, executor, workers)
     store = None if folder is None else BlockFolder(Path(folder), manifest(simulator, seed, batch))
     numbers = range(-(-n // batch))
     kept = {} if store is None else store.read(len(numbers))
@@ -173,10 +177,7 @@ def simulate_set(
     return _assemble([kept[number] for number in numbers], n, folder)
 
 
-def _check(n: int, seed: int, batch: int, executor: Executor | None, workers: int) -> None:
-    for name, value in {"n": n, "batch": batch, "workers": workers}.items():
-        whole_number(name, value)
-    whole_number("seed", seed, low=0)
+def _check(n: int, batch: int, executor: Executor | None, workers: int) -> None:
     if executor is not None and not hasattr(executor, "submit"):
         raise ValueError(
             f"executor is a {type(executor).__name__} without `submit`: give an executor of concurrent.futures "

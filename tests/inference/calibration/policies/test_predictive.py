@@ -133,7 +133,7 @@ def test_dates_and_labels() -> None:
         ),
         ({"worlds": {"a": {"masks": float("nan")}}}, "sets policy 'masks' to NaN"),
         ({"replicates": 10**12}, r"the predictions \(1 worlds, 1 draws, 1000000000000 replicates\) need about"),
-        ({"replicates": 2.0}, r"replicates is 2\.0"),
+        ({"replicates": 2.5}, r"replicates is 2\.5"),
         ({"batch": True}, "batch is True"),
         ({"seed": 1.5}, r"seed is 1\.5"),
         ({"seed": -1}, "seed is -1"),
