@@ -23,7 +23,7 @@ from pyro.distributions.torch_distribution import ExpandedDistribution, MaskedDi
 from torch.distributions.transforms import ComposeTransform
 
 from causal_lpm.ops.dimensions import world_dimensions
-from causal_lpm.ops.observations import data_for
+from causal_lpm.ops.site_data import data_for
 from causal_lpm.ops.responses import Response
 
 __all__ = ["FactualConditioning", "factual_indices"]

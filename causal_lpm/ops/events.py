@@ -12,9 +12,9 @@ from pyro.poutine.runtime import effectful
 from causal_lpm import validate
 from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.number_types import common_shape, numbers, single_precision
-from causal_lpm.ops.observations import data_for
 from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
+from causal_lpm.ops.site_data import data_for
 from causal_lpm.typing import Hazard
 
 __all__ = ["choose", "event", "hazard_of", "observed"]

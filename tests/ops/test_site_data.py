@@ -13,7 +13,7 @@ from chirho.observational.handlers import condition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causal_lpm import KeyedNoise, ProductWorlds, Worlds, event, observed, policy
+from causal_lpm import ProductWorlds, Worlds, observed, policy
 
 INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
 COUNTS = {
@@ -165,10 +165,3 @@ def test_data_of_every_world(worlds: Any) -> None:
             assert torch.equal(pyro.sample("y", fn), data)
             with pytest.raises(ValueError, match="belongs to the factual world"):
                 pyro.sample("z", dist.Poisson(torch.ones(1)))
-
-
-def test_observed_events_have_one_number_an_agent() -> None:
-    with KeyedNoise(1):
-        assert event("a", torch.ones(3), torch.tensor([1, 0, 1])).tolist() == [True, False, True]
-        with pytest.raises(ValueError, match=r"the data of site 'b' have shape \(2,\) and its distribution \(3,\)"):
-            event("b", torch.ones(3), torch.ones(2))

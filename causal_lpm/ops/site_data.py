@@ -41,11 +41,12 @@ def data_for(name: str, fn: dist.TorchDistribution, data: Any, in_all_worlds: bo
     Traceback (most recent call last):
     ValueError: the data of site 'cases' are -1 at position [2], outside of IntegerGreaterThan(lower_bound=0): ...
     """
-    numbers = _numbers(name, fn, data)
+    numbers = data if isinstance(data, torch.Tensor) else _tensor(name, fn, data)
+    if isinstance(fn, Response):
+        return numbers  # it knows what may be observed of agents
+    numbers = _in_a_type_of_densities(name, fn, numbers)
     _check_worlds(name, fn, numbers, in_all_worlds)
     _check_shape(name, fn, numbers)
-    if isinstance(fn, Response):
-        return numbers  # it knows what an observation of agents may be
     if bool(numbers.isnan().any()):
         raise ValueError(
             f"the data of site {name!r} contain NaN: mask the distribution where a number is missing and put any "
@@ -55,17 +56,19 @@ def data_for(name: str, fn: dist.TorchDistribution, data: Any, in_all_worlds: bo
     return numbers
 
 
-def _numbers(name: str, fn: dist.TorchDistribution, data: Any) -> torch.Tensor:
-    """In a type whose arithmetic is right inside of densities: unsigned integers wrap there, and bool has none."""
-    parameter = _parameter(fn)
-    if not isinstance(data, torch.Tensor):
-        array = np.asarray(data)
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"the data of site {name!r} are {array.dtype} in a {type(data).__name__}: give numbers.")
-        data = torch.tensor(array)
-        data = data.to(parameter.dtype) if data.is_floating_point() else data
+def _tensor(name: str, fn: dist.TorchDistribution, data: Any) -> torch.Tensor:
+    array = np.asarray(data)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"the data of site {name!r} are {array.dtype} in a {type(data).__name__}: give numbers.")
+    numbers = torch.tensor(array)
+    return numbers.to(_parameter(fn).dtype) if numbers.is_floating_point() else numbers
+
+
+def _in_a_type_of_densities(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> torch.Tensor:
+    """Where arithmetic is right: unsigned integers wrap, bool has none, and half precision is too little."""
     if data.is_complex():
         raise ValueError(f"the data of site {name!r} are {data.dtype}: give real numbers.")
+    parameter = _parameter(fn)
     whole = not data.is_floating_point() and data.dtype != torch.bool and _support(fn) is not constraints.boolean
     single = torch.promote_types(parameter.dtype, torch.float32)
     typed: torch.Tensor = data.to(parameter.device, torch.int64 if whole else torch.promote_types(data.dtype, single))
