@@ -23,8 +23,8 @@ from pyro.distributions.torch_distribution import ExpandedDistribution, MaskedDi
 from torch.distributions.transforms import ComposeTransform
 
 from causal_lpm.ops.dimensions import world_dimensions
-from causal_lpm.ops.site_data import data_for
 from causal_lpm.ops.responses import Response
+from causal_lpm.ops.site_data import data_for
 
 __all__ = ["FactualConditioning", "factual_indices"]
 
