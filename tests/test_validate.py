@@ -123,9 +123,7 @@ def test_more_than_the_memory_is_refused_with_an_estimate() -> None:
         validate.fits_in_memory("8.4e+09 agents", 6.72e15)
 
 
-@pytest.mark.parametrize(
-    "value", [1.0, 0.5, True, False, "1", None, float("nan"), float("inf"), -1, 2**63, np.float64(1)]
-)
+@pytest.mark.parametrize("value", [0.5, True, False, "1", None, float("nan"), float("inf"), -1, 2**63, np.float64(1.5)])
 def test_what_is_no_whole_number_of_its_range_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"^seed is .*: give a whole number from 0 to 2\*\*63 - 1\.$"):
         validate.whole_number("seed", value, low=0)
