@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from causal_lpm.inference.plain_numbers import whole_number_of
+
 __all__ = ["options", "parsed"]
 
 
@@ -18,7 +20,7 @@ def options(study: str, description: str | None, out: str, quick: str) -> argpar
     parser = argparse.ArgumentParser(prog=f"python -m case_studies.{study}", description=description)
     parser.add_argument("--out", type=Path, default=Path(out), help="folder of the results")
     parser.add_argument("--quick", action="store_true", help=quick)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole_number_of, default=0)
     parser.add_argument("--readme", action="store_true", help="also write expected.json and the tables of README.md")
     return parser
 

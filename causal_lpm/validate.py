@@ -159,9 +159,9 @@ def unique_entries(what: str, names: Iterable[str]) -> None:
 
 
 def whole_number(name: str, value: object, low: int = 1, high: int = 2**63 - 1) -> int:
-    """The value as an int; raises ValueError unless it is a whole number from `low` to `high`, of any type but bool.
+    """The value as an int; raises ValueError unless it is an integer from `low` to `high`, of any type but bool.
 
-    >>> whole_number("slots", 2.0)
+    >>> whole_number("slots", torch.tensor(2))
     2
     >>> whole_number("seed", 1.5, low=0)
     Traceback (most recent call last):
@@ -170,8 +170,8 @@ def whole_number(name: str, value: object, low: int = 1, high: int = 2**63 - 1) 
     if isinstance(value, torch.Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
         value = value.item()
     number: int | None = None
-    if isinstance(value, numbers.Integral | float) and not isinstance(value, bool) and math.isfinite(value):
-        number = int(value) if int(value) == value else None
+    if not isinstance(value, bool) and isinstance(value, numbers.Integral):
+        number = int(value)
     if number is not None and low <= number <= high:
         return number
     end = str(high) if high < 2**63 - 1 else "2**63 - 1"

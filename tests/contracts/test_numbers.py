@@ -351,7 +351,7 @@ COUNTS = [0, 1, 3, -1, 2.0, 2.5, True, NAN, INF, "x", None, 1j, 10**30, np.int8(
 def test_exogenous_by_counts(agents: Any, slots: Any, handler: str) -> None:
     def count(x: Any) -> Any:
         number = x if not isinstance(x, Tensor) else x.item()
-        whole = isinstance(number, int | float | np.number) and float(number).is_integer() and number is not True
+        whole = isinstance(number, int | np.integer) and number is not True
         return int(number) if whole and 1 <= number < 10**9 else REFUSED
 
     rows, columns = count(agents), count(slots)

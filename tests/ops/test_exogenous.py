@@ -127,7 +127,7 @@ def test_bad_input(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         exogenous("luck", 3, **arguments)  # type: ignore[arg-type]
     for agents in (0, -1, 2.5, True, None, "x", torch.nan, torch.inf):
-        with pytest.raises(ValueError, match=f"agents is {agents}: give a whole number of at least 1"):
+        with pytest.raises(ValueError, match=f"agents is {agents!r}: give a whole number of at least 1"):
             exogenous("luck", agents)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="agents with 2 values each of noise 'luck' need about 16000000 GB"):
         exogenous("luck", 10**15, slots=2)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from causal_lpm.inference.calibration.conclusion import conclude, rehearse
+from causal_lpm.inference.calibration.counts import check_counts
 from causal_lpm.inference.calibration.methods import METHODS, check_settings, learner_of
 from causal_lpm.inference.calibration.optimised import optimise
 from causal_lpm.inference.calibration.posteriors.amortised import Posterior
@@ -20,7 +21,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet
 from causal_lpm.inference.calibration.simulator import batch_size
 from causal_lpm.inference.calibration.stages import Stages, joined
-from causal_lpm.validate import known, positive_count
+from causal_lpm.validate import known, positive_count, whole_number
 
 __all__ = ["fit"]
 
@@ -115,6 +116,7 @@ def fit(
             "generates is calibrated by method='gradient'.)"
         )
     check_settings(method, settings or {}, problem)
+    check_counts(problem, budget, gate, draws, ensemble)
     rehearse(problem, groups)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -137,6 +139,8 @@ def _check(method: str, budget: int, seed: int, gate: int, counts: Mapping[str, 
     known("method", method, METHODS)
     for what, number in counts.items():
         positive_count(what, number)
+    for what, number in {"budget": budget, "seed": seed, "gate": gate}.items():
+        whole_number(what, number, low=-(2**63))
     if method not in OPTIMISERS and budget < FEWEST:
         raise ValueError(f"a budget of {budget} simulations cannot train a posterior: give at least {FEWEST}.")
     if not 0 <= seed < 2**63:
