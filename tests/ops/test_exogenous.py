@@ -132,7 +132,7 @@ def test_bad_input(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match="agents with 2 values each of noise 'luck' need about 16000000 GB"):
         exogenous("luck", 10**15, slots=2)
     with KeyedNoise(1):
-        assert exogenous("luck", 5.0, slots=torch.tensor(2)).shape == (5, 2)  # type: ignore[arg-type]
+        assert exogenous("luck", 5, slots=torch.tensor(2)).shape == (5, 2)  # type: ignore[arg-type]
         # Whoever picks one of many values has but one.
         assert exogenous("luck", 2, slots=10**15, index=torch.tensor([0, 10**14])).shape == (2,)
 
