@@ -76,7 +76,7 @@ def positive_count(name: str, value: object) -> None:
     ValueError: agents is 0: give a whole number of at least 1.
     """
     try:
-        number = math.nan if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+        number = math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's, of several values
         number = math.nan
     if not number.is_integer() or number < 1:

@@ -34,7 +34,7 @@ def fitting(act: Any, value: Any) -> Any:
     fitted = given.to(value.dtype)
     floats = given.is_floating_point() and value.is_floating_point()
     # Between floats a rounded number is the same number, and infinity is not; else all digits count.
-    same = fitted.isfinite() == given.isfinite() if floats else fitted.to(given.dtype) == given
+    same = fitted.isfinite() == given.isfinite() if floats else (fitted.to(given.dtype) == given) & given.isfinite()
     if not bool(same.all()):
         raise ValueError(
             f"an act sets {given[~same][:3].tolist()} where the value is {value.dtype}: give "

@@ -27,12 +27,17 @@ class _Settings(Messenger):
         super().__init__()
         self._settings = settings
         self._expected = dict.fromkeys(policy for setting in settings for policy in setting)
-        self._seen: set[str] = set()
+        self._seen: set[str] = set()  # policies of the running model
+        self._since: set[str] = set()  # those since the last simulation began
 
     def _pyro_post_sample(self, msg: Any) -> None:
         name = msg["name"]
         if not msg["infer"].get("_deterministic"):
             return
+        if name in self._seen:  # another run of a model, whose policies are those since the last simulation
+            self._since = set() if name in self._since else self._since
+            self._seen = set(self._since)
+        self._since.add(name)
         self._seen.add(name)
         if name not in self._expected:
             return
@@ -44,6 +49,7 @@ class _Settings(Messenger):
 
     # Policies come before the simulation.
     def _pyro_simulation_begins(self, msg: Any) -> None:
+        self._since = set()
         self._check()
         if len(self._settings) > 1:  # series have all worlds, also those that no policy reaches
             add_indices(IndexSet(world=set(range(len(self._settings)))))

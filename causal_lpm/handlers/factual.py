@@ -69,8 +69,7 @@ def _worlds(value: Any, event_dim: int = 0) -> IndexSet:
 def _factual(rv: Any, device: torch.device) -> Any:
     """Whether a world is the factual one, bool, of a shape for the batch dimensions of `rv`."""
     sizes = {name: (dim, rv.batch_shape[dim]) for name, dim in world_dimensions().items() if name in indices_of(rv)}
-    mask: torch.Tensor = indexset_as_mask(_worlds(rv), name_to_dim_size=sizes, device=device)
-    return mask
+    return indexset_as_mask(_worlds(rv), name_to_dim_size=sizes, device=device)
 
 
 def _fixed(name: str, value: torch.Tensor, event_dim: int) -> torch.Tensor:

@@ -24,19 +24,26 @@ def copied(value: Any) -> Any:
 
 
 class Lent:
-    """A state that a user's function looks at, and whether it was written into since.
+    """Copies of a state for a user's function, and whether it has written into them, by whatever route.
 
-    A tensor counts its changes, which costs no pass over it. Only what torch itself writes is counted.
+    Attributes:
+        copies: What the function is given.
+        state: What it stands for.
     """
 
     def __init__(self, state: State) -> None:
-        self._lent = [(name, x, x._version) for name, x in state.items() if not x.is_inference()]
+        self.copies, self.state = copied(state), state
+
+    def original(self, name: str, value: Any) -> Any:
+        """The value itself where the function hands back the copy of it."""
+        return self.state[name] if value is self.copies.get(name) else value
 
     def refuse_changes(self, what: str) -> None:
         """Raises ValueError when an entry was written into."""
-        for name, value, version in self._lent:
-            if value._version != version:
+        for name, value in self.state.items():
+            copy = self.copies[name]
+            if not bool(((copy == value) | ((copy != copy) & (value != value))).all()):  # NaN is unlike itself
                 raise ValueError(
-                    f"{what} wrote into the entry {name!r} in place, and other worlds and days need it as it was: "
-                    f"return new tensors, or write into a copy, state[{name!r}].clone()."
+                    f"{what} wrote into the entry {name!r} in place, and other worlds need it as it was: return new "
+                    f"tensors, or write into a copy, state[{name!r}].clone()."
                 )

@@ -27,7 +27,7 @@ def arm(steps: Steps, entries: Iterable[str]) -> None:
             intervention on an entry that the state does not have; two interventions on one entry at one time.
     """
     names = set(entries)
-    taken: set[tuple[float, str]] = set()
+    taken: set[tuple[int, str]] = set()
     for handler in _PYRO_STACK:
         if isinstance(handler, Interruption):
             _check_interruption(handler, steps, names, taken)
@@ -37,7 +37,7 @@ def arm(steps: Steps, entries: Iterable[str]) -> None:
             handler._trajectory = {}
 
 
-def _check_interruption(handler: Any, steps: Steps, entries: set[str], taken: set[tuple[float, str]]) -> None:
+def _check_interruption(handler: Any, steps: Steps, entries: set[str], taken: set[tuple[int, str]]) -> None:
     names = _entries_set_by(handler)
     for name in names:
         known("entry of the state in an intervention", name, entries)
@@ -56,12 +56,12 @@ def _check_interruption(handler: Any, steps: Steps, entries: set[str], taken: se
             "simulate longer, or read the last state."
         )
     for name in names:
-        if (day, name) in taken:
+        if (steps.until(day), name) in taken:
             raise ValueError(
-                f"two interventions set {name!r} at day {day:g} and only one could be seen: give one of them, or "
-                "another day."
+                f"two interventions set {name!r} before the step of day {day:g} and only one could be seen: give one "
+                "of them, or another day."
             )
-        taken.add((day, name))
+        taken.add((steps.until(day), name))
 
 
 def _check_times(times: torch.Tensor, steps: Steps) -> None:
@@ -77,6 +77,11 @@ def observes(handler: Any) -> bool:
 def _entries_set_by(handler: Any) -> list[str]:
     """What a `StaticIntervention` or `DynamicIntervention` sets: ChiRho ignores names that the state does not have."""
     act = _variables(handler).get("intervention")
+    if act is not None and not callable(act) and not isinstance(act, Mapping):  # ChiRho ignores it
+        raise ValueError(
+            f"an intervention on the state is {type(act).__name__}: give a dictionary of entries, in which a tuple is "
+            "one act a world, or one function of the state."
+        )
     return list(act) if isinstance(act, Mapping) else []
 
 

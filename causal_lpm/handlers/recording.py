@@ -35,21 +35,23 @@ class Recording(OneThread):
         self._rows: dict[str, _Series] = {}
         self._steps: set[int] = set()
 
-    def _forget(self) -> None:
-        self._rows, self._steps = {}, set()
+        self._before: tuple[dict[str, _Series], dict[str, int], set[int]] = ({}, {}, set())
 
     def __enter__(self) -> "Recording":
-        self._forget()
+        self._rows, self._steps = {}, set()
         super().__enter__()
         return self
 
     def _pyro_simulation_begins(self, msg: Any) -> None:
+        self._before = dict(self._rows), {name: len(x.steps) for name, x in self._rows.items()}, set(self._steps)
         if msg["args"][0] != max(self._steps, default=-1) + 1:
-            self._forget()
+            self._rows, self._steps = {}, set()
 
     def _pyro_simulation_ends(self, msg: Any) -> None:
-        if not msg["args"][0]:
-            self._forget()
+        if not msg["args"][0]:  # as if it had not begun
+            self._rows, lengths, self._steps = self._before
+            for name, series in self._rows.items():
+                series.cut(lengths[name])
 
     def _pyro_step(self, msg: Any) -> None:
         self._steps.add(msg["args"][2])
@@ -101,6 +103,10 @@ class _Series:
         block[self._used] = value
         self._values.append(block[self._used])
         self._used += 1
+
+    def cut(self, length: int) -> None:
+        """Forgets what was added after so many steps."""
+        del self.steps[length:], self._values[length:]
 
     def stacked(self) -> torch.Tensor:
         """All values in the order of their steps, which come last."""

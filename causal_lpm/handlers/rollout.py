@@ -14,7 +14,6 @@ from causal_lpm.handlers.incremental import Incremental
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.solver import DiscreteTime
 from causal_lpm.ops.dimensions import in_all_worlds
-from causal_lpm.ops.simulation import once
 from causal_lpm.typing import Dynamics, State
 
 __all__ = ["Rollout", "rollout"]
@@ -56,10 +55,9 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "")
     """
     validate.positive_count("days", days)
     validate.number_of_agents(initial_state)
-    solver, naming = _solver(name)
-    if not name:  # a name given twice asks for the same luck
-        once(f"a rollout without a name{f' in {solver.prefix}' if solver.prefix else ''}")
-    with naming, Incremental(), Recording() as record:
+    active = _active_solver()
+    solver = DiscreteTime() if active is None else active
+    with contextlib.nullcontext() if active else solver, solver.rollout(name), Incremental(), Recording() as record:
         last: Mapping[str, torch.Tensor] = simulate(
             dynamics, dict(initial_state), torch.tensor(0.0), torch.tensor(float(days))
         )
@@ -67,15 +65,11 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "")
     return Rollout(dict(last), tallies)
 
 
-def _solver(name: str) -> tuple[DiscreteTime, contextlib.AbstractContextManager[object]]:
-    """The active solver, to be used under the name of this rollout, or one of its own."""
+def _active_solver() -> DiscreteTime | None:
     active = next((handler for handler in reversed(_PYRO_STACK) if isinstance(handler, Solver)), None)
-    if active is None:
-        own = DiscreteTime(name=name)
-        return own, own
-    if not isinstance(active, DiscreteTime):
+    if active is not None and not isinstance(active, DiscreteTime):
         raise ValueError(
             f"the active solver is {type(active).__name__}, which would take the next state for a derivative: leave it "
             "before the rollout, or use solve_ode inside a step."
         )
-    return active, active.named(name)
+    return active

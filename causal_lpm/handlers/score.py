@@ -53,24 +53,28 @@ class Score(Messenger):
         self._steps = 0  # finished ones
         self._log_probability: dict[int, torch.Tensor] = {}  # `[*dims, 1]` by the number of steps finished before
         self._replicates = True  # whether dimension -2 holds luck and not worlds
-        self._ended = False  # whether all of this belongs to a simulation that has ended
+        self._ended = True  # whether all of this belongs to a simulation that has ended
+        self._asked, self._ambiguous = True, False  # whether its series was asked for, and the one before was not
+        self._before: dict[str, Any] = {}
 
-    def _forget(self) -> None:
+    def _begin_anew(self) -> None:
         self._steps, self._log_probability, self._replicates, self._ended = 0, {}, True, False
+        self._asked, self._ambiguous = False, not self._asked
 
     def __enter__(self) -> "Score":
-        self._forget()
+        self._asked, self._ended = True, True
         super().__enter__()
         return self
 
     def _pyro_simulation_begins(self, msg: Any) -> None:
+        self._before = dict(vars(self), _log_probability=dict(self._log_probability), _before={})
         if self._ended:
-            self._forget()
+            self._begin_anew()
 
     def _pyro_simulation_ends(self, msg: Any) -> None:
         self._ended = True
-        if not msg["args"][0]:
-            self._forget()
+        if not msg["args"][0]:  # as if it had not begun
+            vars(self).update(self._before)
 
     def __repr__(self) -> str:
         return "Score()"
@@ -88,6 +92,12 @@ class Score(Messenger):
             ValueError: a series that has not one number a step of the rollout; nothing in it depends on a parameter
                 that requires a gradient.
         """
+        if self._ambiguous:
+            raise ValueError(
+                "Score has seen two rollouts and nobody asked for the first one's surrogate: ask for it before the "
+                "second begins, so that each series meets the probabilities of its own."
+            )
+        self._asked = True
         if series.dim() < 2 or series.shape[-1] != self._steps:
             raise ValueError(
                 f"the series has shape {tuple(series.shape)} but Score has seen {self._steps} steps: give "
@@ -118,7 +128,7 @@ class Score(Messenger):
 
     def _add(self, log_probability: torch.Tensor) -> None:
         if self._ended:  # what happens before the first step of a simulation belongs to it
-            self._forget()
+            self._begin_anew()
         self._replicates &= -2 not in world_dimensions().values()
         total = log_probability.sum(-1, keepdim=True, dtype=torch.float64)
         before = self._log_probability.get(self._steps)

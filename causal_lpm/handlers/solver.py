@@ -18,7 +18,7 @@ from causal_lpm.handlers.interruptions import arm, observes
 from causal_lpm.handlers.one_thread import OneThread
 from causal_lpm.handlers.steps import Steps, steps_until
 from causal_lpm.handlers.triggers import Triggers
-from causal_lpm.ops.simulation import simulation_begins, simulation_ends
+from causal_lpm.ops.simulation import once, simulation_begins, simulation_ends
 from causal_lpm.ops.step import step
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import number_of_agents, same_entries
@@ -57,6 +57,7 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         self._triggers = Triggers()
         self._agents: int | None = None  # known inside a step
         self._size = 1  # agents of this simulation
+        self._simulating, self._unnamed, self._end = False, False, math.inf
         self._device = torch.device("cpu")  # of the entry that has the agents
         self._entries: set[str] = set()
         self._own: State = {}  # the last state that we made: nobody else keeps these tensors
@@ -65,14 +66,14 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         super().__init__()
 
     @contextlib.contextmanager
-    def named(self, name: str) -> Iterator[None]:
-        """Sites of what is simulated in this block have the prefix `name` after that of the solver."""
-        before = self.prefix
-        self.prefix = f"{before}{name}/" if name else before
+    def rollout(self, name: str) -> Iterator[None]:
+        """What is simulated in this block is a rollout: `name` stands in its sites, after the name of the solver."""
+        before = self.prefix, self._unnamed
+        self.prefix, self._unnamed = f"{self.prefix}{name}/" if name else self.prefix, not name
         try:
             yield
         finally:
-            self.prefix = before
+            self.prefix, self._unnamed = before
 
     def _process_message(self, msg: Any) -> None:
         if msg["type"].startswith("simulate") and msg["done"]:
@@ -85,10 +86,11 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
     def _simulate(self, msg: Any) -> None:
         self.refuse_other_threads()
         dynamics, given, start, end = msg["args"][:4]
-        if self._agents is not None:
+        if self._simulating:
+            where = "inside a step" if self._agents is not None else "inside an interruption"
             raise ValueError(
-                "a population is simulated inside a step of another: its luck would be the same every day; make it "
-                "entries of the same state, or use solve_ode for equations."
+                f"a population is simulated {where} of another: its luck would be the same every day; make it entries "
+                "of the same state, or use solve_ode for equations."
             )
         if any(isinstance(other, Solver) and other is not self for other in _PYRO_STACK):
             raise ValueError("two solvers are active and either would simulate: enter one of them.")
@@ -98,13 +100,17 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         msg["args"] = (dynamics, state, _tensor(start), _tensor(end), *msg["args"][4:])
         arm(steps, state)
         self._triggers, self._entries, self._own, self._lent = Triggers(), set(state), {}, None
+        self._end = steps.end
+        if self._unnamed:  # a name given twice asks for the same luck
+            once(f"a rollout without a name{f' in {self.prefix}' if self.prefix else ''}")
         simulation_begins(steps.first, self.prefix)
         before, well = len(_PYRO_STACK), False
+        self._simulating = True
         try:
             super()._process_message(msg)
             well = True
         finally:
-            self._own, self._lent = {}, None
+            self._own, self._lent, self._simulating = {}, None, False
             simulation_ends(well)
         # Worlds that split have put their plates onto the stack, and Pyro would now forget as many of the outermost
         # handlers when it says that the simulation is done: a log, for example.
@@ -147,9 +153,9 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
 
         Then what is written into it in place changes no act, no log, no other day and nothing of the caller's.
         """
-        if self._looks and self._lent is not None:
-            self._lent.refuse_changes("an observation")
         same_entries("an interruption", state, self._entries)
+        if self._looks and self._lent is not None:  # what an observation writes into its copy is not the state
+            state = {name: self._lent.original(name, x) for name, x in state.items()}
         own = {k: x if x is self._own.get(k) else torch.atleast_1d(x).clone() for k, x in state.items()}
         for name, value in own.items():
             if value.shape[-1] not in (1, self._size):
@@ -161,9 +167,10 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         return own
 
     def _lend(self, state: State, looks: bool = False) -> State:
-        """The state as a callback gets it: its own, until it intervenes."""
+        """The state as a callback gets it: copies, in which it may write until it intervenes."""
         self._lent, self._looks = Lent(state), looks
-        return state
+        copies: State = self._lent.copies
+        return copies
 
     def _advance(self, dynamics: Dynamics, state: State, start: torch.Tensor, end: torch.Tensor, **_: Any) -> State:
         state, self._own = self._owned(state), {}
@@ -204,7 +211,7 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
             return
         time = start
         while True:
-            for rule in rules:
+            for rule in rules if float(time) < self._end else ():  # at the end no step would follow
                 firing = self._triggers.firing(rule, time, state)
                 if bool(firing.any()):
                     msg["value"] = (state, time, self._triggers.interruption(rule, firing, self._lend))

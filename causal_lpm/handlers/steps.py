@@ -20,7 +20,8 @@ class Steps:
         dt: Length of a step in days.
 
     Raises:
-        ValueError: an end before the start, a time that is no whole number of steps, or more than `MOST` steps.
+        ValueError: a start below 0, an end before the start, a time that is no whole number of steps, or more than
+            `MOST` steps.
 
     >>> steps = Steps(0.0, 21.0, dt=7.0)
     >>> steps.first, steps.last
@@ -32,6 +33,8 @@ class Steps:
 
     def __init__(self, start: Any, end: Any, dt: float) -> None:
         self.start, self.end, self.dt = _time("start", start), _time("end", end), dt
+        if self.start < 0:
+            raise ValueError(f"the simulation begins on day {self.start:g}: days are counted from 0.")
         if self.end < self.start:
             raise ValueError(f"the simulation ends on day {self.end:g} and begins on day {self.start:g}: swap them.")
         if self.end / dt > MOST:

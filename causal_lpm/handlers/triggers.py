@@ -9,7 +9,8 @@ from chirho.dynamical.handlers.interruption import ZeroEvent
 from chirho.dynamical.internals.solver import Interruption
 
 from causal_lpm.handlers.acts import fitting
-from causal_lpm.handlers.in_place import Lent, copied
+from causal_lpm.handlers.in_place import copied
+from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import State
 from causal_lpm.validate import same_entries
 
@@ -35,14 +36,14 @@ class Triggers:
         NaN (a share of nobody, 0/0) is no sign: nothing fires on it, and the first sign is the first number's.
 
         Raises:
-            ValueError: the condition is no number, has a value an agent, or wrote into the state.
+            ValueError: the condition is no number, or has a value an agent.
         """
-        predicate, lent, env = handler.predicate, Lent(state), {**state, "t": time}
+        predicate, now = handler.predicate, time.clone()
+        env = {**copied(state), "t": now}  # what a condition writes in place is not the state
         if isinstance(predicate, ZeroEvent):
-            value = _number(predicate.event_fn(time, env))
+            value = _number(predicate.event_fn(now, env))
         else:
             value = torch.where(_number(predicate(env)).nan_to_num(0.0) != 0, 0.0, -1.0)
-        lent.refuse_changes("the condition of a rule")
         if value.dim() and value.shape[-1] != 1:
             raise ValueError(
                 f"the condition of a rule has shape {tuple(value.shape)}: give one value a world, [*dims, 1]; sum over "
@@ -59,7 +60,7 @@ class Triggers:
         self._fired[handler] = self._fired[handler] | firing
 
         def callback(dynamics: Any, state: Any) -> tuple[Any, State]:
-            changed, new = handler.callback(dynamics, lend(copied(state)))
+            changed, new = handler.callback(dynamics, lend(state))
             same_entries("the callback of a rule", new, state)
             new = {name: fitting(new[name], old) for name, old in state.items()}
             if bool(firing.all()):
@@ -80,4 +81,4 @@ def _number(value: Any) -> torch.Tensor:
             f"the condition of a rule returned {type(value).__name__}: return one number or truth value a world, "
             "[*dims, 1]."
         )
-    return torch.as_tensor(value)
+    return numbers("the condition of a rule", value) if isinstance(value, torch.Tensor) else torch.as_tensor(value)

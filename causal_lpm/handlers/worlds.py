@@ -37,6 +37,7 @@ class Dimensions(OneThread, IndexPlatesMessenger):
         validate.positive_count("draws", draws)
         self._reserved = {name: n for name, n in (("replicates", replicates), ("draws", draws)) if n > 1}
         self._resumed, self._before = True, list[str]()
+        self._policies, self._since = set[str](), set[str]()  # of the running model, and since its last simulation
         super().__init__(first_available_dim=-2)
 
     def __enter__(self) -> Any:
@@ -53,8 +54,23 @@ class Dimensions(OneThread, IndexPlatesMessenger):
                 add_indices(IndexSet(**{name: set(range(size))}))
         return entered
 
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["infer"].get("_deterministic"):
+            self._notice_run(msg["name"])
+
+    def _notice_run(self, policy: str) -> None:
+        """A policy that comes again is of another run of the model, here or where this handler was entered before."""
+        if policy in self._policies:
+            self._since = set() if policy in self._since else self._since
+            self._policies = set(self._since)
+            if not self._policies:
+                self._resumed = True
+                self._begin_anew()
+        self._since.add(policy)
+        self._policies.add(policy)
+
     def _begin_anew(self) -> None:
-        """Forgets the worlds of an earlier use, which stay in force for reading it until the first act of a new one."""
+        """Forgets the worlds of an earlier use, which stay in force for reading it until a new one begins."""
         if not self._resumed:
             return
         self._resumed = False
@@ -69,7 +85,7 @@ class Dimensions(OneThread, IndexPlatesMessenger):
         self.first_available_dim = -2 - len(self.plates)
 
     def _pyro_simulation_begins(self, msg: Any) -> None:
-        self._before = list(self.plates)
+        self._before, self._since = list(self.plates), set()
 
     def _pyro_simulation_ends(self, msg: Any) -> None:
         if not msg["args"][0]:

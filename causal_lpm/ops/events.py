@@ -85,7 +85,8 @@ def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.
         value = observed(name, response, None if obs is None else known)
         if (missing := unknown(known)) is not None:
             value = torch.where(missing, response.respond(response.noise()), value)
-        return value.expand(torch.broadcast_shapes(value.shape, response.batch_shape))
+        # Data stay what they are, whatever the model writes into what happened.
+        return value.expand(torch.broadcast_shapes(value.shape, response.batch_shape)).clone()
 
 
 # Pyro's `effectful` takes the keywords name, obs and infer for itself: they travel by position.

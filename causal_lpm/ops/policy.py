@@ -30,5 +30,7 @@ def policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
     >>> policy("school_closure_day", 30)
     tensor([30.])
     """
-    decided: Any = pyro.deterministic(name, single_precision(f"policy {name!r}", value), event_dim=0)
-    return single_precision(f"policy {name!r}", decided)
+    given = single_precision(f"policy {name!r}", value).clone()
+    decided: Any = pyro.deterministic(name, given, event_dim=0)
+    # In memory of its own, as the site is: a model may write into it, and the act of an intervention stays what it is.
+    return single_precision(f"policy {name!r}", decided).clone()

@@ -61,28 +61,29 @@ def _tensor(name: str, fn: dist.TorchDistribution, data: Any) -> torch.Tensor:
     if array.dtype.kind not in "biuf":
         raise ValueError(f"the data of site {name!r} are {array.dtype} in a {type(data).__name__}: give numbers.")
     numbers = torch.tensor(array)
-    return numbers.to(_parameter(fn).dtype) if numbers.is_floating_point() else numbers
+    return numbers.to(_parameter(fn, torch.empty(())).dtype) if numbers.is_floating_point() else numbers
 
 
 def _in_a_type_of_densities(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> torch.Tensor:
     """Where arithmetic is right: unsigned integers wrap, bool has none, and half precision is too little."""
     if data.is_complex():
         raise ValueError(f"the data of site {name!r} are {data.dtype}: give real numbers.")
-    parameter = _parameter(fn)
+    parameter = _parameter(fn, torch.empty((), device=data.device))
     whole = not data.is_floating_point() and data.dtype != torch.bool and _support(fn) is not constraints.boolean
-    single = torch.promote_types(parameter.dtype, torch.float32)
-    typed: torch.Tensor = data.to(parameter.device, torch.int64 if whole else torch.promote_types(data.dtype, single))
-    return typed
+    dtype = (
+        torch.int64 if whole else torch.promote_types(data.dtype, torch.promote_types(parameter.dtype, torch.float32))
+    )
+    return data.to(parameter.device, dtype)
 
 
-def _parameter(fn: torch.distributions.Distribution) -> torch.Tensor:
+def _parameter(fn: Any, otherwise: torch.Tensor) -> torch.Tensor:
     """A floating parameter of the distribution: on its device, of its precision."""
     for value in vars(fn).values():
         if isinstance(value, torch.distributions.Distribution):
-            return _parameter(value)
+            return _parameter(value, otherwise)
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             return value
-    return torch.empty(())
+    return otherwise
 
 
 def _support(fn: dist.TorchDistribution) -> Any:
@@ -106,22 +107,22 @@ def _check_worlds(name: str, fn: dist.TorchDistribution, data: torch.Tensor, all
 
 
 def _check_shape(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> None:
-    if data.dim() == fn.event_dim == 0:
-        return  # one number, for all that are there
     plates = {plate.dim: plate.size for plate in get_plates() if plate.dim is not None}
     named = {plate.dim for plate in get_index_plates().values()}
     enumerated = any(isinstance(handler, EnumMessenger) for handler in _PYRO_STACK)
     cut = max(data.dim() - fn.event_dim, 0)
     rank = max(cut, len(fn.batch_shape), -min(plates, default=0))
     given = (1,) * (rank - cut) + data.shape[:cut]
-    own = (*(1,) * (rank - len(fn.batch_shape)), *fn.batch_shape)
-    own = tuple(plates.get(place - rank, size) for place, size in enumerate(own))
+    alone = (1,) * (rank - len(fn.batch_shape)) + fn.batch_shape
+    own = tuple(plates.get(place - rank, size) for place, size in enumerate(alone))
 
     def fits(place: int) -> bool:
         if place - rank in named:
             return 1 in (given[place], own[place]) or given[place] == own[place]
-        # Left of agents and groups there may be plates of samples and, where no handler names dimensions, replicates.
-        repeated = place < rank - 1 and (place - rank in plates or enumerated or not named)
+        # Left of agents and groups there may be plates of samples and, where no handler names dimensions, replicates. A
+        # number without dimensions is meant for all of a plate.
+        left, plate = place < rank - 1, place - rank in plates
+        repeated = (left and (plate or enumerated or not named)) or (plate and data.dim() == 0)
         return given[place] == own[place] or (repeated and given[place] == 1)
 
     if data.shape[cut:] != fn.event_shape or not all(map(fits, range(rank))):
@@ -134,14 +135,13 @@ def _check_shape(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> N
 
 def _check_support(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> None:
     support = _support(fn)
-    if support is None:
+    if support is None or support is constraints.dependent:
         return
     possible = support.check(data) & _all_of_event(data.isfinite(), support.event_dim)
     worlds = world_dimensions().keys() - indices_of(data, event_dim=fn.event_dim).keys()
     # A number that other worlds cannot give may well be that of the factual one.
-    possible = gather(
-        possible, IndexSet(**{world: {0} for world in worlds}), event_dim=fn.event_dim - support.event_dim
-    )
+    factual = IndexSet(**{world: {0} for world in worlds})
+    possible = gather(possible, factual, event_dim=fn.event_dim - support.event_dim)
     if not bool(possible.all()):
         place = tuple((~possible).nonzero()[0].tolist())
         row = data.expand(torch.broadcast_shapes(data.shape, possible.shape + (1,) * support.event_dim))[place]

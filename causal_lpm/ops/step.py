@@ -7,6 +7,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import _PYRO_STACK, effectful
 
+from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import same_entries
 
@@ -45,8 +46,8 @@ def running_step() -> Running | None:
 def step(dynamics: Dynamics, state: State, number: int, time: torch.Tensor, prefix: str) -> State:
     """The next state: `dynamics` under names of this step, entries complete and of their own dtype.
 
-    Entries share no memory with anything that `dynamics` keeps: what it writes into the state that it is given, or
-    later into a tensor that it returned, changes no other day.
+    What `dynamics` writes into the state that it is given changes no other day, nor does what it writes later into a
+    tensor of its own that it has returned: entries are in memory that nobody else keeps, save those that it passes on.
 
     Args:
         dynamics: State with `t` -> next state.
@@ -72,23 +73,31 @@ def step(dynamics: Dynamics, state: State, number: int, time: torch.Tensor, pref
 
 
 def _fitting(name: str, given: object, old: torch.Tensor, number: int, agents: int) -> torch.Tensor:
-    """The value in the entry's own type and memory, refused where that would change whole numbers in silence."""
+    """The value in the entry's own type and memory, refused where that would change numbers in silence."""
     if given is old:
         return old
-    value: torch.Tensor = torch.atleast_1d(torch.as_tensor(given))
+    value: torch.Tensor = numbers(f"what step {number} returned for {name!r}", given)
     if value.shape[-1] not in (1, agents):
         raise ValueError(
             f"step {number} returned the shape {tuple(value.shape)} for {name!r}, but there are {agents} agents: "
             "return one value an agent, or one for all."
         )
-    dtype = old.dtype
-    if value.dtype == dtype:
+    if value.dtype == old.dtype:
         return value.clone()
-    fitted = value.to(dtype)
-    if not dtype.is_floating_point and not torch.equal(fitted.to(value.dtype), value):
+    fitted: torch.Tensor = value.to(old.dtype)
+    if not _same(fitted, value):
         low, high = float(value.min()), float(value.max())
         raise ValueError(
-            f"step {number} returned {value.dtype} values from {low:g} to {high:g} for {name!r}, which is {dtype}: "
+            f"step {number} returned {value.dtype} values from {low:g} to {high:g} for {name!r}, which is {old.dtype}: "
             "begin with an entry of a type that holds them."
         )
     return fitted
+
+
+def _same(fitted: torch.Tensor, value: torch.Tensor) -> bool:
+    """Whether numbers are what they were: between floats a rounded one is, and an infinity that was none is not."""
+    if value.dtype == torch.bool:
+        return True
+    if not (fitted.is_floating_point() and value.is_floating_point()):
+        return torch.equal(fitted.to(value.dtype), value)
+    return fitted.element_size() > value.element_size() or not bool((fitted.isinf() & value.isfinite()).any())

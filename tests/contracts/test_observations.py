@@ -1,7 +1,7 @@
 """ChiRho's recording and observing handlers, unchanged, on agents."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import pyro
@@ -14,7 +14,7 @@ from chirho.indexed.ops import IndexSet, gather
 from chirho.interventional.handlers import do
 from chirho.observational.handlers import condition
 
-from causal_lpm import DiscreteTime, KeyedNoise, Seeds, Worlds, event, observed, policy, rollout, tally
+from causal_lpm import DiscreteTime, KeyedNoise, ProductWorlds, Seeds, Worlds, event, observed, policy, rollout, tally
 from causal_lpm.typing import State
 from tests.contracts.models import AGENTS, FLU, MODELS, Model, S, differ, flat, flu, layers, people, pick
 
@@ -100,6 +100,30 @@ def test_a_static_observation_counts_the_factual_world_once(handler: Callable[[]
     tr.trace.compute_log_prob()
     total = sum(float(n["log_prob_sum"]) for name, n in tr.trace.nodes.items() if "positive_factual" in name)
     assert total == pytest.approx(float(dist.Normal(there, 50.0).log_prob(torch.tensor(100.0))), rel=1e-5)
+
+
+@pytest.mark.parametrize("handler", [Worlds, ProductWorlds], ids=["Worlds", "ProductWorlds"])
+def test_a_static_observation_says_what_another_world_would_have_read(handler: Callable[[], Any]) -> None:
+    """A reading that is the ill plus noise has the same noise in the other world, whose days it stands between."""
+
+    def swab(state: State) -> None:
+        read = dist.transforms.AffineTransform(ill(state), 50.0)
+        pyro.sample("positive", dist.TransformedDistribution(dist.Normal(0.0, 1.0), [read]))
+
+    data = {5.0: 30.0, 10.0: 100.0}
+    stack = ExitStack()
+    for day, number in data.items():
+        stack.enter_context(StaticObservation(torch.tensor(day), condition(swab, data={"positive": number})))
+    with handler(), pyro.poutine.trace() as tr, KeyedNoise(7), stack, FLU.do(3.0):
+        FLU()
+    for day, number in data.items():
+        with KeyedNoise(7):
+            fact = ill(FLU.simulate(int(day)).state)
+        with KeyedNoise(7), FLU.do(3.0):
+            other = ill(FLU.simulate(int(day)).state)
+        read = tr.trace.nodes[f"t={day}/positive"]["value"].flatten()
+        assert read.tolist() == pytest.approx([number, float(other + number - fact)], rel=1e-4)
+    assert float(fact) != float(other), "by day 10 the closure of day 3 shows"
 
 
 def test_a_static_batch_observation_reads_all_its_days() -> None:

@@ -89,3 +89,15 @@ def test_one_set_of_worlds_at_a_time(outer: Any) -> None:
     with outer(), pytest.raises(ValueError, match=message):
         comparing({"a": {}, "b": {"p": 1.0}}).__enter__()
     assert pyro.poutine.runtime._PYRO_STACK == []
+
+
+def test_a_second_model_without_the_policy_is_refused() -> None:
+    def model(names: str) -> None:
+        policies = {name: policy(name, 0.0) for name in names}
+        rollout(lambda s: s, {"x": torch.zeros(2), **policies}, 1)
+
+    with comparing({"a": {}, "b": {"p": 1.0}}):
+        model("pq")
+        with pytest.raises(ValueError, match="unknown policy 'p'"):
+            model("q")
+        model("pq")

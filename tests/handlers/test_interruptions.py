@@ -116,7 +116,11 @@ def test_two_acts_on_one_entry_at_one_time_are_refused() -> None:
     def set_to(value: float, day: float = 2.0) -> Any:
         return StaticIntervention(at(day), {"speed": torch.tensor([value])})
 
-    with pytest.raises(ValueError, match="two interventions set 'speed' at day 2"), set_to(10.0), set_to(20.0):
+    with (
+        pytest.raises(ValueError, match="two interventions set 'speed' before the step of day 2"),
+        set_to(10.0),
+        set_to(20.0),
+    ):
         rollout(drive, standing(), 4)
     with set_to(10.0), set_to(20.0, day=3.0):
         assert float(rollout(drive, standing(), 4).state["x"]) == 32.0
@@ -192,3 +196,60 @@ def test_an_act_of_another_number_of_agents_is_refused() -> None:
         StaticIntervention(at(1.0), {"x": torch.zeros(4)}),
     ):
         rollout(drive, standing(), 3)
+
+
+def test_acts_before_one_step_are_one_time() -> None:
+    first, second = (StaticIntervention(at(day), {"speed": torch.tensor([9.0])}) for day in (2.2, 2.7))
+    with pytest.raises(ValueError, match=r"two interventions set 'speed' before the step of day 2\.7"), first, second:
+        rollout(drive, standing(), 4)
+
+
+@pytest.mark.parametrize("act", [(faster, faster), [1, 2], torch.zeros(1)], ids=["tuple", "list", "tensor"])
+def test_an_intervention_that_chirho_would_ignore_is_refused(act: Any) -> None:
+    with (
+        pytest.raises(ValueError, match="give a dictionary of entries, in which a tuple is one act a world"),
+        StaticIntervention(at(1.0), act),
+    ):
+        rollout(drive, standing(), 4)
+
+
+def test_a_rule_does_not_act_at_the_end_where_no_step_follows() -> None:
+    stop = DynamicIntervention(lambda t, s: t - 5.0, {"x": torch.tensor([100.0])})
+    with stop:
+        assert float(rollout(drive, standing(), 5).state["x"]) == 5.0
+        with KeyedNoise(1):
+            assert float(rollout(drive, standing(), 6).state["x"]) == 101.0
+
+
+def test_a_forecast_inside_of_an_interruption_is_refused() -> None:
+    def forecast(dynamics: Any, state: State) -> tuple[Any, State]:
+        rollout(drive, standing(), 5, name="inner")
+        return dynamics, state
+
+    for interruption in (on(StaticEvent(at(3.0)), forecast), on(lambda s: s["x"] >= 2.0, forecast)):
+        with pytest.raises(ValueError, match="is simulated inside an interruption of another"), interruption:
+            rollout(drive, standing(), 6)
+
+
+def test_a_refusal_before_the_first_step_uses_no_name() -> None:
+    with KeyedNoise(1), StaticIntervention(at(9.0), {"speed": torch.tensor([10.0])}):
+        with pytest.raises(ValueError, match="lies outside the simulated days"):
+            rollout(drive, standing(), 5)
+        assert float(rollout(drive, standing(), 12).state["x"]) == 39.0
+
+
+def test_a_recording_keeps_what_was_there_before_a_failure() -> None:
+    def day(s: State) -> State:
+        tally("x", s["x"])
+        if float(s["t"]) == 5.0 and float(s["speed"]) == 0.0:
+            raise ZeroDivisionError
+        return drive(s)
+
+    with DiscreteTime(), Recording() as record:
+        state = simulate(day, standing(), at(0.0), at(2.0))
+        state = simulate(day, state, at(2.0), at(4.0))
+        with pytest.raises(ZeroDivisionError):
+            simulate(day, {**state, "speed": torch.zeros(1)}, at(4.0), at(6.0))
+        assert record.series()["x"].tolist() == [[0.0, 1.0, 2.0, 3.0]]
+        simulate(day, state, at(4.0), at(6.0))
+    assert record.series()["x"].tolist() == [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]

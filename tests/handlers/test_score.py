@@ -294,3 +294,26 @@ def test_noise_that_the_model_uses_itself_is_the_same() -> None:
         plain = rollout(day, {"x": torch.zeros(5)}, 2).state["x"]
     with KeyedNoise(1), Score():
         assert torch.equal(rollout(day, {"x": torch.zeros(5)}, 2).state["x"], plain)
+
+
+def test_a_series_of_the_rollout_before_is_not_taken_for_that_of_the_last() -> None:
+    hazard = torch.tensor([0.3], requires_grad=True)
+
+    def day(s: State) -> State:
+        tally("x", event("x", hazard.expand(50)))
+        return s
+
+    def series(name: str) -> torch.Tensor:
+        return rollout(day, {"none": torch.zeros(50)}, 3, name=name).tallies["x"]
+
+    def slope(total: torch.Tensor) -> float:
+        return float(torch.autograd.grad(total.sum(), hazard, retain_graph=True)[0])
+
+    with KeyedNoise(1), Score() as score:
+        first = slope(score.surrogate(series("a")))
+        second = slope(score.surrogate(series("b")))
+    with KeyedNoise(1), Score() as score:
+        assert slope(score.surrogate(series("b"))) == second != first
+        a, _ = series("a"), series("b")
+        with pytest.raises(ValueError, match="Score has seen two rollouts"):
+            score.surrogate(a)

@@ -81,3 +81,25 @@ def test_a_step_that_returns_other_agents_or_no_state() -> None:
         rollout(lambda s: {"x": torch.zeros(3)}, {"x": torch.zeros(2)}, 2)
     with pytest.raises(ValueError, match="step 0 returned NoneType: return the next state"):
         rollout(lambda s: None, {"x": torch.zeros(2)}, 2)  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "message"),
+    [
+        (torch.tensor([2**24 + 1, 0]), torch.zeros(2), "which is torch.float32: begin with an entry of a type"),
+        (torch.tensor([1e60, 0.0], dtype=torch.float64), torch.zeros(2), "which is torch.float32"),
+        (torch.tensor([1j, 0]), torch.zeros(2), "what step 0 returned for 'x' came as torch.complex64"),
+        (None, torch.zeros(2), "what step 0 returned for 'x' is 'None'"),
+        ("a", torch.zeros(2), "what step 0 returned for 'x' is 'a'"),
+    ],
+)
+def test_numbers_that_an_entry_does_not_hold_are_refused(new: torch.Tensor, old: torch.Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rollout(lambda s: {"x": new}, {"x": old}, 2)
+
+
+def test_days_are_no_truth_value_and_begin_at_0() -> None:
+    with pytest.raises(ValueError, match="days is True"):
+        rollout(count, {"x": torch.zeros(1)}, True)
+    with pytest.raises(ValueError, match="the simulation begins on day -1: days are counted from 0"), DiscreteTime():
+        simulate(count, {"x": torch.zeros(1)}, torch.tensor(-1.0), torch.tensor(3.0))

@@ -10,7 +10,7 @@ from chirho.interventional.handlers import do
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causal_lpm import ProductWorlds, Worlds, comparing, policy, rollout
+from causal_lpm import ProductWorlds, Worlds, comparing, policy, rollout, tally
 from causal_lpm.handlers.factual import factual_indices
 
 
@@ -203,3 +203,24 @@ def test_a_failed_simulation_leaves_no_worlds() -> None:
         with StaticIntervention(torch.tensor(1.0), {"p": torch.tensor([7.0])}):
             state = rollout(lambda s: s, {"p": torch.zeros(1)}, 5).state
     assert state["p"].flatten().tolist() == [0.0, 7.0]
+
+
+def test_another_run_of_the_model_in_one_block_begins_anew() -> None:
+    with Worlds() as worlds:
+        for acts, names in ((tensors(1.0, 2.0), ["p=1", "p=2"]), (tensors(5.0), ["p=5"])):
+            with do(actions={"p": acts}):
+                assert policy("p", 0.0).flatten().tolist() == [0.0, *map(float, acts)]
+            assert worlds.names == ["factual", *names]
+        assert policy("p", 0.0).tolist() == [0.0]
+        assert worlds.names == ["factual"]
+        for number in (3.0, 4.0):
+            with do(actions={"q": tensors(number, 2.0)}):
+                assert (policy("p", 0.0) + policy("q", 0.0)).flatten().tolist() == [0.0, number, 2.0]
+    with worlds:
+        run = rollout(lambda s: {"x": s["x"] + tally("x", s["x"]) * 0}, {"x": torch.ones(2) * policy("p", 0.0)}, 2)
+    assert run.tallies["x"].shape == (1, 2)
+    with ProductWorlds() as product:
+        for _ in range(2):
+            with do(actions={"p": torch.tensor(1.0), "q": torch.tensor(1.0)}):
+                assert (policy("p", 0.0) + policy("q", 0.0)).shape == (2, 2, 1)
+            assert list(product.plates) == ["p", "q"]

@@ -91,6 +91,7 @@ SERIES = dist.Poisson(torch.ones(4, 6)).to_event(1)  # four groups, six days
         (SERIES, torch.ones(4, 5), r"have shape \(4, 5\)"),
         (SERIES, torch.ones(4), r"have shape \(4,\)"),
         (SERIES, 1.0, r"have shape \(\)"),
+        (dist.Poisson(torch.ones(4)), 1.0, r"have shape \(\) and its distribution \(4,\)"),
         (SERIES, torch.ones(2, 4, 6), r"have shape \(2, 4, 6\)"),
         (
             dist.Poisson(torch.ones(6)).to_event(1),
@@ -138,6 +139,7 @@ def test_what_data_may_lack() -> None:
         assert density(dist.Poisson(torch.ones(3)).to_event(0), torch.ones(3)) == pytest.approx(-15)
     with pyro.plate("groups", 3, dim=-1):
         assert density(dist.Poisson(torch.tensor(1.0)), torch.ones(3)) == pytest.approx(-3)
+        assert density(dist.Poisson(torch.tensor(1.0)), 1) == pytest.approx(-3)
         with pytest.raises(ValueError, match=r"have shape \(6,\) and its distribution \(3, 6\)"):
             density(dist.Poisson(torch.ones(6)).to_event(1), torch.ones(6))
 
