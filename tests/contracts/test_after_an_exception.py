@@ -122,7 +122,7 @@ def test_one_handler_after_a_failing_step(
         assert unlike(told, in_another_process[name, model.name]) == [], model.name
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     model=st.sampled_from(MODELS),
     names=st.lists(st.sampled_from(EXACT), min_size=1, max_size=4, unique=True),

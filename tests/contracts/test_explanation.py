@@ -41,7 +41,7 @@ def alone(closure: float, masks: float) -> float:
 def test_each_policy_alone_explains_the_outbreak() -> None:
     assert [alone(a, b) for a, b in ((0, 0), (1, 0), (0, 1), (1, 1))] == [1.0, 0.0, 0.0, 0.0]
     seen = set()
-    for seed in range(12):
+    for seed in range(40):  # one of the four combinations is missing with a probability of 4 x 0.75**40 = 4e-5
         pyro.set_rng_seed(seed)
         search = SearchForExplanation(
             supports=dict.fromkeys((*POLICIES, "outbreak"), constraints.boolean),

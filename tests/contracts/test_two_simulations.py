@@ -15,7 +15,7 @@ from tests.contracts.blocks import EXACT, GRADIENTS, HANDLERS, SEEDS, Block, Tol
 from tests.contracts.models import FLU, MODELS, Model
 
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
-few = settings(max_examples=15)
+few = settings(max_examples=10)
 
 
 def in_two_blocks(names: list[str], model: Model) -> list[Told]:
