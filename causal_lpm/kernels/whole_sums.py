@@ -24,7 +24,7 @@ _are_small: ContextVar[bool] = ContextVar("small messages", default=False)
 
 @contextlib.contextmanager
 def known_small() -> Iterator[None]:
-    """Inside, whole messages are known to be `SMALL`: who has looked at them already spares the kernels the look."""
+    """Inside, whole messages are known to be below `SMALL`: who has looked at them spares the kernels the look."""
     token = _are_small.set(True)
     try:
         yield

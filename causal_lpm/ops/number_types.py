@@ -66,7 +66,7 @@ def single_precision(what: str, x: Any) -> torch.Tensor:
         wrong = rounded.long() != known
     if bool(wrong.any()):
         raise ValueError(
-            f"{what} is {known[wrong][0].item()!r}, which float32 does not hold: give real numbers and no NaN, and "
+            f"{what} is {known[wrong][:3].tolist()}, which float32 does not hold: give real numbers and no NaN, and "
             f"whole ones above 2**24 rounded or in larger units (the nearest is {rounded[wrong][0].item():.0f})."
         )
     return rounded

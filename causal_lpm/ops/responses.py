@@ -83,9 +83,8 @@ class Response(dist.TorchDistribution):
         missing = unknown(value)
         if missing is None:
             return self.posterior(noise, value)
-        found = self.posterior(noise, _filled(value))
-        options = (1,) * (found.dim() - len(self.batch_shape))
-        return torch.where(missing.reshape(missing.shape + options), noise, found)
+        missing = missing.reshape(missing.shape + (1,) * self.noise_dim)
+        return torch.where(missing, noise, self.posterior(noise, _filled(value)))
 
     def checked(self, data: Any) -> torch.Tensor:
         """Data of this response, refused where they are none of its outcomes or one that no draw can have."""
@@ -97,9 +96,9 @@ class Response(dist.TorchDistribution):
                 parameter = parameter.narrow(dim - self.parameter_dim, 0, 1)
         with torch.no_grad():
             never = self.like(parameter).log_prob(given).isneginf()
-        never = never.reshape(-1, never.shape[-1]).all(0)
-        if bool(never.any()):
-            agent = int(never.nonzero()[0])
+        never = never.reshape(-1, never.shape[-1])
+        if len(never) and bool(never.all(0).any()):
+            agent = int(never.all(0).nonzero()[0])
             seen = given.reshape(-1, given.shape[-1])[0, agent].item()
             raise ValueError(
                 f"what is observed of {what} is {seen:g} for agent {agent}, which has probability 0: look what makes "
@@ -111,6 +110,11 @@ class Response(dist.TorchDistribution):
     @abstractmethod
     def outcomes(self) -> int:
         """How many outcomes an agent has, numbered from 0."""
+
+    @property
+    def noise_dim(self) -> int:
+        """Dimensions of the noise right of the agents."""
+        return 0
 
     @abstractmethod
     def fresh_noise(self) -> torch.Tensor:
@@ -190,6 +194,10 @@ class Choice(Response):
     @property
     def outcomes(self) -> int:
         return self.parameter.shape[-1]
+
+    @property
+    def noise_dim(self) -> int:
+        return 0 if self.coupling == "inverse_cdf" else 1
 
     def fresh_noise(self) -> torch.Tensor:
         agents, options = self.parameter.shape[-2:]

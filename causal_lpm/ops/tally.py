@@ -10,10 +10,10 @@ from causal_lpm.kernels.whole_sums import are_small, exact_total
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.validate import fits_in_memory, whole_number
 
-__all__ = ["MANY", "tally"]
+__all__ = ["tally"]
 
 MANY = 2**20
-"""Labels from here on that are more than the agents are taken for serial numbers."""
+"""Labels from here on, if they are above the number of agents, are taken for serial numbers."""
 
 
 @effectful(type="tally")
@@ -65,6 +65,7 @@ def _counts(rows: torch.Tensor) -> torch.Tensor:
 
 def _labels(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | None) -> tuple[torch.Tensor, int]:
     """The group of each agent, checked, and how many groups there are."""
+    by = numbers(f"the groups of tally {name!r}", by)
     if by.dim() != 1 or by.shape[-1] != values.shape[-1]:
         raise ValueError(
             f"tally {name!r} sums {tuple(values.shape)} by groups of shape {tuple(by.shape)}: give one group an agent."
@@ -74,7 +75,11 @@ def _labels(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | Non
     low, high = (int(x) for x in torch.aminmax(by)) if len(by) else (-1, -1)
     if low < -1:
         raise ValueError(f"tally {name!r} is by groups from {low}: number them from 0, and give -1 for no group.")
-    if groups is None:
+    if groups is not None:
+        groups = whole_number(f"groups of tally {name!r}", groups)
+        if high >= groups:
+            raise ValueError(f"tally {name!r} has {groups} groups and label {high}: number them 0 to {groups - 1}.")
+    else:
         if high < 0:
             raise ValueError(f"tally {name!r} has nobody in a group: say how many there are with groups=.")
         if high >= max(len(by), MANY):
@@ -83,10 +88,7 @@ def _labels(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | Non
                 "(torch.unique with return_inverse=True), or say how many there are with groups=."
             )
         groups = high + 1
-    elif high >= groups:
-        raise ValueError(f"tally {name!r} has {groups} groups and a label {high}: number them from 0 to {groups - 1}.")
-    cells = math.prod(values.shape[:-1]) * groups
-    fits_in_memory(f"the {groups} groups of tally {name!r}", 8 * cells)
+    fits_in_memory(f"the {groups} groups of tally {name!r}", 8 * math.prod(values.shape[:-1]) * groups)
     return by, groups
 
 
@@ -117,15 +119,8 @@ def tally(
     tensor([1, 1, 0])
     """
     values = numbers(f"what tally {name!r} sums", values)
-    if by is None:
-        if groups is not None:
-            raise ValueError(f"tally {name!r} has {groups} groups and nobody's group: give by=, too.")
-        return _total(name, values, None, 1)
-    given = None if groups is None else whole_number(f"groups of tally {name!r}", groups)
-    labels, count = _labels(name, values, numbers(f"the groups of tally {name!r}", by), given)
-    return _total(name, values, labels, count)
-
-
-def _total(name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int) -> torch.Tensor:
-    total: torch.Tensor = _tally(name, values, by, groups)
+    if by is None and groups is not None:
+        raise ValueError(f"tally {name!r} has {groups} groups and nobody's group: give by=, too.")
+    labels, count = (None, 1) if by is None else _labels(name, values, by, groups)
+    total: torch.Tensor = _tally(name, values, labels, count)
     return total

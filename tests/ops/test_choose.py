@@ -192,7 +192,7 @@ def test_unobserved_choices_leave_no_site_under_keyed_noise() -> None:
         (torch.zeros(3), "gumbel", r"have shape \(3,\): give \[\*dims, agents, K\]"),
         (torch.zeros(3, 0), "gumbel", r"have shape \(3, 0\): give \[\*dims, agents, K\]"),
         (torch.zeros(0, 3), "gumbel", r"have shape \(0, 3\): give \[\*dims, agents, K\]"),
-        (torch.tensor([[0, 2**24 + 1]]), "gumbel", "16777217, which float32 does not hold"),
+        (torch.tensor([[0, 2**24 + 1]]), "gumbel", r"\[16777217\], which float32 does not hold"),
         (torch.tensor([[0.0, math.nan]]), "gumbel", "contain NaN"),
         (torch.tensor([[0.0, math.inf]]), "gumbel", "contain infinity"),
         (torch.tensor([[0.0, 1.0], [-math.inf, -math.inf]]), "gumbel", "no possible option for an agent"),

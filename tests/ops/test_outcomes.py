@@ -26,7 +26,7 @@ from causal_lpm import (
     policy,
     rollout,
 )
-from causal_lpm.ops.responses import Coupling
+from causal_lpm.ops.responses import Choice, Coupling
 from causal_lpm.typing import State
 
 AGENTS = 600
@@ -103,6 +103,25 @@ def test_the_unknown_adds_no_log_probability(name: str, worlds: str, how: str) -
     once = ones * math.log(p[0]) + zeros * math.log(p[1])
     # The hazard is the same in all replicates, and counts once.
     assert float(trace.log_prob_sum()) == pytest.approx(once, rel=1e-5)
+
+
+@pytest.mark.parametrize("coupling", get_args(Coupling))
+def test_the_noise_of_the_unknown_is_their_own_in_every_replicate(coupling: Coupling) -> None:
+    """Also where noise has more dimensions than the logits."""
+    response = Choice("x", torch.tensor([0.0, 1.0, 2.0]).expand(4, 3), 1)
+    response.coupling = coupling
+    with KeyedNoise(torch.tensor([[1], [2]])):
+        noise = response.noise()
+    found = response.abduct(noise, torch.tensor([torch.nan, 1.0, 2.0, torch.nan]))
+    assert found.shape == noise.shape
+    agents = found if coupling == "inverse_cdf" else found.mT
+    assert torch.equal(agents[..., [0, 3]], (noise if coupling == "inverse_cdf" else noise.mT)[..., [0, 3]])
+    if coupling != "independent":
+        assert response.respond(found)[:, [1, 2]].tolist() == [[1, 2], [1, 2]]
+
+
+def test_nobody_is_observed_in_no_row() -> None:
+    assert event("e", torch.zeros(0, 3), torch.tensor([1, 0, 1])).shape == (0, 3)
 
 
 def test_all_unknown_is_a_run_without_data() -> None:

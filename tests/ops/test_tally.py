@@ -95,7 +95,7 @@ ONES = torch.ones(3)
         (torch.tensor([0.0, 1.0, 2.0]), None, "is by groups of torch.float32: give integers from 0"),
         (torch.tensor([True, False, True]), None, "is by groups of torch.bool: give integers from 0"),
         (torch.tensor([-1, -1, -1]), None, "has nobody in a group: say how many there are with groups="),
-        (torch.tensor([0, 1, 2]), 2, "has 2 groups and a label 2: number them from 0 to 1"),
+        (torch.tensor([0, 1, 2]), 2, "has 2 groups and label 2: number them 0 to 1"),
         (torch.tensor([0, 1, 2]), 0, "is 0: give a whole number of at least 1"),
         (torch.tensor([0, 1, 2]), 2.5, "is 2.5: give a whole number of at least 1"),
         (None, 2, "has 2 groups and nobody's group: give by=, too"),
