@@ -72,7 +72,7 @@ def _labels(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | Non
         )
     if by.is_floating_point() or by.dtype == torch.bool:
         raise ValueError(f"tally {name!r} is by groups of {by.dtype}: give integers from 0, and -1 for no group.")
-    low, high = (int(x) for x in torch.aminmax(by)) if len(by) else (-1, -1)
+    low, high = (int(end) for end in torch.aminmax(by)) if len(by) else (-1, -1)
     if low < -1:
         raise ValueError(f"tally {name!r} is by groups from {low}: number them from 0, and give -1 for no group.")
     if groups is not None:
