@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from chirho.dynamical.handlers import LogTrajectory
 from chirho.dynamical.handlers.interruption import StaticEvent
 from chirho.dynamical.internals._utils import Prioritized
 from chirho.dynamical.internals.solver import Solver, simulate_point
@@ -62,6 +63,9 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         self._entries: set[str] = set()
         self._own: State = {}  # the last state that we made: nobody else keeps these tensors
         self._lent: Lent | None = None  # the state that a callback is given
+        self._logged: tuple[State, dict[float, State]] | None = (
+            None  # where days began that a log asked for, and states
+        )
         self._looks = False  # whether that callback only looks at it
         super().__init__()
 
@@ -110,7 +114,7 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
             super()._process_message(msg)
             well = True
         finally:
-            self._own, self._lent, self._simulating = {}, None, False
+            self._own, self._lent, self._logged, self._simulating = {}, None, None, False
             simulation_ends(well)
         # Worlds that split have put their plates onto the stack, and Pyro would now forget as many of the outermost
         # handlers when it says that the simulation is done: a log, for example.
@@ -192,10 +196,16 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         msg["fn"] = self._trajectory
 
     def _trajectory(self, dynamics: Dynamics, state: State, times: torch.Tensor, **_: Any) -> State:
-        states = [copied(state)]
-        for start, end in itertools.pairwise(times):
-            state = self._advance(dynamics, state, start, end)
-            states.append(copied(state))  # what a later step writes in place is not logged
+        asked = times.tolist()
+        # Several logs ask one after the other for the same days, which run once: at the first one's call.
+        if self._logged is None or self._logged[0] is not state or not set(asked) <= self._logged[1].keys():
+            others = {t for log in _PYRO_STACK if isinstance(log, LogTrajectory) for t in log.times.tolist()}
+            between = [torch.tensor(t).to(times) for t in sorted({*asked, *others}) if asked[0] <= t <= asked[-1]]
+            self._logged, now = (state, {asked[0]: copied(state)}), state
+            for start, end in itertools.pairwise(between):
+                now = self._advance(dynamics, now, start, end)
+                self._logged[1][float(end)] = copied(now)  # what a later step writes in place is not logged
+        states = [self._logged[1][t] for t in asked]
         return {name: torch.stack(torch.broadcast_tensors(*[at[name] for at in states]), -1) for name in state}
 
     def _pyro_simulate_to_interruption(self, msg: Any) -> None:

@@ -1,95 +1,39 @@
-"""Every operation, over all types and sizes of numbers, equals plain Python and numpy or refuses with ValueError.
+"""Sums and allocations over all types and sizes of numbers equal plain Python and numpy, or refuse with ValueError.
 
 Each reference is written out here, from exact Python numbers; it says as well what must be refused.
 """
 
-import contextlib
 import itertools
 import math
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
-import pyro
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from causal_lpm import KeyedNoise, allocate, choose, event, exogenous, exposure, kernels, policy, tally
+from causal_lpm import allocate, choose, event, exogenous, exposure, kernels, policy, tally
 from causal_lpm.agents.networks import Graph, Groups
 from causal_lpm.ops.allocate import CLASSES
-from causal_lpm.ops.responses import Coupling
-from causal_lpm.typing import Network, NoiseKind
-
-WHOLE = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64]
-FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-TYPES = [torch.bool, *WHOLE, *FLOATS]
-REFUSED = None  # what a reference returns where the operation must refuse
-NAN, INF = math.nan, math.inf
-
-LARGE = [2**24 + 1, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**62, 2**63 - 1, 2**63, 2**64 - 1, -(2**31), -(2**63)]
-ODD = [0.5, 2.9, 0.1, NAN, INF, -INF, 6e4, 2.0**24 + 1, 1e13, 1e39, 1e300, -1e13, 1e-45, -0.0]
-
-dims = st.sampled_from([(), (0,), (1,), (2,), (2, 1)])
-sizes = st.sampled_from([0, 1, 2, 5])
-handlers = st.sampled_from(["keyed", "sites"])
-implementations = st.sampled_from(["numba", "reference"])
-
-
-@st.composite
-def arrays(
-    draw: st.DrawFn, shape: tuple[int, ...], usual: list[float], unusual: bool = True, types: Any = TYPES
-) -> Tensor:
-    """Numbers of any type: the usual ones, and now and then what lies at the ends of the type."""
-    dtype = draw(st.sampled_from(types))
-    pool = list(usual)
-    if unusual and draw(st.integers(0, 2)) == 0:
-        pool += [x for x in LARGE + ODD if dtype in FLOATS or not isinstance(x, float)]
-    if dtype == torch.bool:
-        pool = [0, 1]
-    elif dtype in WHOLE:
-        ends = torch.iinfo(dtype)
-        pool = [int(x) for x in pool if float(x).is_integer() and ends.min <= x <= ends.max] or [0]
-    size = math.prod(shape)
-    numbers = draw(st.lists(st.sampled_from(pool), min_size=size, max_size=size))
-    if dtype in FLOATS:
-        return torch.tensor(numbers, dtype=torch.float64).to(dtype).reshape(shape)
-    return torch.tensor(numbers, dtype=dtype).reshape(shape)
-
-
-def cells(x: Tensor) -> list[list[Any]]:
-    """The rows as Python's numbers, which are exact."""
-    exact = x.double() if x.dtype == torch.bfloat16 else x
-    return exact.reshape(math.prod(x.shape[:-1]), x.shape[-1]).tolist()
-
-
-@contextlib.contextmanager
-def luck(handler: str, seed: int = 3) -> Iterator[pyro.poutine.trace_messenger.TraceMessenger]:
-    pyro.set_rng_seed(seed)
-    with KeyedNoise(seed) if handler == "keyed" else contextlib.nullcontext(), pyro.poutine.trace() as tr:
-        yield tr
-
-
-def noise_of(tr: Any, handler: str, name: str, agents: int, kind: NoiseKind = "exponential", slots: int = 1) -> Any:
-    if handler == "sites":
-        return tr.trace.nodes[f"{name}_noise"]["value"].numpy()
-    with KeyedNoise(3):
-        return exogenous(name, agents, kind, slots).numpy()
-
-
-def check(call: Any, expected: Any) -> Any:
-    """The result, or None where the call must refuse and does."""
-    if expected is REFUSED:
-        with pytest.raises(ValueError, match=r"\w{3}.*: \w"):
-            call()
-        return None
-    return call()
-
-
-# exposure
+from causal_lpm.typing import Network
+from tests.contracts.numbers import (
+    FLOATS,
+    INF,
+    NAN,
+    REFUSED,
+    arrays,
+    cells,
+    check,
+    dims,
+    handlers,
+    implementations,
+    luck,
+    noise_of,
+    sizes,
+)
 
 
 def contacts(network: Network) -> list[list[int]]:
@@ -237,150 +181,6 @@ def test_allocate(
         assert served.dtype == torch.bool
         assert served.shape == priority.shape
         assert served.reshape(-1, agents).tolist() == expected
-
-
-# event
-
-
-@settings(max_examples=150)
-@given(st.data(), dims, sizes, handlers, implementations, st.booleans())
-def test_event(data: st.DataObject, lead: tuple[int, ...], agents: int, handler: str, how: str, masked: bool) -> None:
-    hazard = data.draw(arrays((*lead, agents), [0, 1, 0.5, 2, 60], unusual=data.draw(st.booleans())))
-    where = data.draw(arrays((agents,), [0, 1], types=[torch.bool])) if masked else None
-    with np.errstate(over="ignore"):
-        rate = np.array(cells(hazard)).reshape(hazard.shape).astype(np.float32)
-    fits = agents > 1 and bool((rate >= 0).all())  # one agent outside of a rollout could be one number for all
-    fits = fits and not (hazard.dtype == torch.uint64 and any(v >= 2**63 for row in cells(hazard) for v in row))
-    with luck(handler) as tr, kernels.use(how):
-        happened = check(lambda: event("e", hazard, where=where), 1 if fits else REFUSED)
-    if happened is not None:
-        expected = noise_of(tr, handler, "e", agents) < rate
-        assert np.array_equal(happened.numpy(), expected if where is None else expected & where.numpy())
-
-
-@settings(max_examples=150)
-@given(st.data(), st.sampled_from([2, 5]), handlers, st.booleans())
-def test_observed_event(data: st.DataObject, agents: int, handler: str, possible: bool) -> None:
-    hazard = data.draw(arrays((agents,), [0.5, 2] if possible else [0, 0.5, INF], unusual=False, types=[torch.float32]))
-    obs = data.draw(arrays((agents,), [0, 1, NAN], unusual=data.draw(st.integers(0, 3)) == 0))
-    known = [(v, h) for v, h in zip(cells(obs)[0], hazard.tolist(), strict=True) if not math.isnan(v)]
-    fits = all(v in (0, 1) and not (v == 1 and h == 0) and not (v == 0 and h == INF) for v, h in known)
-    with luck(handler) as tr:
-        happened = check(lambda: event("e", hazard, obs), 1 if fits else REFUSED)
-    if happened is not None:
-        missing = np.isnan(np.array(cells(obs)[0], dtype=float))
-        own = noise_of(tr, handler, "e", agents) < hazard.numpy() if handler == "keyed" or missing.any() else missing
-        assert np.array_equal(happened.numpy(), np.where(missing, own, np.array(cells(obs)[0]) == 1))
-        log_p = sum(math.log(-math.expm1(-h)) if v else -h for v, h in known)
-        assert float(tr.trace.nodes["e"]["fn"].log_prob(obs).sum()) == pytest.approx(log_p, rel=1e-5, abs=1e-5)
-
-
-# choose
-
-
-@settings(max_examples=200)
-@given(st.data(), dims, sizes, st.integers(0, 3), handlers, implementations, st.sampled_from(get_args(Coupling)))
-def test_choose(
-    data: st.DataObject,
-    lead: tuple[int, ...],
-    agents: int,
-    options: int,
-    handler: str,
-    how: str,
-    coupling: Coupling,
-) -> None:
-    logits = data.draw(arrays((*lead, agents, options), [0, 1, -2, 0.5], unusual=data.draw(st.integers(0, 2)) == 0))
-    if data.draw(st.booleans()) and logits.dtype in FLOATS:
-        logits[..., :1] = -INF
-    exact = np.array(cells(logits), dtype=object if logits.dtype in WHOLE else None).reshape(logits.shape)
-    fits = agents > 0 and options > 0
-    with np.errstate(over="ignore"):
-        single = exact.astype(np.float64 if logits.dtype == torch.float64 else np.float32)
-    if logits.dtype in WHOLE:
-        fits = fits and all(int(v) == w and w < 2**63 for v, w in zip(single.flat, exact.flat, strict=True))
-    fits = fits and bool(np.isfinite(single.max(-1)).all())
-    with luck(handler) as tr, kernels.use(how):
-        chosen = check(lambda: choose("c", logits, coupling=coupling), 1 if fits else REFUSED)
-    if chosen is None:
-        return
-    assert chosen.shape == logits.shape[:-1]
-    scores = single.astype(np.float64)
-    assert np.isfinite(np.take_along_axis(scores, chosen.numpy()[..., None], -1)).all(), "an impossible option"
-    if coupling == "inverse_cdf":
-        u = noise_of(tr, handler, "c", agents, "uniform")
-        p = np.exp(scores - scores.max(-1, keepdims=True))
-        upper = (p / p.sum(-1, keepdims=True)).cumsum(-1)
-        high = np.take_along_axis(upper, chosen.numpy()[..., None], -1)[..., 0]
-        low = high - np.take_along_axis(p / p.sum(-1, keepdims=True), chosen.numpy()[..., None], -1)[..., 0]
-        assert ((low - 1e-6 <= u) & (u <= high + 1e-6)).all()
-    else:
-        noise = noise_of(tr, handler, "c", agents, slots=options).reshape(agents, options)
-        race = scores - np.log(noise.astype(np.float64))
-        best, won = race.max(-1), np.take_along_axis(race, chosen.numpy()[..., None], -1)[..., 0]
-        assert (won >= best - 1e-6 * (1 + abs(best))).all()  # float32 may not tell two options apart
-
-
-# exogenous and policy
-
-
-@settings(max_examples=150)
-@given(st.data(), dims, sizes, st.integers(1, 3), handlers, implementations)
-def test_exogenous_by_index(
-    data: st.DataObject, lead: tuple[int, ...], agents: int, slots: int, handler: str, how: str
-) -> None:
-    index = data.draw(arrays((*lead, agents), [0, 1, 2], unusual=data.draw(st.integers(0, 2)) == 0))
-    numbers = cells(index)
-    fits = agents > 0 and all(0 <= v < slots and float(v).is_integer() for row in numbers for v in row)
-    with luck(handler) as tr, kernels.use(how):
-        picked = check(lambda: exogenous("x", agents, "uniform", slots, index), 1 if fits else REFUSED)
-        if picked is None:
-            return
-        whole = torch.tensor([[int(v) for v in row] for row in numbers]).reshape(index.shape).long()
-        if handler == "keyed":
-            field = torch.stack([exogenous("x", agents, "uniform", 3, torch.full((agents,), n)) for n in range(slots)])
-        else:
-            field = tr.trace.nodes["x_noise"]["value"].reshape(agents, slots).T
-    assert torch.equal(picked, field[whole, torch.arange(agents)])
-
-
-COUNTS = [0, 1, 3, -1, 2.0, 2.5, True, NAN, INF, "x", None, 1j, 10**30, np.int8(2), np.float32(3), torch.tensor(4)]
-
-
-@settings(max_examples=60)
-@given(st.sampled_from(COUNTS), st.sampled_from(COUNTS), handlers)
-def test_exogenous_by_counts(agents: Any, slots: Any, handler: str) -> None:
-    def count(x: Any) -> Any:
-        number = x if not isinstance(x, Tensor) else x.item()
-        whole = isinstance(number, int | np.integer) and number is not True
-        return int(number) if whole and 1 <= number < 10**9 else REFUSED
-
-    rows, columns = count(agents), count(slots)
-    with luck(handler):
-        noise = check(lambda: exogenous("x", agents, slots=slots), rows and columns)
-    if noise is not None:
-        assert noise.shape == ((rows,) if columns == 1 else (rows, columns))
-
-
-@settings(max_examples=150)
-@given(st.data(), st.sampled_from([(), (1,), (3,)]), st.booleans())
-def test_policy(data: st.DataObject, shape: tuple[int, ...], tensor: bool) -> None:
-    value: Any = data.draw(arrays(shape, [0, 1, 30, -2, 0.1, 2**24]))
-    if not tensor:
-        value = data.draw(
-            st.sampled_from([*LARGE, *ODD, 0, 30, True, 2**70, "x", None, 1j, [1, 2], [0.5, 2**24 + 1.0]])
-        )
-    given_numbers = cells(torch.atleast_1d(value))[0] if tensor else value if isinstance(value, list) else [value]
-    fits = all(isinstance(v, int | float) for v in given_numbers)
-    for v in given_numbers if fits else []:
-        with np.errstate(over="ignore"):
-            rounded = float(np.float32(v))
-        counts = isinstance(v, int) or (float(v).is_integer() and abs(v) < 2**53)
-        lost = rounded != v if counts else math.isnan(v) or (math.isinf(rounded) and math.isfinite(v))
-        fits = fits and not lost and not (isinstance(v, int) and not -(2**63) <= v < 2**63)
-    decided = check(lambda: policy("p", value), 1 if fits else REFUSED)
-    if decided is not None:
-        assert decided.dtype == torch.float32
-        assert decided.tolist() == [float(np.float32(v)) for v in given_numbers]
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])

@@ -105,6 +105,20 @@ def test_logs_of_two_simulations_in_one_block() -> None:
     assert log.trajectory["x"].tolist() == [[50.0, 52.0]]
 
 
+def test_several_logs_run_every_day_once() -> None:
+    days = []
+
+    def day(s: State) -> State:
+        days.append(float(s["t"]))
+        return drive(s)
+
+    logs = [LogTrajectory(torch.tensor(times)) for times in ([1.0, 3.0], [0.0, 2.0], [0.5])]
+    with logs[0], logs[1], logs[2], INTERRUPTIONS["static"]():
+        rollout(day, standing(), 6)
+    assert days == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert [log.trajectory["x"].tolist() for log in logs] == [[[1.0, 3.0]], [[0.0, 2.0]], [[0.0]]]
+
+
 @pytest.mark.parametrize("times", [[1.0, 4.0], [-1.0, 2.0]])
 def test_a_log_outside_the_days_is_refused(times: list[float]) -> None:
     log = LogTrajectory(torch.tensor(times))

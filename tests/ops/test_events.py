@@ -209,17 +209,6 @@ def test_bad_hazards_are_refused(hazard: torch.Tensor, message: str) -> None:
         event("infection", hazard)
 
 
-@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
-@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int16, torch.uint64, torch.float16, torch.float64])
-def test_hazards_of_every_type_are_those_of_float32(dtype: torch.dtype, keyed: bool) -> None:
-    happened = []
-    for kind in (torch.float32, dtype):
-        pyro.set_rng_seed(0)
-        with KeyedNoise(1) if keyed else contextlib.nullcontext():
-            happened.append(event("x", (torch.arange(50) % 2).to(kind)))
-    assert torch.equal(*happened)
-
-
 @pytest.mark.parametrize(
     ("hazard", "where", "message"),
     [
