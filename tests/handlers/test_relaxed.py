@@ -71,7 +71,7 @@ def test_the_edges_of_hazards() -> None:
 def test_the_gradient_is_that_of_the_relaxed_simulation(seed: int, temperature: float) -> None:
     beta = torch.tensor([0.1], requires_grad=True)
     (slope,) = torch.autograd.grad(infections(beta, KeyedNoise(seed), Relaxed(temperature)), beta)
-    h = 1e-3
+    h = 3e-4  # at 1e-3 the quotient is off by up to 2%
     low, high = (
         float(infections(torch.tensor([0.1 + sign * h]), KeyedNoise(seed), Relaxed(temperature))) for sign in (-1, 1)
     )
