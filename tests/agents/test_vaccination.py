@@ -243,7 +243,7 @@ def test_a_misspelt_policy_is_named() -> None:
     [
         ({"doses_per_day": -1.0}, "policy 'doses_per_day' is \\[-1.0\\]: it must be 0 to inf"),
         ({"first_dose_efficacy": 1.5}, "'first_dose_efficacy' is \\[1.5\\]: it must be 0 to 1"),
-        ({"kick_in": math.nan}, "'kick_in' of world 'one' is nan"),
+        ({"kick_in": math.nan}, r"'kick_in' of world 'one' is \[nan\]"),
     ],
 )
 def test_bad_policies_are_refused_before_the_run(policies: dict[str, float], sentence: str) -> None:

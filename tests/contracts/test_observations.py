@@ -111,10 +111,9 @@ def test_a_static_observation_says_what_another_world_would_have_read(handler: C
         pyro.sample("positive", dist.TransformedDistribution(dist.Normal(0.0, 1.0), [read]))
 
     data = {5.0: 30.0, 10.0: 100.0}
-    stack = ExitStack()
-    for day, number in data.items():
-        stack.enter_context(StaticObservation(torch.tensor(day), condition(swab, data={"positive": number})))
-    with handler(), pyro.poutine.trace() as tr, KeyedNoise(7), stack, FLU.do(3.0):
+    with handler(), pyro.poutine.trace() as tr, KeyedNoise(7), FLU.do(3.0), ExitStack() as stack:
+        for day, number in data.items():
+            stack.enter_context(StaticObservation(torch.tensor(day), condition(swab, data={"positive": number})))
         FLU()
     for day, number in data.items():
         with KeyedNoise(7):
