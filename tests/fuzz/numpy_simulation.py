@@ -15,7 +15,7 @@ State = dict[str, np.ndarray]
 
 
 class TooClose(Exception):
-    """The last bit of a logarithm decides, or an order that nobody has promised."""
+    """The last bit of a logarithm decides."""
 
 
 @dataclass
@@ -64,15 +64,12 @@ class _Rollout:
             state = self._between(_copy(state), number)
             state = self._step(state, number)
         self.history.append(_copy(state))
-        return self._between(state, self.experiment.steps)
+        return state
 
     def _between(self, state: State, number: int) -> State:
-        """What acts before a step: rules as soon as they are true, else the next act whose time lies in the step."""
-        last = number == self.experiment.steps
+        """What acts before a step (at the end nothing does): rules as soon as they are true, else its next act."""
         while True:
             firing = [i for i in self.armed if self._fires(i, state)]
-            if last and len(firing) > 1:
-                raise TooClose("two rules at the end: one of them comes too late")
             if firing:
                 rule = self.rules[firing[0]]
                 del self.armed[firing[0]]
