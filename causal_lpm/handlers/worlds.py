@@ -82,7 +82,7 @@ class Dimensions(OneThread, IndexPlatesMessenger):
             plate = self.plates.pop(name)
             _PYRO_STACK.remove(plate)
             plate._reset()
-        self.first_available_dim = -2 - len(self.plates)
+        self.first_available_dim = self._orig_dim - len(self.plates)
 
     def _pyro_simulation_begins(self, msg: Any) -> None:
         self._before, self._since = list(self.plates), set()
@@ -146,7 +146,7 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
         """The `world` coordinate: one name a world, factual first."""
         if self._names is not None:
             return list(self._names)
-        size = self.plates["world"].size if "world" in self.plates else 1
+        size = self.plates[self.fresh_prefix].size if self.fresh_prefix in self.plates else 1
         labels = [", ".join(f"{k}={v}" for k, v in self._acts.get(i, {}).items()) for i in range(1, size)]
         return [FACTUAL, *(label or f"world {i}" for i, label in enumerate(labels, start=1))]
 
@@ -156,7 +156,7 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
             validate.known("world", world, self.names)
             world = self.names.index(world)
         with contextlib.nullcontext() if self in _PYRO_STACK else self:
-            one: torch.Tensor = gather(value, IndexSet(world={world}), event_dim=event_dim)
+            one: torch.Tensor = gather(value, IndexSet(**{self.fresh_prefix: {world}}), event_dim=event_dim)
         return one
 
     def _begin_anew(self) -> None:
@@ -167,7 +167,7 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
     def _size(self, acts: int) -> int:
         if self._names is not None:
             return len(self._names)
-        return int(self.plates["world"].size) if "world" in self.plates else acts + 1
+        return int(self.plates[self.fresh_prefix].size) if self.fresh_prefix in self.plates else acts + 1
 
     def _pyro_split(self, msg: Any) -> None:  # type: ignore[override, unused-ignore]
         value, acts = msg["args"]

@@ -31,9 +31,6 @@ class TwinWorldCounterfactual(Worlds):
         super().__init__()
         self._orig_dim = self.first_available_dim = -5 if first_available_dim is None else first_available_dim
 
-    def _size(self, acts: int) -> int:
-        return int(self.plates[self.fresh_prefix].size) if self.fresh_prefix in self.plates else acts + 1
-
 
 class MultiWorldCounterfactual(ProductWorlds):
     """`ProductWorlds` with the argument that ChiRho has."""
