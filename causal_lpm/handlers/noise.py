@@ -58,6 +58,7 @@ class KeyedNoise(OneThread):
 
     def _forget(self) -> None:
         self._in_step: set[str] = set()  # names used in the running step
+        self._fresh: dict[str, Any] = {}  # and the networks of that day, by name
         self._used: set[str] = set()  # default names used under this seed
         self._since: set[str] = set()  # the same, since the last simulation that ended well
 
@@ -111,7 +112,16 @@ class KeyedNoise(OneThread):
         return seed
 
     def _pyro_step(self, msg: Any) -> None:
-        self._in_step = set()
+        self._in_step, self._fresh = set(), {}
+
+    def _pyro_exposure(self, msg: Any) -> None:
+        step = running_step()
+        if step is None:
+            return
+        for layer in _layers(msg["args"][0]):
+            for name in getattr(layer, "noise_names", ()):
+                if self._fresh.setdefault(name, layer) is not layer:
+                    raise _same_luck(f"the name {name!r} of a fresh network is used twice in step {step.number}")
 
     def _once_a_step(self, msg: Any) -> None:
         kind, name, step = msg["type"], msg["args"][0], running_step()
@@ -168,6 +178,13 @@ def _happens(event: Event, key: torch.Tensor) -> torch.Tensor:
         raise
 
 
+def _layers(network: Any) -> list[Any]:
+    """The single layers of a sum of networks."""
+    network = getattr(network, "network", network)
+    parts = getattr(network, "networks", None)
+    return [network] if parts is None else [layer for part in parts for layer in _layers(part)]
+
+
 def _same_luck(what: str) -> ValueError:
     return ValueError(f"{what}: both would have the same luck; give each its own name.")
 
@@ -180,6 +197,10 @@ def _seeds(seed: Any) -> torch.Tensor:
         given = torch.full((), torch.nan)
     if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool or given.numel() == 0:
         raise ValueError(f"the seed is {seed}: give a whole number of at most 63 bits, or a tensor of such.")
+    if given.dim() and given.shape[-1] != 1:
+        raise ValueError(
+            f"the seeds have shape {tuple(given.shape)}: give one number, or one a replicate in [*draws, 1]."
+        )
     seeds = given.long().clone()
     different, times = seeds.unique(return_counts=True)
     if different.numel() < seeds.numel():

@@ -147,10 +147,7 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         value, act = msg["args"][0], msg["args"][1]
         if self._lent is not None and act is not None:
             self._lent.refuse_changes("the callback of an interruption")
-        if isinstance(value, dict) and callable(act) and not hasattr(act, "__wrapped_state__"):
-            msg["args"] = (value, _whole_state(act))
-        else:
-            msg["args"] = (value, fitting(act, value))
+        msg["args"] = (value, fitting(act, value))
 
     def _owned(self, state: State) -> State:
         """The state in memory that only we keep, whoever made it, with the entries and the agents that it must have.
@@ -246,18 +243,3 @@ def _told(handlers: list[Any], continuation: Callable[[Any], None] | None) -> Ca
 def _tensor(time: Any) -> torch.Tensor:
     given = torch.as_tensor(time)
     return (given if given.is_floating_point() else given.float()).reshape(())
-
-
-def _whole_state(act: Any) -> Any:
-    """`act` with a check: ChiRho resets keys that a partial dictionary lacks to the factual world, silently."""
-
-    def checked(state: State) -> Any:
-        returned = act(copied(state))
-        acts = returned if isinstance(returned, tuple) else (returned,)
-        for new in acts:
-            same_entries("the state function of an intervention", new, state)
-        fitted = tuple({name: fitting(new[name], old) for name, old in state.items()} for new in acts)
-        return fitted if isinstance(returned, tuple) else fitted[0]
-
-    checked.__wrapped_state__ = True  # type: ignore[attr-defined]
-    return checked

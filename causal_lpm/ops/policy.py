@@ -6,6 +6,7 @@ import pyro
 import torch
 
 from causal_lpm.ops.number_types import single_precision
+from causal_lpm.ops.step import running_step
 
 __all__ = ["policy"]
 
@@ -30,6 +31,11 @@ def policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
     >>> policy("school_closure_day", 30)
     tensor([30.])
     """
+    if (step := running_step()) is not None:
+        raise ValueError(
+            f"policy {name!r} is named inside step {step.number}, where no intervention meets it: name it before the "
+            "rollout, and give it to the initial state."
+        )
     given = single_precision(f"policy {name!r}", value).clone()
     decided: Any = pyro.deterministic(name, given, event_dim=0)
     # In memory of its own, as the site is: a model may write into it, and the act of an intervention stays what it is.

@@ -11,7 +11,7 @@ from chirho.dynamical.ops import on
 from chirho.interventional.handlers import do
 from chirho.interventional.ops import intervene
 
-from causal_lpm import KeyedNoise, Worlds, choose, event, exposure, policy, rollout, tally
+from causal_lpm import DiscreteTime, KeyedNoise, Worlds, choose, event, exposure, policy, rollout, tally
 from causal_lpm.agents.networks import random_graph
 from causal_lpm.agents.population import Population, start
 from causal_lpm.typing import State
@@ -135,6 +135,8 @@ def test_a_state_function_that_writes_in_place_changes_its_own_world_only(act: A
     assert right != ALONE
     for day in (anew, in_place):
         with Worlds(["as it was", "vaccinated"]), intervention(act):
+            assert cases(day) == ALONE + right
+        with DiscreteTime(), Worlds(), intervention(act):
             assert cases(day) == ALONE + right
         with intervention(act):
             assert cases(day) == right

@@ -7,8 +7,10 @@ import pytest
 import torch
 from pyro.infer import Predictive
 
-from causal_lpm import DiscreteTime, KeyedNoise, Seeds, allocate, choose, event, exogenous, rollout
+from causal_lpm import DiscreteTime, KeyedNoise, Seeds, allocate, choose, event, exogenous, exposure, rollout
 from causal_lpm.agents.disease import StageGraph, Transition
+from causal_lpm.agents.layers import Layer
+from causal_lpm.agents.networks import FreshRandom, Groups
 from causal_lpm.agents.vaccination import Vaccination
 from causal_lpm.typing import State
 
@@ -67,6 +69,22 @@ def test_two_campaigns_have_luck_of_their_own() -> None:
         Vaccination().luck(N), Vaccination().luck(N)
     with KeyedNoise(1):
         assert not torch.equal(Vaccination().luck(N)[0], Vaccination(name="boosters").luck(N)[0])
+
+
+def test_two_fresh_networks_of_one_name_in_one_step_are_refused() -> None:
+    def contacts(*networks: Layer) -> None:
+        def day(s: State) -> State:
+            for network in networks:
+                exposure(network, s["x"])
+            return s
+
+        with KeyedNoise(1):
+            rollout(day, {"x": torch.ones(N)}, 2)
+
+    first, second = FreshRandom(torch.full((N,), 3)), FreshRandom(torch.full((N,), 3))
+    with pytest.raises(ValueError, match="of a fresh network is used twice in step 0: both would have the same luck"):
+        contacts(first, second)
+    contacts(first, first, Groups(torch.zeros(N, dtype=torch.long)) + first, FreshRandom(torch.full((N,), 3), name="b"))
 
 
 def test_each_run_that_is_traced_is_a_run() -> None:
