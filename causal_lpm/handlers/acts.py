@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from chirho.indexed.ops import get_index_plates
 
 from causal_lpm.handlers.in_place import copied
 from causal_lpm.typing import State
 from causal_lpm.validate import same_entries
 
-__all__ = ["fitting"]
+__all__ = ["fitting", "with_room"]
 
 
 def fitting(act: Any, value: Any) -> Any:
@@ -40,8 +41,10 @@ def fitting(act: Any, value: Any) -> Any:
         return given
     fitted = given.to(value.dtype)
     floats = given.is_floating_point() and value.is_floating_point()
-    # Between floats a rounded number is the same number, and infinity is not; else all digits count.
-    same = fitted.isfinite() == given.isfinite() if floats else (fitted.to(given.dtype) == given) & given.isfinite()
+    # Between floats a rounded number is the same number, and infinity is not; else all digits count. Beyond 64 bits
+    # integers are what the machine makes of it, which may come back as the same.
+    large = (given if given.is_floating_point() else fitted).double().abs() >= 2.0**63
+    same = fitted.isfinite() == given.isfinite() if floats else (fitted.to(given.dtype) == given) & ~large
     if not bool(same.all()):
         raise ValueError(
             f"an act sets {given[~same][:3].tolist()} where the value is {value.dtype}: give "
@@ -64,6 +67,38 @@ def _whole_state(act: Any) -> Any:
 
     checked.__wrapped_state__ = True  # type: ignore[attr-defined]
     return checked
+
+
+def with_room(value: Any, acts: tuple[Any, ...], event_dim: int = 0) -> Any:
+    """The value as large as its acts: one number for all becomes one an agent where an act gives one an agent.
+
+    Args:
+        value: `[*dims, agents or 1]`, then `event_dim` more dimensions.
+        acts: What replaces it, one a world.
+        event_dim: Dimensions right of the agents.
+
+    Raises:
+        ValueError: an act of another shape, such as several acts in one tensor.
+
+    >>> with_room(torch.tensor([21.0]), (torch.tensor([1.0, 2.0, 3.0]),))
+    tensor([21., 21., 21.])
+    """
+    if not isinstance(value, torch.Tensor):
+        return value
+    named = {plate.dim for plate in get_index_plates().values()} | {-1}
+    for act in acts:
+        if not isinstance(act, torch.Tensor):
+            continue
+        rank = max(value.dim(), act.dim())
+        old, new = ((1,) * (rank - each.dim()) + each.shape for each in (value, act))
+        grown = {place - rank + event_dim for place in range(rank) if new[place] not in (1, old[place])}
+        if not grown <= named or any(old[place - event_dim] != 1 for place in grown):
+            raise ValueError(
+                f"an act has shape {tuple(act.shape)} where the value has {tuple(value.shape)}: give one number, or "
+                "one an agent; several acts are a tuple."
+            )
+        value = value.expand(torch.broadcast_shapes(value.shape, act.shape))
+    return value
 
 
 def _number(act: Any) -> torch.Tensor:

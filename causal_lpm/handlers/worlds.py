@@ -16,7 +16,7 @@ from chirho.indexed.ops import IndexSet, gather
 from pyro.poutine.runtime import _PYRO_STACK
 
 from causal_lpm import validate
-from causal_lpm.handlers.acts import fitting
+from causal_lpm.handlers.acts import fitting, with_room
 from causal_lpm.handlers.factual import FactualConditioning
 from causal_lpm.handlers.one_thread import OneThread
 
@@ -171,6 +171,7 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
 
     def _pyro_split(self, msg: Any) -> None:  # type: ignore[override, unused-ignore]
         value, acts = msg["args"]
+        value = with_room(value, acts, msg["kwargs"].get("event_dim", 0))
         size = self._size(len(acts))
         if len(acts) > size - 1:
             raise ValueError(
@@ -212,6 +213,8 @@ class ProductWorlds(Dimensions, FactualConditioning, MultiWorldCounterfactual):
         self._taken = None
 
     def _pyro_split(self, msg: Any) -> None:  # type: ignore[override, unused-ignore]
+        value, acts = msg["args"]
+        msg["args"] = with_room(value, acts, msg["kwargs"].get("event_dim", 0)), acts
         if msg["name"] is not None or self._taken is None:
             super()._pyro_split(msg)
             return

@@ -7,7 +7,7 @@ import pytest
 import torch
 from chirho.dynamical.handlers import StaticIntervention
 from chirho.interventional.handlers import do
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from causal_lpm import ProductWorlds, Worlds, policy, rollout
@@ -17,6 +17,7 @@ DTYPES = [torch.bool, torch.uint8, torch.int16, torch.int64, torch.float16, torc
 both = pytest.mark.parametrize("worlds", [Worlds, ProductWorlds])
 
 
+@example(number=-(2**63), given_as=torch.int64, value=torch.float16)  # to -inf and back
 @given(
     number=st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.booleans()),
     given_as=st.sampled_from([*DTYPES, np.asarray, np.float32, np.int64, lambda x: x, lambda x: [x]]),
@@ -86,6 +87,37 @@ def test_a_function_that_writes_in_place_leaves_the_fact_alone(worlds: Any) -> N
 def test_acts_that_the_value_cannot_hold(act: Any, value: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fitting(act, value)
+
+
+@pytest.mark.parametrize("act", [torch.arange(3.0), [0.0, 1.0, 2.0], lambda value: value * torch.arange(3.0) / 21])
+@pytest.mark.parametrize("worlds", [Worlds, ProductWorlds, lambda: Worlds(replicates=2)])
+def test_a_policy_of_one_number_may_become_one_an_agent(worlds: Any, act: Any) -> None:
+    """As it does without worlds, where torch refused the shape."""
+    with worlds(), do(actions={"p": act}):
+        assert policy("p", 21.0).reshape(2, 3).tolist() == [[21.0, 21.0, 21.0], [0.0, 1.0, 2.0]]
+
+
+@both
+def test_an_entry_of_one_number_may_become_one_an_agent(worlds: Any) -> None:
+    state = {"x": torch.zeros(1), "y": torch.zeros(3)}
+    with worlds(), StaticIntervention(torch.tensor(1.0), {"x": torch.arange(3.0)}):
+        x = rollout(lambda s: {**s, "x": s["x"] + 1}, state, 2).state["x"]
+    assert x.tolist() == [[2.0, 2.0, 2.0], [1.0, 2.0, 3.0]]
+
+
+@both
+@pytest.mark.parametrize("act", [torch.tensor([[1.0], [2.0]]), torch.zeros(5, 3)])
+def test_several_acts_in_one_tensor_are_refused(worlds: Any, act: torch.Tensor) -> None:
+    """Of two in a column, the second was taken without a word."""
+    with (
+        pytest.raises(ValueError, match=r"an act has shape .* several acts are a tuple"),
+        worlds(),
+        do(actions={"p": act}),
+    ):
+        policy("p", 21.0)
+    mismatch = r"an act has shape \(2,\) where the value has \(3,\)"
+    with pytest.raises(ValueError, match=mismatch), worlds(), do(actions={"p": torch.zeros(2)}):
+        policy("p", torch.zeros(3))
 
 
 def test_what_passes_as_it_is() -> None:
