@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from causal_lpm.cli_calibrate_request import Request, check_json, checked_request
+from causal_lpm.cli_calibrate_request import Request, check_json, checked_request, is_damaged
 from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.methods import METHODS
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
-from causal_lpm.inference.netcdf import is_broken
+from causal_lpm.inference.netcdf import clear_away
 from causal_lpm.inference.whole_files import WriteError
 from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.terminal import bad_input, console, fail, failures, noting, whole_option
@@ -115,7 +115,7 @@ def _say_groups(request: Request) -> None:
 
 def _kept(request: Request) -> CalibrationResult | None:
     """The result of the same command, if it is there."""
-    if is_broken(request.file):
+    if is_damaged(request.out):
         typer.echo(f"{request.file} is not whole and is computed again.", err=True)
         return None
     if not request.file.exists():
@@ -155,8 +155,8 @@ def _run(request: Request, workers: int) -> CalibrationResult:
             kept = f" Simulations are kept in {simulations}; run the same again to go on." if begun else ""
             raise KeyboardInterrupt(str(error) or f"interrupted.{kept}") from error
         result.tree.attrs["request"] = json.dumps(request.identity)
-        if is_broken(request.file):
-            request.file.unlink()
+        if is_damaged(request.out):
+            clear_away(request.file)
         try:
             result.save(request.file)
         except WriteError as error:

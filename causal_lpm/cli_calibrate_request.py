@@ -21,7 +21,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.series_file import read_series
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.json_file import check_json_file, json_object, resolved
-from causal_lpm.inference.netcdf import is_broken
+from causal_lpm.inference.netcdf import is_broken, is_netcdf
 from causal_lpm.inference.whole_files import check_folder, holds_nothing
 from causal_lpm.validate import known, whole_number
 
@@ -146,7 +146,7 @@ def _check_folder(out: Path, identity: Mapping[str, Any]) -> None:
     """Raises ValueError (or FileExistsError) where the folder holds something else than this calibration."""
     check_folder("the output folder", out)
     file = out / FILE
-    if is_broken(file):
+    if is_damaged(out):
         return  # what is left of it is computed again
     if not file.exists():
         if out.is_dir() and not holds_nothing(out, TEMPORARIES) and not (out / "simulations").is_dir():
@@ -159,6 +159,15 @@ def _check_folder(out: Path, identity: Mapping[str, Any]) -> None:
         if there.get(key) != value:
             reason = DIFFERS.get(key, f"its {key} is {there.get(key)!r}, yours is {value!r}")
             raise ValueError(f"the output folder {out} holds another calibration ({reason}): give another folder.")
+
+
+def is_damaged(out: Path) -> bool:
+    """Whether the result of an output folder is damaged, as after a power cut.
+
+    Beside simulations, of which `fit` says whether they are this calibration's, what is no NetCDF was the result.
+    """
+    file = out / FILE
+    return is_broken(file) or (file.is_file() and not is_netcdf(file) and (out / "simulations").is_dir())
 
 
 def _request_of(file: Path) -> dict[str, Any]:

@@ -28,15 +28,23 @@ def test_a_result_that_was_cut_short_is_computed_again_from_the_kept_simulations
         assert table(again) == table(first) != []
 
 
-@pytest.mark.parametrize("how", ["without a posterior", "a letter"])
-def test_what_is_no_result_is_left_alone(home: Path, how: str) -> None:
+def test_a_damaged_result_is_computed_again_from_the_kept_simulations(home: Path) -> None:
+    first = call("normal", *ABC, "--out", "out")
+    file = home / "out" / "calibration.nc"
+    content = file.read_bytes()
+    for left in (content[:1000] + bytes(3000) + content[4000:], bytes(3000), b"dear"):
+        file.write_bytes(left)
+        again = call("normal", *ABC, "--out", "out")
+        assert "out/calibration.nc is not whole and is computed again." in again.stderr
+        assert table(again) == table(first) != []
+    assert [path.read_bytes() for path in file.parent.glob("*.damaged-*")] == [b"dear"]
+
+
+def test_what_is_no_result_is_left_alone(home: Path) -> None:
     assert call("normal", *ABC, "--out", "out").exit_code == 3
     file = home / "out" / "calibration.nc"
-    if how == "a letter":
-        file.write_text("dear")
-    else:
-        tree = CalibrationResult.load(file).tree
-        xr.DataTree(xr.Dataset(attrs=tree.attrs)).to_netcdf(file, engine="h5netcdf")
+    tree = CalibrationResult.load(file).tree
+    xr.DataTree(xr.Dataset(attrs=tree.attrs)).to_netcdf(file, engine="h5netcdf")
     before = file.read_bytes()
     result = call("normal", *ABC, "--out", "out")
     assert result.exit_code == 2

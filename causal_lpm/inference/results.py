@@ -25,7 +25,7 @@ import xarray as xr
 
 from causal_lpm.inference.dates import calendar
 from causal_lpm.inference.estimands import difference, per_100k
-from causal_lpm.inference.netcdf import is_broken, write_netcdf
+from causal_lpm.inference.netcdf import clear_away, is_broken, is_netcdf, write_netcdf
 from causal_lpm.inference.storage import Replicate, options_without_folders
 from causal_lpm.inference.study import Contrast, Options, Setting, Study, policy_values
 
@@ -165,14 +165,15 @@ def options_text(tree: xr.DataTree) -> str:
 
 
 def remove_if_broken(path: str | os.PathLike[str]) -> None:
-    """Removes a result that was cut short, as when the power fails; any other file stays.
+    """Removes a result that is damaged, as when the power fails; any other NetCDF file stays.
 
-    Only for a folder whose replicates can make the result again.
+    Only for a folder of which the manifest says that this experiment began it: its replicates can make the result
+    again, and what has the result's name and is no NetCDF is what was left of the result.
     """
     path = Path(path)
-    if is_broken(path):
+    if is_broken(path) or (path.is_file() and not is_netcdf(path)):
         _LOG.warning("%s is not whole and is written again.", path)
-        path.unlink()
+        clear_away(path)
 
 
 def check_target(path: str | os.PathLike[str], identity: str, replicates: int) -> None:
@@ -214,6 +215,6 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
         ValueError: it is not whole.
     """
     if is_broken(Path(path)):
-        raise ValueError(f"{path} is not whole: run the same experiment again, or take it from a copy.")
+        raise ValueError(f"{path} is not whole, or damaged: run the same experiment again, or take it from a copy.")
     with xr.open_datatree(Path(path), engine="h5netcdf") as tree:
         return tree.load()

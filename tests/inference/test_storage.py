@@ -200,11 +200,31 @@ def test_a_result_without_predictions_is_written_again(out: Path) -> None:
 
 def test_what_is_no_result_is_left_alone(out: Path) -> None:
     xr.Dataset({"a": 1}).to_netcdf(out / "results.nc", engine="h5netcdf")
-    for content in ((out / "results.nc").read_bytes(), b"a letter"):
-        (out / "results.nc").write_bytes(content)
-        with pytest.raises(FileExistsError, match=r"holds another result|is not a result that can be read"):
-            run(out)
-        assert (out / "results.nc").read_bytes() == content
+    content = (out / "results.nc").read_bytes()
+    with pytest.raises(FileExistsError, match=r"holds another result|is not a result that can be read"):
+        run(out)
+    assert (out / "results.nc").read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [bytes(5000), b"a letter", bytes(4096) + b"x"])
+def test_what_a_power_cut_leaves_of_a_result_is_written_again_and_no_text_is_lost(out: Path, content: bytes) -> None:
+    (out / "results.nc").write_bytes(content)
+    whole = run(out)
+    assert load(out / "results.nc").equals(whole)
+    aside = [path.read_bytes() for path in out.glob("results.nc.damaged-*")]
+    assert aside == ([content] if content.strip(b"\0") else [])
+
+
+def test_a_result_that_was_damaged_inside_is_never_read(out: Path) -> None:
+    """With zeros in some places HDF5 runs for ever and no interrupt reaches it."""
+    whole = run(out)
+    file = out / "results.nc"
+    content = file.read_bytes()
+    file.write_bytes(content[:1000] + bytes(3000) + content[4000:])
+    with pytest.raises(ValueError, match=r"results\.nc is not whole, or damaged: run the same experiment again"):
+        load(file)
+    assert run(out).equals(whole)
+    assert load(file).equals(whole)
 
 
 @pytest.mark.parametrize("name", ["results.nc", "0001.npz"])

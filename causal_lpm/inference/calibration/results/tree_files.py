@@ -57,7 +57,7 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     if not path.exists():
         raise FileNotFoundError(f"there is no result at {path}: give the path that it was saved to.")
     if path.suffix == ".nc" and is_broken(path):
-        raise ValueError(f"{path} is not whole: save it again, or take it from a copy.")
+        raise ValueError(f"{path} is not whole, or damaged: save it again, or take it from a copy.")
     engine = "zarr" if path.suffix == ".zarr" else "h5netcdf"
     with xr.open_datatree(path, engine=engine) as tree:
         return tree.load()
