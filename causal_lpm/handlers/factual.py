@@ -132,13 +132,18 @@ def _of_transformed(core: Any, wrapper: Wrapper, obs: torch.Tensor, name: str) -
     with pyro.poutine.mask(mask=_factual(likelihood, obs.device)):
         pyro.sample(f"{name}_noise_likelihood", likelihood, obs=obs)
     noise = gather(implied, _worlds(rv), event_dim=prior.event_dim)
-    if _worlds(prior).keys() <= _worlds(implied, prior.event_dim).keys():
-        # As all luck: one site without worlds. torch has given `prior` the worlds of the transform.
-        density = gather(prior.log_prob(noise), _worlds(rv))
+    # torch has given `prior` the worlds of the transform: its own are those in which the noise is not as likely.
+    likely, within = base.log_prob(noise), prior.event_dim - base.event_dim
+    factual = {key: gather(likely, IndexSet(**{key: {0}}), event_dim=within) for key in _worlds(prior)}
+    own = [key for key in factual if not bool((likely == factual[key]).all())]
+    if not own or _worlds(prior).keys() <= _worlds(implied, prior.event_dim).keys():
+        density = gather(prior.log_prob(noise), _worlds(rv))  # as all luck: one site without worlds
         noise = noise.expand(density.shape + prior.event_shape)
         pyro.sample(f"{name}_noise_prior", dist.Delta(noise, density, event_dim=prior.event_dim), obs=noise)
-    else:  # the noise has a distribution of its own in some worlds
-        noise = _observed(prior, noise, f"{name}_noise_prior")
+    else:
+        drawn = _observed(prior, noise, f"{name}_noise_prior")
+        shared = IndexSet(**{key: {0} for key in factual if key not in own})
+        noise = gather(drawn, shared, event_dim=prior.event_dim)
     value = _fixed(f"{name}_cf_obs", transform(noise), rv.event_dim)
     return _with_fact(value, obs, rv).to(value.dtype)
 

@@ -164,11 +164,37 @@ def test_noise_that_has_a_distribution_of_its_own_in_a_world_is_drawn_there() ->
     model = reading(lambda x: dist.TransformedDistribution(dist.Normal(x, 1.0), [transforms.ExpTransform()]))
     x, y = torch.tensor(0.5), torch.tensor(2.0)
     pyro.set_rng_seed(0)
+    masked = reading(
+        lambda x: dist.TransformedDistribution(dist.Normal(x, 1.0), [transforms.ExpTransform()]).mask(False)
+    )
+    assert traced(Worlds(), masked, x, y, 2.0).nodes["y"]["value"].unique().numel() == 2
     both, alone = traced(Worlds(), model, x, y, 2.0), traced(Alone(), model, x, y)
     drawn = both.nodes["y_noise_prior_counterfactual"]
     assert torch.allclose(both.nodes["y"]["value"].flatten(), torch.stack([y, drawn["value"].flatten()[1].exp()]))
     others = float(drawn["log_prob_sum"])
     assert float(both.log_prob_sum()) == pytest.approx(float(alone.log_prob_sum()) + others, rel=1e-5)
+
+
+def test_noise_is_shared_between_worlds_in_which_it_is_as_likely() -> None:
+    """Of y = a + n with n ~ Normal(0, b): where b is as it was, so is n; else worlds of one b share what they draw."""
+
+    def model() -> torch.Tensor:
+        a, b = policy("a", 0.0), policy("b", 1.0)
+        return observed("y", shifted(a, 1.0, dist.Normal(0.0, b)), torch.tensor([3.0]))
+
+    with ProductWorlds(), do(actions={"a": torch.tensor(5.0), "b": torch.tensor(2.0)}):
+        y = model()
+        before, after = (gather(y, IndexSet(b={b})).flatten() for b in (0, 1))
+    assert before.tolist() == [3.0, 8.0]
+    assert float(after[1] - after[0]) == pytest.approx(5.0)
+    assert float(after[0]) != 3.0
+
+
+@each_handler
+def test_an_act_that_changes_nothing_leaves_the_observation(worlds: Any) -> None:
+    model = reading(lambda x: dist.TransformedDistribution(dist.Normal(x, 1.0), [transforms.ExpTransform()]))
+    x, y = torch.tensor(0.5), torch.tensor(2.0)
+    assert traced(worlds(), model, x, y, 0.5).nodes["y"]["value"].unique().tolist() == pytest.approx([2.0])
 
 
 @pytest.mark.parametrize("make", [dist.HalfNormal, lambda x: dist.FoldedDistribution(dist.Normal(0.0, x))])
