@@ -9,9 +9,7 @@ import re
 __all__ = ["number_of", "number_or_text", "quoted", "whole_number_of"]
 
 _NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(
-    r"-?\d{1,30}", re.ASCII
-)  # nobody counts further, and Python refuses 5,000 digits by another sentence
+_WHOLE = re.compile(r"-?\d{1,4000}", re.ASCII)  # Python refuses more digits by another sentence
 
 
 def number_of(text: str) -> float:
@@ -27,7 +25,8 @@ def number_of(text: str) -> float:
     ValueError: '1_000' is not a number like 12, -3.5 or 2e-3
     """
     value = float(text) if _NUMBER.fullmatch(text) else math.inf
-    if not math.isfinite(value):
+    lost = value == 0 and re.search(r"[1-9]", re.split("[eE]", text)[0]) is not None  # 1e-400
+    if not math.isfinite(value) or lost:
         raise ValueError(f"{quoted(text)} is not a number like 12, -3.5 or 2e-3")
     return value
 

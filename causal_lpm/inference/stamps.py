@@ -13,7 +13,7 @@ UNREADABLE = (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError
 
 
 def is_lost_manifest(manifest: Path, files: Path, name: str, mine: str) -> bool:
-    """Whether a manifest that cannot be read, as after a power cut, was of `mine`.
+    """Whether a manifest that is gone or cannot be read, as after a power cut, was of `mine`.
 
     It was if all files that can be read say so; and an empty one beside none of them is in nobody's way.
 
@@ -30,4 +30,5 @@ def is_lost_manifest(manifest: Path, files: Path, name: str, mine: str) -> bool:
                 owners.add(str(file[name]) if name in file.files else "")
         except UNREADABLE:
             continue
-    return owners == {mine} or (not owners and not manifest.stat().st_size)
+    empty = manifest.exists() and not manifest.stat().st_size
+    return owners == {mine} or (not owners and empty)

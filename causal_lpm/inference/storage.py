@@ -160,7 +160,7 @@ class Store:
         # Before the manifest is looked for: another run may write it at this moment.
         empty = not self.folder.is_dir() or holds_nothing(self.folder, r"manifest\.json")
         if not file.exists():
-            if not empty:
+            if not empty and not is_lost_manifest(file, self.replicates, _STAMP + "experiment", self._experiment):
                 raise FileExistsError(
                     f"the output folder {self.folder} is not empty and holds no experiment: give another."
                 )

@@ -1,6 +1,7 @@
 """Data as they are given: numbers in order, days that are missing, dates that ascend."""
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,6 +14,7 @@ from torch.distributions import constraints
 
 from causal_lpm.inference.calibration.problems.time_labels import are_dates, dates_of_labels
 from causal_lpm.inference.dates import fault_in, shown
+from causal_lpm.inference.plain_numbers import number_of
 
 __all__ = ["Series", "as_series", "check_alignment", "check_support", "distribution_name"]
 
@@ -59,7 +61,7 @@ def as_series(name: str, given: Any, shape: tuple[int, ...]) -> Series:
     # Order before shape: what is turned or backwards is told so, whatever its size.
     if groups is not None and are_dates(groups) and not (days is not None and are_dates(days)):
         raise ValueError(f"the data of site {name!r} have dates down the side: give days last; .T turns a table.")
-    dates = None if days is None else dates_of_labels(name, days, _axis(given))
+    dates = None if days is None else dates_of_labels(name, days)
     names = None if groups is None else tuple(map(str, groups))
     if sizes != wanted:
         raise ValueError(_other_shape(name, values.shape, shape, names))
@@ -106,12 +108,25 @@ def _numbers(name: str, given: Any) -> npt.NDArray[Any]:
     try:
         if hasattr(whole, "to_numpy"):  # an array of pandas, which has a missing value of its own
             whole = whole.to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.array(whole, dtype=np.float64)
+        if isinstance(whole, np.ma.MaskedArray):  # its fill value is no datum
+            whole = np.ma.filled(np.ma.asarray(whole, dtype=np.float64), np.nan)
+        array = np.asarray(whole)
+        if array.dtype.kind in "cmM" or (array.dtype.kind == "O" and any(map(_is_no_number, array.flat))):
+            raise ValueError(f"{array.flat[0]!r} is no real number")
+        if array.dtype.kind in "US":
+            array = np.array([float("nan") if not text else number_of(text) for text in array.astype(str).flat])
+            array = array.reshape(np.shape(whole))
+        return np.array(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"the data of site {name!r} are not numbers ({error}): give numbers [days] or [groups, days], NaN where a "
             "day is missing."
         ) from error
+
+
+def _is_no_number(value: Any) -> bool:
+    """Dates, durations, complex numbers and texts, some of which numpy would take for numbers."""
+    return value is not None and not isinstance(value, numbers.Real | np.bool_)
 
 
 def _days(given: Any) -> Any:
@@ -128,13 +143,6 @@ def _days(given: Any) -> Any:
         return index
     here = index.tz_localize(None)
     return here if fault_in(here.values) is None else index.tz_convert(None)  # where clocks are changed
-
-
-def _axis(given: Any) -> str | None:
-    """What the labels of the days are called, if anything."""
-    if hasattr(given, "dims"):
-        return str(given.dims[-1])
-    return str(getattr(given.columns if hasattr(given, "columns") else given.index, "name", None)).lower()
 
 
 def _groups(given: Any) -> Any:

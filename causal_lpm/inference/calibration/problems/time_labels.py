@@ -21,16 +21,15 @@ _COMPACT = re.compile(r"(1[89]|2[01])\d{6}", re.ASCII)  # 20201231, also as a nu
 _COUNT = re.compile(r"-?\d{1,15}(\.0*)?", re.ASCII)
 
 
-def dates_of_labels(name: str, given: Any, axis: str | None = None) -> Labels | None:
+def dates_of_labels(name: str, given: Any) -> Labels | None:
     """The dates of what labels the days of site `name`, datetime64[ns]; None where plain numbers count them.
 
     Args:
         name: The site.
         given: One label a day: datetimes, dates, texts, numbers.
-        axis: What the labels are called, if anything.
 
     Raises:
-        ValueError: labels that are neither, that are missing, that do not ascend in equal steps; days, called so, that
+        ValueError: labels that are neither, that are missing, that do not ascend in equal steps; plain numbers that
             begin at another than 0 or 1.
     """
     labels = _plain(name, np.asarray(given))
@@ -49,7 +48,7 @@ def dates_of_labels(name: str, given: Any, axis: str | None = None) -> Labels | 
         raise ValueError(
             f"the {what} of site {name!r} have a gap before {this}: give every step, NaN where a number is missing."
         )
-    if not dated and axis == "day" and labels.size and labels[0] not in (0, 1):
+    if not dated and labels.size and labels[0] not in (0, 1):
         raise ValueError(
             f"the days of site {name!r} begin with day {shown(labels[0])}, and a simulation begins with day 0: give "
             "the days before it, NaN where nothing is known, or count from 0."
@@ -66,7 +65,7 @@ def are_dates(given: Any) -> bool:
 def _plain(name: str, labels: Labels) -> Labels:
     """Labels as datetime64[ns], or as float64 where they are numbers."""
     if labels.dtype.kind == "m":
-        labels = np.where(np.isnat(labels), np.nan, labels / np.timedelta64(1, "ns"))
+        labels = np.where(np.isnat(labels), np.nan, labels / np.timedelta64(1, "D"))
     try:
         found = [_read(label) for label in labels.flat]
     except ValueError as error:

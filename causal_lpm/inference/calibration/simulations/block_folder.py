@@ -86,7 +86,7 @@ class BlockFolder:
         # Before the manifest is looked for: another process may write it at this moment.
         empty = not self.folder.is_dir() or holds_nothing(self.folder, r"manifest\.json")
         if not file.exists():
-            if not empty:
+            if not empty and not is_lost_manifest(file, self._blocks, "set", self._set):
                 raise FileExistsError(
                     f"the folder {self.folder} is not empty and holds no simulations: give another folder."
                 )

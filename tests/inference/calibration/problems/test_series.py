@@ -188,3 +188,24 @@ def test_sites_of_one_simulation_do_not_contradict_each_other() -> None:
         ValueError, match="are Bronx, Queens and those of 'deaths' Queens, Bronx: put both into the order"
     ):
         two_sites(TABLE, TABLE[::-1])
+
+
+def test_a_masked_day_is_a_missing_day_and_not_its_fill_value() -> None:
+    data = np.ma.array([1.0, 9999.0, 3.0], mask=[False, True, False])
+    np.testing.assert_array_equal(as_series("cases", data, (3,)).values, [1.0, np.nan, 3.0])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.array([1 + 2j, 2, 3]),
+        np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[D]"),
+        np.array([1, 2, 3], dtype="timedelta64[D]"),
+        ["1_000", "2", "3"],
+        ["\uff13", "2", "1"],
+        [date(2020, 1, 1), 2, 3],
+    ],
+)
+def test_what_numpy_takes_for_numbers_and_is_none_is_refused(data: object) -> None:
+    with pytest.raises(ValueError, match="the data of site 'cases' are not numbers"):
+        as_series("cases", data, (3,))

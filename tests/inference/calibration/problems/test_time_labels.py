@@ -125,9 +125,7 @@ def test_labels_that_can_be_read_come_along_as_dates(labels: Any, last: str) -> 
     assert str(dates[-1])[:10] == last
 
 
-@pytest.mark.parametrize(
-    "labels", [range(4), range(400, 404), [0, 7, 14, 21], ["0", "1", "2", "3"], [0.0, 0.1, 0.2, 0.3]]
-)
+@pytest.mark.parametrize("labels", [range(4), range(1, 5), [0, 7, 14, 21], ["0", "1", "2", "3"], [0.0, 0.1, 0.2, 0.3]])
 def test_plain_numbers_in_order_stay_what_they_are(labels: Any) -> None:
     assert labelled(list(labels)).dates is None
 
@@ -137,7 +135,10 @@ def test_days_that_are_called_so_begin_where_a_simulation_does(begin: int) -> No
     days = range(begin, begin + 4)
     given_ = [
         xr.DataArray(NUMBERS, {"day": list(days)}, ["day"]),
+        xr.DataArray(NUMBERS, {"time": list(days)}, ["time"]),
         pd.Series(NUMBERS, index=pd.Index(days, name="Day")),
+        pd.Series(NUMBERS, index=days),  # a part of a longer series
+        pd.Series(NUMBERS, index=pd.to_timedelta(list(days), unit="D")),
     ]
     for data in given_:
         if begin < 2:
