@@ -115,12 +115,15 @@ def test_a_copied_replicate_does_not_count_twice(out: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_result")
-@pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 50, b'{"seed": 1, "seed": 7}'])
-def test_a_lost_manifest_is_written_again_where_all_replicates_are_its_own(out: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\x00" * 50, b'{"seed": 1, "seed": 7}'])
+def test_a_lost_manifest_is_written_again_where_all_replicates_are_its_own(out: Path, content: bytes | None) -> None:
     before = (out / "manifest.json").read_bytes()
-    (out / "manifest.json").write_bytes(content)
+    if content is None:
+        (out / "manifest.json").unlink()
+    else:
+        (out / "manifest.json").write_bytes(content)
     simulated = {file: file.stat().st_mtime_ns for file in (out / "replicates").iterdir()}
-    with pytest.raises(FileExistsError, match="cannot be read: give another folder"):
+    with pytest.raises(FileExistsError, match="cannot be read: give another folder|holds no experiment: give another"):
         run(out, seed=8)
     assert run(out).equals(run())
     assert (out / "manifest.json").read_bytes() == before
