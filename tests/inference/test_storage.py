@@ -123,7 +123,7 @@ def test_a_lost_manifest_is_written_again_where_all_replicates_are_its_own(out: 
     else:
         (out / "manifest.json").write_bytes(content)
     simulated = {file: file.stat().st_mtime_ns for file in (out / "replicates").iterdir()}
-    with pytest.raises(FileExistsError, match="cannot be read: give another folder|holds no experiment: give another"):
+    with pytest.raises(FileExistsError, match=r"cannot be read: give another folder|holds no experiment: give another"):
         run(out, seed=8)
     assert run(out).equals(run())
     assert (out / "manifest.json").read_bytes() == before
