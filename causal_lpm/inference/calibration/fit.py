@@ -141,6 +141,8 @@ def _check(method: str, budget: int, seed: int, gate: int, counts: Mapping[str, 
         positive_count(what, number)
     for what, number in {"budget": budget, "seed": seed, "gate": gate}.items():
         whole_number(what, number, low=-(2**63))
+    if method not in OPTIMISERS:
+        whole_number("draws", counts["draws"], low=2)  # of one, no interval is made
     if method not in OPTIMISERS and budget < FEWEST:
         raise ValueError(f"a budget of {budget} simulations cannot train a posterior: give at least {FEWEST}.")
     if not 0 <= seed < 2**63:
