@@ -92,7 +92,9 @@ def _died_out_text(tree: xr.DataTree) -> str:
     low, high = share_interval(dead, count)
     text += f" (95% interval of the share: {low:.0%} to {high:.0%})."
     if not dead:
-        text += " Intervals of means hold if none can die out; if some can, they are too narrow (in Python: may_die_out=True)."
+        text += (
+            " Intervals of means hold if none can die out; if some can, they are too narrow (Python: may_die_out=True)."
+        )
     return text
 
 
