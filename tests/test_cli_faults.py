@@ -9,29 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from causal_lpm.cli import app
 from causal_lpm.inference import load
 from tests.inference.conftest import installed
 from tests.inference.test_whole_files import ended
+from tests.test_cli import FAST, call, home
 
-__all__ = ["installed"]
-
-FAST = ["--workers", "1", "--no-plots"]
-
-
-@pytest.fixture(autouse=True)
-def home(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder, and the fake studies installed."""
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.chdir(home)
-    return home
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
+__all__ = ["home", "installed"]
 
 
 def sentence(result: Result) -> str:

@@ -63,10 +63,9 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         self._entries: set[str] = set()
         self._own: State = {}  # the last state that we made: nobody else keeps these tensors
         self._lent: Lent | None = None  # the state that a callback is given
-        self._logged: tuple[State, dict[float, State]] | None = (
-            None  # where days began that a log asked for, and states
-        )
         self._looks = False  # whether that callback only looks at it
+        # The state from which days ran that a log asked for, and the states of those days.
+        self._logged: tuple[State, dict[float, State]] | None = None
         super().__init__()
 
     @contextlib.contextmanager
