@@ -78,7 +78,7 @@ $(PEER_VENV)/%/.installed: benchmarks/peers/requirements/%.txt
 # The lowest versions that pyproject.toml allows, all at once. The triton of the extra gpu wants a newer torch.
 LOWEST_VENV   := build/lowest-venv
 LOWEST_EXTRAS := fast plots inference
-LOWEST_TESTS  := tests/docs tests/ops tests/handlers tests/fuzz tests/contracts tests/test_cli.py tests/inference/calibration/results
+LOWEST_TESTS  := tests/docs tests/ops tests/handlers tests/fuzz tests/contracts tests/cli/test_commands.py tests/inference/results
 LOWEST_PIP    := $(LOWEST_VENV)/bin/python -m pip install --disable-pip-version-check --no-input -qq -c $(LOWEST_VENV)/lowest.txt
 
 $(LOWEST_VENV)/.installed: pyproject.toml tests/lowest_versions.py

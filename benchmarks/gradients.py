@@ -24,8 +24,8 @@ import torch
 
 from causal_lpm import Checkpointing, KeyedNoise, MeanField, Rollout, StraightThrough, event, exposure, rollout, tally
 from causal_lpm.agents.networks import Graph, Groups, random_graph
-from causal_lpm.inference.gradients import check_gradient
-from causal_lpm.inference.sensitivity import sensitivity
+from causal_lpm.inference.gradients.gradient_check import check_gradient
+from causal_lpm.inference.gradients.sensitivity import sensitivity
 from causal_lpm.typing import State
 
 

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["provenance", "sha256"]
+__all__ = ["provenance", "sha256", "versions"]
 
-PACKAGES = ("causal-lpm", "torch", "pyro-ppl", "chirho", "numpy")
+NUMERICAL = ("torch", "numpy", "pyro-ppl", "chirho")
+PACKAGES = ("causal-lpm", *NUMERICAL)
 
 
 def sha256(path: str | Path) -> str:
@@ -69,6 +70,12 @@ def provenance(seed: int | None = None, data: Mapping[str, str] | None = None) -
     if commit := _commit(Path(__file__).parent.parent):
         attributes["commit"] = commit
     return attributes
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages whose numbers enter ours; a fix of Python changes none."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"python": python, **{package: _version(package) for package in NUMERICAL}}
 
 
 def _version(package: str) -> str:

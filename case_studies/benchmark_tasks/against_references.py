@@ -13,7 +13,7 @@ import torch
 from case_studies.benchmark_tasks import lotka_volterra, sir
 from case_studies.benchmark_tasks.references import OBSERVATIONS, observation, reference
 from causal_lpm.inference.calibration.fit import fit
-from causal_lpm.inference.calibration.posteriors.neural import Training
+from causal_lpm.inference.posteriors.neural import Training
 
 __all__ = ["TASKS", "Distance", "distances", "rows"]
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from case_studies.benchmark_tasks.toy_epidemic import DAYS, agents, difference_equations
-from causal_lpm.inference.calibration.catalogue import Calibration
-from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.studies.catalogue import Calibration
 
 __all__ = ["TRUTH", "toy_epidemic"]
 

@@ -8,8 +8,8 @@ import torch
 
 from case_studies.benchmark_tasks.toy_epidemic import DAYS, PRIORS, agents, difference_equations
 from causal_lpm.inference.calibration.fit import fit
-from causal_lpm.inference.calibration.problems.problem import Problem
-from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.runs.seeds import replicate_seed
 
 __all__ = ["METHODS", "Score", "rows", "scores"]
 

@@ -14,8 +14,8 @@ import torch
 from causal_lpm import allocate, policy, tally
 from causal_lpm.agents.testing import whole_day
 from causal_lpm.agents.vaccination import Vaccination
-from causal_lpm.inference.csv_table import Table, read_table
-from causal_lpm.inference.plain_numbers import quoted, whole_number_of
+from causal_lpm.inference.files.csv_table import Table, read_table
+from causal_lpm.inference.files.plain_numbers import quoted, whole_number_of
 from causal_lpm.typing import State
 
 __all__ = ["PERSONS", "POLICIES", "DeliveredDoses", "read_doses"]

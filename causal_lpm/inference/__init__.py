@@ -1,14 +1,13 @@
 """Experiments with studies: run them, keep them, estimate, tabulate and draw; calibration; sensitivity."""
 
 from causal_lpm.inference.calibration import CalibrationResult, fit
-from causal_lpm.inference.estimands import Estimate, SignTurn, died_out, effects, per_100k, sign_turn, totals
-from causal_lpm.inference.experiment import ReplicateError, run_experiment
-from causal_lpm.inference.gradients import GradientCheck, check_gradient, finite_differences
-from causal_lpm.inference.json_file import to_json
-from causal_lpm.inference.results import load, save
-from causal_lpm.inference.seeds import replicate_seed
-from causal_lpm.inference.sensitivity import sensitivity
-from causal_lpm.inference.study import (
+from causal_lpm.inference.gradients.gradient_check import GradientCheck, check_gradient, finite_differences
+from causal_lpm.inference.gradients.sensitivity import sensitivity
+from causal_lpm.inference.results.estimands import Estimate, SignTurn, died_out, effects, per_100k, sign_turn, totals
+from causal_lpm.inference.runs.seeds import replicate_seed
+from causal_lpm.inference.studies.experiment import ReplicateError, run_experiment
+from causal_lpm.inference.studies.json_file import to_json
+from causal_lpm.inference.studies.study import (
     Contrast,
     Options,
     Policy,
@@ -17,6 +16,7 @@ from causal_lpm.inference.study import (
     installed_studies,
     load_study,
 )
+from causal_lpm.inference.studies.study_tree import load, save
 
 __all__ = [
     "CalibrationResult",

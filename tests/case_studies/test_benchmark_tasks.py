@@ -13,7 +13,7 @@ from scipy.integrate import solve_ivp
 from case_studies.benchmark_tasks import against_references, known_truths, lotka_volterra, sir, toy_epidemic
 from case_studies.benchmark_tasks.references import OBSERVATIONS, observation, published, reference
 from causal_lpm import KeyedNoise
-from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.program.problem import Problem
 
 needs_data = pytest.mark.skipif("CAUSAL_LPM_DATA" not in os.environ, reason="CAUSAL_LPM_DATA names no folder of data")
 

@@ -15,7 +15,7 @@ from case_studies.second_dose.delivered import DeliveredDoses, read_doses
 from case_studies.second_dose.model import second_dose
 from case_studies.second_dose.study import study
 from causal_lpm import KeyedNoise, Worlds
-from causal_lpm.cli import app
+from causal_lpm.cli.commands import app
 from causal_lpm.inference import Options, Setting
 
 AGENTS, DAYS = 20_000, 60

@@ -25,7 +25,7 @@ from case_studies.nyc_first_wave.study import ORIGIN, WORLDS, agreement, coverag
 from case_studies.nyc_first_wave.surrogate import renewal
 from case_studies.page import fill
 from causal_lpm import KeyedNoise, data, rollout
-from causal_lpm.inference.calibration.policies.predictive import predict
+from causal_lpm.inference.policies.predictive import predict
 
 HERE = Path(report.__file__).parent
 TRUTH = {

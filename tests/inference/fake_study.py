@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.study import Contrast, Options, Policy, Setting
+from causal_lpm.inference.studies.study import Contrast, Options, Policy, Setting
 
 POLICIES = {
     "efficacy": Policy("efficacy", 0.5, "protection by the first dose", 0.0, 1.0),

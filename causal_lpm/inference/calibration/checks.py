@@ -8,9 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from causal_lpm.inference.calibration.posteriors.amortised import Posterior
-from causal_lpm.inference.calibration.posteriors.features import SeriesFeatures
-from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.diagnostics import (
     Gate,
     blind_spots_gate,
@@ -27,6 +24,9 @@ from causal_lpm.inference.diagnostics import (
     tarp_gate,
     tarp_levels,
 )
+from causal_lpm.inference.posteriors.amortised import Posterior
+from causal_lpm.inference.posteriors.features import SeriesFeatures
+from causal_lpm.inference.program.problem import Problem
 
 __all__ = ["FAR_AWAY", "RANKED_AMONG", "KnownTruth", "data_gates", "known_truth", "left_out", "posterior_gates"]
 

@@ -16,16 +16,16 @@ from causal_lpm.inference.calibration.checks import (
     left_out,
     posterior_gates,
 )
-from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, Posterior, as_trained
-from causal_lpm.inference.calibration.posteriors.focus import Focus
-from causal_lpm.inference.calibration.problems.problem import Problem
-from causal_lpm.inference.calibration.problems.tree_inputs import arrays, dates_of, labels_of
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.calibration.results.tree import About, build_tree
-from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet
 from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics import Gate, Report, disagreements
-from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.inference.posteriors.amortised import AmortisedPosterior, Posterior, as_trained
+from causal_lpm.inference.posteriors.focus import Focus
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.tree_inputs import arrays, dates_of, labels_of
+from causal_lpm.inference.results.calibration_tree import About, build_tree
+from causal_lpm.inference.runs.seeds import replicate_seed
+from causal_lpm.inference.runs.simulation_set import SimulationSet
 
 __all__ = ["conclude", "rehearse"]
 

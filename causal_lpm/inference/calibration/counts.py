@@ -2,8 +2,8 @@
 
 import math
 
-from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.simulator import batch_size
+from causal_lpm.inference.program.problem import Problem
 from causal_lpm.validate import fits_in_memory, fits_in_time
 
 __all__ = ["check_counts"]

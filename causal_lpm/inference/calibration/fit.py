@@ -12,15 +12,15 @@ from causal_lpm.inference.calibration.conclusion import conclude, rehearse
 from causal_lpm.inference.calibration.counts import check_counts
 from causal_lpm.inference.calibration.methods import METHODS, check_settings, learner_of
 from causal_lpm.inference.calibration.optimised import optimise
-from causal_lpm.inference.calibration.posteriors.amortised import Posterior
-from causal_lpm.inference.calibration.posteriors.focus import Focus
-from causal_lpm.inference.calibration.posteriors.neural import Training
-from causal_lpm.inference.calibration.posteriors.quiet_sbi import require_sbi
-from causal_lpm.inference.calibration.problems.problem import Model, Problem
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet
 from causal_lpm.inference.calibration.simulator import batch_size
 from causal_lpm.inference.calibration.stages import Stages, joined
+from causal_lpm.inference.posteriors.amortised import Posterior
+from causal_lpm.inference.posteriors.focus import Focus
+from causal_lpm.inference.posteriors.neural import Training
+from causal_lpm.inference.posteriors.quiet_sbi import require_sbi
+from causal_lpm.inference.program.problem import Model, Problem
+from causal_lpm.inference.runs.simulation_set import SimulationSet
 from causal_lpm.validate import known, positive_count, whole_number
 
 __all__ = ["fit"]
@@ -195,9 +195,9 @@ def _other(
 ) -> tuple[Posterior, SimulationSet, Focus | None]:
     simulations = stages.simulate("first", budget)
     if method == "abc":
-        from causal_lpm.inference.calibration.posteriors.abc import soft_conditioning
+        from causal_lpm.inference.posteriors.abc import soft_conditioning
 
         return soft_conditioning(stages.problem, simulations, **(settings or {})), simulations, None
-    from causal_lpm.inference.calibration.posteriors.nle import learn_likelihood
+    from causal_lpm.inference.posteriors.nle import learn_likelihood
 
     return learn_likelihood(stages.problem, simulations, ensemble, stages.seed, training, settings), simulations, None

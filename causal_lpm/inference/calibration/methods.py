@@ -10,13 +10,13 @@ import torch
 
 from causal_lpm.inference.calibration.optimised import variational
 from causal_lpm.inference.calibration.point import point_calibration
-from causal_lpm.inference.calibration.posteriors.abc import soft_conditioning
-from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior, Posterior
-from causal_lpm.inference.calibration.posteriors.features import Features, GuideFeatures, SeriesFeatures
-from causal_lpm.inference.calibration.posteriors.focus import Focus, focus_on
-from causal_lpm.inference.calibration.posteriors.guides import fit_guides
-from causal_lpm.inference.calibration.posteriors.neural import Training, train_npe
-from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.posteriors.abc import soft_conditioning
+from causal_lpm.inference.posteriors.amortised import AmortisedPosterior, Posterior
+from causal_lpm.inference.posteriors.features import Features, GuideFeatures, SeriesFeatures
+from causal_lpm.inference.posteriors.focus import Focus, focus_on
+from causal_lpm.inference.posteriors.guides import fit_guides
+from causal_lpm.inference.posteriors.neural import Training, train_npe
+from causal_lpm.inference.program.problem import Problem
 from causal_lpm.validate import fits_in_time, known, whole_number
 
 __all__ = ["METHODS", "Learner", "check_settings", "learner_of"]

@@ -13,12 +13,12 @@ from pyro.optim import ClippedAdam
 
 from causal_lpm.handlers import KeyedNoise, MeanField
 from causal_lpm.inference.calibration.point import point_calibration
-from causal_lpm.inference.calibration.problems.problem import Model, Problem
-from causal_lpm.inference.calibration.problems.tree_inputs import arrays, dates_of, labels_of
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.calibration.results.tree import About, build_tree
 from causal_lpm.inference.diagnostics import Report, khat_gate
-from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.inference.program.problem import Model, Problem
+from causal_lpm.inference.program.tree_inputs import arrays, dates_of, labels_of
+from causal_lpm.inference.results.calibration_tree import About, build_tree
+from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.validate import fits_in_time, known, whole_number
 
 __all__ = ["GUIDES", "optimise", "variational"]

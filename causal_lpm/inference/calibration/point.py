@@ -19,9 +19,9 @@ import torch
 from pyro.infer.autoguide import AutoDelta
 
 from causal_lpm.handlers import KeyedNoise, MeanField
-from causal_lpm.inference.calibration.problems.evaluation import torch_seed
-from causal_lpm.inference.calibration.problems.missing_days import GivenData
-from causal_lpm.inference.calibration.problems.series import Series, as_series, check_support
+from causal_lpm.inference.program.evaluation import torch_seed
+from causal_lpm.inference.program.missing_days import GivenData
+from causal_lpm.inference.program.series import Series, as_series, check_support
 from causal_lpm.validate import fits_in_time, known, whole_number
 
 __all__ = ["PointCalibration", "point_calibration"]

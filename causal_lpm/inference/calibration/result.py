@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from causal_lpm.inference.calibration.charts.style import banner_text
 from causal_lpm.inference.calibration.checks import known_truth
 from causal_lpm.inference.calibration.point import PointCalibration
-from causal_lpm.inference.calibration.policies.effects import effects
-from causal_lpm.inference.calibration.policies.predictive import predict
-from causal_lpm.inference.calibration.policies.ranking import Loss, rank_policies
-from causal_lpm.inference.calibration.posteriors.amortised import as_trained
-from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
-from causal_lpm.inference.calibration.problems.problem import Model, Problem
-from causal_lpm.inference.calibration.results import tree_files
-from causal_lpm.inference.calibration.results.arviz import to_arviz
-from causal_lpm.inference.calibration.results.data_labels import with_labels_of_data
-from causal_lpm.inference.calibration.results.tree import with_group
-from causal_lpm.inference.calibration.simulations.simulation_set import simulate_set
 from causal_lpm.inference.calibration.simulator import ProblemSimulator, batch_size
+from causal_lpm.inference.charts.style import banner_text
 from causal_lpm.inference.diagnostics import Report
+from causal_lpm.inference.policies.effects import effects
+from causal_lpm.inference.policies.predictive import predict
+from causal_lpm.inference.policies.ranking import Loss, rank_policies
+from causal_lpm.inference.posteriors.amortised import as_trained
+from causal_lpm.inference.posteriors.focus import FocusedPrior
+from causal_lpm.inference.program.problem import Model, Problem
+from causal_lpm.inference.results import tree_files
+from causal_lpm.inference.results.arviz import to_arviz
+from causal_lpm.inference.results.calibration_tree import with_group
+from causal_lpm.inference.results.data_labels import with_labels_of_data
+from causal_lpm.inference.runs.simulation_set import simulate_set
 from causal_lpm.validate import whole_number
 
 if TYPE_CHECKING:
-    from causal_lpm.inference.calibration.posteriors.amortised import Posterior
+    from causal_lpm.inference.posteriors.amortised import Posterior
 
 __all__ = ["CalibrationResult"]
 
@@ -121,7 +121,7 @@ class CalibrationResult:
             replicates: Of the luck of each draw; at least two tell luck from parameters.
             seed: Of the luck; that of the calibration, if not given.
             model: Another program with the same parameters, for example with more days.
-            options: As of `causal_lpm.inference.calibration.policies.predictive.predict`; `group_labels` and
+            options: As of `causal_lpm.inference.policies.predictive.predict`; `group_labels` and
                 `start_date` take the place of the labels and dates of the data.
 
         Raises:
@@ -147,7 +147,7 @@ class CalibrationResult:
         Args:
             reference: Name of the world that is subtracted from.
             outcome: What is counted.
-            options: As of `causal_lpm.inference.calibration.policies.effects.effects`.
+            options: As of `causal_lpm.inference.policies.effects.effects`.
         """
         found = effects(self._predictions(), reference, outcome, **options)
         found.attrs["status"] = self.status
@@ -198,7 +198,7 @@ class CalibrationResult:
 
     def plots(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Draws everything that there is into a folder, and returns the files."""
-        from causal_lpm.inference.calibration.charts.plots import save_calibration_plots
+        from causal_lpm.inference.charts.calibration_charts import save_calibration_plots
 
         return list(save_calibration_plots(self.tree, Path(folder)))
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
-from causal_lpm.inference.calibration.problems.problem import Problem
-from causal_lpm.inference.calibration.simulations.blocks import run_block
-from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.inference.posteriors.focus import FocusedPrior
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.runs.blocks import run_block
+from causal_lpm.inference.runs.seeds import replicate_seed
 
 __all__ = ["GivenParameters", "ProblemSimulator", "batch_size"]
 

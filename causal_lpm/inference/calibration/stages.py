@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.calibration.posteriors.focus import Focus, FocusedPrior
-from causal_lpm.inference.calibration.problems.problem import Problem
-from causal_lpm.inference.calibration.simulations.blocks import Simulator
-from causal_lpm.inference.calibration.simulations.simulation_set import Failure, SimulationSet, simulate_set
 from causal_lpm.inference.calibration.simulator import GivenParameters, ProblemSimulator
-from causal_lpm.inference.seeds import replicate_seed
+from causal_lpm.inference.posteriors.focus import Focus, FocusedPrior
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.runs.blocks import Simulator
+from causal_lpm.inference.runs.seeds import replicate_seed
+from causal_lpm.inference.runs.simulation_set import Failure, SimulationSet, simulate_set
 
 __all__ = ["Stages", "joined"]
 

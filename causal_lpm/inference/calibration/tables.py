@@ -10,9 +10,9 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
-from causal_lpm.inference.calibration.catalogue import Calibration
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.whole_files import write_whole
+from causal_lpm.inference.files.whole_files import write_whole
+from causal_lpm.inference.studies.catalogue import Calibration
 
 __all__ = ["calibrations_table", "gates_table", "parameter_table", "to_json", "write_json"]
 

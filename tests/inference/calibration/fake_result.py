@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.calibration.results.tree import About, build_tree
 from causal_lpm.inference.diagnostics import Gate, Report
+from causal_lpm.inference.results.calibration_tree import About, build_tree
 
 Values = npt.NDArray[np.float64]
 

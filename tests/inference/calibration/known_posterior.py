@@ -2,8 +2,8 @@
 
 import torch
 
-from causal_lpm.inference.calibration.posteriors.focus import Focus, focus_on
-from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.posteriors.focus import Focus, focus_on
+from causal_lpm.inference.program.problem import Problem
 from tests.inference.calibration.conjugate import line
 
 

@@ -9,8 +9,8 @@ import torch
 
 from causal_lpm import observed
 from causal_lpm.inference.calibration.checks import data_gates, known_truth, posterior_gates
-from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.diagnostics import Gate
+from causal_lpm.inference.program.problem import Problem
 from tests.inference.calibration.conjugate import DATA, exact, normal
 
 PROBLEM = Problem(normal(), {"x": DATA})

@@ -1,8 +1,8 @@
 import pytest
 
 from causal_lpm.inference.calibration.counts import check_counts
-from causal_lpm.inference.calibration.problems.problem import Problem
-from tests.fake_calibrations import counts
+from causal_lpm.inference.program.problem import Problem
+from tests.cli.fake_calibrations import counts
 
 
 @pytest.fixture(scope="module")

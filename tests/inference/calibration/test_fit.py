@@ -19,12 +19,12 @@ from causal_lpm import Rollout, event, observed, rollout, tally
 from causal_lpm.inference import fit
 from causal_lpm.inference.calibration import stages
 from causal_lpm.inference.calibration.checks import known_truth
-from causal_lpm.inference.calibration.posteriors.amortised import as_trained
-from causal_lpm.inference.calibration.posteriors.focus import FocusedPrior
-from causal_lpm.inference.calibration.problems.problem import Problem
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.calibration.simulations.simulation_set import SimulationSet, simulate_set
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
+from causal_lpm.inference.posteriors.amortised import as_trained
+from causal_lpm.inference.posteriors.focus import FocusedPrior
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.runs.simulation_set import SimulationSet, simulate_set
 from tests.inference.calibration.conjugate import DATA, SMALL, exact, line, normal
 
 QUICK = dataclasses.replace(SMALL, epochs=3)

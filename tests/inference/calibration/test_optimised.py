@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from causal_lpm.inference.calibration.optimised import GUIDES, optimise, variational
-from causal_lpm.inference.calibration.problems.problem import Problem
+from causal_lpm.inference.program.problem import Problem
 from tests.inference.calibration.conjugate import DATA, exact, exact_line, line, normal
 
 LINE = Problem(line, {"x": [1.0, 2.0, 1.5, 3.0]})

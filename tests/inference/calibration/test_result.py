@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from causal_lpm.inference import CalibrationResult, fit
-from causal_lpm.inference.calibration.charts.style import banner_text
-from causal_lpm.inference.calibration.posteriors.amortised import AmortisedPosterior
-from causal_lpm.inference.calibration.posteriors.focus import Focus, focus_on
-from causal_lpm.inference.calibration.problems.problem import Problem
-from causal_lpm.inference.calibration.results.tree import About, build_tree
+from causal_lpm.inference.charts.style import banner_text
 from causal_lpm.inference.diagnostics import Report
+from causal_lpm.inference.posteriors.amortised import AmortisedPosterior
+from causal_lpm.inference.posteriors.focus import Focus, focus_on
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.results.calibration_tree import About, build_tree
 from tests.inference.calibration.conjugate import SMALL, exact, normal
 from tests.inference.calibration.fake_result import fake_result
 from tests.inference.calibration.known_posterior import Known

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from causal_lpm.inference.calibration.simulations.blocks import Simulator
+from causal_lpm.inference.runs.blocks import Simulator
 
 Fault = Callable[[int, np.ndarray], Any]
 

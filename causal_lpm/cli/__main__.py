@@ -1,0 +1,5 @@
+"""`python -m causal_lpm.cli`."""
+
+from causal_lpm.cli import app
+
+app()

@@ -1,0 +1,198 @@
+"""What `causal-lpm calibrate` was asked for, checked before anything runs or is written."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from causal_lpm.inference.calibration.counts import check_counts
+from causal_lpm.inference.calibration.fit import OPTIMISERS
+from causal_lpm.inference.calibration.methods import METHODS
+from causal_lpm.inference.calibration.result import CalibrationResult
+from causal_lpm.inference.calibration.simulator import ProblemSimulator
+from causal_lpm.inference.files.netcdf import is_broken, is_netcdf
+from causal_lpm.inference.files.whole_files import check_folder, holds_nothing
+from causal_lpm.inference.posteriors.focus import FocusedPrior
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.tree_inputs import labels_of
+from causal_lpm.inference.studies.catalogue import Calibration, find_calibration, load_model
+from causal_lpm.inference.studies.json_file import check_json_file, json_object, resolved
+from causal_lpm.inference.studies.series_file import read_series
+from causal_lpm.validate import known, whole_number
+
+__all__ = ["Request", "check_json", "checked_request"]
+
+FILE = "calibration.nc"
+TEMPORARIES = r"calibration\.nc"
+DIFFERS = {"data": "its data differ", "model": "its model differs", "density": "its surrogate differs"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is calibrated, how, and where the result goes.
+
+    Attributes:
+        target: As given.
+        calibration: The model, and what came with it.
+        data: Site -> numbers, those of the file if one was given.
+        groups: Site -> labels of its groups.
+        options: Of `fit`, those that change numbers.
+        identity: What determines the numbers, as JSON can hold it; models by what they compute.
+        out: The output folder.
+    """
+
+    target: str
+    calibration: Calibration
+    data: Mapping[str, Any]
+    groups: dict[str, Any] | None
+    options: dict[str, Any]
+    identity: dict[str, Any]
+    out: Path
+
+    @property
+    def file(self) -> Path:
+        """Where the result goes."""
+        return self.out / FILE
+
+
+def checked_request(
+    target: str,
+    *,
+    method: str,
+    file: Path | None = None,
+    surrogate: str | None = None,
+    simulating: Mapping[str, int | None],
+    seed: int = 0,
+    draws: int = 1000,
+    out: Path | None = None,
+) -> Request:
+    """The request, as far as it can be checked without `fit`.
+
+    Args:
+        target: A name, or `package.module:object`.
+        method: A key of `METHODS`.
+        file: CSV of the data, instead of the calibration's own.
+        surrogate: `package.module:function`, instead of the calibration's own.
+        simulating: `budget`, `gate` and `ensemble`, None where not given.
+        seed: Of all of it.
+        draws: In the result.
+        out: Output folder; by default one that is named after the request.
+
+    Raises:
+        ValueError: it cannot be run, in one sentence.
+        OSError: the file cannot be read.
+    """
+    known("method", method, METHODS)
+    calibration = find_calibration(target)
+    options = _options(calibration, method, simulating, seed, draws)
+    program = calibration.surrogate if surrogate is None else load_model(surrogate)
+    data = calibration.observed() if file is None else read_series(file, calibration.groups)
+    problem = Problem(calibration.model, data, program)
+    for name in ("seed", "draws"):
+        whole_number(name, options[name], low=int(name == "draws"))
+    sizes = {name: options.get(name, 0) for name in ("budget", "gate", "ensemble")}
+    check_counts(problem, **sizes, draws=draws)
+    identity = {"target": target, "surrogate": surrogate, **options, **_fingerprints(method, problem)}
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    slug = re.sub("[^A-Za-z0-9_]+", "-", target).strip("-")
+    folder = out or Path("results") / f"{slug}-{digest}"
+    _check_folder(folder, identity)
+    # Labels of the data themselves come first.
+    own = {
+        name: list(labels)
+        for name, labels in (calibration.groups or {}).items()
+        if name in problem.data and problem.data[name].groups is None
+    }
+    groups = labels_of(problem, own) or None
+    return Request(target, calibration, data, groups, {**options, "surrogate": program}, identity, folder)
+
+
+def _options(
+    calibration: Calibration, method: str, simulating: Mapping[str, int | None], seed: int, draws: int
+) -> dict[str, Any]:
+    """The options of `fit` that are numbers, with defaults filled in; `fit` says what is wrong with them."""
+    options = {"method": method, "seed": seed, "draws": draws}
+    if method in OPTIMISERS:
+        for name, value in simulating.items():
+            if value is not None:
+                raise ValueError(f"--{name} belongs to methods that simulate, and {method!r} optimises: leave it out.")
+        return options
+    defaults = {"budget": calibration.budget, "gate": 200, "ensemble": 5}
+    return {**options, **{name: defaults[name] if value is None else value for name, value in simulating.items()}}
+
+
+def _fingerprints(method: str, problem: Problem) -> dict[str, Any]:
+    """Of the data, and of models by what they compute: a changed model is another calibration."""
+    digest = hashlib.sha256()
+    for name, series in sorted(problem.data.items()):
+        digest.update(name.encode() + series.values.numpy().tobytes() + str(series.dates).encode())
+    found: dict[str, Any] = {"data": digest.hexdigest()[:16]}
+    if method not in OPTIMISERS:
+        found["model"] = ProblemSimulator(problem, FocusedPrior(problem)).identity()["fingerprint"]
+    if method == "svi+npe":
+        z = problem.draw(2, seed=1)
+        with torch.no_grad():
+            density = problem.log_likelihood(z, problem.repeated(2))
+        found["density"] = [f"{value:.5g}" for value in density.tolist()]
+    return found
+
+
+def _check_folder(out: Path, identity: Mapping[str, Any]) -> None:
+    """Raises ValueError (or FileExistsError) where the folder holds something else than this calibration."""
+    check_folder("the output folder", out)
+    file = out / FILE
+    if is_damaged(out):
+        return  # what is left of it is computed again
+    if not file.exists():
+        if out.is_dir() and not holds_nothing(out, TEMPORARIES) and not (out / "simulations").is_dir():
+            raise ValueError(f"the output folder {out} is not empty and holds no calibration: give another.")
+        return
+    if identity["method"] in OPTIMISERS:
+        raise ValueError(f"the output folder {out} holds a calibration already: give another with --out.")
+    there = _request_of(file)
+    for key, value in identity.items():
+        if there.get(key) != value:
+            reason = DIFFERS.get(key, f"its {key} is {there.get(key)!r}, yours is {value!r}")
+            raise ValueError(f"the output folder {out} holds another calibration ({reason}): give another folder.")
+
+
+def is_damaged(out: Path) -> bool:
+    """Whether the result of an output folder is damaged, as after a power cut.
+
+    Beside simulations, of which `fit` says whether they are this calibration's, what is no NetCDF was the result.
+    """
+    file = out / FILE
+    return is_broken(file) or (file.is_file() and not is_netcdf(file) and (out / "simulations").is_dir())
+
+
+def _request_of(file: Path) -> dict[str, Any]:
+    """What a finished result was asked for."""
+    try:
+        tree = CalibrationResult.load(file).tree
+        whole = {"status", "method", "seed"} <= set(tree.attrs) and "posterior" in tree.children
+        found = json.loads(tree.attrs.get("request", "{}")) if whole else None
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{file} is not a result that can be read: give another folder.") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} is no whole result of a calibration: give another folder.")
+    return found
+
+
+def check_json(path: Path, out: Path, data: Path | None) -> None:
+    """Raises ValueError unless the file can be written, and replaces nothing but the JSON of a calibration."""
+    file, folder = resolved(path), resolved(out)
+    inside = file.relative_to(folder).parts if file.is_relative_to(folder) else ()
+    if inside[:1] in {(FILE,), ("simulations",), ("charts",)}:
+        raise ValueError(f"the JSON file {path} belongs to the calibration itself: give another name.")
+    if not _is_json_of_a_calibration(path):
+        check_json_file(path, out, {} if data is None else {"data": str(data)})
+
+
+def _is_json_of_a_calibration(path: Path) -> bool:
+    content = json_object(path)
+    return "calibration" in content and isinstance(content.get("gates"), list)

@@ -1,0 +1,101 @@
+"""Is everything there that a run needs? Versions, threads, GPUs, extras, data and studies."""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from causal_lpm.data import FOLDER_VARIABLE
+from causal_lpm.inference.studies.study import installed_studies, load_study
+
+__all__ = ["Finding", "examine"]
+
+NEEDED = (
+    "pyro-ppl",
+    "chirho",
+    "torch",
+    "torchdiffeq",
+    "scipy",
+    "numpy",
+    "pandas",
+    "xarray",
+    "h5netcdf",
+    "h5py",
+    "pyarrow",
+    "pooch",
+    "typer",
+    "rich",
+)
+TESTED = {"torch": "2.13.0", "chirho": "0.3.0"}
+EXTRAS = {"numba": ("fast", "several times faster on CPUs"), "matplotlib": ("plots", "charts")}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what was found, and whether runs are possible with it (`ok`)."""
+
+    what: str
+    found: str
+    ok: bool = True
+
+
+def examine() -> list[Finding]:
+    """Looks at everything; what is missing and needed has `ok=False`."""
+    return [*_software(), *_machine(), *_data(), *_studies()]
+
+
+def _software() -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", python, sys.version_info >= (3, 11))
+    for package in NEEDED:
+        found = _version(package)
+        if found is None:
+            yield Finding(package, "missing: install the package with its dependencies", ok=False)
+        elif package in TESTED and found.split("+")[0] != TESTED[package]:
+            yield Finding(package, f"{found}, not the tested {TESTED[package]}: numbers may differ")
+        else:
+            yield Finding(package, found)
+    for package, (extra, use) in EXTRAS.items():
+        # find_spec does not import: numba and matplotlib take seconds.
+        found = _version(package) if find_spec(package) else None
+        yield Finding(package, found or f"not installed; the extra '{extra}' gives {use}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("threads", f"{torch.get_num_threads()} in torch, {os.cpu_count()} cores")
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    yield Finding("CUDA", ", ".join(gpus) or "no GPU; runs use the CPU")
+
+
+def _data() -> Iterator[Finding]:
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder is None:
+        yield Finding(FOLDER_VARIABLE, "not set; needed only for studies on real data sets")
+    else:
+        there = Path(folder).is_dir()
+        yield Finding(FOLDER_VARIABLE, folder if there else f"{folder} is not a folder", there)
+
+
+def _studies() -> Iterator[Finding]:
+    names = list(installed_studies())
+    if not names:
+        yield Finding("studies", "none: install the package with pip", ok=False)
+    for name in names:
+        try:
+            load_study(name)
+        except ValueError as error:
+            yield Finding(f"study {name}", str(error), ok=False)
+        else:
+            yield Finding(f"study {name}", "ready")

@@ -1,0 +1,145 @@
+"""How the command line speaks: one sentence when something is wrong, exit codes, tables and a progress bar."""
+
+import io
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typer.core import TyperCommand, TyperGroup
+
+from causal_lpm.inference.files.plain_numbers import whole_number_of
+from causal_lpm.inference.files.whole_files import WriteError
+from causal_lpm.inference.runs.signals import answering
+from causal_lpm.inference.studies.experiment import ReplicateError
+
+__all__ = ["Once", "OneSentence", "bad_input", "console", "fail", "failures", "noting", "progress_bar", "whole_option"]
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, of which the last would otherwise win silently."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in order:
+            if order.count(parameter) > 1 and not getattr(parameter, "multiple", False):
+                raise typer.BadParameter(f"{parameter.opts[0]} is given twice: give it once.")
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+class OneSentence(TyperGroup):
+    """Reports what is wrong with the command line itself in one sentence, too."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            # A label that the terminal cannot show must not hide the numbers beside it.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        try:
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except typer.TyperException as error:
+            fail(error.format_message())
+        except typer.Abort:
+            fail("stopped.", 1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def fail(sentence: str, code: int = 2) -> NoReturn:
+    """Ends the program with a sentence on standard error; code 2 is bad input."""
+    typer.echo(f"causal-lpm: {' '.join(sentence.split())}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def bad_input() -> Iterator[None]:
+    """Before a run: one sentence says what is wrong with what was asked for."""
+    try:
+        yield
+    except OSError as error:
+        fail(_what_happened(error))
+    except (ValueError, ModuleNotFoundError) as error:
+        fail(str(error))
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """During a run: what a user can act on; anything else is a fault and keeps its traceback."""
+    try:
+        # A scheduler that ends a job sends SIGTERM: the replicates are kept and it is said how to go on, as for Ctrl-C.
+        with answering(signal.SIGTERM, signal.default_int_handler):
+            yield
+    except (ReplicateError, WriteError) as error:
+        fail(str(error), 1)
+    except KeyboardInterrupt as error:
+        fail(str(error) or "interrupted.", 130)
+    except OSError as error:
+        fail(_what_happened(error))
+
+
+def _what_happened(error: OSError) -> str:
+    """Without the number of the error, which says nothing to a user."""
+    if error.strerror is None:
+        return str(error)
+    return f"{error.filename or 'the output'}: {error.strerror.lower()}."
+
+
+@contextmanager
+def noting(what: str, problems: list[str]) -> Iterator[None]:
+    """After a run: a form of the results that cannot be made is noted, and the others are still made."""
+    try:
+        yield
+    except OSError as error:
+        problems.append(f"{what} could not be made: {_what_happened(error)}")
+    except (ArithmeticError, ImportError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        problems.append(f"{what} could not be made: {error}.")
+
+
+def whole_option(description: str, *names: str) -> Any:
+    """An option that is a whole number; typer's own parser would take "1_000" and digits of other scripts."""
+    return typer.Option(*names, parser=_whole, metavar="INTEGER", help=description)
+
+
+def _whole(text: object) -> int:
+    try:
+        return whole_number_of(str(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from error
+
+
+def console() -> Console:
+    """Standard output for tables."""
+    # A pipe has no width, and tables squeezed into 80 columns are hard to read and to search.
+    return Console(width=None if sys.stdout.isatty() else 130)
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress on standard error while the context lasts; call what it yields with (finished, all).
+
+    The first call says how many were there before. A terminal shows a bar, anything else gets a line for each.
+    """
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    disable = not errors.is_terminal
+    with Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=errors, transient=True, disable=disable
+    ) as bar:
+        task = bar.add_task(escape(text), total=None)
+        begun = False
+
+        def report(done: int, total: int) -> None:
+            nonlocal begun
+            if not begun and done:
+                errors.print(f"{done} of {total} replicates are there already.")
+            elif begun and disable:
+                errors.print(f"{done} of {total} replicates are finished.")
+            begun = True
+            bar.update(task, completed=done, total=total)
+
+        yield report

@@ -1,1 +1,0 @@
-"""Policy questions under a posterior: predictions, effects, rankings."""

@@ -1,1 +1,0 @@
-"""Posteriors, and the summaries of data that they are told."""

@@ -1,1 +1,0 @@
-"""A model and its data as a problem of inference."""

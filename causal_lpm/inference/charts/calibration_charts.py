@@ -1,0 +1,166 @@
+"""All charts of a calibration, and the folder that they are written to."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causal_lpm.inference.charts.diagnostic_charts import CURVES, coverage_chart, marginals, rank_chart
+from causal_lpm.inference.charts.fan_charts import COLOURS, save_figure
+from causal_lpm.inference.charts.series_charts import effect_ribbon, fan_chart, reproduction_ribbon
+from causal_lpm.inference.charts.style import MOST_PANELS, banner, panels, plain
+from causal_lpm.inference.results.calibration_tree import flat_names
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "charts",
+    "coverage_chart",
+    "effect_ribbon",
+    "fan_chart",
+    "marginals",
+    "rank_chart",
+    "regret_bars",
+    "reproduction_ribbon",
+    "save_calibration_plots",
+]
+
+REPRODUCTION = ("R_t", "Rt", "reproduction_number")
+FEW_EFFECTS = 10  # of more, only the first outcome is drawn: more charts than anybody looks at cost minutes
+
+
+def regret_bars(ranking: xr.Dataset, tree: xr.DataTree | None = None) -> "Figure":
+    """The expected regret of each policy, best first, with the probability that it is the best one.
+
+    Args:
+        ranking: of `rank_policies`.
+        tree: the result that it was made from, whose banner is drawn; else that of the ranking's own `status`.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+        ValueError: more policies than fit.
+    """
+    ordered = ranking.sortby("expected_regret", ascending=False)
+    worlds = [str(world) for world in ordered["world"].values]
+    if len(worlds) > 3 * MOST_PANELS:
+        raise ValueError(f"{len(worlds)} policies do not fit in one chart: choose at most {3 * MOST_PANELS}.")
+    figure, (axes,) = panels(1, height=0.4 * len(worlds) + 1.2)
+    regret, best = ordered["expected_regret"].values, ordered["probability_best"].values
+    axes.barh(range(len(worlds)), regret, color=COLOURS[0], height=0.6)
+    for row, (value, share) in enumerate(zip(regret, best, strict=True)):
+        axes.annotate(
+            f"{_number(value)}; best with probability {share:.2f}",
+            (value, row),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )
+    # Room for the words beside the longest bar.
+    axes.set_xlim(0, 1.6 * (float(np.max(regret)) or 1.0))
+    axes.set_yticks(range(len(worlds)), worlds)
+    for label in axes.get_yticklabels():
+        plain(label)
+    kind = ranking.attrs.get("kind")
+    axes.set_xlabel("expected regret (in units of the loss)" + (f", {kind}" if kind else ""))
+    banner(figure, ranking if tree is None else tree)
+    return figure
+
+
+def save_calibration_plots(
+    tree: xr.DataTree,
+    folder: str | os.PathLike[str],
+    origin: int | None = None,
+    held_out: Mapping[str, npt.ArrayLike] | None = None,
+    truth: Mapping[str, float] | None = None,
+) -> list[Path]:
+    """Every chart for which the result has what it needs, as PNG and SVG.
+
+    Differences are of each world and the first one, which is the reference.
+
+    Args:
+        tree: a result.
+        folder: made if need be.
+        origin: first day of the forecast, as `fan_chart` takes it.
+        held_out: site -> later data, as `fan_chart` takes them.
+        truth: parameter -> its true value, where it is known.
+
+    Returns:
+        The files, in the order of the report: fans, parameters, diagnostics, effects.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    panels(1)  # refuses before anything is written
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files: list[Path] = []
+    taken: set[str] = set()
+    for name, draw in charts(tree, origin, held_out, truth):
+        slugs = chain([_slug(name)], (f"{_slug(name)}-{number}" for number in count(2)))
+        taken.add(own := next(slug for slug in slugs if slug not in taken))  # two names may have one slug
+        files += save_figure(draw(), folder / f"{own}.png")
+    return files
+
+
+def charts(
+    tree: xr.DataTree,
+    origin: int | None = None,
+    held_out: Mapping[str, npt.ArrayLike] | None = None,
+    truth: Mapping[str, float] | None = None,
+) -> "Iterator[tuple[str, Callable[[], Figure]]]":
+    """The charts for which the result has what they need: name of the file, and how to draw it."""
+    if "posterior_predictive" in tree.children:
+        for site, values in tree["posterior_predictive"].data_vars.items():
+            labels = [str(label) for label in values[values.dims[-2]].values]
+            for name, page in _pages(f"fan-{site}", labels):
+                yield name, partial(fan_chart, tree, str(site), origin, (held_out or {}).get(str(site)), page)
+    parameters = flat_names(tree["posterior"].to_dataset())
+    for number, (name, _) in enumerate(_pages("parameters", parameters)):
+        yield name, partial(marginals, tree, truth, number)
+    sbc = tree["prior_sbc"].to_dataset() if "prior_sbc" in tree.children else xr.Dataset()
+    if "ranks" in sbc.data_vars:
+        for number, (name, _) in enumerate(_pages("ranks", [str(label) for label in sbc["parameter"].values])):
+            yield name, partial(rank_chart, tree, number)
+    if set(CURVES) & set(map(str, sbc.data_vars)):
+        yield "coverage", partial(coverage_chart, tree)
+    if "predictions" in tree.children:
+        yield from _predicted(tree, tree["predictions"].to_dataset())
+
+
+def _predicted(tree: xr.DataTree, predictions: xr.Dataset) -> "Iterator[tuple[str, Callable[[], Figure]]]":
+    reference, *others = (str(world) for world in predictions["world"].values)
+    outcomes = [str(name) for name in predictions.data_vars if name not in REPRODUCTION]
+    for outcome in outcomes if len(others) <= FEW_EFFECTS else outcomes[:1]:
+        for number, world in enumerate(others, start=1):
+            yield f"effect-{outcome}-{number:02d}-{world}", partial(effect_ribbon, tree, outcome, (world, reference))
+    for name in (str(name) for name in predictions.data_vars if name in REPRODUCTION):
+        worlds = [reference, *others][: len(COLOURS)]
+        labels = [str(label) for label in predictions["group"].values] if "group" in predictions[name].dims else []
+        for group in labels if len(labels) > 1 else [None]:
+            title = name if group is None else f"{name}-{group}"
+            yield f"reproduction-{title}", partial(reproduction_ribbon, tree, name, worlds, group)
+
+
+def _pages(name: str, labels: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """The name of each page, numbered if there are several, and what is on it."""
+    count = -(-len(labels) // MOST_PANELS)
+    for page in range(count):
+        yield f"{name}-{page + 1:02d}" if count > 1 else name, labels[page * MOST_PANELS : (page + 1) * MOST_PANELS]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _slug(name: str) -> str:
+    """The name as part of a file name."""
+    return re.sub("[^a-z0-9_]+", "-", name.lower())[:80].strip("-")

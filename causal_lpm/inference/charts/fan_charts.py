@@ -1,0 +1,192 @@
+"""Fan charts of two worlds, with a ribbon of their paired difference below."""
+
+import os
+import re
+import textwrap
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causal_lpm.inference.files.whole_files import write_whole
+from causal_lpm.inference.results.estimands import ENOUGH_FOR_PERCENTILES
+from causal_lpm.inference.studies.study_tree import options_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+__all__ = ["fan_chart", "save_figure", "save_fan_charts"]
+
+# Okabe and Ito (2008), Color Universal Design, in an order whose neighbours differ most.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
+DIFFERENCE = "#404040"
+ALL_OUTCOMES_UP_TO = 10  # contrasts; of more, only the first outcome is drawn
+
+
+def fan_chart(
+    tree: xr.DataTree,
+    outcome: str,
+    worlds: Sequence[str] | None = None,
+    minus: tuple[str, str] | None = None,
+    smooth: int = 7,
+) -> "Figure":
+    """Daily new counts of each world, and the difference below: median, 50% and 95% of the replicates.
+
+    Of fewer than 40 replicates the smallest and the largest are drawn instead of percentiles. The difference is
+    cumulative, in the same replicate, so that its right end is the effect of the tables.
+
+    Args:
+        tree: a result.
+        outcome: what is counted.
+        worlds: which to draw, at most seven; all, if not given.
+        minus: the two worlds (a, b) whose difference a minus b is drawn; without it there is no lower panel.
+        smooth: daily counts are drawn as centred means over this many days; the difference never is.
+
+    Raises:
+        ModuleNotFoundError: if matplotlib is not installed.
+        ValueError: if there are more worlds than can be told apart.
+    """
+    figure = _figure()
+    daily = _daily_per_100k(tree, outcome)
+    names = [str(name) for name in (daily["world"].values if worlds is None else worlds)]
+    if len(names) > len(COLOURS):
+        raise ValueError(f"{len(names)} worlds cannot be told apart in one chart: choose at most {len(COLOURS)}.")
+    x = daily["date"].values if "date" in daily.coords else daily["day"].values
+    heights = [3, 2] if minus else [1]
+    axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for name, colour, line in zip(names, COLOURS, LINES, strict=False):
+        smoothed = daily.sel(world=name).rolling(day=smooth, center=True, min_periods=1).mean()
+        _fan(axes[0], x, smoothed.values, colour, line)
+    mean = f"\n({smooth}-day mean)" if smooth > 1 else ""
+    _plain(axes[0].set_ylabel(f"{outcome}, new per day\nper 100,000{mean}"))
+    axes[0].set_ylim(bottom=0)
+    if minus:
+        first, second = minus
+        gap = (daily.sel(world=first) - daily.sel(world=second)).cumsum("day").values
+        _fan(axes[1], x, gap, DIFFERENCE, "-")
+        axes[1].axhline(0, color="black", linewidth=0.8)
+        _plain(axes[1].set_ylabel(f"{outcome}, cumulative\ndifference per 100,000"))
+        title = _wrapped(f"{first} minus {second}, paired in each replicate")
+        _plain(axes[1].set_title(title, fontsize="small", loc="left"))
+    if "date" in daily.coords:
+        figure.autofmt_xdate()
+    else:
+        axes[-1].set_xlabel("time (days)")
+    figure.align_ylabels()
+    count = tree["predictions"].sizes["replicate"]
+    title = f"{tree.attrs['title']} ({count} replicate{'s' * (count != 1)})"
+    lines = [_wrapped(text) for text in (title, options_text(tree)) if text]
+    _plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
+    _legend(figure, axes[0], names, count)
+    return figure
+
+
+def _plain(text: "Text") -> None:
+    """Draws dollar signs as dollar signs: a name is not mathematics."""
+    text.set_parse_math(False)
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, 80, max_lines=4, placeholder=" ..."))
+
+
+def _legend(figure: "Figure", axes: "Axes", names: Sequence[str], count: int) -> None:
+    """Below the axes, where it covers no data."""
+    lines = axes.get_lines()
+    enough = "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
+    spread = "one replicate" if count == 1 else f"median, {enough} of {count} replicates"
+    # Named afterwards: matplotlib leaves out of a legend what begins with an underscore.
+    labels = [f"world {number}" for number in range(len(names))]
+    legend = figure.legend(
+        lines, labels, title=spread, loc="outside lower center", fontsize="small", title_fontsize="small"
+    )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(_wrapped(name))
+        _plain(text)
+
+
+def _figure() -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "plots need matplotlib: install the extra 'plots', as in pip install 'causal-lpm[plots]'."
+        ) from error
+    # A figure by itself, without pyplot, needs no display and leaves no state behind.
+    return Figure(figsize=(8, 6), layout="constrained")
+
+
+def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:
+    agents = float(tree["constant_data"]["group_size"].sum())
+    return (tree["predictions"].to_dataset()[outcome].sum("group") * (1e5 / agents)).transpose(
+        "replicate", "world", "day"
+    )
+
+
+def _fan(axes: "Axes", x: npt.NDArray[Any], values: npt.NDArray[Any], colour: str, line: Any) -> None:
+    """Draws `[replicate, day]`."""
+    bands = [(0.025, 0.975, 0.15), (0.25, 0.75, 0.3)] if len(values) >= ENOUGH_FOR_PERCENTILES else [(0, 1, 0.2)]
+    for low, high, alpha in bands if len(values) > 1 else []:
+        ends = np.quantile(values, [low, high], axis=0)
+        axes.fill_between(x, *ends, color=colour, alpha=alpha, linewidth=0)
+    axes.plot(x, np.median(values, axis=0), color=colour, linestyle=line, linewidth=1.8)
+    axes.margins(x=0)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> list[Path]:
+    """Writes the figure as PNG and as SVG, whatever the suffix of `path`, and returns both paths."""
+    files = [Path(path).with_suffix(suffix) for suffix in (".png", ".svg")]
+    from matplotlib import rc_context
+
+    # Neither a date nor random ids inside, so that the same result gives the same file.
+    with rc_context({"svg.hashsalt": "causal_lpm"}):
+        for file in files:
+            metadata = {"Date": None} if file.suffix == ".svg" else None
+            write_whole(file, partial(figure.savefig, dpi=150, metadata=metadata))
+    return files
+
+
+def save_fan_charts(tree: xr.DataTree, folder: str | os.PathLike[str]) -> list[Path]:
+    """One chart for each outcome and contrast, or of the first worlds where there is no contrast.
+
+    With more than ten contrasts only the first outcome is drawn: more charts than anybody looks at cost minutes.
+
+    Raises:
+        ModuleNotFoundError: if matplotlib is not installed.
+    """
+    folder = Path(folder)
+    _figure()
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    predictions = tree["predictions"].to_dataset()
+    outcomes = [str(outcome) for outcome in predictions.data_vars]
+    if "causal_effect" in tree.children and tree["causal_effect"].sizes["contrast"] > ALL_OUTCOMES_UP_TO:
+        del outcomes[1:]
+    for outcome in outcomes:
+        if "causal_effect" not in tree.children:
+            worlds = [str(name) for name in predictions["world"].values[: len(COLOURS)]]
+            files += save_figure(fan_chart(tree, outcome, worlds), folder / f"{outcome}.png")
+            continue
+        effects = tree["causal_effect"].to_dataset()
+        pairs = zip(
+            *(effects[name].values for name in ("contrast", "world_minus", "world_reference")),
+            strict=True,
+        )
+        for number, (contrast, first, second) in enumerate(pairs, start=1):
+            # The reference comes first, so that the factual world always has the same colour.
+            figure = fan_chart(tree, outcome, [str(second), str(first)], (str(first), str(second)))
+            files += save_figure(figure, folder / f"{_slug(f'{outcome}-{number:02d}-{contrast}')}.png")
+    return files
+
+
+def _slug(name: str) -> str:
+    """The name as part of a file name: "delayed - standard 0.9" is delayed-standard-0-9."""
+    return re.sub("[^a-z0-9_]+", "-", name.lower())[:80].strip("-")

@@ -1,0 +1,1 @@
+"""Gradients of expected outcomes, and how far they are off."""

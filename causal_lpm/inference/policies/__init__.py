@@ -1,0 +1,1 @@
+"""Policy questions to a calibrated model."""

@@ -1,0 +1,1 @@
+"""Posteriors that answer for any data set."""

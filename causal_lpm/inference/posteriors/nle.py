@@ -1,0 +1,187 @@
+"""Neural likelihood estimation: sbi learns the density of a data set's features, MCMC samples the posterior.
+
+The learned likelihood serves another prior too, and repeated data. It needs few features, so series are condensed to
+their principal components, or to guides where there is a surrogate.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from causal_lpm.inference.diagnostics import Gate, rhat_gate
+from causal_lpm.inference.posteriors.features import GuideFeatures, LastFeatures, SeriesFeatures
+from causal_lpm.inference.posteriors.neural import Training
+from causal_lpm.inference.posteriors.quiet_sbi import NoTracker, quiet, unchecked
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.runs.simulation_set import SimulationSet
+
+__all__ = ["LearnedLikelihood", "learn_likelihood"]
+
+COMPONENTS = 12
+SCALE = 0.015  # of the scatter around the chains' beginnings, in standard deviations of the prior
+STARTS = 200  # draws of the prior among which chains begin
+
+
+@dataclass(frozen=True)
+class Chains:
+    """How long chains are.
+
+    Attributes:
+        count: Of chains, even.
+        warm_up: Steps that are dropped.
+        thin: Steps from one draw to the next.
+    """
+
+    count: int
+    warm_up: int
+    thin: int
+
+
+OBSERVED = Chains(count=32, warm_up=500, thin=50)  # R-hat must see no difference between them
+MANY = Chains(count=16, warm_up=150, thin=10)  # of simulated data sets, hundreds side by side
+
+
+class LearnedLikelihood:
+    """A posterior through a likelihood of features, sampled by an ensemble of chains.
+
+    The sampler is the affine-invariant stretch move, all data sets and chains in one batch. One data set alone, the
+    observed one, gets longer chains.
+
+    Args:
+        problem: With the prior.
+        features: Data -> `[n, f]`.
+        estimators: sbi's density estimators of features given z.
+        seed: Of nothing but its chains' beginnings.
+
+    Source: Goodman and Weare (2010), Ensemble samplers with affine invariance, CAMCoS 5:65-80.
+    """
+
+    def __init__(self, problem: Problem, features: Any, estimators: list[Any], seed: int) -> None:
+        self.problem, self.features, self.estimators, self.seed = problem, features, estimators, seed
+        self._chains: npt.NDArray[np.float64] | None = None
+        self._features = LastFeatures(features)
+
+    def _log_joint(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """`[c, n, size]` and `[n, f]` -> `[c, n]`; -infinity where the learned density or the prior is not a number."""
+        flat = z.reshape(-1, z.shape[-1])
+        data = x.expand(len(z), *x.shape).reshape(-1, x.shape[-1])
+        with torch.no_grad(), unchecked():
+            density = torch.stack([e.log_prob(data.unsqueeze(0), condition=flat)[0] for e in self.estimators])
+            likelihood = torch.logsumexp(density, 0) - math.log(len(self.estimators))
+            joint = (likelihood + self.problem.log_prior(flat)).reshape(z.shape[:-1])
+        return joint.nan_to_num(nan=-math.inf, posinf=-math.inf)
+
+    def sample(self, draws: int, data: Mapping[str, Any], seed: int) -> torch.Tensor:
+        """Draws of z, `[draws, n, size]`, in random order."""
+        x = self._features(data)
+        how = OBSERVED if len(x) == 1 else MANY
+        generator = torch.Generator().manual_seed(seed)
+        chains = self._run(x, how, max(-(-draws // how.count), 4), generator)
+        if len(x) == 1:
+            self._chains = chains[:, :, 0].double().numpy()
+        mixed = chains.flatten(0, 1)
+        return mixed[torch.randperm(len(mixed), generator=generator)[:draws]]
+
+    def _run(self, x: torch.Tensor, how: Chains, each: int, generator: torch.Generator) -> torch.Tensor:
+        """Chains `[chain, draw, n, size]`."""
+        n, size, half = len(x), self.problem.size, how.count // 2
+        z = self._beginnings(x, how.count, generator)
+        now = self._log_joint(z, x)
+        kept = []
+        for step in range(how.warm_up + each * how.thin):
+            for mine, other in ((slice(None, half), slice(half, None)), (slice(half, None), slice(None, half))):
+                partner = z[other][torch.randint(0, half, (half, n), generator=generator), torch.arange(n)]
+                stretch = (1 + torch.rand(half, n, generator=generator)) ** 2 / 2
+                proposal = partner + stretch.unsqueeze(-1) * (z[mine] - partner)
+                there = self._log_joint(proposal, x)
+                accept = (size - 1) * stretch.log() + there - now[mine]
+                taken = torch.rand(half, n, generator=generator).log() < accept
+                z[mine] = torch.where(taken.unsqueeze(-1), proposal, z[mine])
+                now[mine] = torch.where(taken, there, now[mine])
+            if step >= how.warm_up and (step - how.warm_up) % how.thin == how.thin - 1:
+                kept.append(z.clone())
+        return torch.stack(kept, 1)
+
+    def _beginnings(self, x: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+        """The most probable draws of the prior, scattered a little, `[count, n, size]`."""
+        start = self.problem.draw(STARTS, self.seed).unsqueeze(1).expand(-1, len(x), -1)
+        best = self._log_joint(start, x).topk(count, 0).indices
+        z = torch.gather(start, 0, best.unsqueeze(-1).expand(-1, -1, start.shape[-1]))
+        return z + SCALE * torch.randn(z.shape, generator=generator)
+
+    def log_prob(self, z: torch.Tensor, data: Mapping[str, Any]) -> torch.Tensor:
+        """The log density up to a constant of each data set, `[s, n]`: enough for regions of highest density."""
+        return self._log_joint(z, self._features(data))
+
+    def gates(self) -> tuple[Gate, ...]:
+        """R-hat of the chains of the observed data, and those of the features."""
+        return (
+            *(() if self._chains is None else (rhat_gate(self._chains, self.problem.names),)),
+            *self.features.gates(),
+        )
+
+
+class _Components:
+    """The first principal components of a problem's series."""
+
+    def __init__(self, problem: Problem, data: Mapping[str, Any]) -> None:
+        self._features = SeriesFeatures(problem)
+        cloud = self._features(data)
+        spread = cloud.std(0)
+        self._centre, self._scale = cloud.mean(0), torch.where(spread > 0, spread, torch.ones_like(spread))
+        rows = (cloud - self._centre) / self._scale
+        self._directions = torch.linalg.svd(rows, full_matrices=False).Vh[:COMPONENTS].T
+
+    def __call__(self, data: Mapping[str, Any]) -> torch.Tensor:
+        components: torch.Tensor = ((self._features(data) - self._centre) / self._scale) @ self._directions
+        return components
+
+    def gates(self) -> tuple[Gate, ...]:
+        """None: nothing was optimised."""
+        return ()
+
+
+def learn_likelihood(
+    problem: Problem,
+    simulations: SimulationSet,
+    members: int,
+    seed: int,
+    training: Training | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> LearnedLikelihood:
+    """Trains sbi's NLE on simulations of the prior.
+
+    Args:
+        problem: With a surrogate, data are summarised by guides; without one, by principal components.
+        simulations: Of the prior.
+        members: Of the ensemble, whose densities are averaged.
+        seed: Of the training.
+        training: How.
+        settings: Given to `fit_guides`, where there is a surrogate.
+
+    Source: Papamakarios, Sterratt and Murray (2019), Sequential neural likelihood, arXiv:1805.07226.
+    """
+    with quiet():
+        from sbi.inference import NLE
+        from sbi.neural_nets import likelihood_nn
+    z, data = simulations.successful()
+    features: Any = _Components(problem, data)
+    if problem.surrogate is not None:
+        features = GuideFeatures(problem, seed, settings)
+    parameters, x = torch.as_tensor(z, dtype=torch.float32), features(data)
+    # With one feature an autoregressive flow would be a normal density.
+    how = training or Training(flow="nsf" if x.shape[-1] == 1 else "maf")
+    estimators = []
+    for member in range(members):
+        with torch.random.fork_rng(devices=[]), quiet():
+            torch.manual_seed((seed * 1000 + member) % 2**63)
+            builder = likelihood_nn(how.flow, hidden_features=how.hidden, num_transforms=how.transforms)
+            nle = NLE(density_estimator=builder, show_progress_bars=False, tracker=NoTracker())
+            nle.append_simulations(parameters, x)
+            estimators.append(how.train(nle, len(x)))
+    return LearnedLikelihood(problem, features, estimators, seed)

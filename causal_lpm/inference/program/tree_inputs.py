@@ -1,0 +1,41 @@
+"""What the tree of a result needs of a problem: draws as arrays, labels of groups, dates of days."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.validate import known
+
+__all__ = ["arrays", "dates_of", "labels_of"]
+
+
+def arrays(values: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
+    """Draws as float64 arrays, `[draw, *shape]`."""
+    return {name: value.detach().double().numpy() for name, value in values.items()}
+
+
+def dates_of(problem: Problem) -> dict[str, npt.NDArray[Any]]:
+    """Site -> the date of each day, where its data have dates."""
+    return {name: series.dates for name, series in problem.data.items() if series.dates is not None}
+
+
+def labels_of(problem: Problem, groups: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Site -> labels of its groups: as they are given, or else as the data have them.
+
+    Raises:
+        ValueError: groups of an unknown site, or others than those of the data.
+    """
+    for name in groups or {}:
+        known("data site", name, problem.data)
+    found = {name: series.groups for name, series in problem.data.items() if series.groups is not None}
+    for name, labels in (groups or {}).items():
+        own = found.get(name, labels)
+        if isinstance(labels, Sequence) and not isinstance(labels, str) and list(map(str, labels)) != list(own):
+            raise ValueError(
+                f"the data of site {name!r} have the groups {', '.join(map(str, own))} and groups= says "
+                f"{', '.join(map(str, labels))}: put both into the order of the model."
+            )
+    return {**found, **(groups or {})}

@@ -1,0 +1,1 @@
+"""Results as xarray trees, and the numbers that are read from them."""

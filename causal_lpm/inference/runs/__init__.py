@@ -1,0 +1,1 @@
+"""Simulations in blocks: by any executor, kept on disk, resumed."""

@@ -1,0 +1,230 @@
+"""A block of simulations: the unit of work, with the same numbers wherever and whenever it runs."""
+
+import functools
+import pickle
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from causal_lpm.inference.runs.seeds import replicate_seed
+
+__all__ = ["Block", "Simulator", "block_seeds", "join", "pickled", "run_block", "run_pickled", "same_outputs"]
+
+Array = npt.NDArray[Any]
+
+MESSAGE_LENGTH = 500
+
+# Pyro's handlers and torch's generator belong to the process, so blocks in threads (as Dask's workers have) take turns.
+_ALONE = threading.Lock()
+
+
+class Simulator(Protocol):
+    """What draws parameters and simulates; its numbers depend on the arguments alone.
+
+    It may be an object or hold closures: worker processes get it pickled by value.
+    """
+
+    def identity(self) -> Mapping[str, Any]:
+        """What determines the numbers, as JSON; asked for only where simulations are kept on disk."""
+        ...
+
+    def draw(self, n: int, seed: int) -> Array:
+        """`n` parameters of the prior or of a proposal, float64 `[n, size]`; `seed` is in [0, 2**63)."""
+        ...
+
+    def simulate(self, z: Array, seeds: Array) -> Mapping[str, Array]:
+        """What each parameter gives, name -> `[n, ...]`, from `z` float64 `[n, size]` and `seeds` int64 `[n]`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Block:
+    """Finished simulations.
+
+    Attributes:
+        z: Their parameters, float64 `[n, size]`.
+        seeds: Their seeds, int64 `[n]`.
+        data: name -> floats `[n, ...]`, NaN where a simulation failed; empty where all did.
+        messages: Why each failed, `[n]`; empty text where it did not.
+        alone: What the block failed with as a whole, so that its simulations ran one by one; mostly empty.
+    """
+
+    z: Array
+    seeds: Array
+    data: dict[str, Array]
+    messages: tuple[str, ...]
+    alone: str = ""
+
+
+def run_block(simulator: Simulator, seed: int, batch: int, number: int) -> Block:
+    """Draws and simulates block `number` of the set that `seed` begins; its own seed is `replicate_seed(seed, number)`.
+
+    A block that fails as a whole is simulated again one by one, with the same parameters and seeds, which shows the
+    simulations that fail. It uses one thread of torch, because sums of floats depend on how many there are.
+
+    Args:
+        simulator: What to run.
+        seed: Of the set, in [0, 2**63).
+        batch: Simulations in a block.
+        number: Which block, from 0.
+
+    Raises:
+        ValueError: the simulator draws parameters of another shape, or none that are finite.
+        MemoryError: out of memory, which says nothing about the model; or `torch.OutOfMemoryError`.
+    """
+    own = replicate_seed(seed, number)
+    with _ALONE, _one_thread():
+        z = np.asarray(simulator.draw(batch, own), dtype=np.float64)
+        if z.ndim != 2 or len(z) != batch:
+            raise ValueError(f"the simulator drew parameters of shape {z.shape}: give {batch} rows, [n, size].")
+        if not np.isfinite(z).all():
+            raise ValueError("the simulator drew NaN or infinite parameters: look at the prior or the proposal.")
+        seeds = block_seeds(seed, batch, number)
+        together = _attempt(simulator, z, seeds)
+        if not isinstance(together, str):
+            return _finite_only(z, seeds, together, [""] * batch)
+        if batch == 1:
+            return Block(z, seeds, {}, (together,))
+        return _one_by_one(simulator, z, seeds, together)
+
+
+def block_seeds(seed: int, batch: int, number: int) -> npt.NDArray[np.int64]:
+    """The seeds of the simulations of block `number`, int64 `[batch]`."""
+    own = replicate_seed(seed, number)
+    return np.array([replicate_seed(own, row) for row in range(batch)], dtype=np.int64)
+
+
+def pickled(simulator: Simulator) -> bytes:
+    """The simulator, also one with closures, as bytes that every kind of executor can send.
+
+    Raises:
+        ModuleNotFoundError: cloudpickle is not installed.
+        ValueError: it holds something that cannot be sent.
+    """
+    try:
+        import cloudpickle
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "worker processes and executors need cloudpickle and joblib: "
+            "pip install 'causal-lpm[inference]', or use workers=1."
+        ) from error
+    try:
+        found: bytes = cloudpickle.dumps(simulator)
+    except (pickle.PicklingError, TypeError) as error:
+        raise ValueError(
+            f"the simulator cannot be sent to other processes ({error}): make what it holds inside `simulate`, "
+            "or use workers=1."
+        ) from error
+    return found
+
+
+def run_pickled(simulator: bytes, seed: int, batch: int, number: int) -> Block:
+    """`run_block` with a simulator that was `pickled`."""
+    return run_block(_unpickled(simulator), seed, batch, number)
+
+
+@functools.lru_cache(maxsize=1)
+def _unpickled(simulator: bytes) -> Simulator:
+    """The simulator, made once for all blocks of a worker: it may hold a large population."""
+    found: Simulator = pickle.loads(simulator)
+    return found
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _attempt(simulator: Simulator, z: Array, seeds: Array) -> dict[str, Array] | str:
+    """The simulated data, or why there are none."""
+    try:
+        # Copies: a simulator that works in place must not change what is recorded.
+        returned = simulator.simulate(z.copy(), seeds.copy())
+        if not isinstance(returned, Mapping) or not returned:
+            raise TypeError(f"simulate returned {type(returned).__name__}: give a mapping of names to [n, ...]")
+        return {name: _rows(name, value, len(z)) for name, value in returned.items()}
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  a model may raise anything; it is recorded and counted
+        return " ".join(f"{type(error).__name__}: {error}".split())[:MESSAGE_LENGTH]
+
+
+def _rows(name: str, value: Any, n: int) -> Array:
+    array = np.asarray(value)
+    if array.shape[:1] != (n,):
+        raise ValueError(f"{name!r} has shape {array.shape}: its first dimension must be the {n} simulations")
+    # Only floats can say that a number is missing.
+    return array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
+
+
+def _one_by_one(simulator: Simulator, z: Array, seeds: Array, together: str) -> Block:
+    found = [_attempt(simulator, z[row : row + 1], seeds[row : row + 1]) for row in range(len(z))]
+    data = join([{} if isinstance(one, str) else one for one in found], [1] * len(z))
+    return _finite_only(z, seeds, data, [one if isinstance(one, str) else "" for one in found], together)
+
+
+def _finite_only(z: Array, seeds: Array, data: dict[str, Array], messages: list[str], alone: str = "") -> Block:
+    """The block, in which a simulation with NaN or infinity has failed."""
+    for name, values in data.items():
+        finite = np.isfinite(values).reshape(len(z), -1).all(-1)
+        for row in np.flatnonzero(~finite):
+            messages[row] = messages[row] or f"{name!r} has NaN or infinite numbers"
+    failed = np.array([bool(message) for message in messages])
+    if failed.all():
+        return Block(z, seeds, {}, tuple(messages), alone)
+    if failed.any():
+        # Copies, because torch and numpy may share the arrays of a simulator.
+        data = {
+            name: np.where(failed.reshape(-1, *(1,) * (values.ndim - 1)), np.nan, values)
+            for name, values in data.items()
+        }
+    return Block(z, seeds, data, tuple(messages), alone)
+
+
+def join(parts: Sequence[Mapping[str, Array]], rows: Sequence[int]) -> dict[str, Array]:
+    """Parts one after the other, `rows` of each; a part without names gives rows of NaN.
+
+    >>> join([{"cases": np.ones((1, 2))}, {}], [1, 1])["cases"].tolist()
+    [[1.0, 1.0], [nan, nan]]
+    """
+    first = next((part for part in parts if part), {})
+    for part in parts:
+        same_outputs(first, part)
+    return {
+        name: np.concatenate(
+            [
+                part[name][:n] if part else np.full((n, *like.shape[1:]), np.nan, like.dtype)
+                for part, n in zip(parts, rows, strict=True)
+            ]
+        )
+        for name, like in first.items()
+    }
+
+
+def same_outputs(first: Mapping[str, Array], other: Mapping[str, Array]) -> None:
+    """Raises ValueError where simulations returned other names or shapes than the first did; nothing is no difference.
+
+    >>> same_outputs({"cases": np.ones((4, 60))}, {"cases": np.ones((4, 59))})
+    Traceback (most recent call last):
+    ValueError: the simulator returned 'cases' of shape (60,) and elsewhere (59,): give all the same outputs.
+    """
+    if not first or not other:
+        return
+    for name in (*first, *other):
+        shapes = [str(part[name].shape[1:]) if name in part else "nothing" for part in (first, other)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"the simulator returned {name!r} of shape {shapes[0]} and elsewhere {shapes[1]}: "
+                "give all the same outputs."
+            )

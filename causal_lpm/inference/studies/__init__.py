@@ -1,0 +1,1 @@
+"""Case studies: what they are, how they run, what they leave."""

@@ -1,0 +1,102 @@
+"""The numbers of a result as JSON, for people who read them with other tools."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causal_lpm.inference.files.json_object import read_object
+from causal_lpm.inference.files.whole_files import write_whole
+from causal_lpm.inference.results.estimands import per_100k
+from causal_lpm.inference.studies.study_tree import options, policies
+
+__all__ = ["check_json_file", "json_object", "resolved", "to_json", "write_json"]
+
+
+def to_json(tree: xr.DataTree) -> dict[str, Any]:
+    """Totals per 100,000 of each setting and replicate; median and 95% of replicates of each contrast."""
+    outcomes = [str(name) for name in tree["predictions"].data_vars]
+    totals = {outcome: per_100k(tree, outcome) for outcome in outcomes}
+    settings = [
+        {
+            "name": world,
+            "policy": policy,
+            **{f"{name}_per_100k": totals[name].sel(world=world).values.tolist() for name in outcomes},
+        }
+        for world, policy in policies(tree).items()
+    ]
+    return {
+        "study": tree.attrs["study"],
+        "seed": int(tree.attrs["seed"]),
+        "agents": int(tree.attrs["agents"]),
+        "days": int(tree.attrs["days"]),
+        "options": options(tree),
+        "settings": settings,
+        "contrasts": _contrasts(tree, outcomes),
+    }
+
+
+def _contrasts(tree: xr.DataTree, outcomes: Sequence[str]) -> list[dict[str, Any]]:
+    if "causal_effect" not in tree.children:
+        return []
+    effects = tree["causal_effect"].to_dataset()
+    rows = []
+    for contrast in effects["contrast"].values:
+        for outcome in outcomes:
+            values = effects[outcome].sel(contrast=contrast).values
+            low, median, high = np.quantile(values, [0.025, 0.5, 0.975]).tolist()
+            rows.append({"name": str(contrast), "outcome": outcome, "median": median, "q025": low, "q975": high})
+    return rows
+
+
+def write_json(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
+    """Writes `to_json` to a file, whole or not at all."""
+    text = json.dumps(to_json(tree), indent=2) + "\n"
+    write_whole(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def check_json_file(path: Path, out: Path, extra: Mapping[str, str | float]) -> None:
+    """Raises ValueError unless the file can be written, and replaces nothing but the JSON of an earlier run.
+
+    Args:
+        path: the file asked for.
+        out: the output folder of the run, which need not exist yet.
+        extra: the study's options; what they name is input and never written over.
+    """
+    file, folder = resolved(path), resolved(out)
+    if folder.is_relative_to(file):
+        raise ValueError(f"the JSON file {path} and the output folder {out} are in each other's way: rename one.")
+    inside = file.relative_to(folder).parts if file.is_relative_to(folder) else ()
+    if inside in {("manifest.json",), ("results.nc",)} or inside[:1] == ("replicates",):
+        raise ValueError(f"the JSON file {path} belongs to the run itself: give another name.")
+    named = {Path(value) for value in extra.values() if isinstance(value, str)}
+    if file in {resolved(value) for value in named if value.is_file()}:
+        raise ValueError(f"the JSON file {path} is an input of the run: give another name.")
+    parent_is_there = file.parent.is_dir() and os.access(file.parent, os.W_OK)
+    if not parent_is_there and not (file.parent == folder and not folder.exists()):
+        raise ValueError(f"the JSON file {path} cannot be written: give a file in an existing folder.")
+    if (path.is_symlink() or file.exists()) and not _is_json_of_a_run(file):
+        raise ValueError(f"{path} is there and is not the JSON of an earlier run: give another file.")
+
+
+def resolved(path: Path) -> Path:
+    """The path without links; one that leads to itself, of which `Path.resolve` may make a RuntimeError, stays."""
+    return Path(os.path.realpath(path))
+
+
+def json_object(file: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; empty where there is none."""
+    try:
+        return read_object(file) if file.is_file() else {}
+    except ValueError:
+        return {}
+
+
+def _is_json_of_a_run(file: Path) -> bool:
+    content = json_object(file)
+    # A manifest names its study, too, but has no contrasts.
+    return "study" in content and isinstance(content.get("contrasts"), list)

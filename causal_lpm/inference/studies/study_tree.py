@@ -1,0 +1,220 @@
+"""The result of an experiment: one `xarray.DataTree`, on disk one NetCDF file.
+
+Groups are named as ArviZ names them:
+
+- `predictions`: each outcome, daily new counts, dimensions (replicate, world, group, day), with a `date`
+  coordinate where the study has a start date;
+- `constant_data`: `group_size`, agents `[group]`, and `policy_value` `[world, policy]` with defaults filled
+  in;
+- `causal_effect`: each outcome, difference of totals per 100,000, (contrast, replicate), and
+  `OUTCOME_by_group`.
+
+Root attributes say what kind of statement this is, how worlds are coupled, and where the numbers come from.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causal_lpm.inference.files.dates import calendar
+from causal_lpm.inference.files.netcdf import clear_away, is_broken, is_netcdf, write_netcdf
+from causal_lpm.inference.results.estimands import difference, per_100k
+from causal_lpm.inference.studies.storage import Replicate, options_without_folders
+from causal_lpm.inference.studies.study import Contrast, Options, Setting, Study, policy_values
+
+__all__ = ["acts", "build", "check_target", "load", "options", "options_text", "policies", "remove_if_broken", "save"]
+
+_LOG = logging.getLogger("causal_lpm")
+
+
+def build(
+    study: Study,
+    settings: Sequence[Setting],
+    contrasts: Sequence[Contrast],
+    replicates: Sequence[Replicate],
+    seed: int,
+    options: Options,
+    identity: str,
+    origin: Mapping[str, str],
+) -> xr.DataTree:
+    """The tree of an experiment, from its replicates in order.
+
+    Args:
+        study: what was simulated.
+        settings: the worlds, in order.
+        contrasts: pairs of settings to subtract.
+        replicates: for each replicate, outcome -> counts `[world, group, day]`.
+        seed: the seed of the experiment.
+        options: agents, days, device and what the study adds.
+        identity: the experiment's name made from its manifest.
+        origin: the provenance, taken when the run started.
+    """
+    coords: dict[str, Any] = {
+        "replicate": np.arange(len(replicates)),
+        "world": [setting.name for setting in settings],
+        "group": list(study.groups),
+        "day": np.arange(options.days),
+    }
+    if study.start_date is not None:
+        coords["date"] = ("day", calendar(study.start_date, options.days))
+    predictions = xr.Dataset(
+        {name: (("replicate", "world", "group", "day"), _stack(replicates, name)) for name in study.outcomes},
+        coords,
+        {"kind": "interventional"},
+    )
+    for name in study.outcomes:
+        predictions[name].attrs["units"] = "new per day"
+    # Not as "units": xarray would read days since something as a date, and days alone as a duration.
+    predictions["day"].attrs["long_name"] = "days since the start"
+    constant = _constant_data(study, settings, options)
+    tree = xr.DataTree.from_dict({"predictions": predictions, "constant_data": constant})
+    if contrasts:
+        tree["causal_effect"] = xr.DataTree(_effects(tree, study.outcomes, contrasts))
+    tree.attrs = {
+        "study": study.name,
+        "title": study.title,
+        "source": study.source,
+        "kind": "paired" if len(settings) > 1 else "interventional",
+        "coupling": study.coupling,
+        "agents": options.agents,
+        "days": options.days,
+        "device": options.device,
+        "options": json.dumps(options_without_folders(options)),
+        "seed": seed,
+        "experiment": identity,
+    }
+    tree.attrs.update({f"provenance_{key}": value for key, value in origin.items()})
+    return tree
+
+
+def _stack(replicates: Sequence[Replicate], outcome: str) -> npt.NDArray[Any]:
+    return np.stack([replicate[outcome] for replicate in replicates])
+
+
+def _constant_data(study: Study, settings: Sequence[Setting], options: Options) -> xr.Dataset:
+    policies = study.policies.values()
+    values = [list(policy_values(study, setting).values()) for setting in settings]
+    return xr.Dataset(
+        {
+            "group_size": ("group", np.asarray(study.group_sizes(options)), {"units": "agents"}),
+            "policy_value": (("world", "policy"), np.array(values, dtype=float).reshape(len(settings), -1)),
+            "policy_default": ("policy", np.array([float(policy.default) for policy in policies])),
+            "policy_is_whole": ("policy", np.array([policy.integer or policy.switch for policy in policies])),
+        },
+        {
+            "group": list(study.groups),
+            "world": [setting.name for setting in settings],
+            "policy": [policy.name for policy in policies],
+        },
+    )
+
+
+def _effects(tree: xr.DataTree, outcomes: Sequence[str], contrasts: Sequence[Contrast]) -> xr.Dataset:
+    names = [contrast.name for contrast in contrasts]
+    effects = {}
+    for outcome in outcomes:
+        for by_group, name in ((False, outcome), (True, f"{outcome}_by_group")):
+            totals = per_100k(tree, outcome, by_group=by_group)
+            rows = xr.concat([difference(totals, contrast.minus) for contrast in contrasts], dim="contrast")
+            rows.attrs["units"] = "per 100,000 of the group" if by_group else "per 100,000"
+            effects[name] = rows
+    first, second = zip(*(contrast.minus for contrast in contrasts), strict=True)
+    dataset = xr.Dataset(effects, attrs={"kind": "paired"})
+    return dataset.assign_coords(
+        contrast=names, world_minus=("contrast", list(first)), world_reference=("contrast", list(second))
+    )
+
+
+def policies(tree: xr.DataTree) -> dict[str, dict[str, float]]:
+    """World -> policy -> value, defaults filled in, worlds in order; whole numbers and switches as int."""
+    data = tree["constant_data"].to_dataset()
+    names, whole = data["policy"].values.tolist(), data["policy_is_whole"].values.tolist()
+    return {
+        world: {name: int(x) if is_whole else x for name, x, is_whole in zip(names, row, whole, strict=True)}
+        for world, row in zip(data["world"].values.tolist(), data["policy_value"].values.tolist(), strict=True)
+    }
+
+
+def acts(tree: xr.DataTree) -> dict[str, dict[str, float]]:
+    """World -> the policies that differ from the study's defaults."""
+    data = tree["constant_data"].to_dataset()
+    default = dict(zip(data["policy"].values.tolist(), data["policy_default"].values.tolist(), strict=True))
+    return {
+        world: {name: value for name, value in policy.items() if value != default[name]}
+        for world, policy in policies(tree).items()
+    }
+
+
+def options(tree: xr.DataTree) -> dict[str, str | float]:
+    """What the study was told beside agents and days, such as its mechanism; files by their name alone."""
+    given: dict[str, str | float] = json.loads(tree.attrs["options"])
+    return given
+
+
+def options_text(tree: xr.DataTree) -> str:
+    """The options for a caption, as "options: mechanism=described"; empty where none was given."""
+    given = ", ".join(f"{key}={value}" for key, value in options(tree).items())
+    return f"options: {given}" if given else ""
+
+
+def remove_if_broken(path: str | os.PathLike[str]) -> None:
+    """Removes a result that is damaged, as when the power fails; any other NetCDF file stays.
+
+    Only for a folder of which the manifest says that this experiment began it: its replicates can make the result
+    again, and what has the result's name and is no NetCDF is what was left of the result.
+    """
+    path = Path(path)
+    if is_broken(path) or (path.is_file() and not is_netcdf(path)):
+        _LOG.warning("%s is not whole and is written again.", path)
+        clear_away(path)
+
+
+def check_target(path: str | os.PathLike[str], identity: str, replicates: int) -> None:
+    """Raises FileExistsError if the file holds another experiment, or more replicates of this one."""
+    path = Path(path)
+    if not path.exists():
+        return
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as there:
+            experiment = there.attrs.get("experiment")
+            count = there["predictions"].sizes["replicate"] if "predictions" in there.children else 0
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise FileExistsError(f"{path} is not a result that can be read: give another folder.") from error
+    if experiment != identity:
+        raise FileExistsError(f"{path} holds another result: give another folder.")
+    if count > replicates:
+        raise FileExistsError(
+            f"{path} already holds {count} replicates of this experiment: "
+            f"ask for at least {count}, or give another folder."
+        )
+
+
+def save(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
+    """Writes the tree as NetCDF (through h5netcdf), whole or not at all.
+
+    Raises:
+        FileExistsError: if the file holds another result, or more replicates of this one.
+        WriteError: if it cannot be written.
+    """
+    check_target(path, tree.attrs["experiment"], tree["predictions"].sizes["replicate"])
+    compressed = {str(name): {"zlib": True, "complevel": 1} for name in tree["predictions"].data_vars}
+    write_netcdf(tree, Path(path), {"/predictions": compressed})
+
+
+def load(path: str | os.PathLike[str]) -> xr.DataTree:
+    """Reads a saved result into memory.
+
+    Raises:
+        ValueError: it is not whole.
+    """
+    if is_broken(Path(path)):
+        raise ValueError(f"{path} is not whole, or damaged: run the same experiment again, or take it from a copy.")
+    with xr.open_datatree(Path(path), engine="h5netcdf") as tree:
+        return tree.load()
