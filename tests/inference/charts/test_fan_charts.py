@@ -18,7 +18,7 @@ def test_plotting_is_not_imported_with_the_package() -> None:
     code = "import sys, causal_lpm.inference; assert 'matplotlib.figure' not in sys.modules"
     import subprocess
 
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent.parent)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
 def test_charts_of_every_contrast_are_written_as_png_and_svg(tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_numbers_of_one_that_
     command += ["--workers", "1", "--no-plots"]
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(installed), str(Path(__file__).parent.parent.parent)]),
+        "PYTHONPATH": os.pathsep.join([str(installed), str(Path(__file__).parents[3])]),
         "OMP_NUM_THREADS": "1",
     }
     for milliseconds in (0, 37, 411, 803):  # after the first file
