@@ -1,0 +1,18 @@
+"""The house rules that can be counted: short files, shallow folders."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LINES = 300
+DEEP = 2
+"""Folders between the package and a file, at most."""
+FILES = sorted(path for root in ("causal_lpm", "case_studies") for path in (ROOT / root).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_one_idea(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= LINES, f"{path.name} has {lines} lines: split it where its second idea begins"
+    assert len(path.relative_to(ROOT).parts) <= DEEP + 2, f"{path} lies too deep"
