@@ -15,6 +15,7 @@ from causal_lpm import validate
 from causal_lpm.ops.exposure import FIXED_POINT
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.outcomes import data_of, unknown
+from causal_lpm.ops.tally import number_of_groups
 from causal_lpm.typing import Dynamics, Network, State
 
 __all__ = ["MeanField", "StraightThrough"]
@@ -50,9 +51,9 @@ class Differentiable(Messenger):
         msg["value"], msg["done"] = network.total(self._sent(_columns(infectiousness))).float(), True
 
     def _pyro_tally(self, msg: Any) -> None:
-        _, values, by, groups = msg["args"]
+        _, values, by, _ = msg["args"]
         if by is not None and values.is_floating_point():
-            msg["value"], msg["done"] = sums_by_group(values, by, groups), True
+            msg["value"], msg["done"] = sums_by_group(*msg["args"]), True
 
     def _pyro_post_tally(self, msg: Any) -> None:
         self._tallies.append(msg["value"])
@@ -187,9 +188,10 @@ def exact_exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tens
     return network.total(_rounded(_columns(infectiousness))).float()
 
 
-def sums_by_group(values: torch.Tensor, by: torch.Tensor, groups: int) -> torch.Tensor:
+def sums_by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | None) -> torch.Tensor:
     """A tally of floats by group that passes gradients on, float64 `[*dims, groups]`; -1 is in no group."""
-    sums = values.new_zeros((*values.shape[:-1], groups + 1), dtype=torch.float64)
+    cells = number_of_groups(name, values, by, groups) + 1
+    sums = values.new_zeros((*values.shape[:-1], cells), dtype=torch.float64)
     return sums.index_add(-1, by.long() + 1, values.double())[..., 1:]
 
 

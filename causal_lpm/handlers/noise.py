@@ -15,10 +15,12 @@ from pyro.poutine.trace_messenger import TraceMessenger
 from causal_lpm import kernels, validate
 from causal_lpm.handlers.one_thread import OneThread
 from causal_lpm.kernels import hashing
-from causal_lpm.ops.allocate import CLASSES
+from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import refuse_worlds
+from causal_lpm.ops.exogenous import checked_index
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
+from causal_lpm.typing import NoiseKind
 
 __all__ = ["KeyedNoise"]
 
@@ -143,18 +145,21 @@ class KeyedNoise(OneThread):
         self._used |= self._since if msg["args"][0] else set()
         self._since = set()
 
+    # `fn` and not the value is set: a handler further in that has answered stays right, one further out can adapt it.
     def _pyro_exogenous(self, msg: Any) -> None:
-        name, agents, kind, slots, index = msg["args"]
+        msg["fn"] = self._exogenous
+
+    def _exogenous(self, name: str, agents: int, kind: NoiseKind, slots: int, index: Any) -> torch.Tensor:
         if index is None:
-            msg["value"] = kernels.field(self.key(name), agents, kind, None if slots == 1 else slots)
-        else:
-            msg["value"] = kernels.field_at(self.numbered_key(name), index, kind)
-        msg["done"] = True
+            return kernels.field(self.key(name), agents, kind, None if slots == 1 else slots)
+        return kernels.field_at(self.numbered_key(name), checked_index(name, index, slots), kind)
 
     def _pyro_allocate(self, msg: Any) -> None:
         self._once_a_step(msg)
-        name, priority, supply = msg["args"]
-        msg["value"], msg["done"] = kernels.select(priority, self.key(name), supply, CLASSES), True
+        msg["fn"] = self._allocate
+
+    def _allocate(self, name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
+        return kernels.select(priority, self.key(name), checked_supply(name, priority, supply), CLASSES)
 
     def _pyro_sample(self, msg: Any) -> None:
         fn, name = msg["fn"], msg["name"]

@@ -155,6 +155,6 @@ class Score(Messenger):
             msg["value"], msg["done"] = exact_exposure(network, infectiousness), True
 
     def _pyro_tally(self, msg: Any) -> None:
-        _, values, by, groups = msg["args"]
+        _, values, by, _ = msg["args"]
         if by is not None and values.requires_grad:
-            msg["value"], msg["done"] = sums_by_group(values, by, groups), True
+            msg["value"], msg["done"] = sums_by_group(*msg["args"]), True

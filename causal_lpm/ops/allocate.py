@@ -7,7 +7,7 @@ from causal_lpm.kernels import select_by
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.number_types import common_shape, numbers
 
-__all__ = ["CLASSES", "allocate"]
+__all__ = ["CLASSES", "allocate", "checked_supply"]
 
 CLASSES = 256
 """Priority classes are 0..CLASSES - 1; CLASSES and above mean "not asking"."""
@@ -18,6 +18,7 @@ MOST = 2**31 - 1
 
 @effectful(type="allocate")
 def _allocate(name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
+    supply = checked_supply(name, priority, supply)
     return select_by(priority, exogenous(name, priority.shape[-1]), supply, CLASSES)
 
 
@@ -50,14 +51,6 @@ def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | float) ->
         raise ValueError(f"allocation {name!r} is among {priority.shape[-1]} agents: give 1 to 2**31 - 1.")
     if priority.dtype == torch.bool:
         priority = priority.to(torch.uint8)
-    if priority.dtype != torch.uint8 and priority.numel() and int(priority.min()) < 0:
-        raise ValueError(f"allocation {name!r} has a class below 0: classes are 0 (best) to {CLASSES - 1}.")
-    served: torch.Tensor = _allocate(name, priority, _whole(name, supply, priority))
-    return served
-
-
-def _whole(name: str, supply: torch.Tensor | float, priority: torch.Tensor) -> torch.Tensor:
-    """The supply from 0 to the number of agents, int64 `[*dims, 1]`."""
     agents = priority.shape[-1]
     if isinstance(supply, int):
         supply = max(0, min(supply, agents))  # it may be beyond 64 bits
@@ -67,13 +60,25 @@ def _whole(name: str, supply: torch.Tensor | float, priority: torch.Tensor) -> t
             f"the supply of allocation {name!r} has shape {tuple(given.shape)}: give one number a row, [*dims, 1]."
         )
     common_shape(f"priorities and supply of allocation {name!r}", priority.shape, given.shape)
-    if given.is_floating_point():
-        if bool((wrong := given != given.trunc()).any()):
+    served: torch.Tensor = _allocate(name, priority, given)
+    return served
+
+
+def checked_supply(name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
+    """The supply from 0 to the number of agents, int64 `[*dims, 1]`; whoever answers an allocation asks for it.
+
+    Raises:
+        ValueError: a class below 0, a supply that is NaN or a fraction.
+    """
+    if priority.dtype != torch.uint8 and priority.numel() and int(priority.min()) < 0:
+        raise ValueError(f"allocation {name!r} has a class below 0: classes are 0 (best) to {CLASSES - 1}.")
+    if supply.is_floating_point():
+        if bool((wrong := supply != supply.trunc()).any()):
             raise ValueError(
-                f"the supply of allocation {name!r} is {float(given[wrong][0]):g}: give a whole number (.floor()), or "
+                f"the supply of allocation {name!r} is {float(supply[wrong][0]):g}: give a whole number (.floor()), or "
                 "infinity for as many as ask."
             )
-        given = given.double()
+        supply = supply.double()
     else:
-        given = given.long()
-    return given.clamp(0, agents).long()
+        supply = supply.long()
+    return supply.clamp(0, priority.shape[-1]).long()

@@ -19,7 +19,7 @@ from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import NoiseKind
 from causal_lpm.validate import fits_in_memory, known, whole_number
 
-__all__ = ["RandomBits", "agent_plate", "exogenous"]
+__all__ = ["RandomBits", "agent_plate", "checked_index", "exogenous"]
 
 
 def agent_plate(agents: int) -> contextlib.AbstractContextManager[Any]:
@@ -67,6 +67,7 @@ def _distribution(kind: NoiseKind) -> dist.TorchDistribution:
 @effectful(type="exogenous")
 def _exogenous(name: str, agents: int, kind: NoiseKind, slots: int, index: torch.Tensor | None) -> torch.Tensor:
     _check_size(name, agents, slots)
+    number = None if index is None else checked_index(name, index, slots)
     fn = _distribution(kind)
     # One number for everybody is not a field over agents: it stays outside the agent plate.
     plate = contextlib.nullcontext() if agents == 1 else agent_plate(agents)
@@ -74,10 +75,10 @@ def _exogenous(name: str, agents: int, kind: NoiseKind, slots: int, index: torch
         fn = fn.expand((agents,)) if slots == 1 else fn.expand((agents, slots)).to_event(1)
         noise: torch.Tensor = pyro.sample(f"{name}_noise", fn)
     refuse_worlds(f"the exogenous noise {name!r}", noise, len(fn.event_shape))
-    if index is None:
+    if number is None:
         return noise
     field = noise[..., None] if slots == 1 else noise
-    chosen = index.long()[..., None]
+    chosen = number.long()[..., None]
     return field.expand(chosen.shape[:-1] + field.shape[-1:]).gather(-1, chosen)[..., 0]
 
 
@@ -121,18 +122,18 @@ def exogenous(
     known("kind of noise", kind, get_args(NoiseKind))
     agents, slots = whole_number("agents", agents), whole_number("slots", slots)
     _check_size(name, agents, slots if index is None else 1)
-    number = None if index is None else _checked(name, index, agents, slots)
-    noise: torch.Tensor = _exogenous(name, agents, kind, slots, number)
+    if index is not None:
+        index = numbers(f"the index into noise {name!r}", index)
+        if index.shape[-1] != agents:
+            raise ValueError(
+                f"the index into noise {name!r} has shape {tuple(index.shape)} for {agents} agents: give one an agent."
+            )
+    noise: torch.Tensor = _exogenous(name, agents, kind, slots, index)
     return noise
 
 
-def _checked(name: str, index: torch.Tensor, agents: int, slots: int) -> torch.Tensor:
-    """The index as integers, one an agent, within the slots."""
-    index = numbers(f"the index into noise {name!r}", index)
-    if index.shape[-1] != agents:
-        raise ValueError(
-            f"the index into noise {name!r} has shape {tuple(index.shape)} for {agents} agents: give one an agent."
-        )
+def checked_index(name: str, index: torch.Tensor, slots: int) -> torch.Tensor:
+    """The index as integers within the slots; whoever answers noise with an index asks for it."""
     if index.is_floating_point() and bool((index != index.trunc()).any()):
         raise ValueError(f"the index into noise {name!r} has NaN or fractions: give whole numbers.")
     whole = index.long() if index.dtype == torch.bool else index

@@ -10,16 +10,16 @@ from causal_lpm.kernels.whole_sums import are_small, exact_total
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.validate import fits_in_memory, whole_number
 
-__all__ = ["tally"]
+__all__ = ["number_of_groups", "tally"]
 
 MANY = 2**20
 """Labels from here on, if they are above the number of agents, are taken for serial numbers."""
 
 
 @effectful(type="tally")
-def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int) -> torch.Tensor:
+def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int | None) -> torch.Tensor:
     if by is not None:
-        return _by_group(name, values, by, groups)
+        return _by_group(name, values, by, number_of_groups(name, values, by, groups))
     if values.dtype == torch.bool:
         return _counts(_rows(values)).reshape(*values.shape[:-1], 1)
     if values.is_floating_point():
@@ -63,20 +63,16 @@ def _counts(rows: torch.Tensor) -> torch.Tensor:
     return torch.stack(counts) if counts else rows.new_zeros(0, dtype=torch.int64)
 
 
-def _labels(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | None) -> tuple[torch.Tensor, int]:
-    """The group of each agent, checked, and how many groups there are."""
-    by = numbers(f"the groups of tally {name!r}", by)
-    if by.dim() != 1 or by.shape[-1] != values.shape[-1]:
-        raise ValueError(
-            f"tally {name!r} sums {tuple(values.shape)} by groups of shape {tuple(by.shape)}: give one group an agent."
-        )
-    if by.is_floating_point() or by.dtype == torch.bool:
-        raise ValueError(f"tally {name!r} is by groups of {by.dtype}: give integers from 0, and -1 for no group.")
+def number_of_groups(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | None) -> int:
+    """How many groups there are; whoever answers a tally by groups asks for it.
+
+    Raises:
+        ValueError: labels outside -1 to `groups` - 1, or serial numbers; nobody in a group whose number is not given.
+    """
     low, high = (int(end) for end in torch.aminmax(by)) if len(by) else (-1, -1)
     if low < -1:
         raise ValueError(f"tally {name!r} is by groups from {low}: number them from 0, and give -1 for no group.")
     if groups is not None:
-        groups = whole_number(f"groups of tally {name!r}", groups)
         if high >= groups:
             raise ValueError(f"tally {name!r} has {groups} groups and label {high}: number them 0 to {groups - 1}.")
     else:
@@ -89,7 +85,7 @@ def _labels(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | Non
             )
         groups = high + 1
     fits_in_memory(f"the {groups} groups of tally {name!r}", 8 * math.prod(values.shape[:-1]) * groups)
-    return by, groups
+    return groups
 
 
 def tally(
@@ -121,6 +117,15 @@ def tally(
     values = numbers(f"what tally {name!r} sums", values)
     if by is None and groups is not None:
         raise ValueError(f"tally {name!r} has {groups} groups and nobody's group: give by=, too.")
-    labels, count = (None, 1) if by is None else _labels(name, values, by, groups)
-    total: torch.Tensor = _tally(name, values, labels, count)
+    if by is not None:
+        by = numbers(f"the groups of tally {name!r}", by)
+        if by.dim() != 1 or by.shape[-1] != values.shape[-1]:
+            raise ValueError(
+                f"tally {name!r} sums {tuple(values.shape)} by groups of shape {tuple(by.shape)}: give one group an "
+                "agent."
+            )
+        if by.is_floating_point() or by.dtype == torch.bool:
+            raise ValueError(f"tally {name!r} is by groups of {by.dtype}: give integers from 0, and -1 for no group.")
+        groups = None if groups is None else whole_number(f"groups of tally {name!r}", groups)
+    total: torch.Tensor = _tally(name, values, by, groups)
     return total
