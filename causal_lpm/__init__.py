@@ -18,7 +18,7 @@ from causal_lpm.handlers import (
     solve_ode,
 )
 from causal_lpm.memory import reuse_freed_memory
-from causal_lpm.ops import allocate, choose, event, exogenous, exposure, hazard_of, observed, policy, tally
+from causal_lpm.ops import allocate, choose, event, exogenous, exposure, hazard_of, look_up, observed, policy, tally
 
 __version__ = "0.1.0.dev0"
 
@@ -42,6 +42,7 @@ __all__ = [
     "exogenous",
     "exposure",
     "hazard_of",
+    "look_up",
     "observed",
     "policy",
     "reuse_freed_memory",

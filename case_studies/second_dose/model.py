@@ -11,7 +11,7 @@ import torch
 from case_studies.second_dose import inputs
 from case_studies.second_dose.inputs import ASYMPTOMATIC, DEATH, HOSPITALISED, MILD, RECOVERED, SEVERE, SUSCEPTIBLE
 from case_studies.second_dose.mechanism import Mechanism
-from causal_lpm import event, exogenous, exposure, policy, rollout, tally
+from causal_lpm import event, exogenous, exposure, look_up, policy, rollout, tally
 from causal_lpm.agents.disease import Course, Duration, StageGraph, Transition, gamma_days, mean_days
 from causal_lpm.agents.networks import FreshRandom, FreshWattsStrogatz, Groups
 from causal_lpm.agents.population import Population, start
@@ -142,7 +142,7 @@ def first_cases_of_archive(people: Population, course: Course) -> State:
         among = torch.where((people["age_group"] == age) & (stage == 0), luck, torch.full_like(luck, 2.0))
         count = min(count, int((people["age_group"] == age).sum()))
         stage.scatter_(-1, among.topk(count, largest=False).indices, inputs.STAGES.index(name))
-    days = course.days.gather(-1, stage[..., None].long())[..., 0].to(torch.int16)
+    days = look_up(course.days, stage).to(torch.int16)
     infected_on = torch.where(stage > 0, 0, NEVER).to(torch.int16)
     return {"stage": stage, "infected_on": infected_on, "due": days + 1}
 
@@ -177,7 +177,7 @@ def second_dose(study: Setup, days: int, first_cases: FirstCases = first_cases_o
         protected = campaign.protected({**s, **doses}, luck)
 
         since = torch.where(infected, today - s["infected_on"], 0).clamp(max=GENERATION_DAYS - 1)
-        sending = _look_up(study.infectiousness, stage.int() * GENERATION_DAYS + since)
+        sending = look_up(study.infectiousness, stage.int() * GENERATION_DAYS + since)
         received = exposure(study.contacts, torch.where(isolated, 0.0, sending))
         force = reduce(add, (study.susceptibility[layer] * received[layer] for layer in received))
         exposed = event("infection", s["contact_scale"] * force, where=~infected)
@@ -205,11 +205,6 @@ def second_dose(study: Setup, days: int, first_cases: FirstCases = first_cases_o
     }
     state = start(people, **{name: value.to(people.device) for name, value in entries.items()})
     return rollout(day, {**state, **first_cases(people, course), "contact_scale": scale}, days - 1)
-
-
-def _look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """`table[index]`, in less than half of its time."""
-    return table.index_select(0, index.reshape(-1)).reshape(index.shape)
 
 
 def _eligible(mechanism: Mechanism, people: Population, stage: torch.Tensor, isolated: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.agents.columns import UNCOMPUTABLE, as_array, computable
+from causal_lpm.ops.looking import check
 from causal_lpm.provenance import provenance
 from causal_lpm.typing import State
 
@@ -67,19 +68,14 @@ class Population:
                 )
             if value.is_complex() or value.dtype in UNCOMPUTABLE:
                 raise ValueError(f"attribute {name!r} is {value.dtype}: give bool, integers (up to int64) or floats.")
-            if value.is_floating_point() and bool(value.isnan().any()):
-                raise ValueError(f"attribute {name!r} contains NaN: fill it in, or leave those agents out.")
+            if value.is_floating_point():
+                _check_numbers(name, value)
         for name, classes in self.labels.items():
             validate.known("attribute", name, self.attributes)
             if not all(isinstance(label, str) for label in classes):
                 raise ValueError(f"the labels of {name!r} are {classes!r}: give one text a class.")
             validate.unique_entries(f"label of {name!r}", classes)
-            lowest, highest = self[name].min(), self[name].max()
-            if self[name].is_floating_point() or lowest < 0 or highest >= len(classes):
-                raise ValueError(
-                    f"attribute {name!r} runs from {lowest.item()} to {highest.item()} but has {len(classes)} labels: "
-                    "give whole numbers from 0 and one label a class."
-                )
+            _check_classes(name, self[name], len(classes))
 
     @property
     def size(self) -> int:
@@ -214,6 +210,25 @@ class Population:
         return cls(*parquet.read(Path(path)))
 
 
+def _check_numbers(name: str, value: torch.Tensor) -> None:
+    check(
+        (value,),
+        lambda: not bool(value.isnan().any()),
+        lambda: f"attribute {name!r} contains NaN: fill it in, or leave those agents out.",
+    )
+
+
+def _check_classes(name: str, value: torch.Tensor, labels: int) -> None:
+    check(
+        (value,),
+        lambda: not value.is_floating_point() and bool((value.min() >= 0) & (value.max() < labels)),
+        lambda: (
+            f"attribute {name!r} runs from {value.min().item()} to {value.max().item()} but has {labels} labels: "
+            "give whole numbers from 0 and one label a class."
+        ),
+    )
+
+
 def start(population: Population, **entries: torch.Tensor | float) -> State:
     """The initial state of a population: its `stage` if it has one, else everybody in stage 0, and further entries.
 
@@ -239,8 +254,11 @@ def start(population: Population, **entries: torch.Tensor | float) -> State:
             )
     if "stage" in population:
         stage = population["stage"].to(torch.uint8)
-        if bool((stage != population["stage"]).any()):
-            raise ValueError("the attribute 'stage' has values outside 0 to 255: stages are uint8.")
+        check(
+            (stage,),
+            lambda: torch.equal(stage.to(population["stage"].dtype), population["stage"]),
+            lambda: "the attribute 'stage' has values outside 0 to 255: stages are uint8.",
+        )
     else:
         stage = torch.zeros(population.size, dtype=torch.uint8, device=population.device)
     # What a model writes in place stays out of the population, and out of what the caller keeps.

@@ -16,6 +16,7 @@ from causal_lpm.agents.days import NEVER, whole_day
 from causal_lpm.agents.naming import named
 from causal_lpm.ops import allocate, event, exogenous, hazard_of, policy, tally
 from causal_lpm.ops.allocate import CLASSES
+from causal_lpm.ops.looking import check
 from causal_lpm.ops.simulation import once
 from causal_lpm.typing import State
 
@@ -184,15 +185,20 @@ def _check_policies(s: State, campaign: str) -> None:
     # All at once: one after the other they would be a part of a day that one sees.
     given = torch.stack(torch.broadcast_tensors(*(s[name] for name in _ORDER)), -1)
     shares, switches = given[..., : len(_SHARES)], given[..., : len(SWITCHES)]
-    if bool((given >= 0).all() & (shares <= 1).all() & (switches == switches.round()).all()):
-        return
+    possible = (given >= 0).all() & (shares <= 1).all() & (switches == switches.round()).all()
+    check((possible,), lambda: bool(possible), lambda: _impossible(s, campaign))
+
+
+def _impossible(s: State, campaign: str) -> str:
+    """What is wrong with the first policy that is impossible."""
     for name in _ORDER:
         value, highest = s[name], 1.0 if name in _SHARES else math.inf
         what = f"policy {named(campaign, name)!r} is {shortly(value)}"
         if not bool(((value >= 0) & (value <= highest)).all()):
-            raise ValueError(f"{what}: it must be 0 to {highest:g}.")
+            return f"{what}: it must be 0 to {highest:g}."
         if name in SWITCHES and not bool((value == value.round()).all()):
-            raise ValueError(f"{what}: it is a switch, give 0 or 1.")
+            return f"{what}: it is a switch, give 0 or 1."
+    raise AssertionError("every policy is possible")
 
 
 def _seniority(seniority: torch.Tensor, agents: int) -> torch.Tensor:
@@ -202,10 +208,15 @@ def _seniority(seniority: torch.Tensor, agents: int) -> torch.Tensor:
             f"seniority is {seniority.dtype} of shape {tuple(seniority.shape)} for {agents} agents: "
             "give one whole number an agent."
         )
-    if (highest := int(seniority.max())) > SENIORITIES - 1:
-        raise ValueError(f"seniority {highest} is above {SENIORITIES - 1}: merge some classes.")
-    if seniority.dtype != torch.uint8 and (lowest := int(seniority.min())) < 0:
-        raise ValueError(f"seniority {lowest} is below 0: give everybody a class, 0 for those served first.")
+    check(
+        (seniority,),
+        lambda: int(seniority.max()) < SENIORITIES and (seniority.dtype == torch.uint8 or int(seniority.min()) >= 0),
+        lambda: (
+            f"seniority {highest} is above {SENIORITIES - 1}: merge some classes."
+            if (highest := int(seniority.max())) >= SENIORITIES
+            else f"seniority {int(seniority.min())} is below 0: give everybody a class, 0 for those served first."
+        ),
+    )
     return seniority
 
 
@@ -222,6 +233,5 @@ def _priority(
     first_leads, asks = s["first_dose_priority"] > 0, first | second
     leading = (first & first_leads) | (second & ~first_leads)
     rank = torch.add(seniority.to(torch.int16), (~leading).to(torch.int16), alpha=SENIORITIES)
-    if bool((under_65_only := s["under_65_only"] > 0).any()):
-        rank = torch.add(rank, (under_65_only & ~elderly).to(torch.int16), alpha=2 * SENIORITIES)
+    rank = torch.add(rank, ((s["under_65_only"] > 0) & ~elderly).to(torch.int16), alpha=2 * SENIORITIES)
     return torch.add(rank, (~asks).to(torch.int16), alpha=CLASSES)  # who does not ask stands behind all classes

@@ -12,7 +12,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 
 from causal_lpm import validate
-from causal_lpm.ops.exposure import FIXED_POINT
+from causal_lpm.ops.exposure import FIXED_POINT, checked_size
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.tally import number_of_groups
@@ -41,14 +41,16 @@ class Differentiable(Messenger):
         return happened.as_subclass(_Outcome)
 
     def _pyro_exposure(self, msg: Any) -> None:
-        network, infectiousness, _ = msg["args"]
+        layers, infectiousness = msg["args"]
         if not infectiousness.is_floating_point():
             raise ValueError(
                 f"an exposure sums {infectiousness.dtype} under {type(self).__name__}, and no gradient flows through "
                 "comparisons: keep a float column of 0 and 1 in the state (s['I'], say) and sum that; where nothing is "
                 "to flow, give .float()."
             )
-        msg["value"], msg["done"] = network.total(self._sent(_columns(infectiousness))).float(), True
+        checked_size(infectiousness)
+        sent = self._sent(_columns(infectiousness))
+        msg["value"], msg["done"] = {name: layer.total(sent).float() for name, layer in layers.items()}, True
 
     def _pyro_tally(self, msg: Any) -> None:
         _, values, by, _ = msg["args"]
@@ -183,9 +185,11 @@ def has_data(name: str, obs: torch.Tensor | None) -> bool:
     return data is not None
 
 
-def exact_exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor:
+def exact_exposure(layers: Mapping[str, Network], infectiousness: torch.Tensor) -> dict[str, torch.Tensor]:
     """The exposure of the plain simulation, to the bit, through which a gradient flows back to the infectiousness."""
-    return network.total(_rounded(_columns(infectiousness))).float()
+    checked_size(infectiousness)
+    sent = _rounded(_columns(infectiousness))
+    return {name: layer.total(sent).float() for name, layer in layers.items()}
 
 
 def sums_by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | None) -> torch.Tensor:

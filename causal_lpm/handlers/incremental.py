@@ -5,14 +5,15 @@ plus what these few changed are exactly today's sums: nothing is approximated, a
 costs hardly more than one near its start.
 """
 
-from typing import Any, NamedTuple
+import functools
+from typing import Any, NamedTuple, TypeGuard
 from weakref import WeakKeyDictionary
 
 import torch
 
 from causal_lpm.handlers.one_thread import OneThread
-from causal_lpm.ops.exposure import received
-from causal_lpm.typing import IncrementalNetwork
+from causal_lpm.ops.exposure import sums
+from causal_lpm.typing import IncrementalNetwork, Network
 
 __all__ = ["Incremental"]
 
@@ -49,10 +50,11 @@ class Incremental(OneThread):
 
     # `fn` and not the value is set, so that a handler further out that answers exposures still does.
     def _pyro_exposure(self, msg: Any) -> None:
-        if not msg["done"] and _follows_changes(type(msg["args"][0])):
-            msg["fn"] = self._exposure
+        msg["fn"] = functools.partial(sums, total=self._total)
 
-    def _exposure(self, network: IncrementalNetwork, infectiousness: torch.Tensor, messages: torch.Tensor) -> Any:
+    def _total(self, network: Network, messages: torch.Tensor) -> torch.Tensor:
+        if not _follows_changes(network):
+            return network.total(messages)
         kept = self._kept.pop(network, None)  # sums are brought up to date in place: not kept if that is broken off
         if kept is None or not kept.leads_to(network, messages):
             kept = _Kept(messages.clone(), network.total(messages), _written(network))
@@ -63,7 +65,7 @@ class Incremental(OneThread):
             total, before = kept.total.expand(messages.shape).clone(), kept.messages.expand(messages.shape)
             kept = _Kept(messages.clone(), network.changed_total(total, before, messages), kept.written)
         self._kept[network] = kept
-        return received(kept.total, infectiousness)
+        return kept.total
 
 
 class _Kept(NamedTuple):
@@ -89,9 +91,9 @@ def _written(network: IncrementalNetwork) -> tuple[int, ...]:
     return tuple(x._version for x in tensors)
 
 
-def _follows_changes(kind: type) -> bool:
+def _follows_changes(network: Network) -> TypeGuard[IncrementalNetwork]:
     """Whether the class that says what its totals are also says how they change: a subclass may have its own total."""
-    for cls in kind.__mro__:
+    for cls in type(network).__mro__:
         if "total" in vars(cls) or "changed_total" in vars(cls):
             return "changed_total" in vars(cls)
     return False

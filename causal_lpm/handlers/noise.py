@@ -120,7 +120,7 @@ class KeyedNoise(OneThread):
         step = running_step()
         if step is None:
             return
-        for layer in _layers(msg["args"][0]):
+        for layer in (single for network in msg["args"][0].values() for single in _layers(network)):
             for name in getattr(layer, "noise_names", ()):
                 if self._fresh.setdefault(name, layer) is not layer:
                     raise _same_luck(f"the name {name!r} of a fresh network is used twice in step {step.number}")
@@ -185,7 +185,6 @@ def _happens(event: Event, key: torch.Tensor) -> torch.Tensor:
 
 def _layers(network: Any) -> list[Any]:
     """The single layers of a sum of networks."""
-    network = getattr(network, "network", network)
     parts = getattr(network, "networks", None)
     return [network] if parts is None else [layer for part in parts for layer in _layers(part)]
 

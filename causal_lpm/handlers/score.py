@@ -150,9 +150,9 @@ class Score(Messenger):
 
     # What is continuous in the parameter passes its gradient on through sums; integers and bool stay as they are.
     def _pyro_exposure(self, msg: Any) -> None:
-        network, infectiousness, _ = msg["args"]
+        layers, infectiousness = msg["args"]
         if infectiousness.requires_grad:
-            msg["value"], msg["done"] = exact_exposure(network, infectiousness), True
+            msg["value"], msg["done"] = exact_exposure(layers, infectiousness), True
 
     def _pyro_tally(self, msg: Any) -> None:
         _, values, by, _ = msg["args"]

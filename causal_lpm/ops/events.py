@@ -20,6 +20,19 @@ from causal_lpm.typing import Hazard
 __all__ = ["choose", "event", "hazard_of", "observed"]
 
 
+def _site(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None) -> torch.Tensor:
+    if obs is None:
+        value: torch.Tensor = pyro.sample(name, fn)
+        return value
+    data = data_for(name, fn, obs)
+    with ObserveNameMessenger():  # ChiRho's observe loses its name without it
+        known: torch.Tensor = observe(fn, data, name=name)
+    return known
+
+
+_observed = effectful(_site, type="observed")
+
+
 def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = None) -> torch.Tensor:
     """A sample site whose data belong to the factual world.
 
@@ -41,13 +54,8 @@ def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = N
     >>> float(observed("reported", dist.Poisson(torch.tensor([3.0])), torch.tensor([2.0])))
     2.0
     """
-    if obs is None:
-        value: torch.Tensor = pyro.sample(name, fn)
-        return value
-    data = data_for(name, fn, obs)
-    with ObserveNameMessenger():  # ChiRho's observe loses its name without it
-        known: torch.Tensor = observe(fn, data, name=name)
-    return known
+    value: torch.Tensor = _observed(name, fn, obs)
+    return value
 
 
 def hazard_of(probability: float) -> float:
@@ -80,9 +88,9 @@ def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.
     data = data_of(name, obs)
     with agent_plate(response.batch_shape[-1]):
         if data is None:
-            return observed(name, response)
+            return _site(name, response, None)
         known = response.checked(data)
-        value = observed(name, response, None if obs is None else known)
+        value = _site(name, response, None if obs is None else known)
         if (missing := unknown(known)) is not None:
             value = torch.where(missing, response.respond(response.noise()), value)
         # Data stay what they are, whatever the model writes into what happened.
@@ -150,9 +158,20 @@ def event(
 
 @effectful(type="choose")
 def _choose(name: str, logits: torch.Tensor, obs: torch.Tensor | None, coupling: Coupling) -> torch.Tensor:
-    choice = Choice(name, logits, 1)
+    choice = Choice(name, _checked_logits(name, logits), 1)
     choice.coupling = coupling
     return _response(name, choice, obs).long()
+
+
+def _checked_logits(name: str, logits: torch.Tensor) -> torch.Tensor:
+    if not logits.is_floating_point():
+        logits = single_precision(f"the logits of choice {name!r}", logits)
+    if not bool(logits.amax(-1).isfinite().all()):
+        what = "NaN" if bool(logits.isnan().any()) else "infinity, or no possible option for an agent"
+        raise ValueError(
+            f"the logits of choice {name!r} contain {what}: look for 0/0 or log(0) in what they are made of."
+        )
+    return logits
 
 
 def choose(
@@ -184,15 +203,9 @@ def choose(
     """
     validate.known("coupling", coupling, get_args(Coupling))
     logits = numbers(f"the logits of choice {name!r}", logits)
-    if not logits.is_floating_point():
-        logits = single_precision(f"the logits of choice {name!r}", logits)
-    logits = logits if logits.dtype == torch.float64 else logits.float()
     if logits.dim() < 2 or 0 in logits.shape[-2:]:
         raise ValueError(f"the logits of choice {name!r} have shape {tuple(logits.shape)}: give [*dims, agents, K].")
-    if not bool(logits.amax(-1).isfinite().all()):
-        what = "NaN" if bool(logits.isnan().any()) else "infinity, or no possible option for an agent"
-        raise ValueError(
-            f"the logits of choice {name!r} contain {what}: look for 0/0 or log(0) in what they are made of."
-        )
+    if logits.is_floating_point() and logits.dtype != torch.float64:
+        logits = logits.float()
     chosen: torch.Tensor = _choose(name, logits, obs, coupling)
     return chosen

@@ -1,9 +1,8 @@
 """The message sum of a large population model: what each agent receives from its contacts."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import overload
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, overload
 
 import torch
 from pyro.poutine.runtime import effectful
@@ -13,7 +12,11 @@ from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import Network
 from causal_lpm.validate import unique_entries
 
-__all__ = ["FIXED_POINT", "exposure", "from_fixed_point", "received", "to_fixed_point"]
+__all__ = ["FIXED_POINT", "checked_size", "exposure", "from_fixed_point", "sums", "to_fixed_point"]
+
+Layers: TypeAlias = Mapping[str, Network]
+Sums: TypeAlias = dict[str, torch.Tensor]
+Total: TypeAlias = Callable[[Network, torch.Tensor], torch.Tensor]
 
 FIXED_POINT = 2**20
 """Messages are multiples of 1/FIXED_POINT: sums of integers do not depend on their order."""
@@ -38,48 +41,50 @@ def from_fixed_point(total: torch.Tensor) -> torch.Tensor:
     return total.float().mul_(1 / FIXED_POINT)  # a power of two: as exact as dividing, and faster
 
 
-def received(total: torch.Tensor, infectiousness: torch.Tensor) -> torch.Tensor:
-    """What integer sums of messages mean, float32: multiples of 1/FIXED_POINT, or counts where no fraction was sent."""
-    return from_fixed_point(total) if infectiousness.is_floating_point() else total.float()
+def checked_size(infectiousness: torch.Tensor) -> float:
+    """The largest size of a message that is worth a look, else 0; whoever answers an exposure asks for it.
+
+    Raises:
+        ValueError: NaN, infinity, or a float that has no fixed point.
+    """
+    if not infectiousness.is_floating_point():
+        # Only 64 bits hold whole numbers that are worth the look.
+        return largest(infectiousness) if infectiousness.dtype == torch.int64 else 0
+    size = largest(infectiousness)
+    if not size < math.inf:
+        raise ValueError("infectiousness contains NaN or infinity: look for a division by zero in what it is made of.")
+    if size >= _BEYOND:
+        raise ValueError(f"infectiousness reaches {size:.4g}: floats end at 2**43, send it in larger units.")
+    return size * FIXED_POINT
 
 
-@dataclass(frozen=True)
-class _Wide:
-    """A network that gets messages so large that a sum of them may be beyond int64."""
+def sums(layers: Layers, infectiousness: torch.Tensor, total: Total = lambda layer, x: layer.total(x)) -> Sums:
+    """The exposure by name of the layer, with another way to sum the messages that are small enough.
 
-    network: Network
+    Args:
+        layers: Name -> network.
+        infectiousness: As in `exposure`.
+        total: A layer and messages, bool or int64, to their sums.
+    """
+    size, fractions = checked_size(infectiousness), infectiousness.is_floating_point()
+    if fractions:
+        x = to_fixed_point(infectiousness)
+    else:
+        x = infectiousness if infectiousness.dtype == torch.bool else infectiousness.long()
 
-    @property
-    def agents(self) -> int:
-        return self.network.agents
+    def received(whole: torch.Tensor) -> torch.Tensor:
+        return from_fixed_point(whole) if fractions else whole.float()  # multiples of 1/FIXED_POINT, or counts
 
-    def total(self, x: torch.Tensor) -> torch.Tensor:
-        """As the network's, refused where a whole number does not fit."""
-        if x.is_floating_point():
-            return self.network.total(x)
-        return exact_total(self.network.total, x, "infectiousness over contacts (in units of 2**-20, if it is a float)")
-
-
-def _messages(infectiousness: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """What the network sums: bool as it is, whole numbers as int64, floats in fixed point; and the largest of them."""
-    if infectiousness.is_floating_point():
-        size = largest(infectiousness)
-        if not size < math.inf:
-            raise ValueError(
-                "infectiousness contains NaN or infinity: look for a division by zero in what it is made of."
-            )
-        if size >= _BEYOND:
-            raise ValueError(f"infectiousness reaches {size:.4g}: floats end at 2**43, send it in larger units.")
-        return to_fixed_point(infectiousness), size * FIXED_POINT
-    if infectiousness.dtype == torch.bool:
-        return infectiousness, 1
-    # Only 64 bits hold numbers that are worth the look.
-    return infectiousness.long(), largest(infectiousness) if infectiousness.dtype == torch.int64 else 0
+    if size < SMALL:
+        with known_small():
+            return {name: received(total(layer, x)) for name, layer in layers.items()}
+    what = "infectiousness over contacts (in units of 2**-20, if it is a float)"
+    return {name: received(exact_total(layer.total, x, what)) for name, layer in layers.items()}
 
 
 @effectful(type="exposure")
-def _exposure(network: Network, infectiousness: torch.Tensor, messages: torch.Tensor) -> torch.Tensor:
-    return received(network.total(messages), infectiousness)
+def _exposure(layers: Layers, infectiousness: torch.Tensor) -> Sums:
+    return sums(layers, infectiousness)
 
 
 @overload
@@ -123,10 +128,5 @@ def exposure(
                 f"infectiousness has shape {tuple(infectiousness.shape)} but the network connects {layer.agents} "
                 "agents: give one value an agent in the last dimension."
             )
-    messages, size = _messages(infectiousness)
-    with known_small():
-        totals: dict[str, torch.Tensor] = {
-            name: _exposure(layer if size < SMALL else _Wide(layer), infectiousness, messages)
-            for name, layer in layers.items()
-        }
+    totals: Sums = _exposure(layers, infectiousness)
     return totals if isinstance(network, Mapping) else totals[""]

@@ -4,11 +4,21 @@ from typing import Any
 
 import pyro
 import torch
+from pyro.poutine.runtime import effectful
 
 from causal_lpm.ops.number_types import single_precision
 from causal_lpm.ops.step import running_step
 
 __all__ = ["policy"]
+
+
+# By position, as in `events`.
+@effectful(type="policy")
+def _policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
+    given = single_precision(f"policy {name!r}", value).clone()
+    decided: Any = pyro.deterministic(name, given, event_dim=0)
+    # In memory of its own, as the site is: a model may write into it, and the act of an intervention stays what it is.
+    return single_precision(f"policy {name!r}", decided).clone()
 
 
 def policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
@@ -36,7 +46,5 @@ def policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
             f"policy {name!r} is named inside step {step.number}, where no intervention meets it: name it before the "
             "rollout, and give it to the initial state."
         )
-    given = single_precision(f"policy {name!r}", value).clone()
-    decided: Any = pyro.deterministic(name, given, event_dim=0)
-    # In memory of its own, as the site is: a model may write into it, and the act of an intervention stays what it is.
-    return single_precision(f"policy {name!r}", decided).clone()
+    decided: torch.Tensor = _policy(name, value)
+    return decided

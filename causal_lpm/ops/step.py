@@ -7,6 +7,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import _PYRO_STACK, effectful
 
+from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import same_entries
@@ -85,12 +86,14 @@ def _fitting(name: str, given: object, old: torch.Tensor, number: int, agents: i
     if value.dtype == old.dtype:
         return value.clone()
     fitted: torch.Tensor = value.to(old.dtype)
-    if not _same(fitted, value):
-        low, high = float(value.min()), float(value.max())
-        raise ValueError(
-            f"step {number} returned {value.dtype} values from {low:g} to {high:g} for {name!r}, which is {old.dtype}: "
-            "begin with an entry of a type that holds them."
+
+    def sentence() -> str:
+        return (
+            f"step {number} returned {value.dtype} values from {float(value.min()):g} to {float(value.max()):g} for "
+            f"{name!r}, which is {old.dtype}: begin with an entry of a type that holds them."
         )
+
+    check((value,), lambda: _same(fitted, value), sentence)
     return fitted
 
 
