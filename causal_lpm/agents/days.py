@@ -1,8 +1,8 @@
 """Days as a state keeps them: whole numbers from 0 in int16, one step a day."""
 
-import pyro
 import torch
-from chirho.dynamical.internals.solver import Solver
+
+from causal_lpm.ops.step import step_length
 
 __all__ = ["NEVER", "whole_day"]
 
@@ -42,8 +42,7 @@ def check_whole(day: float) -> None:
 def check_days(day: float) -> None:
     """Raises ValueError unless the day is a whole number, and the steps of the running simulation are days."""
     check_whole(day)
-    solvers = (handler for handler in reversed(pyro.poutine.runtime._PYRO_STACK) if isinstance(handler, Solver))
-    if (step := getattr(next(solvers, None), "dt", 1.0)) != 1.0:
+    if (step := step_length()) != 1.0:
         raise ValueError(f"a step is {step:g} days: {_GO_BY_DAYS}")
 
 

@@ -7,7 +7,7 @@ from causal_lpm.handlers.noise import KeyedNoise
 from causal_lpm.handlers.ode import solve_ode, torchdiffeq_on_torch213
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.relaxed import Relaxed
-from causal_lpm.handlers.rollout import Rollout, rollout
+from causal_lpm.handlers.rollouts import Rollout, rollout
 from causal_lpm.handlers.score import Score
 from causal_lpm.handlers.seeds import Seeds
 from causal_lpm.handlers.solver import DiscreteTime

@@ -1,16 +1,14 @@
 """Gradients through many days in little memory: days are computed again in the backward pass, noise included."""
 
-import contextlib
 import copy
 import ctypes
 import functools
 import math
 import os
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pyro
 import torch
 from chirho.dynamical.handlers import LogTrajectory
 from chirho.dynamical.internals.solver import Solver
@@ -18,23 +16,18 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.trace_messenger import TraceMessenger
 from torch.autograd.graph import saved_tensors_hooks
 
-from causal_lpm.handlers.incremental import Incremental
-from causal_lpm.handlers.one_thread import OneThread
-from causal_lpm.handlers.recording import Recording
+from causal_lpm.handlers.handler import Handler
+from causal_lpm.ops.pyro_stack import handlers_in_force, in_place_of_all
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import positive_count
 
 __all__ = ["Checkpointing"]
 
-_RECORDERS = (Recording, Incremental, LogTrajectory, TraceMessenger)
-"""Handlers that only remember what happened: they have seen it already when days are computed again."""
-
-
 LARGE = 2**18
 """Entries of at least so many agents are worth handing their memory back after every step."""
 
 
-class Checkpointing(Messenger):
+class Checkpointing(Handler):
     """Keeps the state only every few steps, and computes the steps between again when the backward pass needs them.
 
     With sqrt(T) steps a block, memory grows with sqrt(T) instead of T, for one more forward simulation. Keyed noise is
@@ -100,7 +93,7 @@ class _Block:
     """Some steps, whose intermediate results are dropped in the forward pass and computed again at first need."""
 
     def __init__(self, advance: Any, dynamics: Dynamics, state: State, *times_and_options: Any) -> None:
-        self._stack, self._advance = _twins(pyro.poutine.runtime._PYRO_STACK, advance)
+        self._stack, self._advance = _twins(handlers_in_force(), advance)
         self._dynamics, (self._start, self._end, self._options) = dynamics, times_and_options
         self._state = state
         self._random = torch.get_rng_state()
@@ -122,7 +115,7 @@ class _Block:
         # Twins of the twins: a second backward pass finds them as the first one did.
         stack, advance = _twins(self._stack, self._advance)
         for handler in stack:
-            if isinstance(handler, OneThread):
+            if isinstance(handler, Handler):
                 handler.serve_this_thread()  # torch's, where the backward pass of a GPU runs
 
         def keep(result: torch.Tensor) -> torch.Tensor:
@@ -132,7 +125,7 @@ class _Block:
         with (
             torch.enable_grad(),
             torch.random.fork_rng(devices=[]),
-            _replaced_stack(stack),
+            in_place_of_all(stack),
             saved_tensors_hooks(keep, lambda result: result),
         ):
             torch.set_rng_state(self._random)
@@ -163,12 +156,21 @@ def _twins(handlers: list[Messenger], advance: Any) -> tuple[list[Messenger], An
 
     Copies, since handlers may be entered again before the backward pass, with another seed for example.
     """
-    copies: dict[int, Messenger] = {}
-    for handler in handlers:
-        if not isinstance(handler, _RECORDERS):
-            twin = copies[id(handler)] = copy.copy(handler)
-            vars(twin).update({k: copy.copy(v) for k, v in vars(twin).items() if type(v) in (dict, list, set)})
+    copies = {id(handler): _twin(handler) for handler in handlers if not _records(handler)}
     return list(copies.values()), types.MethodType(advance.__func__, copies[id(advance.__self__)])
+
+
+def _records(handler: Messenger) -> bool:
+    """Whether a handler only remembers what happened: it has seen it already when days are computed again."""
+    return handler.recorder if isinstance(handler, Handler) else isinstance(handler, LogTrajectory | TraceMessenger)
+
+
+def _twin(handler: Messenger) -> Messenger:
+    if isinstance(handler, Handler):
+        return handler.twin()
+    twin = copy.copy(handler)  # of Pyro or ChiRho
+    vars(twin).update({k: copy.copy(v) for k, v in vars(twin).items() if type(v) in (dict, list, set)})
+    return twin
 
 
 @functools.cache
@@ -186,14 +188,3 @@ def _trim() -> None:
     """
     if (trim := _malloc_trim()) is not None:
         trim(0)
-
-
-@contextlib.contextmanager
-def _replaced_stack(handlers: list[Messenger]) -> Iterator[None]:
-    stack = pyro.poutine.runtime._PYRO_STACK
-    outside = list(stack)
-    stack[:] = handlers
-    try:
-        yield
-    finally:
-        stack[:] = outside

@@ -8,8 +8,9 @@ import torch
 from chirho.indexed.internals import add_indices
 from chirho.indexed.ops import IndexSet
 from chirho.interventional.ops import intervene
-from pyro.poutine.messenger import Messenger
 
+from causal_lpm.handlers.handler import Handler
+from causal_lpm.handlers.model_runs import ModelRun
 from causal_lpm.handlers.worlds import Worlds
 from causal_lpm.ops.number_types import single_precision
 from causal_lpm.validate import known
@@ -17,7 +18,7 @@ from causal_lpm.validate import known
 __all__ = ["comparing"]
 
 
-class _Settings(Messenger):
+class _Settings(Handler):
     """Sets every policy to what each setting says, and to the model's own value where a setting says nothing.
 
     `do` alone would ignore a policy that the model does not have; this does not let the simulation begin.
@@ -27,18 +28,13 @@ class _Settings(Messenger):
         super().__init__()
         self._settings = settings
         self._expected = dict.fromkeys(policy for setting in settings for policy in setting)
-        self._seen: set[str] = set()  # policies of the running model
-        self._since: set[str] = set()  # those since the last simulation began
+        self._run = ModelRun()
 
     def _pyro_post_sample(self, msg: Any) -> None:
         name = msg["name"]
         if not msg["infer"].get("_deterministic"):
             return
-        if name in self._seen:  # another run of a model, whose policies are those since the last simulation
-            self._since = set() if name in self._since else self._since
-            self._seen = set(self._since)
-        self._since.add(name)
-        self._seen.add(name)
+        self._run.names(name)
         if name not in self._expected:
             return
         own = msg["value"]
@@ -48,15 +44,15 @@ class _Settings(Messenger):
         msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)  # type: ignore[arg-type]
 
     # Policies come before the simulation.
-    def _pyro_simulation_begins(self, msg: Any) -> None:
-        self._since = set()
+    def _pyro_rollout(self, msg: Any) -> None:
+        self._run.simulates()
         self._check()
         if len(self._settings) > 1:  # series have all worlds, also those that no policy reaches
             add_indices(IndexSet(world=set(range(len(self._settings)))))
 
     def _check(self) -> None:
         for name in self._expected:
-            known("policy", name, self._seen)
+            known("policy", name, self._run.policies)
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> Any:
         left = super().__exit__(exc_type, exc_value, traceback)

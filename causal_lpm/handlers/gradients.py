@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from pyro.poutine.messenger import Messenger
 
 from causal_lpm import validate
+from causal_lpm.handlers.handler import Handler
 from causal_lpm.ops.exposure import FIXED_POINT, checked_size
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.outcomes import data_of, unknown
@@ -21,7 +21,7 @@ from causal_lpm.typing import Dynamics, Network, State
 __all__ = ["MeanField", "StraightThrough"]
 
 
-class Differentiable(Messenger):
+class Differentiable(Handler):
     """Sums over contacts and over agents that pass gradients on, and refusals where none could flow."""
 
     def __init__(self) -> None:

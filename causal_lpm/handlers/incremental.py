@@ -11,14 +11,14 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from causal_lpm.handlers.one_thread import OneThread
+from causal_lpm.handlers.handler import Handler
 from causal_lpm.ops.exposure import sums
 from causal_lpm.typing import IncrementalNetwork, Network
 
 __all__ = ["Incremental"]
 
 
-class Incremental(OneThread):
+class Incremental(Handler):
     """Keeps the last messages and sums of every network that can follow changes, for the length of one simulation.
 
     `rollout` puts it on the stack. It changes how an exposure is computed, never its value, and leaves exposures that
@@ -34,15 +34,15 @@ class Incremental(OneThread):
     True
     """
 
+    recorder = True
+
     def __init__(self) -> None:
         super().__init__()
         # By network, as long as it lives: a model may make a new one every day.
         self._kept: WeakKeyDictionary[IncrementalNetwork, _Kept] = WeakKeyDictionary()
 
-    def __enter__(self) -> "Incremental":
+    def _begin_anew(self) -> None:
         self._kept.clear()
-        super().__enter__()
-        return self
 
     def __exit__(self, *error: Any) -> Any:
         self._kept.clear()

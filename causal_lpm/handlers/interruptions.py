@@ -8,19 +8,30 @@ import torch
 from chirho.dynamical.handlers import LogTrajectory
 from chirho.dynamical.handlers.interruption import StaticEvent
 from chirho.dynamical.internals.solver import Interruption
-from pyro.poutine.runtime import _PYRO_STACK
 
 from causal_lpm.handlers.steps import Steps
+from causal_lpm.ops.pyro_stack import handlers_in_force
 from causal_lpm.validate import days_in_range, known
 
-__all__ = ["arm", "observes"]
+__all__ = ["arm", "begin", "observes"]
 
 
-def arm(steps: Steps, entries: Iterable[str]) -> None:
-    """Makes every interruption and log on the stack ready for one more simulation, or refuses it.
+def arm(part: Steps) -> None:
+    """Makes every interruption in force ready for a part of the simulation, except those that act in other parts.
 
-    ChiRho's interruptions act in the first simulation of their block only, and a log goes on from where a simulation
-    was broken off by an exception.
+    ChiRho's interruptions act in the first simulation of their block only.
+    """
+    for handler in handlers_in_force():
+        if isinstance(handler, Interruption):
+            event: Any = handler.predicate
+            timed = isinstance(event, StaticEvent)
+            handler.used = timed and not part.first <= part.until(float(event.time)) < part.last
+
+
+def begin(steps: Steps, entries: Iterable[str]) -> None:
+    """Refuses interruptions and logs that the simulation of these steps would ignore, and empties the logs.
+
+    A log would go on from where a simulation was broken off by an exception.
 
     Raises:
         ValueError: an interruption or a time of a log outside the simulated days, or followed by no step; an
@@ -28,10 +39,9 @@ def arm(steps: Steps, entries: Iterable[str]) -> None:
     """
     names = set(entries)
     taken: set[tuple[int, str]] = set()
-    for handler in _PYRO_STACK:
+    for handler in handlers_in_force():
         if isinstance(handler, Interruption):
             _check_interruption(handler, steps, names, taken)
-            handler.used = False
         elif isinstance(handler, LogTrajectory):
             _check_times(handler.times, steps)
             handler._trajectory = {}

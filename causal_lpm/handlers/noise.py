@@ -4,20 +4,20 @@ A value is a counter-based hash of (seed, site name, step or number, agent): Spl
 integers (Steele, Lea and Flood 2014; Salmon et al. 2011 for the idea), see `causal_lpm.kernels.hashing`.
 """
 
-from typing import Any
+from typing import Any, Self
 
-import pyro
 import torch
 from chirho.indexed.ops import get_index_plates
 from pyro.poutine.condition_messenger import ConditionMessenger
-from pyro.poutine.trace_messenger import TraceMessenger
 
 from causal_lpm import kernels, validate
-from causal_lpm.handlers.one_thread import OneThread
+from causal_lpm.handlers.handler import Handler
+from causal_lpm.handlers.model_runs import ModelRun
 from causal_lpm.kernels import hashing
 from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.exogenous import checked_index
+from causal_lpm.ops.pyro_stack import handlers_in_force
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
 from causal_lpm.typing import NoiseKind
@@ -25,7 +25,7 @@ from causal_lpm.typing import NoiseKind
 __all__ = ["KeyedNoise"]
 
 
-class KeyedNoise(OneThread):
+class KeyedNoise(Handler):
     """Answers all exogenous noise from a seed.
 
     A name stands for one field of noise: given again, it is the same luck on purpose. Two things are refused, because
@@ -55,29 +55,31 @@ class KeyedNoise(OneThread):
     def __init__(self, seed: int | torch.Tensor) -> None:
         super().__init__()
         self._seed = _seeds(seed)
-        self._trace: Any = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._run = ModelRun()
         self._forget()
 
     def _forget(self) -> None:
+        """Forgets the run of a model that it was in."""
         self._in_step: set[str] = set()  # names used in the running step
         self._fresh: dict[str, Any] = {}  # and the networks of that day, by name
         self._used: set[str] = set()  # default names used under this seed
         self._since: set[str] = set()  # the same, since the last simulation that ended well
 
-    def __enter__(self) -> "KeyedNoise":
-        self._forget()
-        super().__enter__()
-        return self
-
     def __exit__(self, *error: Any) -> Any:
-        self._trace = None
+        self._run = ModelRun()  # holds no trace
         return super().__exit__(*error)
 
+    def twin(self) -> Self:
+        other = super().twin()
+        other._in_step, other._fresh = set(self._in_step), dict(self._fresh)
+        other._used, other._since = set(self._used), set(self._since)
+        return other
+
     def _notice_run(self) -> None:
-        """Begins anew with each trace inside, as `Predictive` and SVI make them: it is of another run of the model."""
-        trace = _trace_inside(self)
-        if trace is not None and trace is not self._trace:
-            self._trace = trace
+        if self._run.is_traced_anew(self):
             self._forget()
 
     def seed(self) -> torch.Tensor:
@@ -167,7 +169,7 @@ class KeyedNoise(OneThread):
             return
         if msg["value"] is None:
             msg["value"] = _happens(fn, self.key(fn.name)) if isinstance(fn, Event) else fn.respond(fn.noise())
-        elif not fn._drawn:
+        elif not fn.drawn:
             return  # data, or a trace that is replayed; what a handler inside of us drew is our noise all the same
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
@@ -215,13 +217,5 @@ def _seeds(seed: Any) -> torch.Tensor:
     return seeds
 
 
-def _trace_inside(handler: KeyedNoise) -> Any:
-    """The outermost trace that is kept inside of a handler; None without one."""
-    stack = pyro.poutine.runtime._PYRO_STACK
-    inside = stack[stack.index(handler) + 1 :] if handler in stack else []
-    return next((each.trace for each in inside if isinstance(each, TraceMessenger)), None)
-
-
 def _is_conditioned(name: str) -> bool:
-    stack = pyro.poutine.runtime._PYRO_STACK
-    return any(isinstance(handler, ConditionMessenger) and name in handler.data for handler in stack)
+    return any(isinstance(each, ConditionMessenger) and name in each.data for each in handlers_in_force())

@@ -4,13 +4,13 @@ from typing import Any
 
 import torch
 
-from causal_lpm.handlers.one_thread import OneThread
-from causal_lpm.ops.step import running_step
+from causal_lpm.handlers.handler import Handler
+from causal_lpm.ops.step import running_step, step_length
 
 __all__ = ["Recording"]
 
 
-class Recording(OneThread):
+class Recording(Handler):
     """Keeps every tally of every step of the last simulation by name.
 
     `series()` gives name -> `[*dims, 1 or groups, steps]`, int64 (float64 for float tallies). A simulation that goes on
@@ -30,28 +30,28 @@ class Recording(OneThread):
     tensor([[2, 1, 0]])
     """
 
+    recorder = True
+
     def __init__(self) -> None:
         super().__init__()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._rows: dict[str, _Series] = {}
         self._steps: set[int] = set()
+        self._before: tuple[dict[str, _Series], dict[str, int], set[int]] | None = None
 
-        self._before: tuple[dict[str, _Series], dict[str, int], set[int]] = ({}, {}, set())
-
-    def __enter__(self) -> "Recording":
-        self._rows, self._steps = {}, set()
-        super().__enter__()
-        return self
-
-    def _pyro_simulation_begins(self, msg: Any) -> None:
+    def _pyro_rollout(self, msg: Any) -> None:
         self._before = dict(self._rows), {name: len(x.steps) for name, x in self._rows.items()}, set(self._steps)
-        if msg["args"][0] != max(self._steps, default=-1) + 1:
+        if round(msg["args"][2] / step_length()) != max(self._steps, default=-1) + 1:
             self._rows, self._steps = {}, set()
 
     def _pyro_simulation_ends(self, msg: Any) -> None:
-        if not msg["args"][0]:  # as if it had not begun
+        if not msg["args"][0] and self._before is not None:  # as if it had not begun
             self._rows, lengths, self._steps = self._before
             for name, series in self._rows.items():
                 series.cut(lengths[name])
+        self._before = None
 
     def _pyro_step(self, msg: Any) -> None:
         self._steps.add(msg["args"][2])

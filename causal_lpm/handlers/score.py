@@ -1,18 +1,18 @@
 """The score-function estimator: the exact simulation, and an unbiased gradient of what it is expected to give."""
 
-from typing import Any
+from typing import Any, Self
 
 import torch
-from pyro.poutine.messenger import Messenger
 
 from causal_lpm.handlers.gradients import exact_exposure, has_data, sums_by_group
+from causal_lpm.handlers.handler import Handler
 from causal_lpm.ops.dimensions import world_dimensions
 from causal_lpm.ops.responses import Choice, Event
 
 __all__ = ["Score"]
 
 
-class Score(Messenger):
+class Score(Handler):
     """Collects the log probabilities of what happens, whose gradients give that of any expected tally. Unbiased.
 
     d E[r] / d theta = E[r d log p / d theta], which needs no derivative of what happens: stages, comparisons and
@@ -57,24 +57,28 @@ class Score(Messenger):
         self._asked, self._ambiguous = True, False  # whether its series was asked for, and the one before was not
         self._before: dict[str, Any] = {}
 
-    def _begin_anew(self) -> None:
+    def _forget(self) -> None:
         self._steps, self._log_probability, self._replicates, self._ended = 0, {}, True, False
         self._asked, self._ambiguous = False, not self._asked
 
-    def __enter__(self) -> "Score":
+    def _begin_anew(self) -> None:
         self._asked, self._ended = True, True
-        super().__enter__()
-        return self
 
-    def _pyro_simulation_begins(self, msg: Any) -> None:
+    def twin(self) -> Self:
+        other = super().twin()
+        other._log_probability = dict(self._log_probability)
+        return other
+
+    def _pyro_rollout(self, msg: Any) -> None:
         self._before = dict(vars(self), _log_probability=dict(self._log_probability), _before={})
         if self._ended:
-            self._begin_anew()
+            self._forget()
 
     def _pyro_simulation_ends(self, msg: Any) -> None:
         self._ended = True
         if not msg["args"][0]:  # as if it had not begun
             vars(self).update(self._before)
+        self._before = {}
 
     def __repr__(self) -> str:
         return "Score()"
@@ -128,7 +132,7 @@ class Score(Messenger):
 
     def _add(self, log_probability: torch.Tensor) -> None:
         if self._ended:  # what happens before the first step of a simulation belongs to it
-            self._begin_anew()
+            self._forget()
         self._replicates &= -2 not in world_dimensions().values()
         total = log_probability.sum(-1, keepdim=True, dtype=torch.float64)
         before = self._log_probability.get(self._steps)

@@ -1,13 +1,14 @@
 """Seeds of noise as Pyro sites, so that inference can weigh and resample luck."""
 
 import itertools
-from typing import Any
+from typing import Any, Self
 
 import pyro
 import torch
 from chirho.indexed.ops import get_index_plates
 
 from causal_lpm.handlers.noise import KeyedNoise
+from causal_lpm.ops.dimensions import of_replicates
 from causal_lpm.ops.exogenous import RandomBits
 from causal_lpm.ops.step import running_step
 
@@ -50,6 +51,11 @@ class Seeds(KeyedNoise):
         super()._forget()
         self._drawn: dict[int, torch.Tensor] = {}
 
+    def twin(self) -> Self:
+        other = super().twin()
+        other._drawn = dict(self._drawn)
+        return other
+
     def seed(self) -> torch.Tensor:
         step = running_step()
         return self._of_step(step.number if step else 0)
@@ -82,3 +88,6 @@ class Seeds(KeyedNoise):
 
     def _pyro_simulate(self, msg: Any) -> None:
         self.seed()
+
+    def _pyro_resampled(self, msg: Any) -> None:
+        self._drawn = {window: of_replicates(seed, msg["args"][0]) for window, seed in self._drawn.items()}

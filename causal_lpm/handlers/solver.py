@@ -1,9 +1,9 @@
 """Agent populations as a ChiRho backend: discrete steps instead of an ODE."""
 
-import contextlib
+import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,15 +11,20 @@ from chirho.dynamical.handlers import LogTrajectory
 from chirho.dynamical.handlers.interruption import StaticEvent
 from chirho.dynamical.internals._utils import Prioritized
 from chirho.dynamical.internals.solver import Solver, simulate_point
-from pyro.poutine.runtime import _PYRO_STACK
+from chirho.dynamical.ops import simulate
+from pyro.poutine.runtime import effectful
 
 from causal_lpm.handlers.acts import fitting
+from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.in_place import Lent, copied
-from causal_lpm.handlers.interruptions import arm, observes
-from causal_lpm.handlers.one_thread import OneThread
+from causal_lpm.handlers.incremental import Incremental
+from causal_lpm.handlers.interruptions import arm, begin, observes
+from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.steps import Steps, steps_until
 from causal_lpm.handlers.triggers import Triggers
-from causal_lpm.ops.simulation import once, simulation_begins, simulation_ends
+from causal_lpm.ops.dimensions import in_all_worlds
+from causal_lpm.ops.pyro_stack import handlers_in_force, heard_by_all
+from causal_lpm.ops.simulation import Rollout, once, simulation_ends
 from causal_lpm.ops.step import step
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import number_of_agents, same_entries
@@ -27,7 +32,7 @@ from causal_lpm.validate import number_of_agents, same_entries
 __all__ = ["DiscreteTime"]
 
 
-class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignore]
+class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unused-ignore]
     """Backend of ChiRho's `simulate` that advances a population in steps.
 
     `dynamics(state)` returns the NEXT STATE, where an ODE backend takes a derivative. The state at time t is the state
@@ -58,7 +63,11 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         self._triggers = Triggers()
         self._agents: int | None = None  # known inside a step
         self._size = 1  # agents of this simulation
-        self._simulating, self._unnamed, self._end = False, False, math.inf
+        self._whole: Steps | None = None  # the steps of the simulation that runs
+        self._in_force = 0  # handlers when it began
+        self._name, self._named = "", True  # of its rollout, and whether it needs no name
+        self._finished: Rollout | None = None
+        self._end = math.inf  # of the part that runs
         self._device = torch.device("cpu")  # of the entry that has the agents
         self._entries: set[str] = set()
         self._own: State = {}  # the last state that we made: nobody else keeps these tensors
@@ -68,15 +77,17 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         self._logged: tuple[State, dict[float, State]] | None = None
         super().__init__()
 
-    @contextlib.contextmanager
-    def rollout(self, name: str) -> Iterator[None]:
-        """What is simulated in this block is a rollout: `name` stands in its sites, after the name of the solver."""
-        before = self.prefix, self._unnamed
-        self.prefix, self._unnamed = f"{self.prefix}{name}/" if name else self.prefix, not name
+    def rollout(self, dynamics: Dynamics, state: State, days: int, name: str = "", first_day: int = 0) -> Rollout:
+        """As the function `rollout`; `name` stands in its sites, after the name of the solver."""
+        before = self.prefix, self._name, self._named
+        self.prefix, self._name, self._named = f"{self.prefix}{name}/" if name else self.prefix, name, bool(name)
         try:
-            yield
+            start, end = torch.tensor(float(first_day)), torch.tensor(float(first_day + days))
+            last: Mapping[str, torch.Tensor] = simulate(dynamics, dict(state), start, end)
+            return Rollout(dict(last)) if self._finished is None else self._finished
         finally:
-            self.prefix, self._unnamed = before
+            self.prefix, self._name, self._named = before
+            self._finished = None
 
     def _process_message(self, msg: Any) -> None:
         if msg["type"].startswith("simulate") and msg["done"]:
@@ -89,36 +100,65 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
     def _simulate(self, msg: Any) -> None:
         self.refuse_other_threads()
         dynamics, given, start, end = msg["args"][:4]
-        if self._simulating:
+        if self._whole is not None:
             where = "inside a step" if self._agents is not None else "inside an interruption"
             raise ValueError(
                 f"a population is simulated {where} of another: its luck would be the same every day; make it entries "
                 "of the same state, or use solve_ode for equations."
             )
-        if any(isinstance(other, Solver) and other is not self for other in _PYRO_STACK):
+        if any(isinstance(other, Solver) and other is not self for other in handlers_in_force()):
             raise ValueError("two solvers are active and either would simulate: enter one of them.")
         steps = Steps(start, end, self.dt)
         self._size = number_of_agents(given)
         state = {name: torch.atleast_1d(value) for name, value in given.items()}
         msg["args"] = (dynamics, state, _tensor(start), _tensor(end), *msg["args"][4:])
-        arm(steps, state)
-        self._triggers, self._entries, self._own, self._lent = Triggers(), set(state), {}, None
-        self._end = steps.end
-        if self._unnamed:  # a name given twice asks for the same luck
+        begin(steps, state)
+        self._triggers, self._entries = Triggers(), set(state)
+        if not self._named and not steps.first:  # a name given twice asks for the same luck
             once(f"a rollout without a name{f' in {self.prefix}' if self.prefix else ''}")
-        simulation_begins(steps.first, self.prefix)
-        before, well = len(_PYRO_STACK), False
-        self._simulating = True
+        self._in_force, well = len(handlers_in_force()), False
+        heard_by_all(msg, self._in_force)
+        self._whole = steps
+        part = functools.partial(self._part, steps, msg["args"][2], msg["kwargs"])
         try:
-            super()._process_message(msg)
+            days = _plain(steps.start), _plain(steps.end - steps.start)
+            run = effectful(part, type="rollout")(dynamics, state, *days, self._name)
+            msg["value"], msg["done"], self._finished = run.state, True, run
             well = True
         finally:
-            self._own, self._lent, self._logged, self._simulating = {}, None, None, False
+            self._own, self._lent, self._logged, self._whole = {}, None, None, None
             simulation_ends(well)
-        # Worlds that split have put their plates onto the stack, and Pyro would now forget as many of the outermost
-        # handlers when it says that the simulation is done: a log, for example.
-        forgotten = _PYRO_STACK[: len(_PYRO_STACK) - before]
-        msg["continuation"] = _told(forgotten, msg["continuation"]) if forgotten else msg["continuation"]
+
+    def _pyro_rollout(self, msg: Any) -> None:
+        heard_by_all(msg, self._in_force)
+
+    def _part(
+        self,
+        whole: Steps,
+        clock: torch.Tensor,
+        options: Mapping[str, Any],
+        dynamics: Dynamics,
+        state: State,
+        first_day: float,
+        days: float,
+        name: str,
+    ) -> Rollout:
+        """The days of a simulation, or some of them where a handler cuts it."""
+        steps = Steps(first_day, first_day + days, self.dt)
+        if self._whole is not whole or not whole.first <= steps.first <= steps.last <= whole.last:
+            raise ValueError(
+                f"a handler asks for the days {steps.start:g} to {steps.end:g}, which are not those of the simulation "
+                "that runs: ask for a part of its days, while it runs."
+            )
+        same_entries("the state from which a handler lets a simulation go on", state, self._entries)
+        arm(steps)
+        self._own, self._lent, self._logged, self._end = {}, None, None, steps.end
+        times = clock.new_tensor(steps.start), clock.new_tensor(steps.end)
+        part: dict[str, Any] = {"args": (dynamics, dict(state), *times), "kwargs": options}
+        with Incremental(), Recording() as record:
+            self._pyro_simulate(part)  # ChiRho's way from interruption to interruption
+            series = {tally: in_all_worlds(values, event_dim=1) for tally, values in record.series().items()}
+        return Rollout(dict(part["value"]), series)
 
     def _pyro_post_get_new_interruptions(self, msg: Any) -> None:
         # ChiRho's interruptions would leave the stack here, and the next simulation of their block would lack them.
@@ -138,6 +178,12 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
     def _pyro_population_size(self, msg: Any) -> None:
         if self._agents is not None:
             msg["value"], msg["done"] = self._agents, True
+
+    def _pyro_step_length(self, msg: Any) -> None:
+        msg["value"], msg["done"] = self.dt, True
+
+    def _pyro_resampled(self, msg: Any) -> None:
+        self._triggers.resample(msg["args"][0])
 
     def _pyro_population_device(self, msg: Any) -> None:
         msg["value"], msg["done"] = self._device, True
@@ -195,7 +241,7 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         asked = times.tolist()
         # Several logs ask one after the other for the same days, which run once: at the first one's call.
         if self._logged is None or self._logged[0] is not state or not set(asked) <= self._logged[1].keys():
-            others = {t for log in _PYRO_STACK if isinstance(log, LogTrajectory) for t in log.times.tolist()}
+            others = {t for log in handlers_in_force() if isinstance(log, LogTrajectory) for t in log.times.tolist()}
             between = [torch.tensor(t).to(times) for t in sorted({*asked, *others}) if asked[0] <= t <= asked[-1]]
             self._logged, now = (state, {asked[0]: copied(state)}), state
             for start, end in itertools.pairwise(between):
@@ -229,14 +275,8 @@ class DiscreteTime(OneThread, Solver[torch.Tensor]):  # type: ignore[type-arg, u
         msg["value"] = (self._lend(self._owned(state), observes(following)), end, following)
 
 
-def _told(handlers: list[Any], continuation: Callable[[Any], None] | None) -> Callable[[Any], None]:
-    def tell(msg: Any) -> None:
-        for handler in handlers:
-            handler._postprocess_message(msg)
-        if continuation is not None:
-            continuation(msg)
-
-    return tell
+def _plain(time: float) -> float:
+    return int(time) if time.is_integer() else time
 
 
 def _tensor(time: Any) -> torch.Tensor:

@@ -10,6 +10,7 @@ from chirho.dynamical.internals.solver import Interruption
 
 from causal_lpm.handlers.acts import fitting
 from causal_lpm.handlers.in_place import copied
+from causal_lpm.ops.dimensions import of_replicates
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import State
 from causal_lpm.validate import same_entries
@@ -54,6 +55,12 @@ class Triggers:
         first = self._sign[handler] = sign if first is None else torch.where(first.isnan(), sign, first)
         done = self._fired.setdefault(handler, torch.zeros_like(sign, dtype=torch.bool))
         return ((sign == 0) | (sign != first)) & ~sign.isnan() & ~done
+
+    def resample(self, ancestors: torch.Tensor) -> None:
+        """Replicates go on with the memory of their ancestors."""
+        for memory in (self._sign, self._fired):
+            for handler, seen in list(memory.items()):
+                memory[handler] = of_replicates(seen, ancestors)
 
     def interruption(self, handler: Any, firing: torch.Tensor, lend: Callable[[State], State]) -> Any:
         """`handler` acting only in the worlds where it fires; the other worlds stay armed."""

@@ -6,26 +6,27 @@ Days before an intervention acts run once for all worlds.
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from chirho.counterfactual.handlers import MultiWorldCounterfactual, TwinWorldCounterfactual
 from chirho.indexed.handlers import IndexPlatesMessenger
 from chirho.indexed.internals import add_indices
 from chirho.indexed.ops import IndexSet, gather
-from pyro.poutine.runtime import _PYRO_STACK
 
 from causal_lpm import validate
 from causal_lpm.handlers.acts import fitting, with_room
 from causal_lpm.handlers.factual import FactualConditioning
-from causal_lpm.handlers.one_thread import OneThread
+from causal_lpm.handlers.handler import Handler
+from causal_lpm.handlers.model_runs import ModelRun
+from causal_lpm.ops.pyro_stack import handlers_in_force, take_off
 
 __all__ = ["ProductWorlds", "Worlds"]
 
 FACTUAL = "factual"
 
 
-class Dimensions(OneThread, IndexPlatesMessenger):
+class Dimensions(Handler, IndexPlatesMessenger):
     """Allocates and names every dimension left of the agents.
 
     Replicates (-2) and draws (further left) are reserved before any site runs, because ChiRho's `BatchedLatents` needs
@@ -36,60 +37,58 @@ class Dimensions(OneThread, IndexPlatesMessenger):
         validate.positive_count("replicates", replicates)
         validate.positive_count("draws", draws)
         self._reserved = {name: n for name, n in (("replicates", replicates), ("draws", draws)) if n > 1}
-        self._resumed, self._before = True, list[str]()
-        self._policies, self._since = set[str](), set[str]()  # of the running model, and since its last simulation
+        self._resumed, self._run = True, ModelRun()
+        self._before: list[str] | None = None  # dimensions when the running simulation began
         super().__init__(first_available_dim=-2)
 
     def __enter__(self) -> Any:
-        for other in _PYRO_STACK:
+        for other in handlers_in_force():
             if isinstance(other, IndexPlatesMessenger) and other is not self:
                 raise ValueError(
                     f"{type(self).__name__} stands inside of {type(other).__name__}, and both would make worlds: enter "
                     "one Worlds or comparing at a time; ProductWorlds has all combinations of several policies."
                 )
-        self._resumed = True
         entered = super().__enter__()
         for name, size in self._reserved.items():
             if name not in self.plates:
                 add_indices(IndexSet(**{name: set(range(size))}))
         return entered
 
-    def _pyro_sample(self, msg: Any) -> None:
-        if msg["infer"].get("_deterministic"):
-            self._notice_run(msg["name"])
-
-    def _notice_run(self, policy: str) -> None:
-        """A policy that comes again is of another run of the model, here or where this handler was entered before."""
-        if policy in self._policies:
-            self._since = set() if policy in self._since else self._since
-            self._policies = set(self._since)
-            if not self._policies:
-                self._resumed = True
-                self._begin_anew()
-        self._since.add(policy)
-        self._policies.add(policy)
-
     def _begin_anew(self) -> None:
-        """Forgets the worlds of an earlier use, which stay in force for reading it until a new one begins."""
-        if not self._resumed:
-            return
-        self._resumed = False
-        self._keep(self._reserved)
+        self._resumed = True  # worlds of an earlier use stay in force, for reading it, until new ones are made
+
+    def twin(self) -> Self:
+        other = super().twin()
+        other.plates = self.plates.copy()
+        return other
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["infer"].get("_deterministic") and self._run.names(msg["name"]):
+            self._resumed = True
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forgets the worlds of an earlier use."""
+        if self._resumed:
+            self._resumed = False
+            self._keep(self._reserved)
 
     def _keep(self, names: Iterable[str]) -> None:
         """Takes all dimensions but these out of force."""
         for name in [name for name in self.plates if name not in names]:
             plate = self.plates.pop(name)
-            _PYRO_STACK.remove(plate)
+            take_off(plate)
             plate._reset()
         self.first_available_dim = self._orig_dim - len(self.plates)
 
-    def _pyro_simulation_begins(self, msg: Any) -> None:
-        self._before, self._since = list(self.plates), set()
+    def _pyro_rollout(self, msg: Any) -> None:
+        self._before = list(self.plates)
+        self._run.simulates()
 
     def _pyro_simulation_ends(self, msg: Any) -> None:
-        if not msg["args"][0]:
+        if not msg["args"][0] and self._before is not None:
             self._keep(self._before)  # without the worlds that the failed simulation split off
+        self._before = None
 
     def _enter_index_plate(self, plate: Any) -> Any:
         try:
@@ -102,7 +101,7 @@ class Dimensions(OneThread, IndexPlatesMessenger):
 
     def _pyro_intervene(self, msg: Any) -> None:
         if msg["args"][1] is not None:
-            self._begin_anew()
+            self._make_room()
         msg["args"] = (msg["args"][0], fitting(msg["args"][1], msg["args"][0]))
         super()._pyro_intervene(msg)  # type: ignore[misc]
 
@@ -155,14 +154,14 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
         if isinstance(world, str):
             validate.known("world", world, self.names)
             world = self.names.index(world)
-        with contextlib.nullcontext() if self in _PYRO_STACK else self:
+        with contextlib.nullcontext() if self in handlers_in_force() else self:
             one: torch.Tensor = gather(value, IndexSet(**{self.fresh_prefix: {world}}), event_dim=event_dim)
         return one
 
-    def _begin_anew(self) -> None:
+    def _make_room(self) -> None:
         if self._resumed:
             self._acts = {}
-        super()._begin_anew()
+        super()._make_room()
 
     def _size(self, acts: int) -> int:
         if self._names is not None:
@@ -204,8 +203,8 @@ class ProductWorlds(Dimensions, FactualConditioning, MultiWorldCounterfactual):
         self._taken: int | None = None  # how many of them the running simulation has come to; None outside
 
     # What intervenes in each of several simulations makes the same worlds in each.
-    def _pyro_simulation_begins(self, msg: Any) -> None:
-        super()._pyro_simulation_begins(msg)
+    def _pyro_rollout(self, msg: Any) -> None:
+        super()._pyro_rollout(msg)
         self._unnamed, self._taken = [name for name in self._unnamed if name in self.plates], 0
 
     def _pyro_simulation_ends(self, msg: Any) -> None:

@@ -3,7 +3,7 @@
 import torch
 from chirho.indexed.ops import get_index_plates
 
-__all__ = ["DRAWS", "in_all_worlds", "refuse_worlds", "world_dimensions"]
+__all__ = ["DRAWS", "in_all_worlds", "of_replicates", "refuse_worlds", "world_dimensions"]
 
 DRAWS = ("replicates", "draws")
 """Names of dimensions that hold luck and parameters, beside those that ChiRho's particle handlers make."""
@@ -40,6 +40,24 @@ def in_all_worlds(value: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
         shape = [1] * (event_dim - dim - len(shape)) + shape
         shape[dim - event_dim] = max(int(size or 1), shape[dim - event_dim])
     return value.expand(shape).contiguous()
+
+
+def of_replicates(value: torch.Tensor, numbers: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
+    """`value` of the replicates of these numbers, as it is where replicates do not differ.
+
+    Args:
+        value: `[*dims, agents or 1]`, then `event_dim` more dimensions.
+        numbers: int64 `[replicates]`.
+        event_dim: Dimensions right of the agents.
+
+    >>> of_replicates(torch.arange(3), torch.tensor([0, 0]))
+    tensor([0, 1, 2])
+    """
+    plate = get_index_plates().get("replicates")
+    dim = 0 if plate is None or plate.dim is None else plate.dim - event_dim
+    if dim == 0 or value.dim() < -dim or value.shape[dim] == 1:
+        return value
+    return value.index_select(dim, numbers.to(value.device))
 
 
 def refuse_worlds(what: str, value: torch.Tensor, event_dim: int = 0) -> None:

@@ -6,7 +6,6 @@ its noise is its own.
 
 from typing import Any
 
-import pyro
 import torch
 from chirho.observational.handlers.condition import Observations
 from pyro.poutine.condition_messenger import ConditionMessenger
@@ -14,6 +13,7 @@ from pyro.poutine.trace_struct import Trace
 
 from causal_lpm.ops.dimensions import world_dimensions
 from causal_lpm.ops.number_types import numbers
+from causal_lpm.ops.pyro_stack import handlers_in_force
 from causal_lpm.ops.step import Running, running_step
 
 __all__ = ["checked_data", "data_of", "in_step", "unknown"]
@@ -23,7 +23,7 @@ def data_of(name: str, obs: Any) -> Any:
     """The data of a response: `obs`, or those of `pyro.condition` or ChiRho's `condition` on its site; None without."""
     if obs is not None:
         return obs
-    for handler in reversed(pyro.poutine.runtime._PYRO_STACK):
+    for handler in reversed(handlers_in_force()):
         if isinstance(handler, Running):
             name = handler.site_prefix + name  # as handlers outside of the step know it
         elif isinstance(handler, (ConditionMessenger, Observations)):

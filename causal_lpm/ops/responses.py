@@ -43,7 +43,7 @@ class Response(dist.TorchDistribution):
 
     def __init__(self, name: str, parameter: torch.Tensor, event_dim: int = 0) -> None:
         self.name, self._parameter, self.parameter_dim = name, parameter, event_dim
-        self._drawn = False
+        self.drawn = False  # whether its value came from its noise, and is no data
         self._noise: torch.Tensor | None = None
         super().__init__(parameter.shape[: parameter.dim() - event_dim], validate_args=False)
 
@@ -63,11 +63,11 @@ class Response(dist.TorchDistribution):
     def sample(self, sample_shape: Any = ()) -> torch.Tensor:
         if tuple(sample_shape):
             raise ValueError(f"{self.name!r} cannot be sampled in shapes: its noise belongs to agents; use replicates.")
-        self._drawn, value = True, self.respond(self.noise())
+        self.drawn, value = True, self.respond(self.noise())
         return value.expand(np.broadcast_shapes(value.shape, self.batch_shape))
 
     def log_prob(self, value: torch.Tensor) -> torch.Tensor:
-        if self._drawn:
+        if self.drawn:
             return torch.zeros(self.batch_shape, device=value.device)
         missing = unknown(value)
         return self.marginal(value) if missing is None else torch.where(missing, 0.0, self.marginal(_filled(value)))

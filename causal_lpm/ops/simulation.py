@@ -1,30 +1,74 @@
-"""What a solver says of a whole simulation, and what a part of a model says of its noise: messages for handlers.
+"""A simulation as messages: its days as one that handlers may run, cut, continue or answer, its end, and its luck.
 
-A handler that remembers something of a simulation begins anew when one begins, and forgets when one ends what failed.
-Pyro calls what a handler does after a message only where that succeeded: nothing else tells it of an exception.
+The message of its days is `rollout`, made by the solver, with the arguments `(dynamics, state, first_day, days, name)`
+and a `Rollout` as its value. A handler with `_pyro_rollout` may set the value, or put a function around `msg["fn"]`,
+which simulates the days that it is asked for. Where it takes the first ten days, and then all others from the state
+that they leave, `first.followed_by(rest)` is the whole, bit for bit.
 """
 
+from dataclasses import dataclass, field
+
+import torch
 from pyro.poutine.runtime import effectful
 
-__all__ = ["once", "simulation_begins", "simulation_ends"]
+from causal_lpm.typing import State
+from causal_lpm.validate import known
+
+__all__ = ["Rollout", "once", "resampled", "simulation_ends"]
 
 
-@effectful(type="simulation_begins")
-def simulation_begins(first_step: int, prefix: str) -> None:
-    """A simulation begins: its policies are there, and none of its steps has run.
+@dataclass(frozen=True)
+class Rollout:
+    """What a simulation leaves: the last state, and every tally as a series.
 
-    Args:
-        first_step: Number of its first step; above 0 where it may go on from an earlier simulation.
-        prefix: Prefix of the rollout's sites, `""` or `"name/"`.
+    Attributes:
+        state: `[*dims, agents or 1]` an entry, after the last step.
+        tallies: name -> `[*dims, 1 or groups, days]`, all worlds in each, also where no policy reached it; time is an
+            event dimension of likelihoods (`.to_event(1)`).
     """
+
+    state: State
+    tallies: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def followed_by(self, rest: "Rollout") -> "Rollout":
+        """These days and the following ones as one simulation; worlds may have split in between.
+
+        Raises:
+            ValueError: a tally of one of them that is missing in the other.
+
+        >>> first, rest = (Rollout({}, {"cases": torch.tensor([days])}) for days in ([1, 2], [3]))
+        >>> first.followed_by(rest).tallies["cases"]
+        tensor([[1, 2, 3]])
+        """
+        for name in self.tallies.keys() ^ rest.tallies.keys():
+            known("tally of all days", name, self.tallies.keys() & rest.tallies.keys())
+        series = {}
+        for name, days in self.tallies.items():
+            shape = torch.broadcast_shapes(days.shape[:-1], rest.tallies[name].shape[:-1])
+            parts = (days, rest.tallies[name])
+            series[name] = torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
+        return Rollout(rest.state, series)
 
 
 @effectful(type="simulation_ends")
 def simulation_ends(well: bool) -> None:
-    """The simulation that began last has ended.
+    """The simulation whose `rollout` was the last message of that kind has ended.
+
+    Pyro calls what a handler does after a message only where that succeeded: nothing else tells it of an exception.
 
     Args:
-        well: Whether all of its steps have run; otherwise an exception ended it, and nothing of it counts.
+        well: Whether all of its days are there; otherwise an exception ended it, and nothing of it counts.
+    """
+
+
+@effectful(type="resampled")
+def resampled(ancestors: torch.Tensor) -> None:
+    """Between two parts of a simulation, each replicate has taken the state of another one, and its past with it.
+
+    Luck that was drawn before, and what rules have seen, go on from the ancestor as well.
+
+    Args:
+        ancestors: int64 `[replicates]`: the number of the replicate from which each goes on.
     """
 
 

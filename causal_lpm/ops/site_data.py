@@ -7,10 +7,11 @@ import pyro.distributions as dist
 import torch
 from chirho.indexed.ops import IndexSet, gather, get_index_plates, indices_of
 from pyro.poutine.enum_messenger import EnumMessenger
-from pyro.poutine.runtime import _PYRO_STACK, get_plates
+from pyro.poutine.runtime import get_plates
 from torch.distributions import constraints
 
 from causal_lpm.ops.dimensions import world_dimensions
+from causal_lpm.ops.pyro_stack import innermost
 from causal_lpm.ops.responses import Response
 
 __all__ = ["data_for"]
@@ -109,7 +110,7 @@ def _check_worlds(name: str, fn: dist.TorchDistribution, data: torch.Tensor, all
 def _check_shape(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> None:
     plates = {plate.dim: plate.size for plate in get_plates() if plate.dim is not None}
     named = {plate.dim for plate in get_index_plates().values()}
-    enumerated = any(isinstance(handler, EnumMessenger) for handler in _PYRO_STACK)
+    enumerated = innermost(EnumMessenger) is not None
     cut = max(data.dim() - fn.event_dim, 0)
     rank = max(cut, len(fn.batch_shape), -min(plates, default=0))
     given = (1,) * (rank - cut) + data.shape[:cut]

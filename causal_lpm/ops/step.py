@@ -5,14 +5,15 @@ from typing import Any
 
 import torch
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.runtime import _PYRO_STACK, effectful
+from pyro.poutine.runtime import effectful
 
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import numbers
+from causal_lpm.ops.pyro_stack import innermost
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import same_entries
 
-__all__ = ["Running", "running_step", "step"]
+__all__ = ["Running", "running_step", "step", "step_length"]
 
 
 class Running(Messenger):
@@ -40,7 +41,17 @@ def running_step() -> Running | None:
     >>> running_step() is None
     True
     """
-    return next((handler for handler in reversed(_PYRO_STACK) if isinstance(handler, Running)), None)
+    return innermost(Running)
+
+
+@effectful(type="step_length")
+def step_length() -> float:
+    """The length of a step in days, answered by the solver; a day where there is none.
+
+    >>> step_length()
+    1.0
+    """
+    return 1.0
 
 
 @effectful(type="step")

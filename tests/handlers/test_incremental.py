@@ -47,7 +47,7 @@ def test_nothing_changes_but_the_time(seed: int, split_on: float) -> None:
     followed = epidemic(seed, split_on)
     with pytest.MonkeyPatch.context() as patched:
         # The module, not the function of the same name that the package shows.
-        patched.setattr(importlib.import_module("causal_lpm.handlers.rollout"), "Incremental", _Never)
+        patched.setattr(importlib.import_module("causal_lpm.handlers.solver"), "Incremental", _Never)
         computed = epidemic(seed, split_on)
     for name, value in computed.items():
         assert torch.equal(followed[name], value)

@@ -1,30 +1,48 @@
-"""Pyro's stack of handlers belongs to the process: a second thread would be answered by the first one's handlers."""
+"""What all handlers here have in common: they begin anew when entered, serve one thread, and can be copied.
 
+Pyro's stack of handlers belongs to the process: a second thread would be answered by the first one's handlers.
+"""
+
+import copy
 import threading
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.runtime import _PYRO_STACK
 
-__all__ = ["OneThread"]
+from causal_lpm.ops.pyro_stack import handlers_in_force
+
+__all__ = ["Handler"]
 
 
-class OneThread(Messenger):
+class Handler(Messenger):
     """A handler that serves the thread that entered it, and refuses all others by name.
+
+    Attributes:
+        recorder: Whether it only remembers what happened: it has seen it already when days are computed again.
 
     Raises:
         ValueError: entered, or asked, while another thread's handlers are in force.
     """
 
+    recorder: ClassVar[bool] = False
     _thread: int | None = None
 
     def __enter__(self) -> Any:
         # Before it is on the stack: a thread that is refused leaves the other one's handlers as they are.
-        for handler in _PYRO_STACK:
-            if isinstance(handler, OneThread):
+        for handler in handlers_in_force():
+            if isinstance(handler, Handler):
                 handler.refuse_other_threads()
+        entered = super().__enter__()
         self._thread = threading.get_ident()
-        return super().__enter__()
+        self._begin_anew()
+        return entered
+
+    def _begin_anew(self) -> None:
+        """Forgets what was remembered before it was entered."""
+
+    def twin(self) -> Self:
+        """Itself as it is now, with a memory of its own: days may be computed again when it is in use for others."""
+        return copy.copy(self)
 
     def refuse_other_threads(self) -> None:
         """Raises ValueError unless the running thread is the one that entered this handler."""

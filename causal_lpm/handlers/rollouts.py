@@ -1,0 +1,49 @@
+"""A simulation and its series in one call."""
+
+import contextlib
+
+from chirho.dynamical.internals.solver import Solver
+
+from causal_lpm import validate
+from causal_lpm.handlers.solver import DiscreteTime
+from causal_lpm.ops.pyro_stack import innermost
+from causal_lpm.ops.simulation import Rollout
+from causal_lpm.typing import Dynamics, State
+
+__all__ = ["Rollout", "rollout"]
+
+
+def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "", first_day: int = 0) -> Rollout:
+    """Runs `dynamics` for `days` days from `initial_state` and records its tallies.
+
+    ChiRho's `simulate` inside `DiscreteTime`, whose message `rollout` a handler may cut, continue or answer.
+
+    Args:
+        dynamics: State with `t` (day) -> next state.
+        initial_state: `[*dims, agents or 1]` an entry.
+        days: Number of days, at least 1.
+        name: Prefix of this rollout's sites and noise; needed for the second rollout in one model.
+        first_day: Number of the first day; above 0 for a simulation that goes on from the state of an earlier one of
+            the same name, with the luck of its own days. What rules (`on`) have seen before is not known any more.
+
+    Raises:
+        ValueError: days below 1, or no whole number of the solver's steps; no agents, several numbers of agents, an
+            entry named `t`; an interruption outside the days; a partial state; a second rollout without a name under
+            one seed.
+
+    >>> import torch
+    >>> rollout(lambda s: {"x": s["x"] + 1}, {"x": torch.zeros(3)}, days=5).state["x"]
+    tensor([5., 5., 5.])
+    """
+    validate.positive_count("days", days)
+    validate.whole_number("first_day", first_day, low=0)
+    validate.number_of_agents(initial_state)
+    active = innermost(Solver)
+    if active is not None and not isinstance(active, DiscreteTime):
+        raise ValueError(
+            f"the active solver is {type(active).__name__}, which would take the next state for a derivative: leave it "
+            "before the rollout, or use solve_ode inside a step."
+        )
+    solver = DiscreteTime() if active is None else active
+    with contextlib.nullcontext() if active else solver:
+        return solver.rollout(dynamics, initial_state, days, name, first_day)
