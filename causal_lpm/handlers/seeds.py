@@ -56,6 +56,14 @@ class Seeds(KeyedNoise):
         other._drawn = dict(self._drawn)
         return other
 
+    @property
+    def drawn(self) -> dict[str, torch.Tensor]:
+        """Site -> its seeds, int64 `[]` or `[replicates, 1]`: of replicates that were resampled, those of their past.
+
+        A model that is conditioned on them under `Seeds` goes the same way again.
+        """
+        return {f"{self.name}_{window}": seed for window, seed in self._drawn.items()}
+
     def seed(self) -> torch.Tensor:
         step = running_step()
         return self._of_step(step.number if step else 0)
