@@ -111,12 +111,13 @@ def test_the_evidence_is_that_of_the_forward_algorithm() -> None:
 
 
 WINDOWS = (0, 4, 10)
+SHARES = {"flu": 0.11, "clinic": 0.155, "immunity": 0.05}  # ill by day 4 in about half of the replicates
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
 
 
 def halved(model: Model) -> Any:
     """A rule that fires on days of its own in each replicate."""
-    return on(lambda s: (s["stage"] != S).float().mean(-1, keepdim=True) > 0.2)(
+    return on(lambda s: (s["stage"] != S).float().mean(-1, keepdim=True) > SHARES[model.name])(
         lambda f, s: (f, {**s, model.policy: s[model.policy] / 2})
     )
 
@@ -139,10 +140,10 @@ def test_each_particle_is_a_run_with_the_luck_of_its_past(model: Model) -> None:
         return -0.05 * (part.state["stage"] != S).float().sum(-1)
 
     pyro.set_rng_seed(0)
-    with Worlds(replicates=6), Seeds("luck", WINDOWS) as luck, BootstrapFilter(WINDOWS, few_stages), halved(model):
+    with Worlds(replicates=12), Seeds("luck", WINDOWS) as luck, BootstrapFilter(WINDOWS, few_stages), halved(model):
         run = model.simulate(20)
-    assert luck.drawn["luck_0"].unique().numel() < 6, "some have died out"
-    with Worlds(replicates=6), pyro.condition(data=luck.drawn), Seeds("luck", WINDOWS), halved(model):
+    assert luck.drawn["luck_0"].unique().numel() < 12, "some have died out"
+    with Worlds(replicates=12), pyro.condition(data=luck.drawn), Seeds("luck", WINDOWS), halved(model):
         again = model.simulate(20)
     one, other = again.state | again.tallies, run.state | run.tallies
     # Where all that are left have halved their policy on one day, it has not split.
