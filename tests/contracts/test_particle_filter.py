@@ -111,7 +111,7 @@ def test_the_evidence_is_that_of_the_forward_algorithm() -> None:
 
 
 WINDOWS = (0, 4, 10)
-SHARES = {"flu": 0.11, "clinic": 0.155, "immunity": 0.05}  # ill by day 4 in about half of the replicates
+SHARES = {"flu": 0.082, "clinic": 0.117, "immunity": 0.042}  # passed by day 3 in about half of the replicates
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
 
 
