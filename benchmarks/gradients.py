@@ -111,7 +111,7 @@ def sensitivities(agents: int, days: int) -> None:
             hazard = hazard * susceptibility[..., age]
             infected = s["S"] * event("infection", hazard, where=s["S"] > 0)
             recovered = s["I"] * event("recovery", 1 / 7)
-            tally("infections", infected, by=age)
+            tally("infections", infected, by=age, groups=4)
             return {"S": s["S"] - infected, "I": s["I"] + infected - recovered}
 
         return rollout(day, {"S": 1 - infectious, "I": infectious}, days)

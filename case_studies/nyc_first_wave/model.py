@@ -2,7 +2,7 @@
 
 import torch
 
-from case_studies.nyc_first_wave.data import DAYS
+from case_studies.nyc_first_wave.data import BOROUGHS, DAYS
 from case_studies.nyc_first_wave.delays import DIED
 from case_studies.nyc_first_wave.mobility import MEMORY, ORDER_DAY
 from case_studies.nyc_first_wave.parameters import parameters
@@ -63,7 +63,7 @@ def first_wave_of(city: City, days: int = DAYS) -> dict[str, torch.Tensor]:
         susceptible = s["infected_on"] == NEVER
         infected = event("infection", hazard, where=susceptible)
         # Expected, not realised: an agent is hundreds of persons, and what is counted are persons.
-        flux = tally("infections", -torch.expm1(-hazard) * susceptible, borough)
+        flux = tally("infections", -torch.expm1(-hazard) * susceptible, borough, groups=len(BOROUGHS))
         waiting, died = DIED.advance(
             [s[f"dying_{stage}"] for stage in range(DIED.stages)],
             (flux.float() * dying).sum(-1, keepdim=True) * p["fatality_scale"],

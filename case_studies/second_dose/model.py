@@ -192,9 +192,9 @@ def second_dose(study: Setup, days: int, first_cases: FirstCases = first_cases_o
             caught = caught | breakthrough
             after, due = _asymptomatic(course.days, after, due, breakthrough, today)
 
-        tally("infections", (stage == SUSCEPTIBLE) & (after != SUSCEPTIBLE), age)
-        tally("hospitalisations", (stage != HOSPITALISED) & (after == HOSPITALISED), age)
-        tally("deaths", (stage != DEATH) & (after == DEATH), age)
+        tally("infections", (stage == SUSCEPTIBLE) & (after != SUSCEPTIBLE), age, groups=len(inputs.AGES))
+        tally("hospitalisations", (stage != HOSPITALISED) & (after == HOSPITALISED), age, groups=len(inputs.AGES))
+        tally("deaths", (stage != DEATH) & (after == DEATH), age, groups=len(inputs.AGES))
         new = {"stage": after, "due": due, "infected_on": torch.where(caught, today, s["infected_on"])}
         return {**s, **tests, **isolation, **doses, **new}
 

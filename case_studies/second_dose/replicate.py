@@ -91,6 +91,8 @@ def _side_by_side_worlds(
     before = {name: np.zeros(worlds, dtype=np.int64) for name in counts}
     if first_cases is None:
         # The first cases were susceptible to nobody: they are who is missing from the books at the end.
-        untouched = tally("susceptible", run.state["stage"] == inputs.SUSCEPTIBLE, age).expand(worlds).cpu().numpy()
-        before["infections"] = people_by_age(prepared.people) - untouched - counts["infections"].sum(-1)
+        untouched = tally("susceptible", run.state["stage"] == inputs.SUSCEPTIBLE, age, groups=len(inputs.AGES))
+        before["infections"] = (
+            people_by_age(prepared.people) - untouched.expand(worlds).cpu().numpy() - counts["infections"].sum(-1)
+        )
     return {name: np.concatenate([before[name][..., None], series], -1) for name, series in counts.items()}

@@ -15,7 +15,7 @@ from causal_lpm.handlers.handler import Handler
 from causal_lpm.ops.exposure import FIXED_POINT, checked_size
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.outcomes import data_of, unknown
-from causal_lpm.ops.tally import number_of_groups
+from causal_lpm.ops.tally import check_groups
 from causal_lpm.typing import Dynamics, Network, State
 
 __all__ = ["MeanField", "StraightThrough"]
@@ -192,10 +192,10 @@ def exact_exposure(layers: Mapping[str, Network], infectiousness: torch.Tensor) 
     return {name: layer.total(sent).float() for name, layer in layers.items()}
 
 
-def sums_by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | None) -> torch.Tensor:
+def sums_by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) -> torch.Tensor:
     """A tally of floats by group that passes gradients on, float64 `[*dims, groups]`; -1 is in no group."""
-    cells = number_of_groups(name, values, by, groups) + 1
-    sums = values.new_zeros((*values.shape[:-1], cells), dtype=torch.float64)
+    check_groups(name, values, by, groups)
+    sums = values.new_zeros((*values.shape[:-1], groups + 1), dtype=torch.float64)
     return sums.index_add(-1, by.long() + 1, values.double())[..., 1:]
 
 

@@ -17,6 +17,7 @@ from causal_lpm.kernels import hashing
 from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.exogenous import checked_index
+from causal_lpm.ops.population import population
 from causal_lpm.ops.pyro_stack import handlers_in_force
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
@@ -152,13 +153,18 @@ class KeyedNoise(Handler):
         msg["fn"] = self._exogenous
 
     def _exogenous(self, name: str, agents: int, kind: NoiseKind, slots: int, index: Any) -> torch.Tensor:
+        first = _first(agents)
         if index is None:
-            return kernels.field(self.key(name), agents, kind, None if slots == 1 else slots)
-        return kernels.field_at(self.numbered_key(name), checked_index(name, index, slots), kind)
+            key = hashing.ahead(self.key(name), first * slots)
+            return kernels.field(key, agents, kind, None if slots == 1 else slots)
+        return kernels.field_at(self.numbered_key(name), checked_index(name, index, slots), kind, first)
 
     def _pyro_allocate(self, msg: Any) -> None:
         self._once_a_step(msg)
-        msg["fn"] = self._allocate
+        if not population(
+            msg["args"][1].shape[-1]
+        ).is_part:  # else all ranges choose together, by noise that is written
+            msg["fn"] = self._allocate
 
     def _allocate(self, name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
         return kernels.select(priority, self.key(name), checked_supply(name, priority, supply), CLASSES)
@@ -177,12 +183,18 @@ class KeyedNoise(Handler):
 
 
 def _happens(event: Event, key: torch.Tensor) -> torch.Tensor:
+    key = hashing.ahead(key, _first(event.batch_shape[-1]))
     # Checked on the way: a pass over all hazards of its own would be a twentieth of a step.
     try:
         return kernels.happens(event.rate, key, event.where, check=True)
     except ValueError:
         validate.hazard(event.name, event.rate)
         raise
+
+
+def _first(agents: int) -> int:
+    """The number of the first agent whose noise is drawn here; one value is everybody's."""
+    return 0 if agents == 1 else population(agents).first
 
 
 def _layers(network: Any) -> list[Any]:

@@ -23,6 +23,7 @@ from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.steps import Steps, steps_until
 from causal_lpm.handlers.triggers import Triggers
 from causal_lpm.ops.dimensions import in_all_worlds
+from causal_lpm.ops.population import Address
 from causal_lpm.ops.pyro_stack import handlers_in_force, heard_by_all
 from causal_lpm.ops.simulation import Rollout, once, simulation_ends
 from causal_lpm.ops.step import step
@@ -175,18 +176,15 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
     def _pyro_check_dynamics(self, msg: Any) -> None:
         msg["done"] = True  # trying the dynamics out would draw noise
 
-    def _pyro_population_size(self, msg: Any) -> None:
-        if self._agents is not None:
-            msg["value"], msg["done"] = self._agents, True
+    def _pyro_population(self, msg: Any) -> None:
+        if self._agents is not None and not any(msg["args"]):
+            msg["value"], msg["done"] = Address(0, self._agents, self._agents, self._device), True
 
     def _pyro_step_length(self, msg: Any) -> None:
         msg["value"], msg["done"] = self.dt, True
 
     def _pyro_resampled(self, msg: Any) -> None:
         self._triggers.resample(msg["args"][0])
-
-    def _pyro_population_device(self, msg: Any) -> None:
-        msg["value"], msg["done"] = self._device, True
 
     def _pyro_intervene(self, msg: Any) -> None:
         value, act = msg["args"][0], msg["args"][1]

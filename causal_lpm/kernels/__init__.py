@@ -59,16 +59,17 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     return noise
 
 
-def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
+def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Tensor:
     """The noise of agent i at the number it carries, for example its how-manieth infection; never the day.
 
     Args:
         seed_name: mix(seed + word(name)), int64 `[*draws, 1]` or `[]`.
         index: integers `[*dims, agents]`.
         kind: as in `field`.
+        first: number of the first agent.
 
     Returns:
-        float32 (int64 for bits) of the broadcast shape: element i of the stream with counter index_i.
+        float32 (int64 for bits) of the broadcast shape: element first + i of the stream with counter index_i.
 
     Raises:
         ValueError: an unknown kind.
@@ -78,7 +79,7 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     torch.Size([3])
     """
     known("kind of noise", kind, ["exponential", "uniform", "gumbel", "bits"])
-    noise: Tensor = _ops.field_at.default(seed_name.to(index.device), index, kind)
+    noise: Tensor = _ops.field_at.default(seed_name.to(index.device), index, kind, first)
     return noise
 
 

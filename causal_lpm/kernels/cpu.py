@@ -97,7 +97,7 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     return out.reshape(*lead, agents) if slots is None else out.reshape(*lead, agents, slots)
 
 
-def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
+def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Tensor:
     """See `causal_lpm.kernels.field_at`."""
     agents = index.shape[-1]
     lead = np.broadcast_shapes(seed_name.shape[:-1], index.shape[:-1])
@@ -105,7 +105,7 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
     number, rows_index = _rows(index, lead, torch.int64)
     raw = torch.empty((math.prod(lead), agents), dtype=torch.int64)
     words = raw.numpy().view("uint64")
-    _spread(cpu_noise.keys_at, keys, number, rows_key, rows_index, words, pieces=agents, work=2 * raw.numel())
+    _spread(cpu_noise.keys_at, keys, number, first, rows_key, rows_index, words, pieces=agents, work=2 * raw.numel())
     if kind == "bits":
         return raw.reshape(*lead, agents)
     out = torch.empty(raw.shape, dtype=torch.float32)

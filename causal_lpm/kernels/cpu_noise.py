@@ -34,12 +34,14 @@ def field(key: Array, kind: int, out: Array, low: int, high: int) -> None:
 
 
 @loop
-def keys_at(key: Array, index: Array, rows_key: Array, rows_index: Array, out: Array, low: int, high: int) -> None:
+def keys_at(
+    key: Array, index: Array, first: int, rows_key: Array, rows_index: Array, out: Array, low: int, high: int
+) -> None:
     """Raw bits whose key depends on a number each agent carries, uint64 `[rows, agents]`."""
     for r in range(out.shape[0]):
         base, number = key[rows_key[r]], index[rows_index[r]]
         for i in range(low, high):
-            out[r, i] = bits(mix(bits(base, number[i])), i)
+            out[r, i] = bits(mix(bits(base, number[i])), first + i)
 
 
 @loop

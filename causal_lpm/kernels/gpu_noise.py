@@ -76,12 +76,12 @@ def _field(
 @kernel
 def _field_at(
     out: tl.tensor, key: tl.tensor, index: tl.tensor, rows_key: tl.tensor, rows_index: tl.tensor,
-    agents: tl.int64, blocks: tl.int64, BLOCK: tl.constexpr, KIND: tl.constexpr,
+    first: tl.int64, agents: tl.int64, blocks: tl.int64, BLOCK: tl.constexpr, KIND: tl.constexpr,
 ) -> None:  # fmt: skip
     row, i = place(blocks, BLOCK)
     number = tl.load(index + tl.load(rows_index + row) * agents + i, mask=i < agents, other=0).to(tl.int64)
     own = mix(bits(tl.load(key + tl.load(rows_key + row)).to(tl.uint64), number))
-    tl.store(out + row * agents + i, _written(bits(own, i), KIND), mask=i < agents)
+    tl.store(out + row * agents + i, _written(bits(own, first + i), KIND), mask=i < agents)
 
 
 @kernel
@@ -113,14 +113,14 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     return out.reshape(*lead, agents) if slots is None else out.reshape(*lead, agents, slots)
 
 
-def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
+def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Tensor:
     """See `causal_lpm.kernels.field_at`."""
     agents = index.shape[-1]
     lead = torch.broadcast_shapes(seed_name.shape[:-1], index.shape[:-1])
     keys, rows_key = keys_of(seed_name, lead)
     number, rows_index = rows_of(index, lead)
     out = torch.empty((*lead, agents), dtype=_stored(kind), device=index.device)
-    launch(_field_at, agents, math.prod(lead), out, keys, number, rows_key, rows_index, agents, KIND=kind)
+    launch(_field_at, agents, math.prod(lead), out, keys, number, rows_key, rows_index, first, agents, KIND=kind)
     return out
 
 

@@ -96,6 +96,16 @@ def bits(key: Tensor, index: Tensor) -> Tensor:
     return mix(key + index * GOLDEN)
 
 
+def ahead(key: Tensor, elements: int) -> Tensor:
+    """The key whose element 0 is element `elements` of the field `key`: a part of a field is a field.
+
+    >>> key = torch.tensor([7])
+    >>> bool(bits(ahead(key, 5), torch.tensor(0)) == bits(key, torch.tensor(5)))
+    True
+    """
+    return key + signed(elements * GOLDEN & _ALL) if elements else key
+
+
 def uniform(words: Tensor) -> Tensor:
     """53 of the 64 bits as a float64 in (0, 1], of the shape of `words`.
 

@@ -20,7 +20,7 @@ __all__ = ["OPERATORS", "TOTALS", "operators"]
 
 OPERATORS = {
     "field": "(Tensor key, int agents, str kind, int? slots=None) -> Tensor",
-    "field_at": "(Tensor seed_name, Tensor index, str kind) -> Tensor",
+    "field_at": "(Tensor seed_name, Tensor index, str kind, int first=0) -> Tensor",
     "happens": "(Tensor hazard, Tensor key, Tensor? where=None, bool check=False) -> Tensor",
     "select": "(Tensor priority, Tensor key, Tensor supply, int classes) -> Tensor",
     "select_by": "(Tensor priority, Tensor noise, Tensor supply, int classes) -> Tensor",
@@ -53,7 +53,7 @@ def _fake_field(key: Tensor, agents: int, kind: str, slots: int | None = None) -
     return key.new_empty(shape, dtype=_noise_type(kind))
 
 
-def _fake_field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
+def _fake_field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Tensor:
     return index.new_empty((*_broadcast(seed_name, index), index.shape[-1]), dtype=_noise_type(kind))
 
 

@@ -6,6 +6,8 @@ that differs by row gives each row its own noise or its own graph.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -42,10 +44,10 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     return words if kind == "bits" else noise_of(words, kind)
 
 
-def field_at(seed_name: Tensor, index: Tensor, kind: str) -> Tensor:
+def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Tensor:
     """See `causal_lpm.kernels.field_at`."""
     key = mix(bits(seed_name, index.long()))
-    words = bits(key, torch.arange(index.shape[-1], device=index.device))
+    words = bits(key, torch.arange(first, first + index.shape[-1], device=index.device))
     return words if kind == "bits" else noise_of(words, kind)
 
 
@@ -68,8 +70,26 @@ def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tenso
     return select_by(priority, field(key, priority.shape[-1], "exponential"), supply, classes)
 
 
-def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> Tensor:
-    """See `causal_lpm.kernels.select_by`."""
+def select_by(
+    priority: Tensor,
+    noise: Tensor,
+    supply: Tensor,
+    classes: int,
+    first: int = 0,
+    total: int | None = None,
+    summed: Callable[[Tensor], Tensor] = lambda counts: counts,
+) -> Tensor:
+    """See `causal_lpm.kernels.select_by`; also among several ranges of agents, each with its own call.
+
+    Args:
+        priority: As there, of this range.
+        noise: As there, of this range.
+        supply: As there, for all ranges.
+        classes: As there.
+        first: Number of the first agent of this range.
+        total: Number of agents in all ranges; by default they are all here.
+        summed: Counts of this range, int64, to those of all ranges.
+    """
     order = (noise.float() + 0.0).contiguous().view(torch.int32).long()  # + 0.0: there is one zero
     # Floats order like their bits, except that negative ones run backwards; shift all to 0 ... 2**32 - 1.
     order = torch.where(order < 0, order ^ 0x7FFFFFFF, order) + (1 << 31)
@@ -79,15 +99,17 @@ def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> 
     pool = (priority >= 0) & (priority < classes)
     left = supply.long().clamp(min=0).expand(*shape[:-1], 1)
     served = torch.zeros(shape, dtype=torch.bool, device=priority.device)
+    number = torch.arange(first, first + shape[-1], device=order.device).expand(shape)  # decides where noise is equal
     digits = [(priority.clamp(0, classes - 1), classes), (order >> 16, 1 << 16), (order & 0xFFFF, 1 << 16)]
+    digits += [(number >> 16, (total or shape[-1]) // (1 << 16) + 1), (number & 0xFFFF, 1 << 16)]
     for digit, base in digits:  # serve the buckets that fit whole, go on inside the first one that does not
-        total = torch.zeros((*shape[:-1], base), dtype=torch.long, device=digit.device)
-        total = total.scatter_add_(-1, digit, pool.long()).cumsum(-1)
-        cut = (total <= left).sum(-1, keepdim=True)
+        count = torch.zeros((*shape[:-1], base), dtype=torch.long, device=digit.device)
+        upto = summed(count.scatter_add_(-1, digit, pool.long())).cumsum(-1)
+        cut = (upto <= left).sum(-1, keepdim=True)
         served |= pool & (digit < cut)
-        left = left - torch.where(cut > 0, total.gather(-1, (cut - 1).clamp(min=0)), 0)
+        left = left - torch.where(cut > 0, upto.gather(-1, (cut - 1).clamp(min=0)), 0)
         pool = pool & (digit == cut)
-    return served | (pool & (pool.long().cumsum(-1) <= left))  # equal noise: by agent number
+    return served
 
 
 def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:

@@ -6,6 +6,7 @@ from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.exposure import exposure
 from causal_lpm.ops.look_up import look_up
 from causal_lpm.ops.policy import policy
+from causal_lpm.ops.population import population
 from causal_lpm.ops.tally import tally
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "look_up",
     "observed",
     "policy",
+    "population",
     "tally",
 ]

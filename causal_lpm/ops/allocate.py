@@ -3,9 +3,10 @@
 import torch
 from pyro.poutine.runtime import effectful
 
-from causal_lpm.kernels import select_by
+from causal_lpm.kernels import reference, select_by
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.number_types import common_shape, numbers
+from causal_lpm.ops.population import population, sum_over_ranges
 
 __all__ = ["CLASSES", "allocate", "checked_supply"]
 
@@ -18,14 +19,18 @@ MOST = 2**31 - 1
 
 @effectful(type="allocate")
 def _allocate(name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
-    supply = checked_supply(name, priority, supply)
-    return select_by(priority, exogenous(name, priority.shape[-1]), supply, CLASSES)
+    supply, noise = checked_supply(name, priority, supply), exogenous(name, priority.shape[-1])
+    address = population(priority.shape[-1])
+    if address.is_part:
+        return reference.select_by(priority, noise, supply, CLASSES, address.first, address.total, sum_over_ranges)
+    return select_by(priority, noise, supply, CLASSES)
 
 
 def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | float) -> torch.Tensor:
     """Serves at most `supply` agents: best class first, ties by exogenous noise, then by agent number.
 
-    A counting cut-off (radix selection), never a sort. Raising the supply serves the same agents and some more.
+    A counting cut-off (radix selection), never a sort. Raising the supply serves the same agents and some more. Where a
+    process holds a part of the population, the supply is that of everybody.
 
     Args:
         name: Name of the allocation and of its noise; once a step.
@@ -51,9 +56,8 @@ def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | float) ->
         raise ValueError(f"allocation {name!r} is among {priority.shape[-1]} agents: give 1 to 2**31 - 1.")
     if priority.dtype == torch.bool:
         priority = priority.to(torch.uint8)
-    agents = priority.shape[-1]
     if isinstance(supply, int):
-        supply = max(0, min(supply, agents))  # it may be beyond 64 bits
+        supply = max(0, min(supply, 2**62))  # it may be beyond 64 bits
     given = numbers(f"the supply of allocation {name!r}", supply).to(priority.device)
     if given.shape[-1] != 1:
         raise ValueError(
@@ -81,4 +85,4 @@ def checked_supply(name: str, priority: torch.Tensor, supply: torch.Tensor) -> t
         supply = supply.double()
     else:
         supply = supply.long()
-    return supply.clamp(0, priority.shape[-1]).long()
+    return supply.clamp(0, population(priority.shape[-1]).total).long()

@@ -13,6 +13,7 @@ from causal_lpm import validate
 from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.number_types import common_shape, numbers, single_precision
 from causal_lpm.ops.outcomes import data_of, unknown
+from causal_lpm.ops.population import population
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.ops.site_data import data_for
 from causal_lpm.typing import Hazard
@@ -66,21 +67,6 @@ def hazard_of(probability: float) -> float:
     """
     validate.probability("probability", probability)
     return abs(float(torch.log1p(torch.tensor(-probability, dtype=torch.float64))))
-
-
-@effectful(type="population_size")
-def population_size() -> int:
-    """The number of agents, answered by the running step."""
-    raise ValueError(
-        "the number of agents is known only inside a rollout: give a hazard of shape [*dims, agents], "
-        "for example hazard.expand(agents)."
-    )
-
-
-@effectful(type="population_device")
-def population_device() -> torch.device:
-    """Where the agents are, answered by the running step; the CPU outside."""
-    return torch.device("cpu")
 
 
 def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.Tensor:
@@ -147,7 +133,8 @@ def event(
     # What is one for all goes where the agents are.
     device = next((x.device for x in (rate, where) if x is not None and x.shape[-1] > 1), None)
     if device is None:
-        agents, device = population_size(), population_device()
+        address = population()
+        agents, device = address.here, address.device
     rate = rate.to(device).expand((*rate.shape[:-1], agents))
     where = None if where is None else where.to(device).expand((*where.shape[:-1], agents))
     if where is not None and rate.requires_grad:

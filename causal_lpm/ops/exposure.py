@@ -9,6 +9,7 @@ from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels.whole_sums import SMALL, exact_total, known_small, largest
 from causal_lpm.ops.number_types import numbers
+from causal_lpm.ops.population import join_ranges, population
 from causal_lpm.typing import Network
 from causal_lpm.validate import unique_entries
 
@@ -104,7 +105,8 @@ def exposure(
     sharing: float sums differ in the last bit, and one infection that flips on it changes hundreds of others later.
 
     Args:
-        network: A network layer, a sum of layers, or named layers to be summed apart.
+        network: A network layer, a sum of layers, or named layers to be summed apart; of the whole population, where a
+            process holds a part of it.
         infectiousness: bool, integer or float `[*dims, agents]`; floats are rounded to multiples of 2**-20.
 
     Returns:
@@ -122,11 +124,16 @@ def exposure(
     infectiousness = numbers("infectiousness", infectiousness)
     layers = network if isinstance(network, Mapping) else {"": network}
     unique_entries("fresh network", [n for layer in layers.values() for n in getattr(layer, "noise_names", ())])
+    here = population(infectiousness.shape[-1])
     for layer in layers.values():
-        if infectiousness.shape[-1:] != (layer.agents,):
+        if layer.agents != here.total:
             raise ValueError(
                 f"infectiousness has shape {tuple(infectiousness.shape)} but the network connects {layer.agents} "
                 "agents: give one value an agent in the last dimension."
             )
+    if here.is_part:
+        infectiousness = join_ranges(infectiousness)
     totals: Sums = _exposure(layers, infectiousness)
+    if here.is_part:
+        totals = {name: total.narrow(-1, here.first, here.here) for name, total in totals.items()}
     return totals if isinstance(network, Mapping) else totals[""]

@@ -8,18 +8,17 @@ from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels.whole_sums import are_small, exact_total
 from causal_lpm.ops.number_types import numbers
+from causal_lpm.ops.population import population, sum_over_ranges
 from causal_lpm.validate import fits_in_memory, whole_number
 
-__all__ = ["number_of_groups", "tally"]
-
-MANY = 2**20
-"""Labels from here on, if they are above the number of agents, are taken for serial numbers."""
+__all__ = ["check_groups", "tally"]
 
 
 @effectful(type="tally")
-def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int | None) -> torch.Tensor:
+def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int) -> torch.Tensor:
     if by is not None:
-        return _by_group(name, values, by, number_of_groups(name, values, by, groups))
+        check_groups(name, values, by, groups)
+        return _by_group(name, values, by, groups)
     if values.dtype == torch.bool:
         return _counts(_rows(values)).reshape(*values.shape[:-1], 1)
     if values.is_floating_point():
@@ -63,29 +62,17 @@ def _counts(rows: torch.Tensor) -> torch.Tensor:
     return torch.stack(counts) if counts else rows.new_zeros(0, dtype=torch.int64)
 
 
-def number_of_groups(name: str, values: torch.Tensor, by: torch.Tensor, groups: int | None) -> int:
-    """How many groups there are; whoever answers a tally by groups asks for it.
-
-    Raises:
-        ValueError: labels outside -1 to `groups` - 1, or serial numbers; nobody in a group whose number is not given.
-    """
+def check_groups(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) -> None:
+    """Raises ValueError for labels outside -1 to `groups` - 1; whoever answers a tally by groups asks for it."""
     low, high = (int(end) for end in torch.aminmax(by)) if len(by) else (-1, -1)
     if low < -1:
         raise ValueError(f"tally {name!r} is by groups from {low}: number them from 0, and give -1 for no group.")
-    if groups is not None:
-        if high >= groups:
-            raise ValueError(f"tally {name!r} has {groups} groups and label {high}: number them 0 to {groups - 1}.")
-    else:
-        if high < 0:
-            raise ValueError(f"tally {name!r} has nobody in a group: say how many there are with groups=.")
-        if high >= max(len(by), MANY):
-            raise ValueError(
-                f"tally {name!r} is by labels up to {high} of {len(by)} agents: number the groups from 0 without gaps "
-                "(torch.unique with return_inverse=True), or say how many there are with groups=."
-            )
-        groups = high + 1
+    if high >= groups:
+        raise ValueError(
+            f"tally {name!r} has {groups} groups and label {high}: number them 0 to {groups - 1} without gaps, serial "
+            "numbers by torch.unique with return_inverse=True."
+        )
     fits_in_memory(f"the {groups} groups of tally {name!r}", 8 * math.prod(values.shape[:-1]) * groups)
-    return groups
 
 
 def tally(
@@ -94,21 +81,22 @@ def tally(
     """The sum over agents, recorded under `name` as one entry of a daily series.
 
     Recording, likelihoods and the opening of secret shares happen here and nowhere else. NaN or infinity of an agent
-    is one in the sum of its row and group, so that a draw of parameters that went wrong shows, and no other.
+    is one in the sum of its row and group, so that a draw of parameters that went wrong shows, and no other. Where a
+    process holds a part of the population, the series of its part is recorded, and the model gets the sum of everybody.
 
     Args:
         name: Name of the series; once a step.
         values: bool, integer or float `[*dims, agents]`.
         by: Group of each agent, integers `[agents]` from 0; -1: in no group, counted nowhere.
-        groups: How many groups there are; without it one more than the largest label, which changes where nobody is in
-            the last group.
+        groups: How many groups there are, with `by`: which labels are there does not tell, since the last group may be
+            empty today, or in the part of the population that is here.
 
     Returns:
         `[*dims, 1]`, or `[*dims, groups]` with `by`; int64, float64 for floats.
 
     Raises:
-        ValueError: `by` does not have one group an agent, is not of integers or leaves -1 ... `groups` - 1; `groups` is
-            not given and nobody is in a group, or labels are serial numbers; a sum of integers beyond 2**63.
+        ValueError: one of `by` and `groups` without the other; `by` does not have one group an agent, is not of
+            integers or leaves -1 ... `groups` - 1; a sum of integers beyond 2**63.
 
     >>> import torch
     >>> tally("cases", torch.tensor([True, False, True]), by=torch.tensor([0, 1, 1]), groups=3)
@@ -117,6 +105,8 @@ def tally(
     values = numbers(f"what tally {name!r} sums", values)
     if by is None and groups is not None:
         raise ValueError(f"tally {name!r} has {groups} groups and nobody's group: give by=, too.")
+    if by is not None and groups is None:
+        raise ValueError(f"tally {name!r} is by groups: say how many there are with groups=, the last may be empty.")
     if by is not None:
         by = numbers(f"the groups of tally {name!r}", by)
         if by.dim() != 1 or by.shape[-1] != values.shape[-1]:
@@ -126,6 +116,6 @@ def tally(
             )
         if by.is_floating_point() or by.dtype == torch.bool:
             raise ValueError(f"tally {name!r} is by groups of {by.dtype}: give integers from 0, and -1 for no group.")
-        groups = None if groups is None else whole_number(f"groups of tally {name!r}", groups)
-    total: torch.Tensor = _tally(name, values, by, groups)
-    return total
+    count = 1 if groups is None else whole_number(f"groups of tally {name!r}", groups)
+    total: torch.Tensor = _tally(name, values, by, count)
+    return sum_over_ranges(total) if population(values.shape[-1]).is_part else total

@@ -78,7 +78,7 @@ def clinic(population: Population, days: int) -> Rollout:
         walks_in = choose("route", preference) == 0
         strength = exogenous("strength", population.size, "uniform", slots=3, index=s["courses"].clamp(max=2))
         infected = event("infection", 0.05 * strength) & waiting & ~served
-        tally("served", served, by=risk)
+        tally("served", served, by=risk, groups=3)
         tally("infected", infected & ~walks_in)
         tally("strength", torch.where(infected, strength, 0.0))
         return {**s, "stage": s["stage"] + 2 * served + infected, "courses": s["courses"] + infected}

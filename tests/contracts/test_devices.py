@@ -70,7 +70,7 @@ def everything(device: Device) -> Rollout:
         route = choose("route", torch.stack([received["home"], received["bus"], summed], -1))
         luck = exogenous("luck", AGENTS, "uniform", slots=3, index=s["times"].clamp(max=2))
         infected = event("infection", 0.1 * luck * (received["work"] + received["school"])) & ~served
-        tally("infected", infected, by=group)
+        tally("infected", infected, by=group, groups=5)
         tally("routes", route)
         return {**s, "stage": torch.maximum(s["stage"], infected.to(torch.uint8)), "times": s["times"] + infected}
 

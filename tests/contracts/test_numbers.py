@@ -190,7 +190,7 @@ def test_complex_numbers_are_refused(dtype: torch.dtype) -> None:
     for call in (
         lambda: exposure(Groups(whole), x),
         lambda: tally("x", x),
-        lambda: tally("x", whole, by=x),
+        lambda: tally("x", whole, by=x, groups=1),
         lambda: allocate("x", x, 1),
         lambda: allocate("x", whole, x[:1]),
         lambda: event("x", x),

@@ -204,7 +204,7 @@ def test_series_by_group_are_observed_in_a_plate_of_groups() -> None:
         rate = policy("rate", 0.1)
 
         def day(s: State) -> State:
-            tally("cases", event("x", s["rate"]), by=torch.arange(AGENTS) % 4)
+            tally("cases", event("x", s["rate"]), by=torch.arange(AGENTS) % 4, groups=4)
             return s
 
         run = rollout(day, {"x": torch.zeros(AGENTS), "rate": rate}, 6)

@@ -105,7 +105,7 @@ def epidemic(keep: Keep, network: str = "graph", message: str = "bool", policy: 
         served = served & ~infected
         route = choose("route", keep("logits", torch.stack([total, torch.ones_like(total)], -1)))
         luck = exogenous("luck", N, "uniform", slots=4, index=keep("index", s["times"].long().clamp(max=3)))
-        tally("cases", keep("cases", infected), by=keep("groups", NUMBER % 5))
+        tally("cases", keep("cases", infected), by=keep("groups", NUMBER % 5), groups=5)
         tally("luck", keep("floats", torch.where(infected, luck, 0.0)))
         tally("route", keep("route", route))
         new = {"stage": s["stage"] + infected + recovered + 2 * served, "times": s["times"] + infected}
@@ -199,7 +199,7 @@ def columns(keep: Keep, beta: torch.Tensor) -> Rollout:
     def day(s: State) -> State:
         weekend = keep("weekend", (NUMBER + s["t"].long()) % 7 < 5)
         infected = s["S"] * event("infection", beta * exposure(NETWORKS["graph"], s["I"]), where=weekend)
-        tally("cases", infected * (1 + NUMBER), by=keep("groups", (NUMBER + s["t"].long()) % 5))
+        tally("cases", infected * (1 + NUMBER), by=keep("groups", (NUMBER + s["t"].long()) % 5), groups=5)
         return {"S": s["S"] - infected, "I": s["I"] + infected}
 
     first = (NUMBER % 30 == 0).float()

@@ -132,7 +132,10 @@ class PackageModel:
 
     def _tally(self, statement: Statement, s: State, _: Any) -> State:
         values = holds(statement.where, s) if statement.where else s[statement.into]
-        tally(statement.name, values, by=None if statement.by is None else torch.from_numpy(statement.by))
+        if statement.by is None:
+            tally(statement.name, values)
+        else:
+            tally(statement.name, values, by=torch.from_numpy(statement.by), groups=int(statement.by.max()) + 1)
         return {}
 
     def _message(self, statement: Statement, s: State) -> torch.Tensor:

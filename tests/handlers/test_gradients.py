@@ -47,7 +47,7 @@ def day(s: State, network: str = "graph") -> State:
     recovered = s["I"] * event("recovery", 0.2)
     lost = (1 - s["S"] - s["I"]) * event("loss", 0.05)
     tally("infections", infected)
-    tally("by_age", infected, by=AGE)
+    tally("by_age", infected, by=AGE, groups=3)
     tally("infectious", s["I"])
     return {**s, "S": s["S"] - infected + lost, "I": s["I"] + infected - recovered}
 

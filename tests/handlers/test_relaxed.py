@@ -21,7 +21,7 @@ def infections(beta: torch.Tensor, *handlers: contextlib.AbstractContextManager[
     def day(s: State) -> State:
         infected = s["S"] * event("infection", s["beta"] * exposure(GRAPH, s["I"]), where=s["S"] > 0)
         recovered = s["I"] * event("recovery", 0.2)
-        tally("infections", infected, by=torch.arange(AGENTS) % 2)
+        tally("infections", infected, by=torch.arange(AGENTS) % 2, groups=2)
         return {**s, "S": s["S"] - infected, "I": s["I"] + infected - recovered}
 
     with contextlib.ExitStack() as stack:

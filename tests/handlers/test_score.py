@@ -50,7 +50,7 @@ def stages(
         infected = event("infection", hazard) & (s["stage"] == S)
         recovered = event("recovery", 0.2) & (s["stage"] == I)
         tally("infections", infected)
-        tally("by_age", infected, by=AGE)
+        tally("by_age", infected, by=AGE, groups=3)
         return {**s, "stage": s["stage"] + infected + recovered}
 
     with contextlib.ExitStack() as stack:
@@ -198,7 +198,7 @@ def test_what_depends_on_the_parameter_itself_is_differentiated(by: torch.Tensor
     beta = torch.tensor([0.5], requires_grad=True)
 
     def day(s: State) -> State:
-        tally("expected", 1 - torch.exp(-beta.expand(AGENTS)), by=by)
+        tally("expected", 1 - torch.exp(-beta.expand(AGENTS)), by=by, groups=None if by is None else 3)
         return s
 
     with KeyedNoise(1), Score() as score:

@@ -201,7 +201,7 @@ def test_a_rollout_checks_what_it_is_given(state: State, days: int, message: str
 def test_series_have_a_column_a_day() -> None:
     def day(s: State) -> State:
         tally("sum", s["x"])
-        tally("by group", s["x"] > 1, by=torch.tensor([0, 0, 1]))
+        tally("by group", s["x"] > 1, by=torch.tensor([0, 0, 1]), groups=2)
         return count(s)
 
     run = rollout(day, {"x": torch.tensor([0.0, 1.0, 2.0])}, 3)

@@ -18,9 +18,9 @@ WORK = torch.tensor([0, 0, 1, 1, 2, -1, -1, -1])
 def test_who_is_in_no_group_is_counted_in_no_row() -> None:
     retired = torch.zeros(2, 8, dtype=torch.bool)
     retired[1, 5:] = True
-    assert tally("x", retired, by=WORK).tolist() == [[0, 0, 0], [0, 0, 0]]
-    assert tally("x", retired[1], by=WORK).tolist() == [0, 0, 0]
-    assert tally("x", torch.ones(3, dtype=torch.bool), by=torch.tensor([0, 1, -1])).tolist() == [1, 1]
+    assert tally("x", retired, by=WORK, groups=3).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert tally("x", retired[1], by=WORK, groups=3).tolist() == [0, 0, 0]
+    assert tally("x", torch.ones(3, dtype=torch.bool), by=torch.tensor([0, 1, -1]), groups=2).tolist() == [1, 1]
 
 
 @settings(max_examples=60)
@@ -55,7 +55,7 @@ def test_who_is_in_no_group_is_nobodys_in_every_world(replicates: int) -> None:
 @pytest.mark.parametrize("label", [torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64, torch.uint32])
 def test_labels_of_every_integer_type(label: torch.dtype) -> None:
     by = torch.tensor([0, 127, 1], dtype=label)
-    total = tally("x", torch.tensor([[True, True, False], [False, False, True]]), by)
+    total = tally("x", torch.tensor([[True, True, False], [False, False, True]]), by, groups=128)
     assert total.shape == (2, 128)
     assert total.nonzero().tolist() == [[0, 0], [0, 127], [1, 1]]
 
@@ -64,15 +64,15 @@ def test_whole_numbers_are_summed_exactly() -> None:
     """Beyond 2**53 no float holds them."""
     x = torch.tensor([2**53 + 1, 2**62, 2**62, -(2**62)])
     assert tally("x", x).tolist() == [2**53 + 1 + 2**62]
-    assert tally("x", x, torch.tensor([0, 1, 1, 1])).tolist() == [2**53 + 1, 2**62]
+    assert tally("x", x, torch.tensor([0, 1, 1, 1]), groups=2).tolist() == [2**53 + 1, 2**62]
     for by in (None, torch.tensor([0, 0, 0, -1])):
         with pytest.raises(ValueError, match=r"a sum of tally 'x' is beyond 2\*\*63"):
-            tally("x", torch.tensor([2**62, 2**62, 0, 0]), by)
+            tally("x", torch.tensor([2**62, 2**62, 0, 0]), by, groups=None if by is None else 1)
 
 
 def test_what_is_no_number_shows_in_its_own_row_and_group() -> None:
     x = torch.tensor([[math.nan, 1.0, 2.0, math.nan], [1.0, math.inf, 2.0, 3.0]])
-    total = tally("x", x, torch.tensor([0, 1, 1, -1]))
+    total = tally("x", x, torch.tensor([0, 1, 1, -1]), groups=2)
     assert total[0].isnan().tolist() == [True, False]
     assert total[:, 1].tolist() == [3.0, math.inf]
     assert tally("x", x)[:, 0].isfinite().tolist() == [False, False]
@@ -91,17 +91,17 @@ ONES = torch.ones(3)
 @pytest.mark.parametrize(
     ("by", "groups", "message"),
     [
-        (torch.tensor([0, 1, -2]), None, "is by groups from -2: number them from 0, and give -1 for no group"),
-        (torch.tensor([0.0, 1.0, 2.0]), None, "is by groups of torch.float32: give integers from 0"),
-        (torch.tensor([True, False, True]), None, "is by groups of torch.bool: give integers from 0"),
-        (torch.tensor([-1, -1, -1]), None, "has nobody in a group: say how many there are with groups="),
+        (torch.tensor([0, 1, -2]), 2, "is by groups from -2: number them from 0, and give -1 for no group"),
+        (torch.tensor([0.0, 1.0, 2.0]), 3, "is by groups of torch.float32: give integers from 0"),
+        (torch.tensor([True, False, True]), 2, "is by groups of torch.bool: give integers from 0"),
+        (torch.tensor([0, 1, 2]), None, "is by groups: say how many there are with groups="),
         (torch.tensor([0, 1, 2]), 2, "has 2 groups and label 2: number them 0 to 1"),
         (torch.tensor([0, 1, 2]), 0, "is 0: give a whole number of at least 1"),
         (torch.tensor([0, 1, 2]), 2.5, "is 2.5: give a whole number of at least 1"),
         (None, 2, "has 2 groups and nobody's group: give by=, too"),
-        (torch.tensor([0, 10**9, 5]), None, "is by labels up to 1000000000 of 3 agents: number the groups from 0"),
+        (torch.tensor([0, 10**9, 5]), 3, "has 3 groups and label 1000000000: number them 0 to 2 without gaps"),
         (torch.tensor([0, 10**13, 5]), 10**13 + 1, "10000000000001 groups of tally 'x' need about 80000 GB"),
-        (torch.tensor([[0, 1, 2]]), None, "give one group an agent"),
+        (torch.tensor([[0, 1, 2]]), 3, "give one group an agent"),
     ],
 )
 def test_groups_that_are_none_are_refused(by: torch.Tensor | None, groups: int | None, message: str) -> None:

@@ -65,7 +65,7 @@ def sensitivity(
     ...
     ...     def day(s):
     ...         infected = event("infection", torch.where(age == 0, hazard[..., 0], hazard[..., 1]))
-    ...         tally("infections", 1.0 * infected, by=age)
+    ...         tally("infections", 1.0 * infected, by=age, groups=2)
     ...         return s
     ...
     ...     return rollout(day, {"S": torch.ones(1000)}, days=1)

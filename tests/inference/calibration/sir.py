@@ -33,7 +33,7 @@ def sir() -> Any:
         infected = event("infection", beta * (1 - s["masks"]) * hazard) & (s["stage"] == S)
         recovered = event("recovery", 0.25) & infectious
         tally("infections", infected)
-        tally("by_half", infected, by=HALF)
+        tally("by_half", infected, by=HALF, groups=2)
         return {**s, "stage": s["stage"] + infected + recovered}
 
     run = rollout(day, start(PEOPLE, closure_day=closure, masks=masks), DAYS)

@@ -30,7 +30,7 @@ def sir() -> Rollout:
         infected = s["S"] * event("infection", hazard, where=s["S"] > 0)
         recovered = s["I"] * event("recovery", recovery)
         tally("infections", infected)
-        tally("by_age", infected, by=AGE)
+        tally("by_age", infected, by=AGE, groups=2)
         return {**s, "S": s["S"] - infected, "I": s["I"] + infected - recovered}
 
     return rollout(day, {"S": 1 - infectious, "I": infectious, "masks": masks}, 6)

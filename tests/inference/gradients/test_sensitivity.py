@@ -30,7 +30,7 @@ def layered(agents: int, days: int) -> Rollout:
         hazard = contact[..., 0] * sums["home"] + contact[..., 1] * sums["other"]
         infected = s["S"] * event("infection", susceptibility[..., age] * hazard, where=s["S"] > 0)
         recovered = s["I"] * event("recovery", 1 / 7)
-        tally("infections", infected, by=age)
+        tally("infections", infected, by=age, groups=3)
         return {"S": s["S"] - infected, "I": s["I"] + infected - recovered}
 
     return rollout(day, {"S": 1 - infectious, "I": infectious}, days)

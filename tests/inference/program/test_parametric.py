@@ -26,7 +26,7 @@ def model() -> Rollout:
     def day(s: State) -> State:
         DAYS_RUN.append(1)
         hazard = rate * (layers[..., 0] + 2 * layers[..., 1]) * borough[..., BOROUGH] * s["masks"]
-        tally("hazard", hazard, by=BOROUGH)
+        tally("hazard", hazard, by=BOROUGH, groups=3)
         tally("infections", event("infection", hazard))
         return s
 

@@ -1,0 +1,102 @@
+"""Which agents this process holds, and what it needs of those that others hold.
+
+One process usually holds everybody. A handler may say that it holds a range of a larger population: agents are then
+numbered through all ranges, have the luck of their number, and what concerns all of them, such as who is served when
+supply is short, is computed from what the ranges hand each other. Which ranges there are, and how they speak to each
+other, is the handler's business; nothing here knows.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from pyro.poutine.runtime import effectful
+
+__all__ = ["Address", "join_ranges", "population", "sum_over_ranges"]
+
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Address:
+    """The agents that a process holds: `first` to `first + here - 1` of `total`.
+
+    Args:
+        first: Number of the first agent held here.
+        here: How many are held here.
+        total: How many there are in all.
+        device: Where they are.
+
+    Raises:
+        ValueError: a range outside of the population; one agent of several, whose noise could not be told from a number
+            that all agents share.
+
+    >>> Address(500, 500, total=1000).is_part
+    True
+    """
+
+    first: int
+    here: int
+    total: int
+    device: torch.device = CPU
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first <= self.total - self.here:
+            raise ValueError(
+                f"a process holds {self.here} agents from number {self.first} on, of {self.total}: give a range within "
+                "the population."
+            )
+        if self.here == 1 < self.total:
+            raise ValueError(
+                f"a process holds agent {self.first} alone, of {self.total}: give each process two agents or more."
+            )
+
+    @property
+    def is_part(self) -> bool:
+        """Whether others hold further agents."""
+        return self.here < self.total
+
+
+@effectful(type="population")
+def population(agents: int | None = None, /) -> Address:
+    """The agents that this process holds, everybody unless a handler says otherwise.
+
+    A handler of ranges changes what is answered: `msg["value"] = replace(msg["value"], first=500, total=1000)` in its
+    `_pyro_post_population`, where `here` is the number of its agents. Another number of values is not one an agent (one
+    for everybody, one a region): all ranges hold the whole of that, and it is left as it is.
+
+    Args:
+        agents: How many values whoever asks has, one an agent; None: as many as there are agents in the running step.
+
+    Raises:
+        ValueError: asked without a number outside of steps.
+
+    >>> population(3)
+    Address(first=0, here=3, total=3, device=device(type='cpu'))
+    """
+    if agents is None:
+        raise ValueError(
+            "the number of agents is known only inside a rollout: give a hazard of shape [*dims, agents], "
+            "for example hazard.expand(agents)."
+        )
+    return Address(0, agents, agents)
+
+
+@effectful(type="sum_over_ranges")
+def sum_over_ranges(part: torch.Tensor) -> torch.Tensor:
+    """The sum of what all ranges have, of one shape: itself, where one process holds everybody.
+
+    >>> sum_over_ranges(torch.tensor([3, 4]))
+    tensor([3, 4])
+    """
+    return part
+
+
+@effectful(type="join_ranges")
+def join_ranges(part: torch.Tensor) -> torch.Tensor:
+    """The values of all agents `[*dims, total]`, from those of this range `[*dims, here]`: itself, where it has all.
+
+    >>> join_ranges(torch.tensor([True, False]))
+    tensor([ True, False])
+    """
+    return part
