@@ -5,7 +5,7 @@ factual world has about as many deaths as were reported. What is compared are tw
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from case_studies.second_dose.replicate import AgeGroupStudy, check_size, one_re
 from causal_lpm import exogenous
 from causal_lpm.agents.disease import Course
 from causal_lpm.agents.population import Population
-from causal_lpm.inference import Contrast, Options, Policy, Setting
+from causal_lpm.inference import Options, Policy, References, Worlds
 from causal_lpm.typing import State
 from causal_lpm.validate import known, probability
 
@@ -121,23 +121,22 @@ class NewYork(AgeGroupStudy):
         """Policies of this variant."""
         return _policies()
 
-    def settings(self, size: str) -> tuple[list[Setting], list[Contrast]]:
+    def worlds(self, size: str) -> tuple[Worlds, References]:
         """As it was, and second doses eight weeks later; `full` adds other delays and efficacies."""
         known("size of the study", size, ("demo", "main", "full"))
-        chosen, contrasts = [Setting("no vaccine", {"vaccination": 0.0})], []
+        chosen, references = {"no vaccine": {"vaccination": 0.0}}, {}
         for efficacy in (0.9, 0.8, 0.7, 0.6) if size == "full" else (0.8,):
             factual = f"as given, efficacy {efficacy:g}"
-            chosen.append(Setting(factual, {"first_dose_efficacy": efficacy}))
+            chosen[factual] = {"first_dose_efficacy": efficacy}
             for weeks in (4, 8, 12) if size == "full" else (8,):
                 later = f"{weeks} weeks later, efficacy {efficacy:g}"
-                acts = {"second_dose_delay": 7.0 * weeks, "first_dose_efficacy": efficacy}
-                chosen.append(Setting(later, acts))
-                contrasts.append(Contrast(f"{weeks} weeks later - as given, efficacy {efficacy:g}", (later, factual)))
-        return chosen, contrasts
+                chosen[later] = {"second_dose_delay": 7.0 * weeks, "first_dose_efficacy": efficacy}
+                references[later] = factual
+        return chosen, references
 
-    def check(self, settings: Sequence[Setting], options: Options) -> None:
+    def check(self, worlds: Worlds, options: Options) -> None:
         """Raises ValueError for a file of doses or assumptions that cannot be used, or more agents than memory."""
-        check_size(options, len(settings))
+        check_size(options, len(worlds))
         read_doses(self.doses, options.days)
         mechanism(self.version)
         probability("immune", self.immune)
@@ -148,7 +147,7 @@ class NewYork(AgeGroupStudy):
         """Agents in each age group."""
         return people_by_age(new_york(options.agents))
 
-    def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
+    def simulate(self, worlds: Worlds, options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
         """One replicate: `[world, age group, day]` new counts."""
         prepared = _prepared(options.agents, self.version, options.device)
         _, first, second = read_doses(self.doses, options.days)
@@ -160,7 +159,7 @@ class NewYork(AgeGroupStudy):
         beginning = _Beginning(self.immune, self.daily_infections)
         # The model's own contacts are the published ones: this study's defaults are written out in every world.
         defaults = {name: policy.default for name, policy in self.policies.items()}
-        written = [Setting(setting.name, {**defaults, **setting.policy}) for setting in settings]
+        written = {name: {**defaults, **policies} for name, policies in worlds.items()}
         return one_replicate(replace(prepared, campaign=campaign), written, options.days, seed, beginning)
 
 

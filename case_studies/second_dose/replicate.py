@@ -1,6 +1,5 @@
 """One replicate of several worlds as arrays, and what the studies of both populations share."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from case_studies.second_dose import inputs
 from case_studies.second_dose.model import FirstCases, Setup, first_cases_of_archive, second_dose
 from causal_lpm import KeyedNoise, comparing, tally
 from causal_lpm.agents.population import Population
-from causal_lpm.inference import Options, Setting
+from causal_lpm.inference import Options, Worlds
 from causal_lpm.validate import fits_in_memory
 
 __all__ = ["AgeGroupStudy", "check_size", "one_replicate", "people_by_age"]
@@ -61,38 +60,38 @@ def check_size(options: Options, worlds: int) -> None:
 
 def one_replicate(
     prepared: Setup,
-    settings: Sequence[Setting],
+    worlds: Worlds,
     days: int,
     seed: int,
     first_cases: FirstCases | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
-    """All settings as worlds that share their noise, `[world, age group, day]`.
+    """All worlds, which share their noise, `[world, age group, day]`.
 
     Day 0 holds the archived first cases, or nothing if `first_cases` begin it. A few worlds run side by side; the
     noise is keyed, so that a world does not depend on its company.
     """
-    together = _side_by_side(prepared.people.size)
-    parts = [
-        _side_by_side_worlds(prepared, settings[begin : begin + together], days, seed, first_cases)
-        for begin in range(0, len(settings), together)
-    ]
+    names, together = list(worlds), _side_by_side(prepared.people.size)
+    parts = []
+    for i in range(0, len(names), together):
+        some = {name: worlds[name] for name in names[i : i + together]}
+        parts.append(_side_by_side_worlds(prepared, some, days, seed, first_cases))
     return {name: np.concatenate([part[name] for part in parts]) for name in OUTCOMES}
 
 
 def _side_by_side_worlds(
-    prepared: Setup, settings: Sequence[Setting], days: int, seed: int, first_cases: FirstCases | None
+    prepared: Setup, worlds: Worlds, days: int, seed: int, first_cases: FirstCases | None
 ) -> dict[str, npt.NDArray[Any]]:
     # The seed is on the device of the agents, and so is all noise that comes from it.
     noise = KeyedNoise(torch.tensor(seed, device=prepared.people.device))
-    with noise, comparing({setting.name: setting.policy for setting in settings}):
+    with noise, comparing(worlds):
         run = second_dose(prepared, days, first_cases or first_cases_of_archive)
-    worlds, age = (len(settings), len(inputs.AGES)), prepared.people["age_group"]
-    counts = {name: run.tallies[name].expand(*worlds, days - 1).cpu().numpy() for name in OUTCOMES}
-    before = {name: np.zeros(worlds, dtype=np.int64) for name in counts}
+    shape, age = (len(worlds), len(inputs.AGES)), prepared.people["age_group"]
+    counts = {name: run.tallies[name].expand(*shape, days - 1).cpu().numpy() for name in OUTCOMES}
+    before = {name: np.zeros(shape, dtype=np.int64) for name in counts}
     if first_cases is None:
         # The first cases were susceptible to nobody: they are who is missing from the books at the end.
         untouched = tally("susceptible", run.state["stage"] == inputs.SUSCEPTIBLE, age, groups=len(inputs.AGES))
         before["infections"] = (
-            people_by_age(prepared.people) - untouched.expand(worlds).cpu().numpy() - counts["infections"].sum(-1)
+            people_by_age(prepared.people) - untouched.expand(shape).cpu().numpy() - counts["infections"].sum(-1)
         )
     return {name: np.concatenate([before[name][..., None], series], -1) for name, series in counts.items()}

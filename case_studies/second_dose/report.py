@@ -17,7 +17,8 @@ from case_studies.page import fill, table
 from case_studies.second_dose.inputs import ARCHIVE
 from case_studies.second_dose.mechanism import HOW_TO_CHECK
 from case_studies.second_dose.study import EFFICACIES, QUIRKS
-from causal_lpm.inference import Estimate, died_out, effects, load, per_100k, sign_turn, totals
+from causal_lpm.inference import Estimate, died_out, load, per_100k, sign_turn, totals
+from causal_lpm.inference.results.estimands import summarize
 
 __all__ = ["expected", "tables"]
 
@@ -36,13 +37,29 @@ def _summary(estimate: Estimate) -> dict[str, float]:
     return {key: round(getattr(estimate, key), 3) for key in keys}
 
 
+def effects(tree: xr.DataTree, outcome: str, by_group: bool = False) -> list[Estimate]:
+    """Delayed minus standard, as the published tables have it: minus what is averted."""
+    averted = tree["causal_effect"].to_dataset()[f"{outcome}_by_group" if by_group else outcome]
+    dead = died_out(tree).values
+    found = []
+    for contrast, world in zip(averted["contrast"].values, averted["world"].values, strict=True):
+        name = str(world).replace("delayed", "delayed - standard")
+        rows = 0.0 - averted.sel(contrast=contrast)  # not minus: there is no -0.0 in the published numbers
+        for group in rows["group"].values if by_group else [None]:
+            values = (rows if group is None else rows.sel(group=group)).values
+            found.append(summarize(values, "paired", name, outcome, None if group is None else str(group), dead=dead))
+    return found
+
+
 def _turns(tree: xr.DataTree) -> dict[str, dict[str, float]]:
     """Efficacy at which delayed and standard have equally many deaths, for each variant with all efficacies."""
-    names = set(map(str, tree["causal_effect"].to_dataset()["contrast"].values))
+    compared = tree["causal_effect"].to_dataset()
+    reference = dict(zip(map(str, compared["world"].values), map(str, compared["reference"].values), strict=True))
     found = {}
     for label in ("", ", 100 a day", ", 1000 a day", ", sterilizing", ", under 65 only"):
-        points = {f"delayed - standard {e:g}{label}": e for e in EFFICACIES}
-        if set(points) <= names:
+        worlds = {f"delayed {e:g}{label}": e for e in EFFICACIES}
+        if set(worlds) <= set(reference):
+            points = {f"{world} against {reference[world]}": e for world, e in worlds.items()}
             turn = sign_turn(tree, "deaths", points)
             found[label.strip(", ") or "333 a day"] = {
                 "efficacy": turn.value,

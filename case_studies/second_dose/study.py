@@ -1,7 +1,7 @@
 """The study as the command line runs it: policies, settings, one replicate of every world."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from case_studies.second_dose.model import Setup, setup
 from case_studies.second_dose.people import king_county
 from case_studies.second_dose.replicate import AgeGroupStudy, check_size, one_replicate, people_by_age
 from causal_lpm.agents.vaccination import POLICIES
-from causal_lpm.inference import Contrast, Options, Policy, Setting
+from causal_lpm.inference import Options, Policy, References, Worlds
 from causal_lpm.validate import known
 
 __all__ = ["SecondDose", "study"]
@@ -71,60 +71,57 @@ class SecondDose(AgeGroupStudy):
             return self
         return nyc.load(extra)
 
-    def settings(self, size: str) -> tuple[list[Setting], list[Contrast]]:
-        """`demo` and `main`: the seven published settings. `full`: other rates, variants, efficacies; every quirk."""
+    def worlds(self, size: str) -> tuple[Worlds, References]:
+        """`demo` and `main`: the seven published worlds. `full`: other rates, variants, efficacies; every quirk."""
         known("size of the study", size, ("demo", "main", "full"))
-        chosen = {"no vaccine": Setting("no vaccine", {"vaccination": 0.0})}
-        contrasts = []
+        chosen = {"no vaccine": {"vaccination": 0.0}}
+        references = {}
         for label, acts, efficacies in _variants(size):
             for efficacy in efficacies:
-                standard = _named("standard", efficacy, label, {**acts, "first_dose_efficacy": efficacy})
+                given = {**acts, "first_dose_efficacy": efficacy}
+                standard, delayed = f"standard {efficacy:g}{label}", f"delayed {efficacy:g}{label}"
                 if "under_65_only" in acts:  # the standard schedule has no such variant
-                    standard = _named("standard", efficacy, "", {"first_dose_efficacy": efficacy})
-                delays = {**acts, "first_dose_efficacy": efficacy, "first_dose_priority": 1.0}
-                delayed = _named("delayed", efficacy, label, delays)
-                chosen.update({setting.name: setting for setting in (standard, delayed)})
-                contrasts.append(Contrast(f"delayed - standard {efficacy:g}{label}", (delayed.name, standard.name)))
-        return list(chosen.values()), contrasts
+                    standard = f"standard {efficacy:g}"
+                else:
+                    chosen[standard] = given
+                chosen[delayed] = {**given, "first_dose_priority": 1.0}
+                references[delayed] = standard
+        return chosen, references
 
-    def check(self, settings: Sequence[Setting], options: Options) -> None:
+    def check(self, worlds: Worlds, options: Options) -> None:
         """Raises ValueError for an unknown mechanism or option, a correction of nothing, or an impossible size."""
         for key in options.extra:
             known("option", key, ("mechanism", "population", "doses"))
         base = mechanism(str(options.extra.get("mechanism", "archived")))
-        for setting in settings:
+        for name, policies in worlds.items():
             for quirk in QUIRKS:
-                if setting.policy.get(f"correct_{quirk}", 0.0) > 0 and not base.archived(quirk):
+                if policies.get(f"correct_{quirk}", 0.0) > 0 and not base.archived(quirk):
                     raise ValueError(
-                        f"setting {setting.name!r} corrects {quirk!r}, which the mechanism "
+                        f"world {name!r} corrects {quirk!r}, which the mechanism "
                         f"{options.extra['mechanism']!r} has as described already: leave it out."
                     )
-        check_size(options, len(settings))
+        check_size(options, len(worlds))
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Agents in each age group."""
         return people_by_age(king_county(options.agents))
 
-    def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
+    def simulate(self, worlds: Worlds, options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
         """One replicate: `[world, age group, day]` new counts.
 
         Worlds of one mechanism run together; the noise is keyed, so all worlds share it.
         """
         base = str(options.extra.get("mechanism", "archived"))
-        rows: dict[int, dict[str, npt.NDArray[Any]]] = {}
-        by_rules: dict[Mechanism, list[int]] = {}
-        for i, setting in enumerate(settings):
-            by_rules.setdefault(_rules(base, setting), []).append(i)
+        rows: dict[str, dict[str, npt.NDArray[Any]]] = {}
+        by_rules: dict[Mechanism, list[str]] = {}
+        for name, policies in worlds.items():
+            by_rules.setdefault(_rules(base, policies), []).append(name)
         for rules, members in by_rules.items():
             prepared = _prepared(options.agents, rules, options.device)
-            counts = one_replicate(prepared, [_decisions(settings[i]) for i in members], options.days, seed)
-            for row, i in enumerate(members):
-                rows[i] = {outcome: series[row] for outcome, series in counts.items()}
-        return {outcome: np.stack([rows[i][outcome] for i in range(len(settings))]) for outcome in self.outcomes}
-
-
-def _named(schedule: str, efficacy: float, label: str, acts: Mapping[str, float]) -> Setting:
-    return Setting(f"{schedule} {efficacy:g}{label}", dict(acts))
+            counts = one_replicate(prepared, {n: _decisions(worlds[n]) for n in members}, options.days, seed)
+            for row, name in enumerate(members):
+                rows[name] = {outcome: series[row] for outcome, series in counts.items()}
+        return {outcome: np.stack([rows[name][outcome] for name in worlds]) for outcome in self.outcomes}
 
 
 def _variants(size: str) -> list[tuple[str, dict[str, float], tuple[float, ...]]]:
@@ -147,18 +144,15 @@ def _variants(size: str) -> list[tuple[str, dict[str, float], tuple[float, ...]]
     ]
 
 
-def _rules(base: str, setting: Setting) -> Mechanism:
-    """The mechanism of a world: the run's, with the quirks that the setting corrects as described."""
-    corrected: dict[str, Choice] = {
-        quirk: "described" for quirk in QUIRKS if setting.policy.get(f"correct_{quirk}", 0.0) > 0
-    }
+def _rules(base: str, policies: Mapping[str, float]) -> Mechanism:
+    """The mechanism of a world: the run's, with the quirks that the world corrects as described."""
+    corrected: dict[str, Choice] = {quirk: "described" for quirk in QUIRKS if policies.get(f"correct_{quirk}", 0.0) > 0}
     return replace(mechanism(base), **corrected)
 
 
-def _decisions(setting: Setting) -> Setting:
-    """The setting without its corrections, which are rules of the simulation and no decisions in it."""
-    acts = {name: value for name, value in setting.policy.items() if not name.startswith("correct_")}
-    return Setting(setting.name, acts)
+def _decisions(policies: Mapping[str, float]) -> dict[str, float]:
+    """The policies without the corrections, which are rules of the simulation and no decisions in it."""
+    return {name: value for name, value in policies.items() if not name.startswith("correct_")}
 
 
 @functools.lru_cache(maxsize=16)

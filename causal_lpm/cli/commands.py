@@ -37,10 +37,10 @@ from causal_lpm.inference.studies.catalogue import find_calibration, installed_c
 from causal_lpm.inference.studies.experiment import run_experiment
 from causal_lpm.inference.studies.json_file import check_json_file, write_json
 from causal_lpm.inference.studies.study import (
-    Contrast,
     Options,
-    Setting,
+    References,
     Study,
+    Worlds,
     installed_studies,
     load_study,
     replicates_of,
@@ -118,14 +118,14 @@ def _extra(
     return extra
 
 
-def _execute(request: _Request, settings: Sequence[Setting], contrasts: Sequence[Contrast]) -> None:
+def _execute(request: _Request, worlds: Worlds, references: References) -> None:
     study, options = request.study, request.options()
     replicates = replicates_of(study, request.full) if request.replicates is None else request.replicates
     workers = (2 if options.device == "cpu" else 1) if request.workers is None else request.workers
     with bad_input():
-        typed.check_experiment(study, settings, contrasts, replicates, request.seed, options, workers)
-        typed.check_differences(study, settings, contrasts)
-        name = f"{study.name}-{storage.identity(storage.manifest(study, settings, request.seed, options))}"
+        typed.check_experiment(study, worlds, references, replicates, request.seed, options, workers)
+        typed.check_differences(study, worlds, references)
+        name = f"{study.name}-{storage.identity(storage.manifest(study, worlds, request.seed, options))}"
         out = request.out or Path("results") / name
         if request.json_file is not None:
             check_json_file(request.json_file, out, options.extra)
@@ -133,8 +133,8 @@ def _execute(request: _Request, settings: Sequence[Setting], contrasts: Sequence
             raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
     reuse_freed_memory()  # the whole process is ours
     with failures():
-        with progress_bar(f"{study.name}, {len(settings)} worlds, replicates") as progress:
-            tree = run_experiment(study, settings, contrasts, replicates, request.seed, options, out, workers, progress)
+        with progress_bar(f"{study.name}, {len(worlds)} worlds, replicates") as progress:
+            tree = run_experiment(study, worlds, references, replicates, request.seed, options, out, workers, progress)
         _report(request, tree, out)
 
 
@@ -177,7 +177,7 @@ def demo(seed: Seed = 0, out: Out = None, workers: Workers = None, plots: Plots 
     with bad_input():
         study = load_study(DEMO_STUDY)
     request = _Request(study, replicates=DEMO_REPLICATES, seed=seed, out=out, workers=workers, plots=plots)
-    _execute(request, *study.settings("demo"))
+    _execute(request, *study.worlds("demo"))
 
 
 @app.command("list", cls=Once)
@@ -237,12 +237,12 @@ def run(
         if setting and full:
             raise ValueError("--full runs the study's own settings: leave out either --full or --setting.")
         if setting:
-            worlds = [typed.parse_setting(text, found.policies) for text in setting]
-            contrasts = typed.each_minus_first(worlds)
+            worlds: Worlds = typed.parse_worlds(setting, found.policies)
+            references: References = typed.against_first(worlds)
         else:
-            worlds, contrasts = found.settings("full" if full else "main")
+            worlds, references = found.worlds("full" if full else "main")
     request = _Request(found, agents, days, replicates, seed, device, out, json, workers, plots, extra, full)
-    _execute(request, worlds, contrasts)
+    _execute(request, worlds, references)
 
 
 @app.command(cls=Once)
@@ -272,9 +272,8 @@ def whatif(
         changed = typed.parse_acts(text, found.policies)
         if not changed:
             raise ValueError("there is no act: give at least one, as in --do name=value.")
-    worlds = [Setting("factual"), Setting(text, changed)]
     request = _Request(found, agents, days, replicates, seed, device, out, json, workers, plots, extra)
-    _execute(request, worlds, [Contrast(f"{text} minus factual", (text, "factual"))])
+    _execute(request, {"factual": {}, text: changed}, {text: "factual"})
 
 
 app.command(cls=Once)(calibrate)

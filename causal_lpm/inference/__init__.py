@@ -8,11 +8,11 @@ from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.inference.studies.experiment import ReplicateError, run_experiment
 from causal_lpm.inference.studies.json_file import to_json
 from causal_lpm.inference.studies.study import (
-    Contrast,
     Options,
     Policy,
-    Setting,
+    References,
     Study,
+    Worlds,
     installed_studies,
     load_study,
 )
@@ -20,15 +20,15 @@ from causal_lpm.inference.studies.study_tree import load, save
 
 __all__ = [
     "CalibrationResult",
-    "Contrast",
     "Estimate",
     "GradientCheck",
     "Options",
     "Policy",
+    "References",
     "ReplicateError",
-    "Setting",
     "SignTurn",
     "Study",
+    "Worlds",
     "check_gradient",
     "died_out",
     "effects",

@@ -16,7 +16,7 @@ from case_studies.second_dose.model import second_dose
 from case_studies.second_dose.study import study
 from causal_lpm import KeyedNoise, Worlds
 from causal_lpm.cli.commands import app
-from causal_lpm.inference import Options, Setting
+from causal_lpm.inference import Options
 
 AGENTS, DAYS = 20_000, 60
 
@@ -127,10 +127,10 @@ def test_people_are_those_of_the_city() -> None:
 def test_the_supply_is_the_same_and_second_doses_come_later(doses: Path) -> None:
     york = study.variant({"population": "nyc", "doses": str(doses)})
     assert york.start_date == "2021-01-01"
-    settings = [Setting("as given"), Setting("later", {"second_dose_delay": 14.0}), Setting("none", {"vaccination": 0})]
+    worlds = {"as given": {}, "later": {"second_dose_delay": 14.0}, "none": {"vaccination": 0}}
     options = Options(AGENTS, DAYS)
-    york.check(settings, options)
-    given, again = york.simulate(settings, options, 1), york.simulate(settings, options, 1)
+    york.check(worlds, options)
+    given, again = york.simulate(worlds, options, 1), york.simulate(worlds, options, 1)
     assert all(np.array_equal(given[name], again[name]) for name in given)
     assert given["deaths"].shape == (3, len(york.groups), DAYS)
     # Until the first second dose the two schedules are one epidemic.
@@ -141,9 +141,9 @@ def test_the_supply_is_the_same_and_second_doses_come_later(doses: Path) -> None
 def test_defaults_written_out_change_nothing(doses: Path) -> None:
     york = study.variant({"population": "nyc", "doses": str(doses)})
     written = {name: policy.default for name, policy in york.policies.items()}
-    counts = york.simulate([Setting("defaults"), Setting("written", written)], Options(5_000, 40), 3)
+    counts = york.simulate({"defaults": {}, "written": written}, Options(5_000, 40), 3)
     assert all(np.array_equal(series[0], series[1]) for series in counts.values())
-    other = york.simulate([Setting("more contacts", {"contact_scale": 1.0})], Options(5_000, 40), 3)
+    other = york.simulate({"more contacts": {"contact_scale": 1.0}}, Options(5_000, 40), 3)
     assert other["infections"].sum() > counts["infections"][0].sum() * 1.5
 
 
@@ -186,7 +186,7 @@ def test_the_real_doses_can_be_read(shared_data: Path) -> None:
 def test_assumptions_that_mean_nothing_are_refused(doses: Path, options: dict[str, str | float]) -> None:
     def check() -> None:
         york = study.variant({"population": "nyc", "doses": str(doses), **options})
-        york.check([Setting("x")], Options(AGENTS, DAYS))
+        york.check({"x": {}}, Options(AGENTS, DAYS))
 
     with pytest.raises(ValueError, match="between 0 and 1"):
         check()
@@ -195,17 +195,18 @@ def test_assumptions_that_mean_nothing_are_refused(doses: Path, options: dict[st
 def test_sizes_that_mean_nothing_are_refused(doses: Path) -> None:
     york = study.variant({"population": "nyc", "doses": str(doses)})
     with pytest.raises(ValueError, match="days is 3651: the model knows ten years"):  # it counts them in 16 bits
-        study.check([Setting("x")], Options(AGENTS, 3651))
+        study.check({"x": {}}, Options(AGENTS, 3651))
     with pytest.raises(ValueError, match="leave age groups empty"):
-        york.check([Setting("x")], Options(1, DAYS))
+        york.check({"x": {}}, Options(1, DAYS))
     with pytest.raises(ValueError, match="agents need about"):
-        york.check([Setting("x")], Options(10**12, DAYS))
+        york.check({"x": {}}, Options(10**12, DAYS))
 
 
 def test_worlds_do_not_depend_on_their_company(doses: Path) -> None:
     york = study.variant({"population": "nyc", "doses": str(doses)})
-    settings = york.settings("full")[0]  # more than run side by side
-    together = york.simulate(settings, Options(2_000, 30), 2)
-    for i in (0, 8, len(settings) - 1):
-        alone = york.simulate([settings[i]], Options(2_000, 30), 2)
+    worlds = york.worlds("full")[0]  # more than run side by side
+    together = york.simulate(worlds, Options(2_000, 30), 2)
+    for i in (0, 8, len(worlds) - 1):
+        name = list(worlds)[i]
+        alone = york.simulate({name: worlds[name]}, Options(2_000, 30), 2)
         assert all(np.array_equal(together[name][i], alone[name][0]) for name in alone)

@@ -16,7 +16,7 @@ from case_studies.second_dose.model import NEVER, Setup, first_cases_of_archive,
 from case_studies.second_dose.people import king_county
 from case_studies.second_dose.study import study
 from causal_lpm import KeyedNoise, Rollout, comparing
-from causal_lpm.inference import Options, Setting
+from causal_lpm.inference import Options
 
 AGENTS, DAYS, SEED = 5000, 60, 3
 QUIRKS = [quirk.name for quirk in fields(Mechanism)]
@@ -289,7 +289,7 @@ def test_first_cases_are_those_of_the_archive() -> None:
 
 
 def test_the_study_reports_the_first_cases_on_day_0() -> None:
-    series = study.simulate([Setting("none", SETTINGS["none"])], Options(agents=AGENTS, days=10), SEED)
+    series = study.simulate({"none": SETTINGS["none"]}, Options(agents=AGENTS, days=10), SEED)
     assert series["infections"].shape == (1, len(inputs.AGES), 10)
     ages = [age for _, age in inputs.FIRST_CASES]
     assert series["infections"][0, :, 0].tolist() == [ages.count(age) for age in range(len(inputs.AGES))]

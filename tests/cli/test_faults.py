@@ -116,11 +116,11 @@ def test_a_json_of_an_earlier_run_is_replaced_also_through_a_link(home: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["run", "fake", "--days", "100000000000"], "4 replicates of 2 settings, 100000000000 days need about"),
+        (["run", "fake", "--days", "100000000000"], "4 replicates of 2 worlds, 100000000000 days need about"),
         (["run", "fake", "--days", "999999999999999999999999999999"], "give a whole number from 1 to 2**63 - 1"),
         (
             ["run", "fake", "--replicates", "1000000000000"],
-            "1000000000000 replicates of 2 settings, 30 days need about",
+            "1000000000000 replicates of 2 worlds, 30 days need about",
         ),
         (["run", "fake", "--agents", "1000000000000000"], "would take"),
         (["run", "fake", "--workers", "100000", "--replicates", "1000000"], "100000 worker processes need about"),

@@ -32,7 +32,7 @@ from causal_lpm import (
 )
 from causal_lpm.agents.networks import FreshRandom, FreshWattsStrogatz, Graph, Groups
 from causal_lpm.agents.population import Population, start
-from causal_lpm.inference import Options, Setting
+from causal_lpm.inference import Options
 from tests.contracts.models import differ, flu, immunity, layers, people
 from tests.pretend_gpu import DEVICE, PretendGpu
 
@@ -135,11 +135,11 @@ def test_worlds_seeds_and_whole_states() -> None:
 
 @pytest.mark.parametrize("version", ["archived", "described"])
 def test_the_second_dose_study(version: str) -> None:
-    settings = [Setting("standard", {"doses_per_day": 3000.0}), Setting("delayed", {"first_dose_priority": 1.0})]
+    worlds = {"standard": {"doses_per_day": 3000.0}, "delayed": {"first_dose_priority": 1.0}}
     extra = {"mechanism": version}
-    expected = study.simulate(settings, Options(agents=1000, days=12, extra=extra), seed=3)
+    expected = study.simulate(worlds, Options(agents=1000, days=12, extra=extra), seed=3)
     with PretendGpu():
-        got = study.simulate(settings, Options(agents=1000, days=12, device=str(DEVICE), extra=extra), seed=3)
+        got = study.simulate(worlds, Options(agents=1000, days=12, device=str(DEVICE), extra=extra), seed=3)
     for outcome, series in expected.items():
         assert (got[outcome] == series).all(), outcome
 

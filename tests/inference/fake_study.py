@@ -2,14 +2,14 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.studies.study import Contrast, Options, Policy, Setting
+from causal_lpm.inference.studies.study import Options, Policy, References, Worlds
 
 POLICIES = {
     "efficacy": Policy("efficacy", 0.5, "protection by the first dose", 0.0, 1.0),
@@ -44,20 +44,20 @@ class FakeStudy:
             raise ValueError("unknown population 'nowhere'.")
         return replace(self, title="A wave elsewhere") if "population" in extra else self
 
-    def settings(self, size: str) -> tuple[list[Setting], list[Contrast]]:
-        worlds = [Setting("standard"), Setting("delayed", {"interval": 84, "efficacy": 0.8})]
+    def worlds(self, size: str) -> tuple[Worlds, References]:
+        worlds: dict[str, dict[str, float]] = {"standard": {}, "delayed": {"interval": 84, "efficacy": 0.8}}
         if size == "full":
-            worlds.append(Setting("sterilizing", {"sterilizing": 1}))
-        return worlds, [Contrast("delayed minus standard", ("delayed", "standard"))]
+            worlds["sterilizing"] = {"sterilizing": 1}
+        return worlds, {"delayed": "standard"}
 
-    def check(self, settings: Sequence[Setting], options: Options) -> None:
+    def check(self, worlds: Worlds, options: Options) -> None:
         if options.extra.get("mechanism", "archived") not in ("archived", "described"):
             raise ValueError("unknown mechanism: give 'archived' or 'described'.")
 
     def group_sizes(self, options: Options) -> npt.NDArray[np.int64]:
         return np.array([options.agents - options.agents // 4, options.agents // 4])
 
-    def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
+    def simulate(self, worlds: Worlds, options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
         time.sleep(self.seconds)
         if seed in self.fails_at:
             raise ZeroDivisionError("a fault")
@@ -69,7 +69,7 @@ class FakeStudy:
         wave = options.agents * 0.02 * noise * np.exp(-(np.linspace(-2, 2, options.days) ** 2))
         if seed in self.dies_out_at:
             wave *= 1e-3
-        scale = [1.5 - {"efficacy": 0.5, **setting.policy}["efficacy"] for setting in settings]
+        scale = [1.5 - {"efficacy": 0.5, **policies}["efficacy"] for policies in worlds.values()]
         infections = np.floor(np.array(scale)[:, None, None] * wave).astype(np.int64)
         return {"infections": infections, "deaths": infections // 5}
 

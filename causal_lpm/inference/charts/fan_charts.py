@@ -34,7 +34,7 @@ def fan_chart(
     tree: xr.DataTree,
     outcome: str,
     worlds: Sequence[str] | None = None,
-    minus: tuple[str, str] | None = None,
+    averted: tuple[str, str] | None = None,
     smooth: int = 7,
 ) -> "Figure":
     """Daily new counts of each world, and the difference below: median, 50% and 95% of the replicates.
@@ -46,7 +46,7 @@ def fan_chart(
         tree: a result.
         outcome: what is counted.
         worlds: which to draw, at most seven; all, if not given.
-        minus: the two worlds (a, b) whose difference a minus b is drawn; without it there is no lower panel.
+        averted: the two worlds (other, reference) of which the reference minus the other is drawn below.
         smooth: daily counts are drawn as centred means over this many days; the difference never is.
 
     Raises:
@@ -59,7 +59,7 @@ def fan_chart(
     if len(names) > len(COLOURS):
         raise ValueError(f"{len(names)} worlds cannot be told apart in one chart: choose at most {len(COLOURS)}.")
     x = daily["date"].values if "date" in daily.coords else daily["day"].values
-    heights = [3, 2] if minus else [1]
+    heights = [3, 2] if averted else [1]
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for name, colour, line in zip(names, COLOURS, LINES, strict=False):
         smoothed = daily.sel(world=name).rolling(day=smooth, center=True, min_periods=1).mean()
@@ -67,13 +67,13 @@ def fan_chart(
     mean = f"\n({smooth}-day mean)" if smooth > 1 else ""
     _plain(axes[0].set_ylabel(f"{outcome}, new per day\nper 100,000{mean}"))
     axes[0].set_ylim(bottom=0)
-    if minus:
-        first, second = minus
-        gap = (daily.sel(world=first) - daily.sel(world=second)).cumsum("day").values
+    if averted:
+        other, reference = averted
+        gap = (daily.sel(world=reference) - daily.sel(world=other)).cumsum("day").values
         _fan(axes[1], x, gap, DIFFERENCE, "-")
         axes[1].axhline(0, color="black", linewidth=0.8)
-        _plain(axes[1].set_ylabel(f"{outcome}, cumulative\ndifference per 100,000"))
-        title = _wrapped(f"{first} minus {second}, paired in each replicate")
+        _plain(axes[1].set_ylabel(f"{outcome}, averted so far\nper 100,000"))
+        title = _wrapped(f"averted in {other}: {reference} minus {other}, paired in each replicate")
         _plain(axes[1].set_title(title, fontsize="small", loc="left"))
     if "date" in daily.coords:
         figure.autofmt_xdate()
@@ -177,12 +177,12 @@ def save_fan_charts(tree: xr.DataTree, folder: str | os.PathLike[str]) -> list[P
             continue
         effects = tree["causal_effect"].to_dataset()
         pairs = zip(
-            *(effects[name].values for name in ("contrast", "world_minus", "world_reference")),
+            *(effects[name].values for name in ("contrast", "world", "reference")),
             strict=True,
         )
-        for number, (contrast, first, second) in enumerate(pairs, start=1):
+        for number, (contrast, other, reference) in enumerate(pairs, start=1):
             # The reference comes first, so that the factual world always has the same colour.
-            figure = fan_chart(tree, outcome, [str(second), str(first)], (str(first), str(second)))
+            figure = fan_chart(tree, outcome, [str(reference), str(other)], (str(other), str(reference)))
             files += save_figure(figure, folder / f"{_slug(f'{outcome}-{number:02d}-{contrast}')}.png")
     return files
 

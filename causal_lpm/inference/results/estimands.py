@@ -21,8 +21,8 @@ __all__ = [
     "ENOUGH_FOR_PERCENTILES",
     "Estimate",
     "SignTurn",
+    "averted",
     "died_out",
-    "difference",
     "effects",
     "per_100k",
     "sign_turn",
@@ -46,10 +46,9 @@ def per_100k(tree: xr.DataTree, outcome: str, by_group: bool = False) -> xr.Data
     return rate.rename(outcome)
 
 
-def difference(totals: xr.DataArray, minus: tuple[str, str]) -> xr.DataArray:
-    """World a minus world b in the same replicate, `minus = (a, b)`, `[replicate, ...]`."""
-    first, second = minus
-    return totals.sel(world=first, drop=True) - totals.sel(world=second, drop=True)
+def averted(totals: xr.DataArray, other: str, reference: str) -> xr.DataArray:
+    """The reference world minus the other one in the same replicate, `[replicate, ...]`."""
+    return totals.sel(world=reference, drop=True) - totals.sel(world=other, drop=True)
 
 
 def died_out(tree: xr.DataTree, share: float = 0.01, outcome: str = "infections") -> xr.DataArray:

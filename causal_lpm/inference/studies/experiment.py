@@ -1,4 +1,4 @@
-"""Run a study: every setting as a world, many replicates, each kept as soon as it is finished.
+"""Run a study: all its worlds, many replicates, each kept as soon as it is finished.
 
 Replicate r depends on the seed and on r alone, so it is the same for any number of replicates and workers,
 and a run that was interrupted goes on where it stopped.
@@ -29,11 +29,11 @@ from causal_lpm.inference.studies import study_tree as results
 from causal_lpm.inference.studies.settings import check_experiment, whole_options
 from causal_lpm.inference.studies.storage import Replicate, Store
 from causal_lpm.inference.studies.study import (
-    Contrast,
     Options,
     Policy,
-    Setting,
+    References,
     Study,
+    Worlds,
     installed_studies,
     load_study,
     variant,
@@ -42,11 +42,9 @@ from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.provenance import provenance
 
 __all__ = [
-    "Contrast",
     "Options",
     "Policy",
     "ReplicateError",
-    "Setting",
     "Study",
     "installed_studies",
     "load_study",
@@ -63,8 +61,8 @@ class ReplicateError(RuntimeError):
 
 def run_experiment(
     study: Study,
-    settings: Sequence[Setting],
-    contrasts: Sequence[Contrast],
+    worlds: Worlds,
+    references: References,
     replicates: int,
     seed: int,
     options: Options,
@@ -72,12 +70,12 @@ def run_experiment(
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.DataTree:
-    """Simulates every setting in every replicate, as worlds that share noise, and compares them.
+    """Simulates all worlds in every replicate, which share their noise, and compares them.
 
     Args:
         study: what to simulate.
-        settings: the worlds, in the order in which results name them.
-        contrasts: pairs of settings to subtract.
+        worlds: name -> policy -> value, in the order in which results name them.
+        references: world -> the world that it is compared with.
         replicates: how many times, each with fresh noise.
         seed: an integer; with `replicate_seed` it determines every number.
         options: agents, days, device and what the study adds.
@@ -98,10 +96,10 @@ def run_experiment(
         KeyboardInterrupt: on Ctrl-C, with a sentence that says how to go on.
     """
     study = variant(study, options.extra)
-    check_experiment(study, settings, contrasts, replicates, seed, options, workers)
+    check_experiment(study, worlds, references, replicates, seed, options, workers)
     options = whole_options(options)
     replicates, seed, workers = int(replicates), int(seed), int(workers)
-    content = storage.manifest(study, settings, seed, options)
+    content = storage.manifest(study, worlds, seed, options)
     origin: Mapping[str, str] = provenance(seed=seed, data=storage.data_hashes(options))
     kept: dict[int, Replicate] = {}
     store = None
@@ -110,20 +108,20 @@ def run_experiment(
         results.remove_if_broken(Path(out) / "results.nc")  # the replicates can make it again
         results.check_target(Path(out) / "results.nc", storage.identity(content), replicates)
         origin = store.origin
-        kept = dict(_read_kept(store, study, settings, options, replicates))
+        kept = dict(_read_kept(store, study, worlds, options, replicates))
     report = progress or (lambda done, total: None)
     report(len(kept), replicates)
     todo = [replicate for replicate in range(replicates) if replicate not in kept]
     try:
         # Closed by hand: an interrupt in this loop must stop the worker processes before it goes further.
-        with closing(_simulate_all(study, settings, options, seed, todo, workers)) as finished:
+        with closing(_simulate_all(study, worlds, options, seed, todo, workers)) as finished:
             for replicate, values in finished:
                 if store is not None:
                     store.write(replicate, values)
                 kept[replicate] = values
                 report(len(kept), replicates)
         ordered = [kept[replicate] for replicate in range(replicates)]
-        tree = results.build(study, settings, contrasts, ordered, seed, options, storage.identity(content), origin)
+        tree = results.build(study, worlds, references, ordered, seed, options, storage.identity(content), origin)
         if out is not None:
             results.save(tree, Path(out) / "results.nc")
     except (ReplicateError, WriteError) as error:
@@ -134,13 +132,13 @@ def run_experiment(
 
 
 def _read_kept(
-    store: Store, study: Study, settings: Sequence[Setting], options: Options, replicates: int
+    store: Store, study: Study, worlds: Worlds, options: Options, replicates: int
 ) -> Iterator[tuple[int, Replicate]]:
     """The finished replicates of an earlier run; one that cannot be used counts as unfinished."""
     for replicate in store.finished(replicates):
         try:
             values = store.read(replicate)
-            _check_replicate(study, settings, options, values)
+            _check_replicate(study, worlds, options, values)
         except ValueError as error:
             _LOG.warning("Replicate %d is simulated again: %s.", replicate, error)
         else:
@@ -153,12 +151,12 @@ def _kept_sentence(done: int, replicates: int, out: str | os.PathLike[str] | Non
     return f"{done} of {replicates} replicates are kept in {os.fspath(out)}; run the same again to go on."
 
 
-def _replicate(study: Study, settings: Sequence[Setting], options: Options, seed: int, replicate: int) -> Replicate:
+def _replicate(study: Study, worlds: Worlds, options: Options, seed: int, replicate: int) -> Replicate:
     """One replicate, checked; any failure is raised again with the replicate's number and seed."""
     own_seed = replicate_seed(seed, replicate)
     try:
-        values = {name: np.asarray(value) for name, value in study.simulate(settings, options, own_seed).items()}
-        _check_replicate(study, settings, options, values)
+        values = {name: np.asarray(value) for name, value in study.simulate(worlds, options, own_seed).items()}
+        _check_replicate(study, worlds, options, values)
     except Exception as error:
         raise ReplicateError(
             f"replicate {replicate} (seed {own_seed}) failed with {type(error).__name__}: {error}."
@@ -166,8 +164,8 @@ def _replicate(study: Study, settings: Sequence[Setting], options: Options, seed
     return {name: values[name] for name in study.outcomes}
 
 
-def _check_replicate(study: Study, settings: Sequence[Setting], options: Options, values: Replicate) -> None:
-    shape = (len(settings), len(study.groups), options.days)
+def _check_replicate(study: Study, worlds: Worlds, options: Options, values: Replicate) -> None:
+    shape = (len(worlds), len(study.groups), options.days)
     for name in study.outcomes:
         if name not in values:
             raise ValueError(f"the study returned no {name!r}")
@@ -180,14 +178,14 @@ def _check_replicate(study: Study, settings: Sequence[Setting], options: Options
 
 
 def _simulate_all(
-    study: Study, settings: Sequence[Setting], options: Options, seed: int, todo: Sequence[int], workers: int
+    study: Study, worlds: Worlds, options: Options, seed: int, todo: Sequence[int], workers: int
 ) -> Generator[tuple[int, Replicate], None, None]:
     """Yields each replicate as it is finished, in any order."""
     if workers > 1 and todo:
-        yield from _simulate_in_processes(study, settings, options, seed, todo, min(workers, len(todo)))
+        yield from _simulate_in_processes(study, worlds, options, seed, todo, min(workers, len(todo)))
     else:
         for replicate in todo:
-            yield replicate, _replicate(study, settings, options, seed, replicate)
+            yield replicate, _replicate(study, worlds, options, seed, replicate)
 
 
 @contextmanager
@@ -219,7 +217,7 @@ def _end_with_parent() -> None:
 
 
 def _simulate_in_processes(
-    study: Study, settings: Sequence[Setting], options: Options, seed: int, todo: Sequence[int], workers: int
+    study: Study, worlds: Worlds, options: Options, seed: int, todo: Sequence[int], workers: int
 ) -> Generator[tuple[int, Replicate], None, None]:
     """After the first failure nothing new starts; what is running is still yielded before it is raised."""
     others = set(multiprocessing.active_children())
@@ -230,7 +228,7 @@ def _simulate_in_processes(
     try:
         # A child inherits this until `_start_worker` says the same; otherwise it would print a traceback.
         with answering(signal.SIGINT, signal.SIG_IGN), _environment(FOR_LARGE_RUNS):
-            futures = {pool.submit(_replicate, study, settings, options, seed, number): number for number in todo}
+            futures = {pool.submit(_replicate, study, worlds, options, seed, number): number for number in todo}
         for future in as_completed(futures):
             if future.cancelled():
                 continue

@@ -1,8 +1,8 @@
-"""From what a user types to settings that are known to be valid: policies, ranges, names, devices."""
+"""From what a user types to worlds that are known to be valid: policies, ranges, names, devices."""
 
 import math
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,17 +12,17 @@ import torch
 from causal_lpm.inference.files.dates import calendar
 from causal_lpm.inference.files.plain_numbers import number_of
 from causal_lpm.inference.studies.storage import options_without_folders
-from causal_lpm.inference.studies.study import Contrast, Options, Policy, Setting, Study, policy_values
-from causal_lpm.validate import fits_in_memory, fits_in_time, known, unique_entries, whole_number
+from causal_lpm.inference.studies.study import Options, Policy, References, Study, Worlds, policy_values
+from causal_lpm.validate import fits_in_memory, fits_in_time, known, whole_number
 
 __all__ = [
     "check_device",
     "check_differences",
     "check_experiment",
     "check_value",
-    "each_minus_first",
+    "against_first",
     "parse_acts",
-    "parse_setting",
+    "parse_worlds",
     "whole_options",
 ]
 
@@ -97,22 +97,35 @@ def _example(policies: Mapping[str, Policy]) -> str:
     return next((f"{name}={policy.default:g}" for name, policy in policies.items()), "name=1")
 
 
-def parse_setting(text: str, policies: Mapping[str, Policy]) -> Setting:
-    """A setting written as "name=value, ..." or "label: name=value, ..."; its name is the label or the acts.
+def parse_worlds(texts: Iterable[str], policies: Mapping[str, Policy]) -> dict[str, dict[str, float]]:
+    """Worlds written as "name=value, ..." or "label: name=value, ..."; the name of each is its label or its acts.
 
-    >>> parse_setting("late: dose_interval=84", {"dose_interval": Policy("dose_interval", 21, "", 1, 365)})
-    Setting(name='late', policy={'dose_interval': 84.0})
+    Raises:
+        ValueError: as `parse_acts`, or two worlds of one name.
+
+    >>> parse_worlds(["late: dose_interval=84"], {"dose_interval": Policy("dose_interval", 21, "", 1, 365)})
+    {'late': {'dose_interval': 84.0}}
     """
-    label, colon, acts = text.partition(":")
-    if not colon:
-        label, acts = "", text
-    return Setting(label.strip() or acts.strip() or "defaults", parse_acts(acts, policies))
+    worlds: dict[str, dict[str, float]] = {}
+    for text in texts:
+        label, colon, acts = text.partition(":")
+        if not colon:
+            label, acts = "", text
+        name = label.strip() or acts.strip() or "defaults"
+        if name in worlds:
+            raise ValueError(f"world {name!r} appears twice: give each a name of its own.")
+        worlds[name] = parse_acts(acts, policies)
+    return worlds
 
 
-def each_minus_first(settings: Sequence[Setting]) -> list[Contrast]:
-    """Every later setting compared with the first."""
-    first, *later = (setting.name for setting in settings)
-    return [Contrast(f"{name} minus {first}", (name, first)) for name in later]
+def against_first(worlds: Worlds) -> dict[str, str]:
+    """Every later world compared with the first.
+
+    >>> against_first({"factual": {}, "late": {"dose_interval": 84}})
+    {'late': 'factual'}
+    """
+    first, *later = worlds
+    return dict.fromkeys(later, first)
 
 
 def check_device(device: str) -> None:
@@ -135,8 +148,8 @@ def whole_options(options: Options) -> Options:
 
 def check_experiment(
     study: Study,
-    settings: Sequence[Setting],
-    contrasts: Sequence[Contrast],
+    worlds: Worlds,
+    references: References,
     replicates: int,
     seed: int,
     options: Options,
@@ -147,49 +160,43 @@ def check_experiment(
     replicates, workers = whole_number("replicates", replicates), whole_number("workers", workers)
     whole_number("seed", seed, low=0)
     check_device(options.device)
-    if not settings:
-        raise ValueError("there is no setting to run: give at least one.")
-    unique_entries("setting", (setting.name for setting in settings))
-    unique_entries("contrast", (contrast.name for contrast in contrasts))
+    if not worlds:
+        raise ValueError("there is no world to run: give at least one.")
     given = options_without_folders(options).items()
-    labels = [*(setting.name for setting in settings), *(contrast.name for contrast in contrasts)]
-    for label in [*labels, *(str(part) for item in given for part in item)]:
+    for label in [*worlds, *(str(part) for item in given for part in item)]:
         _check_printable(label)
-    for setting in settings:
-        for name, value in setting.policy.items():
+    for policies in worlds.values():
+        for name, value in policies.items():
             known("policy", name, study.policies)
             check_value(study.policies[name], value)
-    for contrast in contrasts:
-        for name in contrast.minus:
-            known("setting", name, [setting.name for setting in settings])
-    _check_size(study, len(settings), replicates, options, workers)
+    for name in (*references, *references.values()):
+        known("world", name, worlds)
+    _check_size(study, len(worlds), replicates, options, workers)
     if workers > 1:
         _check_can_travel(study)
-    study.check(settings, options)
+    study.check(worlds, options)
 
 
-def check_differences(study: Study, settings: Sequence[Setting], contrasts: Sequence[Contrast]) -> None:
-    """Raises ValueError for a contrast of two settings that set the same, which is asked for by mistake.
+def check_differences(study: Study, worlds: Worlds, references: References) -> None:
+    """Raises ValueError for a comparison of two worlds that set the same, which is asked for by mistake.
 
     Args:
         study: whose defaults count.
-        settings: the worlds, which `check_experiment` has passed.
-        contrasts: pairs of them.
+        worlds: those that `check_experiment` has passed.
+        references: world -> the world that it is compared with.
     """
-    named = {setting.name: setting for setting in settings}
-    for contrast in contrasts:
-        first, second = (named[name] for name in contrast.minus)
-        if policy_values(study, first) == policy_values(study, second):
+    for other, reference in references.items():
+        if policy_values(study, worlds[other]) == policy_values(study, worlds[reference]):
             raise ValueError(
-                f"the settings {first.name!r} and {second.name!r} set the same policies, so that they cannot differ: "
+                f"the worlds {other!r} and {reference!r} set the same policies, so that they cannot differ: "
                 "change one, or leave it out."
             )
 
 
 def _check_size(study: Study, worlds: int, replicates: int, options: Options, workers: int) -> None:
     """What no memory holds and no time suffices for is refused before it begins."""
-    fewer = "ask for fewer days, replicates or settings"
-    what = f"{replicates} replicates of {worlds} settings, {options.days} days"
+    fewer = "ask for fewer days, replicates or worlds"
+    what = f"{replicates} replicates of {worlds} worlds, {options.days} days"
     cells = replicates * worlds * options.days * len(study.groups) * len(study.outcomes)
     fits_in_memory(f"the results of {what}", COPIES * 8.0 * cells, fewer)
     fits_in_time(

@@ -7,7 +7,7 @@ replicate says of which experiment it is, and which one; what does not match is 
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,7 +25,7 @@ from causal_lpm.inference.files.whole_files import (
     write_whole,
 )
 from causal_lpm.inference.runs.seeds import replicate_seed
-from causal_lpm.inference.studies.study import Options, Setting, Study, not_simulating, policy_values
+from causal_lpm.inference.studies.study import Options, Study, Worlds, not_simulating, policy_values
 from causal_lpm.provenance import sha256, versions
 
 __all__ = [
@@ -89,7 +89,7 @@ def _code_hash(study: Study) -> str:
     return digest.hexdigest()[:16]
 
 
-def manifest(study: Study, settings: Sequence[Setting], seed: int, options: Options) -> Manifest:
+def manifest(study: Study, worlds: Worlds, seed: int, options: Options) -> Manifest:
     """Everything that determines a replicate's numbers; the number of replicates is not part of it."""
     return {
         "format": 1,
@@ -100,7 +100,7 @@ def manifest(study: Study, settings: Sequence[Setting], seed: int, options: Opti
         "device": options.device,
         "options": options_without_folders(options),
         "data": {key: sha256(file) for key, file in _data_files(options).items()},
-        "settings": [{"name": setting.name, "policy": policy_values(study, setting)} for setting in settings],
+        "worlds": [{"name": name, "policy": policy_values(study, policies)} for name, policies in worlds.items()],
         "outcomes": list(study.outcomes),
         "groups": list(study.groups),
         "versions": versions(),
@@ -227,7 +227,7 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _differs(key: str, there: Manifest, expected: Manifest) -> str:
     reasons = {
-        "settings": "its settings differ",
+        "worlds": "its worlds differ",
         "code": "it was made with other code",
         "versions": "it was made with other versions of the software",
         "data": "it was made from other data",

@@ -4,7 +4,7 @@ A study is any object with the attributes of `Study`. It is found by name throug
 `causal_lpm.studies`, so that a study in another package works like the ones that come with this one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from typing import Any, Protocol, cast, runtime_checkable
@@ -15,12 +15,12 @@ from causal_lpm.inference.studies.installed import installed
 from causal_lpm.validate import did_you_mean
 
 __all__ = [
-    "Contrast",
     "HasVariants",
     "Options",
     "Policy",
-    "Setting",
+    "References",
     "Study",
+    "Worlds",
     "installed_studies",
     "load_study",
     "not_simulating",
@@ -48,20 +48,11 @@ class Policy:
     switch: bool = False
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A named world: the policies that differ from the study's defaults."""
+Worlds = Mapping[str, Mapping[str, float]]
+"""Name of a world -> policy -> value; a policy that a world does not name keeps its default. Their order is kept."""
 
-    name: str
-    policy: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A named comparison of two settings: `minus = (a, b)` is a minus b, in the same replicate."""
-
-    name: str
-    minus: tuple[str, str]
+References = Mapping[str, str]
+"""Name of a world -> name of the world that it is compared with, such as the factual one."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +127,11 @@ class Study(Protocol):
         """Replicates, unless told otherwise."""
         ...
 
-    def settings(self, size: str) -> tuple[list[Setting], list[Contrast]]:
-        """The study's own worlds and comparisons, `size` being "demo", "main" or "full"."""
+    def worlds(self, size: str) -> tuple[Worlds, References]:
+        """The study's own worlds, and with which of them each is compared; `size` is "demo", "main" or "full"."""
         ...
 
-    def check(self, settings: Sequence[Setting], options: Options) -> None:
+    def check(self, worlds: Worlds, options: Options) -> None:
         """Raises ValueError with one sentence when the study cannot run this; starts nothing."""
         ...
 
@@ -148,11 +139,11 @@ class Study(Protocol):
         """Agents in each group, `[group]`."""
         ...
 
-    def simulate(self, settings: Sequence[Setting], options: Options, seed: int) -> Mapping[str, npt.NDArray[Any]]:
-        """One replicate of every setting, as worlds that share the noise.
+    def simulate(self, worlds: Worlds, options: Options, seed: int) -> Mapping[str, npt.NDArray[Any]]:
+        """One replicate of all worlds, which share the noise.
 
         Returns:
-            outcome -> counts `[world, group, day]` of daily new cases, worlds in the order of `settings`.
+            outcome -> counts `[world, group, day]` of daily new cases, in the order of `worlds`.
         """
         ...
 
@@ -181,9 +172,9 @@ def not_simulating(study: Study) -> tuple[str, ...]:
     return tuple(getattr(study, "not_simulating", ()))
 
 
-def policy_values(study: Study, setting: Setting) -> dict[str, float]:
+def policy_values(study: Study, policies: Mapping[str, float]) -> dict[str, float]:
     """All policies of a world, defaults filled in; whole numbers and switches as int."""
-    values = {name: setting.policy.get(name, policy.default) for name, policy in study.policies.items()}
+    values = {name: policies.get(name, policy.default) for name, policy in study.policies.items()}
     whole = {name for name, policy in study.policies.items() if policy.integer or policy.switch}
     return {name: int(value) if name in whole else float(value) for name, value in values.items()}
 

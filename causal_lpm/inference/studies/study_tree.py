@@ -25,9 +25,9 @@ import xarray as xr
 
 from causal_lpm.inference.files.dates import calendar
 from causal_lpm.inference.files.netcdf import clear_away, is_broken, is_netcdf, write_netcdf
-from causal_lpm.inference.results.estimands import difference, per_100k
+from causal_lpm.inference.results.estimands import averted, per_100k
 from causal_lpm.inference.studies.storage import Replicate, options_without_folders
-from causal_lpm.inference.studies.study import Contrast, Options, Setting, Study, policy_values
+from causal_lpm.inference.studies.study import Options, References, Study, Worlds, policy_values
 
 __all__ = ["acts", "build", "check_target", "load", "options", "options_text", "policies", "remove_if_broken", "save"]
 
@@ -36,8 +36,8 @@ _LOG = logging.getLogger("causal_lpm")
 
 def build(
     study: Study,
-    settings: Sequence[Setting],
-    contrasts: Sequence[Contrast],
+    worlds: Worlds,
+    references: References,
     replicates: Sequence[Replicate],
     seed: int,
     options: Options,
@@ -48,8 +48,8 @@ def build(
 
     Args:
         study: what was simulated.
-        settings: the worlds, in order.
-        contrasts: pairs of settings to subtract.
+        worlds: name -> policy -> value, in order.
+        references: world -> the world that it is compared with.
         replicates: for each replicate, outcome -> counts `[world, group, day]`.
         seed: the seed of the experiment.
         options: agents, days, device and what the study adds.
@@ -58,7 +58,7 @@ def build(
     """
     coords: dict[str, Any] = {
         "replicate": np.arange(len(replicates)),
-        "world": [setting.name for setting in settings],
+        "world": list(worlds),
         "group": list(study.groups),
         "day": np.arange(options.days),
     }
@@ -73,15 +73,15 @@ def build(
         predictions[name].attrs["units"] = "new per day"
     # Not as "units": xarray would read days since something as a date, and days alone as a duration.
     predictions["day"].attrs["long_name"] = "days since the start"
-    constant = _constant_data(study, settings, options)
+    constant = _constant_data(study, worlds, options)
     tree = xr.DataTree.from_dict({"predictions": predictions, "constant_data": constant})
-    if contrasts:
-        tree["causal_effect"] = xr.DataTree(_effects(tree, study.outcomes, contrasts))
+    if references:
+        tree["causal_effect"] = xr.DataTree(_effects(tree, study.outcomes, references))
     tree.attrs = {
         "study": study.name,
         "title": study.title,
         "source": study.source,
-        "kind": "paired" if len(settings) > 1 else "interventional",
+        "kind": "paired" if len(worlds) > 1 else "interventional",
         "coupling": study.coupling,
         "agents": options.agents,
         "days": options.days,
@@ -98,37 +98,36 @@ def _stack(replicates: Sequence[Replicate], outcome: str) -> npt.NDArray[Any]:
     return np.stack([replicate[outcome] for replicate in replicates])
 
 
-def _constant_data(study: Study, settings: Sequence[Setting], options: Options) -> xr.Dataset:
+def _constant_data(study: Study, worlds: Worlds, options: Options) -> xr.Dataset:
     policies = study.policies.values()
-    values = [list(policy_values(study, setting).values()) for setting in settings]
+    values = [list(policy_values(study, acts).values()) for acts in worlds.values()]
     return xr.Dataset(
         {
             "group_size": ("group", np.asarray(study.group_sizes(options)), {"units": "agents"}),
-            "policy_value": (("world", "policy"), np.array(values, dtype=float).reshape(len(settings), -1)),
+            "policy_value": (("world", "policy"), np.array(values, dtype=float).reshape(len(worlds), -1)),
             "policy_default": ("policy", np.array([float(policy.default) for policy in policies])),
             "policy_is_whole": ("policy", np.array([policy.integer or policy.switch for policy in policies])),
         },
         {
             "group": list(study.groups),
-            "world": [setting.name for setting in settings],
+            "world": list(worlds),
             "policy": [policy.name for policy in policies],
         },
     )
 
 
-def _effects(tree: xr.DataTree, outcomes: Sequence[str], contrasts: Sequence[Contrast]) -> xr.Dataset:
-    names = [contrast.name for contrast in contrasts]
+def _effects(tree: xr.DataTree, outcomes: Sequence[str], references: References) -> xr.Dataset:
+    names = [f"{other} against {reference}" for other, reference in references.items()]
     effects = {}
     for outcome in outcomes:
         for by_group, name in ((False, outcome), (True, f"{outcome}_by_group")):
             totals = per_100k(tree, outcome, by_group=by_group)
-            rows = xr.concat([difference(totals, contrast.minus) for contrast in contrasts], dim="contrast")
+            rows = xr.concat([averted(totals, *pair) for pair in references.items()], dim="contrast")
             rows.attrs["units"] = "per 100,000 of the group" if by_group else "per 100,000"
             effects[name] = rows
-    first, second = zip(*(contrast.minus for contrast in contrasts), strict=True)
     dataset = xr.Dataset(effects, attrs={"kind": "paired"})
     return dataset.assign_coords(
-        contrast=names, world_minus=("contrast", list(first)), world_reference=("contrast", list(second))
+        contrast=names, world=("contrast", list(references)), reference=("contrast", list(references.values()))
     )
 
 

@@ -59,7 +59,7 @@ def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None,
     if dead.any() and not dead.all():
         method = " The interval of the mean is that of a mixture: some epidemics die out and others do not."
     table = _table(
-        title or "Paired differences per 100,000",
+        title or "Averted per 100,000: as it was minus what if",
         f"Statement: paired (the worlds of a replicate share their noise), {_replicates(count)}. "
         f"Coupling: {tree.attrs['coupling']}. {_cells_text(count)}"
         f"{method}{_options(tree)}",

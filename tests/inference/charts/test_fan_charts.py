@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from causal_lpm.inference import Contrast, Options, Setting, run_experiment
+from causal_lpm.inference import Options, run_experiment
 from causal_lpm.inference.charts.fan_charts import fan_chart, save_fan_charts, save_figure
 from tests.inference.fake_study import FakeStudy
 
 
 def result(start_date: str | None = "2021-01-30") -> xr.DataTree:
     study = FakeStudy(start_date=start_date)
-    return run_experiment(study, *study.settings("demo"), 4, 3, Options(1000, 30), workers=1)
+    return run_experiment(study, *study.worlds("demo"), 4, 3, Options(1000, 30), workers=1)
 
 
 def test_plotting_is_not_imported_with_the_package() -> None:
@@ -25,10 +25,10 @@ def test_charts_of_every_contrast_are_written_as_png_and_svg(tmp_path: Path) -> 
     pytest.importorskip("matplotlib")
     files = save_fan_charts(result(), tmp_path / "charts")
     assert [file.name for file in files] == [
-        "deaths-01-delayed-minus-standard.png",
-        "deaths-01-delayed-minus-standard.svg",
-        "infections-01-delayed-minus-standard.png",
-        "infections-01-delayed-minus-standard.svg",
+        "deaths-01-delayed-against-standard.png",
+        "deaths-01-delayed-against-standard.svg",
+        "infections-01-delayed-against-standard.png",
+        "infections-01-delayed-against-standard.svg",
     ]
     assert files[0].read_bytes().startswith(b"\x89PNG")
     assert "</svg>" in files[1].read_text()
@@ -37,7 +37,7 @@ def test_charts_of_every_contrast_are_written_as_png_and_svg(tmp_path: Path) -> 
 
 def test_worlds_differ_in_colour_and_line_and_axes_have_units() -> None:
     pytest.importorskip("matplotlib")
-    figure = fan_chart(result(None), "deaths", minus=("delayed", "standard"))
+    figure = fan_chart(result(None), "deaths", averted=("delayed", "standard"))
     fan, ribbon = figure.axes
     drawn = fan.get_lines()
     assert len({line.get_color() for line in drawn}) == len({line.get_linestyle() for line in drawn}) == 2
@@ -49,7 +49,7 @@ def test_worlds_differ_in_colour_and_line_and_axes_have_units() -> None:
 def test_the_end_of_the_ribbon_is_the_effect() -> None:
     pytest.importorskip("matplotlib")
     tree = result()
-    ribbon = fan_chart(tree, "deaths", minus=("delayed", "standard")).axes[1]
+    ribbon = fan_chart(tree, "deaths", averted=("delayed", "standard")).axes[1]
     end = ribbon.get_lines()[0].get_ydata()[-1]  # type: ignore[index]
     assert end == pytest.approx(float(tree["causal_effect"]["deaths"].median()))
 
@@ -63,8 +63,8 @@ def test_a_figure_is_the_same_file_twice(tmp_path: Path) -> None:
 
 def test_more_worlds_than_colours_are_refused() -> None:
     pytest.importorskip("matplotlib")
-    settings = [Setting(f"{number}") for number in range(8)]
-    tree = run_experiment(FakeStudy(), settings, [], 1, 3, Options(1000, 30), workers=1)
+    worlds: dict[str, dict[str, float]] = {f"{number}": {} for number in range(8)}
+    tree = run_experiment(FakeStudy(), worlds, {}, 1, 3, Options(1000, 30), workers=1)
     with pytest.raises(ValueError, match="choose at most 7"):
         fan_chart(tree, "deaths")
 
@@ -79,8 +79,8 @@ def test_names_are_drawn_as_they_are_below_the_axes() -> None:
     pytest.importorskip("matplotlib")
     names = ["_$x^2$", "long " * 60]
     options = Options(1000, 30, extra={"mechanism": "described"})
-    tree = run_experiment(FakeStudy(), [Setting(name) for name in names], [], 2, 3, options, workers=1)
-    figure = fan_chart(tree, "deaths", minus=(names[0], names[1]))
+    tree = run_experiment(FakeStudy(), {name: {} for name in names}, {}, 2, 3, options, workers=1)
+    figure = fan_chart(tree, "deaths", averted=(names[1], names[0]))
     figure.draw_without_rendering()
     (legend,) = figure.legends
     first, second = legend.get_texts()
@@ -100,7 +100,7 @@ def test_names_are_drawn_as_they_are_below_the_axes() -> None:
 )
 def test_percentiles_are_drawn_of_forty_replicates_and_more(replicates: int, spread: str, bands: int) -> None:
     pytest.importorskip("matplotlib")
-    tree = run_experiment(FakeStudy(), [Setting("only")], [], replicates, 3, Options(1000, 30), workers=1)
+    tree = run_experiment(FakeStudy(), {"only": {}}, {}, replicates, 3, Options(1000, 30), workers=1)
     figure = fan_chart(tree, "deaths")
     assert figure.legends[0].get_title().get_text() == spread
     assert len(figure.axes[0].collections) == bands
@@ -109,10 +109,10 @@ def test_percentiles_are_drawn_of_forty_replicates_and_more(replicates: int, spr
 def test_of_many_contrasts_only_the_first_outcome_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
     monkeypatch.setattr("causal_lpm.inference.charts.fan_charts.save_figure", lambda figure, path: [path])
-    settings = [Setting(f"{number}") for number in range(12)]
+    worlds: dict[str, dict[str, float]] = {f"{number}": {} for number in range(12)}
     for count, outcomes in ((10, {"deaths", "infections"}), (11, {"deaths"})):
-        contrasts = [Contrast(f"c {n}", (f"{n}", "0")) for n in range(1, count + 1)]
-        tree = run_experiment(FakeStudy(), settings, contrasts, 1, 3, Options(1000, 30), workers=1)
+        references = {f"{n}": "0" for n in range(1, count + 1)}
+        tree = run_experiment(FakeStudy(), worlds, references, 1, 3, Options(1000, 30), workers=1)
         files = save_fan_charts(tree, tmp_path)
         assert {file.name.split("-")[0] for file in files} == outcomes
         assert len(files) == count * len(outcomes)

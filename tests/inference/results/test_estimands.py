@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causal_lpm.inference import (
-    Contrast,
     Options,
-    Setting,
     died_out,
     effects,
     replicate_seed,
@@ -24,9 +22,9 @@ VALUES = st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=30)
 
 
 def result(study: FakeStudy | None = None, efficacies: tuple[float, ...] = (0.5, 0.9)) -> xr.DataTree:
-    settings = [Setting(f"{efficacy}", {"efficacy": efficacy}) for efficacy in efficacies]
-    contrasts = [Contrast(f"{e} minus first", (f"{e}", f"{efficacies[0]}")) for e in efficacies[1:]]
-    return run_experiment(study or FakeStudy(), settings, contrasts, 6, 3, Options(1000, 30), workers=1)
+    worlds = {f"{efficacy}": {"efficacy": efficacy} for efficacy in efficacies}
+    references = dict.fromkeys(list(worlds)[1:], f"{efficacies[0]}")
+    return run_experiment(study or FakeStudy(), worlds, references, 6, 3, Options(1000, 30), workers=1)
 
 
 @given(VALUES)

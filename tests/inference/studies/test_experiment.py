@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from causal_lpm.inference import Options, ReplicateError, Setting, load, load_study, replicate_seed, run_experiment
+from causal_lpm.inference import Options, ReplicateError, load, load_study, replicate_seed, run_experiment
 from causal_lpm.inference.runs import seeds
 from causal_lpm.inference.studies import storage
 from causal_lpm.inference.studies.study import installed_studies
@@ -23,9 +23,9 @@ OPTIONS = Options(1000, 30)
 
 
 def run(study: FakeStudy, replicates: int, out: Path | None = None, **kwargs: object) -> xr.DataTree:
-    settings, contrasts = study.settings("demo")
+    worlds, references = study.worlds("demo")
     given = {"seed": 7, "options": OPTIONS, "workers": 1, **kwargs}
-    return run_experiment(study, settings, contrasts, replicates, out=out, **given)  # type: ignore[arg-type]
+    return run_experiment(study, worlds, references, replicates, out=out, **given)  # type: ignore[arg-type]
 
 
 def kept(out: Path) -> list[str]:
@@ -94,12 +94,12 @@ def test_a_folder_of_another_experiment_is_refused_and_left_alone(
     assert after == {path: content for path, content in before.items() if path.name != "results.nc"}
 
 
-def test_other_settings_are_refused(tmp_path: Path) -> None:
+def test_other_worlds_are_refused(tmp_path: Path) -> None:
     study = FakeStudy()
     run(study, 1, tmp_path)
     (tmp_path / "results.nc").unlink()
-    with pytest.raises(FileExistsError, match="its settings differ"):
-        run_experiment(study, [Setting("standard", {"efficacy": 0.1})], [], 1, 7, OPTIONS, tmp_path, 1)
+    with pytest.raises(FileExistsError, match="its worlds differ"):
+        run_experiment(study, {"standard": {"efficacy": 0.1}}, {}, 1, 7, OPTIONS, tmp_path, 1)
 
 
 def test_a_file_of_data_counts_by_its_content(tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ def test_a_file_of_data_counts_by_its_content(tmp_path: Path) -> None:
 def test_a_file_counts_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     options = Options(1000, 30, extra={"population": "nyc"})
-    codes = [storage.identity(storage.manifest(FakeStudy(), [], 7, options))]
+    codes = [storage.identity(storage.manifest(FakeStudy(), {}, 7, options))]
     for content in ("one", "two"):
         (tmp_path / "nyc").write_text(content)
-        codes.append(storage.identity(storage.manifest(FakeStudy(), [], 7, options)))
+        codes.append(storage.identity(storage.manifest(FakeStudy(), {}, 7, options)))
     assert len(set(codes)) == 3
 
 

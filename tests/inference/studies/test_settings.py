@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from case_studies.second_dose.nyc import NewYork
 from case_studies.second_dose.study import study
 from causal_lpm.inference.studies.settings import (
+    against_first,
     check_device,
     check_differences,
     check_experiment,
     check_value,
-    each_minus_first,
     parse_acts,
-    parse_setting,
+    parse_worlds,
 )
-from causal_lpm.inference.studies.study import Contrast, Options, Policy, Setting, policy_values
+from causal_lpm.inference.studies.study import Options, Policy, policy_values
 from tests.inference.fake_study import POLICIES, FakeStudy
 
 
@@ -44,8 +44,8 @@ def test_what_is_written_is_what_is_read(efficacy: float, interval: int, sterili
         ("sterilizing=ON", "sterilizing=ON", {"sterilizing": 1.0}),
     ],
 )
-def test_a_setting_has_its_label_or_its_text_as_name(text: str, name: str, policy: dict[str, float]) -> None:
-    assert parse_setting(text, POLICIES) == Setting(name, policy)
+def test_a_world_has_its_label_or_its_text_as_name(text: str, name: str, policy: dict[str, float]) -> None:
+    assert parse_worlds([text], POLICIES) == {name: policy}
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_a_setting_has_its_label_or_its_text_as_name(text: str, name: str, polic
         ("efficacy=0.1, efficacy=0.2", "policy 'efficacy' is given twice"),
     ],
 )
-def test_wrong_settings_are_refused_with_a_sentence(text: str, sentence: str) -> None:
+def test_wrong_worlds_are_refused_with_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        parse_setting(text, POLICIES)
+        parse_worlds([text], POLICIES)
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
@@ -81,14 +81,15 @@ def test_a_value_passes_exactly_if_it_is_in_the_range(value: float) -> None:
 
 
 def test_policy_values_fill_in_defaults_and_keep_whole_numbers_whole() -> None:
-    values = policy_values(FakeStudy(), Setting("late", {"interval": 84.0}))
+    values = policy_values(FakeStudy(), {"interval": 84.0})
     assert values == {"efficacy": 0.5, "interval": 84, "sterilizing": 0}
     assert isinstance(values["interval"], int)
 
 
-def test_every_later_setting_is_compared_with_the_first() -> None:
-    contrasts = each_minus_first([Setting("a"), Setting("b"), Setting("c")])
-    assert [contrast.minus for contrast in contrasts] == [("b", "a"), ("c", "a")]
+def test_every_later_world_is_compared_with_the_first() -> None:
+    assert against_first({"a": {}, "b": {}, "c": {}}) == {"b": "a", "c": "a"}
+    with pytest.raises(ValueError, match="world 'a' appears twice"):
+        parse_worlds(["a: interval=84", "a:"], POLICIES)
 
 
 @pytest.mark.parametrize("device", ["cudda", "meta", "cuda:77", "gpu"])
@@ -106,23 +107,22 @@ def test_devices_that_are_not_there_are_refused(device: str) -> None:
         ({"replicates": 0}, "replicates is 0"),
         ({"workers": 0}, "workers is 0"),
         ({"seed": -1}, "seed is -1"),
-        ({"settings": []}, "no setting"),
-        ({"settings": [Setting("a"), Setting("a")]}, "setting 'a' appears twice"),
-        ({"settings": [Setting("a", {"efficacy": 2.0})]}, "policy 'efficacy' is 2"),
-        ({"settings": [Setting("a", {"eficacy": 1.0})]}, "did you mean 'efficacy'"),
-        ({"settings": [Setting("a\x1b[1m")]}, r"the label 'a\\x1b\[1m' has characters that cannot be printed"),
-        ({"settings": [Setting("a\udc80")]}, "cannot be printed"),
-        ({"contrasts": [Contrast("c", ("a", "b"))]}, "unknown setting 'b'"),
+        ({"worlds": {}}, "no world"),
+        ({"worlds": {"a": {"efficacy": 2.0}}}, "policy 'efficacy' is 2"),
+        ({"worlds": {"a": {"eficacy": 1.0}}}, "did you mean 'efficacy'"),
+        ({"worlds": {"a\x1b[1m": {}}}, r"the label 'a\\x1b\[1m' has characters that cannot be printed"),
+        ({"worlds": {"a\udc80": {}}}, "cannot be printed"),
+        ({"references": {"a": "b"}}, "unknown world 'b'"),
         ({"options": Options(10, 30.5)}, r"days is 30\.5: give a whole number"),  # type: ignore[arg-type]
         ({"options": Options(True, 30)}, "agents is True: give a whole number"),
         ({"replicates": 2.5}, r"replicates is 2\.5"),
-        ({"settings": [Setting("a", {"efficacy": "0.5"})]}, "policy 'efficacy' is '0.5': give a number from 0 to 1"),  # type: ignore[dict-item]
+        ({"worlds": {"a": {"efficacy": "0.5"}}}, "policy 'efficacy' is '0.5': give a number from 0 to 1"),
         ({"seed": True}, "seed is True: give a whole number from 0"),
         ({"seed": 1.5}, r"seed is 1\.5"),
         ({"seed": float("nan")}, "seed is nan"),
         ({"seed": 2**63}, "seed is 9223372036854775808"),
-        ({"options": Options(10, 10**11)}, "3 replicates of 1 settings, 100000000000 days need about"),
-        ({"replicates": 10**12}, "1000000000000 replicates of 1 settings, 30 days need about"),
+        ({"options": Options(10, 10**11)}, "3 replicates of 1 worlds, 100000000000 days need about"),
+        ({"replicates": 10**12}, "1000000000000 replicates of 1 worlds, 30 days need about"),
         ({"options": Options(10**15, 30)}, "and 1000000000000000 agents would take"),
         ({"options": Options(10, 88_100)}, "88100 days from 2021-01-30 on end after 2261"),
         ({"study": FakeStudy(start_date="31/12/2020")}, "the date of the first day: '31/12/2020' is not a date like"),
@@ -135,8 +135,8 @@ def test_devices_that_are_not_there_are_refused(device: str) -> None:
 def test_impossible_experiments_are_refused(changes: dict[str, object], sentence: str) -> None:
     good: dict[str, object] = {
         "study": FakeStudy(),
-        "settings": [Setting("a")],
-        "contrasts": [],
+        "worlds": {"a": {}},
+        "references": {},
         "replicates": 3,
         "seed": 0,
         "options": Options(10, 30),
@@ -147,16 +147,16 @@ def test_impossible_experiments_are_refused(changes: dict[str, object], sentence
         check_experiment(**{**good, **changes})  # type: ignore[arg-type]
 
 
-def test_a_contrast_of_settings_that_set_the_same_is_refused() -> None:
-    settings = [Setting("a"), Setting("b", {"efficacy": 0.5, "interval": 21.0}), Setting("c", {"efficacy": 0.6})]
-    for first, second in (("b", "a"), ("a", "a")):
-        with pytest.raises(ValueError, match=f"the settings '{first}' and '{second}' set the same policies"):
-            check_differences(FakeStudy(), settings, [Contrast("x", (first, second))])
-    check_differences(FakeStudy(), settings, [Contrast("x", ("c", "a"))])
+def test_worlds_that_set_the_same_are_not_compared() -> None:
+    worlds = {"a": {}, "b": {"efficacy": 0.5, "interval": 21.0}, "c": {"efficacy": 0.6}}
+    for other, reference in (("b", "a"), ("a", "a")):
+        with pytest.raises(ValueError, match=f"the worlds '{other}' and '{reference}' set the same policies"):
+            check_differences(FakeStudy(), worlds, {other: reference})
+    check_differences(FakeStudy(), worlds, {"c": "a"})
 
 
 @pytest.mark.parametrize("size", ["demo", "main", "full"])
 def test_studies_compare_what_differs(size: str) -> None:
-    check_differences(study, *study.settings(size))
+    check_differences(study, *study.worlds(size))
     york = NewYork(Path("doses.csv"), "2020-12-14")
-    check_differences(york, *york.settings(size))
+    check_differences(york, *york.worlds(size))

@@ -27,7 +27,7 @@ OPTIONS = Options(1000, 30)
 
 def run(out: Path | None = None, replicates: int = 3, seed: int = 7, **knobs: Any) -> xr.DataTree:
     study = FakeStudy(**knobs)
-    return run_experiment(study, *study.settings("demo"), replicates, seed, OPTIONS, out, workers=1)
+    return run_experiment(study, *study.worlds("demo"), replicates, seed, OPTIONS, out, workers=1)
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def test_whole_numbers_of_every_type_are_one_experiment(out: Path) -> None:
     """NumPy's are what a sweep over seeds or sizes gives, and JSON has none of them."""
     study, sizes = FakeStudy(), Options(np.int64(1000), np.uint16(30))  # type: ignore[arg-type]
     seven, three = np.int64(7), np.int32(3)
-    again = run_experiment(study, *study.settings("demo"), three, seven, sizes, out, workers=1)  # type: ignore[arg-type]
+    again = run_experiment(study, *study.worlds("demo"), three, seven, sizes, out, workers=1)  # type: ignore[arg-type]
     assert again.identical(run())
 
 
@@ -167,7 +167,7 @@ def test_two_first_runs_at_one_instant_do_not_mix(
 ) -> None:
     """The other run begins after this one has seen an empty folder, and before it has written its manifest."""
     study, write_new = FakeStudy(), storage.write_new
-    mine, other = (storage.manifest(study, study.settings("demo")[0], number, OPTIONS) for number in (7, seed))
+    mine, other = (storage.manifest(study, study.worlds("demo")[0], number, OPTIONS) for number in (7, seed))
 
     def late(path: Path, write: Callable[[Path], object]) -> None:
         monkeypatch.setattr(storage, "write_new", write_new)
@@ -275,7 +275,6 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_numbers_of_one_that_
         process.wait()
     assert subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False).returncode == 0
     study = FakeStudy(name="slow")
-    settings, contrasts = study.settings("main")
-    whole = run_experiment(study, settings, contrasts, 12, 0, OPTIONS, workers=1)
+    whole = run_experiment(study, *study.worlds("main"), 12, 0, OPTIONS, workers=1)
     np.testing.assert_array_equal(load(out / "results.nc")["predictions"]["deaths"], whole["predictions"]["deaths"])
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from causal_lpm.inference import Contrast, Options, Setting, load, run_experiment, save, to_json
+from causal_lpm.inference import Options, load, run_experiment, save, to_json
 from causal_lpm.inference.studies.json_file import check_json_file, write_json
 from causal_lpm.inference.studies.study_tree import acts, policies
 from tests.inference.fake_study import FakeStudy
 
-SETTINGS = [Setting("standard"), Setting("late", {"interval": 84}), Setting("good", {"efficacy": 0.9})]
-CONTRASTS = [Contrast("good minus standard", ("good", "standard")), Contrast("late", ("late", "standard"))]
+WORLDS: dict[str, dict[str, float]] = {"standard": {}, "late": {"interval": 84}, "good": {"efficacy": 0.9}}
+REFERENCES = {"good": "standard", "late": "standard"}
 
 
 def result(study: FakeStudy | None = None, replicates: int = 4, seed: int = 1) -> xr.DataTree:
-    return run_experiment(study or FakeStudy(), SETTINGS, CONTRASTS, replicates, seed, Options(800, 30), workers=1)
+    return run_experiment(study or FakeStudy(), WORLDS, REFERENCES, replicates, seed, Options(800, 30), workers=1)
 
 
 def test_the_tree_has_the_groups_and_dimensions_of_its_documentation() -> None:
@@ -35,10 +35,10 @@ def test_the_tree_has_the_groups_and_dimensions_of_its_documentation() -> None:
     assert {"study", "coupling", "seed", "provenance_torch", "provenance_seed", "experiment"} <= set(tree.attrs)
 
 
-def test_effects_are_differences_of_totals_in_the_same_replicate() -> None:
+def test_averted_is_the_reference_minus_the_other_world_in_the_same_replicate() -> None:
     tree = result()
     counts = tree["predictions"]["deaths"].values
-    per_group = counts[:, 2].sum(-1) - counts[:, 0].sum(-1)
+    per_group = counts[:, 0].sum(-1) - counts[:, 2].sum(-1)
     effects = tree["causal_effect"].to_dataset().isel(contrast=0)
     np.testing.assert_allclose(effects["deaths"], per_group.sum(-1) * 1e5 / 800)
     np.testing.assert_allclose(effects["deaths_by_group"], per_group * 1e5 / np.array([600, 200]))
@@ -81,7 +81,7 @@ def test_another_result_is_never_written_over(tmp_path: Path) -> None:
 
 def test_without_dates_or_contrasts_there_are_none() -> None:
     study = FakeStudy(start_date=None)
-    tree = run_experiment(study, SETTINGS[:1], [], 1, 0, Options(800, 30), workers=1)
+    tree = run_experiment(study, {"standard": {}}, {}, 1, 0, Options(800, 30), workers=1)
     assert "date" not in tree["predictions"].coords
     assert list(tree.children) == ["predictions", "constant_data"]
     assert tree.attrs["kind"] == "interventional"
@@ -101,11 +101,11 @@ def test_the_json_has_the_documented_keys_and_the_settings_in_order(tmp_path: Pa
     assert content["settings"][1]["policy"] == {"efficacy": 0.5, "interval": 84, "sterilizing": 0}
     deaths = [setting["deaths_per_100k"] for setting in content["settings"]]
     assert content["contrasts"][0] == {
-        "name": "good minus standard",
+        "name": "good against standard",
         "outcome": "deaths",
-        "median": pytest.approx(np.median(np.subtract(deaths[2], deaths[0]))),
-        "q025": pytest.approx(np.quantile(np.subtract(deaths[2], deaths[0]), 0.025)),
-        "q975": pytest.approx(np.quantile(np.subtract(deaths[2], deaths[0]), 0.975)),
+        "median": pytest.approx(np.median(np.subtract(deaths[0], deaths[2]))),
+        "q025": pytest.approx(np.quantile(np.subtract(deaths[0], deaths[2]), 0.025)),
+        "q975": pytest.approx(np.quantile(np.subtract(deaths[0], deaths[2]), 0.975)),
     }
     assert len(content["contrasts"]) == 4
 

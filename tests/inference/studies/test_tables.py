@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from causal_lpm.inference import Options, Setting, replicate_seed, run_experiment
+from causal_lpm.inference import Options, replicate_seed, run_experiment
 from causal_lpm.inference.studies.tables import policy_table, result_tables, studies_table
 from tests.inference.fake_study import FakeStudy
 
@@ -15,9 +15,9 @@ def text(*tables: object) -> str:
 
 
 def tables_of(study: FakeStudy, replicates: int = 3, **extra: str) -> str:
-    settings, contrasts = study.settings("demo")
+    worlds, references = study.worlds("demo")
     options = Options(1000, 30, extra={**extra})
-    return text(*result_tables(run_experiment(study, settings, contrasts, replicates, 3, options, workers=1)))
+    return text(*result_tables(run_experiment(study, worlds, references, replicates, 3, options, workers=1)))
 
 
 def test_tables_say_kind_coupling_and_error() -> None:
@@ -29,7 +29,8 @@ def test_tables_say_kind_coupling_and_error() -> None:
         "Coupling: one wave for all worlds",
         "Monte-Carlo standard error",
         "interval=84",
-        "delayed minus standard",
+        "delayed against standard",
+        "as it was minus what if",
         "0 of 3",
         "Student's t",
     ):
@@ -54,7 +55,7 @@ def test_an_error_that_is_not_known_is_not_shown(replicates: int) -> None:
 
 
 def test_one_world_has_no_contrasts() -> None:
-    tree = run_experiment(FakeStudy(), [Setting("only")], [], 2, 3, Options(1000, 30), workers=1)
+    tree = run_experiment(FakeStudy(), {"only": {}}, {}, 2, 3, Options(1000, 30), workers=1)
     assert len(result_tables(tree)) == 1
 
 
