@@ -1,13 +1,16 @@
 """Checks of what users give us, each with one sentence: what was given, what is allowed, what to do."""
 
+from __future__ import annotations
+
 import difflib
 import math
 import numbers
 import os
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
+if TYPE_CHECKING:  # the command line checks names, too, and waits for torch only when it runs something
+    import torch
 
 __all__ = [
     "days_in_range",
@@ -114,6 +117,8 @@ def number_of_agents(state: Mapping[str, torch.Tensor]) -> int:
     >>> number_of_agents({"x": torch.zeros(3), "y": torch.zeros(1)})
     3
     """
+    import torch
+
     for name, value in state.items():
         if not isinstance(value, torch.Tensor):
             raise ValueError(
@@ -161,13 +166,14 @@ def unique_entries(what: str, names: Iterable[str]) -> None:
 def whole_number(name: str, value: object, low: int = 1, high: int = 2**63 - 1) -> int:
     """The value as an int; raises ValueError unless it is an integer from `low` to `high`, of any type but bool.
 
+    >>> import torch
     >>> whole_number("slots", torch.tensor(2))
     2
     >>> whole_number("seed", 1.5, low=0)
     Traceback (most recent call last):
     ValueError: seed is 1.5: give a whole number from 0 to 2**63 - 1.
     """
-    if isinstance(value, torch.Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
+    if hasattr(value, "item") and math.prod(getattr(value, "shape", (0,))) == 1:  # one of torch or numpy
         value = value.item()
     number: int | None = None
     if not isinstance(value, bool) and isinstance(value, numbers.Integral):

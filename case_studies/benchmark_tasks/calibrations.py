@@ -3,12 +3,7 @@
 import math
 from typing import Any
 
-import numpy as np
-import torch
-
-from case_studies.benchmark_tasks.toy_epidemic import DAYS, agents, difference_equations
-from causal_lpm.inference.program.problem import Problem
-from causal_lpm.inference.studies.catalogue import Calibration
+from causal_lpm.inference import Calibration
 
 __all__ = ["TRUTH", "toy_epidemic"]
 
@@ -25,9 +20,29 @@ SEED = 2020
 
 def simulated_reports() -> dict[str, Any]:
     """Daily reports of one epidemic with the true parameters, `[days]`."""
+    import numpy as np
+    import torch
+
+    from case_studies.benchmark_tasks.toy_epidemic import DAYS, agents
+    from causal_lpm.inference import Problem
+
     problem = Problem(agents, {"reports": np.zeros(DAYS)})
     z = problem.unconstrain({name: torch.tensor([value]) for name, value in TRUTH.items()})
     return {"reports": problem.simulate(z, torch.tensor([SEED])).data["reports"].reshape(DAYS)}
+
+
+def agents() -> Any:
+    """The exact model, imported when it is called: a list of what can be calibrated needs none."""
+    from case_studies.benchmark_tasks import toy_epidemic
+
+    return toy_epidemic.agents()
+
+
+def difference_equations() -> Any:
+    """The surrogate."""
+    from case_studies.benchmark_tasks import toy_epidemic
+
+    return toy_epidemic.difference_equations()
 
 
 toy_epidemic = Calibration(

@@ -16,11 +16,12 @@ import numpy.typing as npt
 import torch
 
 from case_studies.second_dose import inputs
+from case_studies.second_dose.age_groups import AgeGroupStudy, check_size
 from case_studies.second_dose.delivered import PERSONS, POLICIES, DeliveredDoses, read_doses
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import NEVER, Setup, setup
 from case_studies.second_dose.people import POPULATION_SEED, with_contacts
-from case_studies.second_dose.replicate import AgeGroupStudy, check_size, one_replicate, people_by_age
+from case_studies.second_dose.replicate import one_replicate, people_by_age
 from causal_lpm import exogenous
 from causal_lpm.agents.disease import Course
 from causal_lpm.agents.population import Population

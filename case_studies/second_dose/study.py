@@ -1,21 +1,22 @@
 """The study as the command line runs it: policies, settings, one replicate of every world."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from case_studies.second_dose import inputs, nyc
+from case_studies.second_dose import inputs
+from case_studies.second_dose.age_groups import AgeGroupStudy, check_size
 from case_studies.second_dose.mechanism import Choice, Mechanism, mechanism
-from case_studies.second_dose.model import Setup, setup
-from case_studies.second_dose.people import king_county
-from case_studies.second_dose.replicate import AgeGroupStudy, check_size, one_replicate, people_by_age
-from causal_lpm.agents.vaccination import POLICIES
 from causal_lpm.inference import Options, Policy, References, Worlds
 from causal_lpm.validate import known
+
+if TYPE_CHECKING:  # the model is imported when it runs: a list of studies needs none
+    import numpy.typing as npt
+
+    from case_studies.second_dose.model import Setup
 
 __all__ = ["SecondDose", "study"]
 
@@ -23,26 +24,27 @@ EFFICACIES = (0.9, 0.8, 0.75, 0.7)
 QUIRKS = tuple(quirk.name for quirk in fields(Mechanism))
 
 
-def _switch(name: str, description: str) -> Policy:
-    return Policy(name, POLICIES[name], description, 0, 1, switch=True)
-
-
-def _number(name: str, description: str, low: float, high: float, integer: bool = False) -> Policy:
-    return Policy(name, POLICIES[name], description, low, high, integer=integer)
-
-
+@functools.cache
 def _policies() -> dict[str, Policy]:
+    from causal_lpm.agents import POLICIES
+
+    def switch(name: str, description: str) -> Policy:
+        return Policy(name, POLICIES[name], description, 0, 1, switch=True)
+
+    def number(name: str, description: str, low: float, high: float, integer: bool = False) -> Policy:
+        return Policy(name, POLICIES[name], description, low, high, integer=integer)
+
     listed = (
-        _switch("vaccination", "whether anybody is vaccinated"),
-        _switch("first_dose_priority", "first doses before second doses: the delayed schedule"),
-        _number("dose_interval", "days from first to second dose at least", 1, 365, integer=True),
-        _number("doses_per_day", "doses a day per 100,000 people", 0, 100_000),
-        _number("first_dose_efficacy", "share protected by one dose", 0, 1),
-        _number("second_dose_efficacy", "share protected by two doses", 0, 1),
-        _switch("sterilizing", "whether the protected cannot be infected at all"),
-        _switch("under_65_only", "delay only for the young: the elderly come first"),
-        _number("vaccination_start", "first day of the campaign", 0, 3650, integer=True),
-        _number("kick_in", "days until a first dose protects", 0, 365, integer=True),
+        switch("vaccination", "whether anybody is vaccinated"),
+        switch("first_dose_priority", "first doses before second doses: the delayed schedule"),
+        number("dose_interval", "days from first to second dose at least", 1, 365, integer=True),
+        number("doses_per_day", "doses a day per 100,000 people", 0, 100_000),
+        number("first_dose_efficacy", "share protected by one dose", 0, 1),
+        number("second_dose_efficacy", "share protected by two doses", 0, 1),
+        switch("sterilizing", "whether the protected cannot be infected at all"),
+        switch("under_65_only", "delay only for the young: the elderly come first"),
+        number("vaccination_start", "first day of the campaign", 0, 3650, integer=True),
+        number("kick_in", "days until a first dose protects", 0, 365, integer=True),
         Policy("contact_scale", 1.0, "contacts relative to the published ones", 0, 10),
         *(
             Policy(f"correct_{quirk}", 0.0, f"{quirk} as described, not as archived", 0, 1, switch=True)
@@ -58,8 +60,12 @@ class SecondDose(AgeGroupStudy):
     name = "second-dose"
     title = "Delaying the second vaccine dose (King County agents)"
     source = inputs.SOURCE
-    policies: Mapping[str, Policy] = _policies()
     start_date: str | None = None
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """Those of the campaign, the level of contacts, and a correction of each quirk."""
+        return _policies()
 
     def variant(self, extra: Mapping[str, str | float]) -> Any:
         """The study of another population: `population=nyc` with `doses=FILE`."""
@@ -69,6 +75,8 @@ class SecondDose(AgeGroupStudy):
             if "doses" in extra:
                 raise ValueError("a file of doses belongs to --population nyc: add it, or leave --doses out.")
             return self
+        from case_studies.second_dose import nyc
+
         return nyc.load(extra)
 
     def worlds(self, size: str) -> tuple[Worlds, References]:
@@ -104,6 +112,9 @@ class SecondDose(AgeGroupStudy):
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Agents in each age group."""
+        from case_studies.second_dose.people import king_county
+        from case_studies.second_dose.replicate import people_by_age
+
         return people_by_age(king_county(options.agents))
 
     def simulate(self, worlds: Worlds, options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
@@ -111,6 +122,10 @@ class SecondDose(AgeGroupStudy):
 
         Worlds of one mechanism run together; the noise is keyed, so all worlds share it.
         """
+        import numpy as np
+
+        from case_studies.second_dose.replicate import one_replicate
+
         base = str(options.extra.get("mechanism", "archived"))
         rows: dict[str, dict[str, npt.NDArray[Any]]] = {}
         by_rules: dict[Mechanism, list[str]] = {}
@@ -157,6 +172,9 @@ def _decisions(policies: Mapping[str, float]) -> dict[str, float]:
 
 @functools.lru_cache(maxsize=16)
 def _prepared(agents: int, rules: Mechanism, device: str) -> Setup:
+    from case_studies.second_dose.model import setup
+    from case_studies.second_dose.people import king_county
+
     return setup(king_county(agents), rules, device)
 
 

@@ -8,9 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
-
-from causal_lpm.data import FOLDER_VARIABLE
 from causal_lpm.inference.studies.study import installed_studies, load_study
 
 __all__ = ["Finding", "examine"]
@@ -31,6 +28,8 @@ NEEDED = (
     "typer",
     "rich",
 )
+DATA_FOLDER = "CAUSAL_LPM_DATA"  # `causal_lpm.data.FOLDER_VARIABLE`, without pandas
+GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA's, AMD's, Windows' for Linux
 TESTED = {"torch": "2.13.0", "chirho": "0.3.0"}
 EXTRAS = {"numba": ("fast", "several times faster on CPUs"), "matplotlib": ("plots", "charts")}
 
@@ -74,18 +73,28 @@ def _version(package: str) -> str | None:
 
 
 def _machine() -> Iterator[Finding]:
-    yield Finding("threads", f"{torch.get_num_threads()} in torch, {os.cpu_count()} cores")
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    yield Finding("CUDA", ", ".join(gpus) or "no GPU; runs use the CPU")
+    threads = os.environ.get("OMP_NUM_THREADS")
+    said = "" if threads is None else f", OMP_NUM_THREADS={threads}"
+    yield Finding("cores", f"{os.cpu_count()}{said}")
+    yield Finding("CUDA", ", ".join(_gpus()) or "no GPU; runs use the CPU")
+
+
+def _gpus() -> list[str]:
+    """The GPUs that torch sees; where Linux has no driver of one, torch need not be loaded to know."""
+    if sys.platform == "linux" and not any(Path(driver).exists() for driver in GPU_DRIVERS):
+        return []
+    import torch
+
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 
 
 def _data() -> Iterator[Finding]:
-    folder = os.environ.get(FOLDER_VARIABLE)
+    folder = os.environ.get(DATA_FOLDER)
     if folder is None:
-        yield Finding(FOLDER_VARIABLE, "not set; needed only for studies on real data sets")
+        yield Finding(DATA_FOLDER, "not set; needed only for studies on real data sets")
     else:
         there = Path(folder).is_dir()
-        yield Finding(FOLDER_VARIABLE, folder if there else f"{folder} is not a folder", there)
+        yield Finding(DATA_FOLDER, folder if there else f"{folder} is not a folder", there)
 
 
 def _studies() -> Iterator[Finding]:

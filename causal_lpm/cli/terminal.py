@@ -16,7 +16,6 @@ from typer.core import TyperCommand, TyperGroup
 from causal_lpm.inference.files.plain_numbers import whole_number_of
 from causal_lpm.inference.files.whole_files import WriteError
 from causal_lpm.inference.runs.signals import answering
-from causal_lpm.inference.studies.experiment import ReplicateError
 
 __all__ = ["Once", "OneSentence", "bad_input", "console", "fail", "failures", "noting", "progress_bar", "whole_option"]
 
@@ -70,6 +69,8 @@ def bad_input() -> Iterator[None]:
 @contextmanager
 def failures() -> Iterator[None]:
     """During a run: what a user can act on; anything else is a fault and keeps its traceback."""
+    from causal_lpm.inference.studies.experiment import ReplicateError
+
     try:
         # A scheduler that ends a job sends SIGTERM: the replicates are kept and it is said how to go on, as for Ctrl-C.
         with answering(signal.SIGTERM, signal.default_int_handler):

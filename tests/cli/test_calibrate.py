@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner, Result
 
-from causal_lpm.cli import calibrate as cli_calibrate
+from causal_lpm.cli import calibration_run
 from causal_lpm.cli.commands import app
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.diagnostics import Report
@@ -86,7 +86,7 @@ def test_the_exit_code_is_the_verdict(status: str, code: int, monkeypatch: pytes
         tree: xr.DataTree = fake_result(status)
         return CalibrationResult(tree, Report.from_dataset(tree["diagnostics"].to_dataset()))
 
-    monkeypatch.setattr(cli_calibrate, "fit", fit)
+    monkeypatch.setattr(calibration_run, "fit", fit)
     result = call("normal", *SVI)
     assert result.exit_code == code, result.stderr
     assert ("UNCALIBRATED" in result.stdout) == (status == "uncalibrated")

@@ -176,8 +176,8 @@ def test_what_cannot_be_shown_hides_no_results(home: Path, monkeypatch: pytest.M
     def disk_is_full(*_: object) -> None:
         raise OSError(28, "No space left on device", "out.json")
 
-    monkeypatch.setattr("causal_lpm.cli.commands.save_fan_charts", fails)
-    monkeypatch.setattr("causal_lpm.cli.commands.write_json", disk_is_full)
+    monkeypatch.setattr("causal_lpm.cli.study_run.save_fan_charts", fails)
+    monkeypatch.setattr("causal_lpm.cli.study_run.write_json", disk_is_full)
     result = call("run", "fake", "--replicates", "1", "--workers", "1", "--out", "out", "--json", "out.json")
     assert result.exit_code == 1
     assert "Results: out/results.nc" in result.stdout
@@ -217,7 +217,8 @@ def test_list_shows_policies() -> None:
     assert call("list", "fake", "--population", "nyc", "--option", "x=1").exit_code == 0
     result = call("list", "fake")
     assert result.exit_code == 0
-    assert "protection by the first dose" in result.stdout
+    for shown in ("protection by the first dose", "1 to 365, whole", "yes or no"):
+        assert shown in result.stdout
 
 
 def test_list_shows_studies_and_says_why_one_cannot_be_loaded() -> None:

@@ -1,7 +1,6 @@
 """Calibrations as tables for a terminal, and as JSON; none that is not calibrated is shown without saying so."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,8 @@ from rich.table import Table
 
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.files.whole_files import write_whole
-from causal_lpm.inference.studies.catalogue import Calibration
 
-__all__ = ["calibrations_table", "gates_table", "parameter_table", "to_json", "write_json"]
-
-
-def calibrations_table(calibrations: Mapping[str, Calibration | str]) -> Table:
-    """The installed calibrations; a text in place of one says why it cannot be loaded."""
-    table = Table(title="Calibrations", title_justify="left")
-    for column in ("name", "question", "source"):
-        table.add_column(column)
-    for name, found in calibrations.items():
-        cells = (found, "") if isinstance(found, str) else (found.title, found.source)
-        table.add_row(escape(name), *map(escape, cells))
-    return table
+__all__ = ["gates_table", "parameter_table", "to_json", "write_json"]
 
 
 def parameter_table(result: CalibrationResult) -> Table:

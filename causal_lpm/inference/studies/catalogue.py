@@ -4,20 +4,22 @@ A calibration is found through the entry point group `causal_lpm.calibrations`, 
 like those that come with this one; or as `package.module:object`, where the object is a `Calibration` or a model.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import xarray as xr
-
-from causal_lpm.inference.files.dates import calendar
-from causal_lpm.inference.program.problem import Model
 from causal_lpm.inference.studies.installed import installed
 from causal_lpm.validate import did_you_mean, known
+
+if TYPE_CHECKING:  # a list of what is installed needs neither torch nor xarray
+    import xarray as xr
+
+    from causal_lpm.inference.program.problem import Model
 
 __all__ = ["Calibration", "find_calibration", "installed_calibrations", "load_model"]
 
@@ -68,6 +70,11 @@ class Calibration:
 
 
 def _dated(values: Any, start_date: str) -> xr.DataArray:
+    import numpy as np
+    import xarray as xr
+
+    from causal_lpm.inference.files.dates import calendar
+
     numbers = np.asarray(values, dtype=np.float64)
     dates = calendar(start_date, numbers.shape[-1])
     return xr.DataArray(numbers, dims=("group", "date")[-numbers.ndim :], coords={"date": dates})

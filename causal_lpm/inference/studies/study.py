@@ -4,15 +4,18 @@ A study is any object with the attributes of `Study`. It is found by name throug
 `causal_lpm.studies`, so that a study in another package works like the ones that come with this one.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
-from typing import Any, Protocol, cast, runtime_checkable
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from causal_lpm.inference.studies.installed import installed
 from causal_lpm.validate import did_you_mean
+
+if TYPE_CHECKING:  # a list of studies needs no numpy
+    import numpy.typing as npt
 
 __all__ = [
     "HasVariants",

@@ -1,7 +1,5 @@
 """Results as tables for a terminal; each says its kind of statement, coupling and Monte-Carlo error."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -10,10 +8,9 @@ from rich.table import Table
 
 from causal_lpm.inference.results.dying_out import share_interval
 from causal_lpm.inference.results.estimands import ENOUGH_FOR_PERCENTILES, Estimate, died_out, effects, totals
-from causal_lpm.inference.studies.study import Policy, Study
 from causal_lpm.inference.studies.study_tree import acts, options_text
 
-__all__ = ["contrast_table", "policy_table", "result_tables", "settings_table", "studies_table"]
+__all__ = ["contrast_table", "result_tables", "settings_table"]
 
 
 def result_tables(tree: xr.DataTree) -> list[Table]:
@@ -137,36 +134,3 @@ def _number(value: float, signed: bool = False) -> str:
     """One decimal below 1,000, thousands separated above."""
     sign = "+" if signed and abs(value) >= 0.05 else ""
     return f"{value:{sign},.0f}" if abs(value) >= 999.95 else f"{value:{sign}z.1f}"
-
-
-def studies_table(studies: Mapping[str, Study | str]) -> Table:
-    """The installed studies; a text in place of a study says why it cannot be loaded."""
-    table = Table(title="Studies", title_justify="left")
-    for column in ("name", "question", "outcomes", "source"):
-        table.add_column(column)
-    for name, study in studies.items():
-        if isinstance(study, str):
-            table.add_row(escape(name), escape(study))
-            continue
-        table.add_row(escape(name), escape(study.title), ", ".join(study.outcomes), escape(study.source))
-    return table
-
-
-def policy_table(study: Study) -> Table:
-    """The policies of one study, as `--setting` and `--do` take them."""
-    table = Table(title=f"Policies of {escape(study.name)}", title_justify="left")
-    for column in ("policy", "default", "allowed", "what it is"):
-        table.add_column(column)
-    for policy in study.policies.values():
-        table.add_row(policy.name, _default(policy), _allowed(policy), escape(policy.description))
-    return table
-
-
-def _default(policy: Policy) -> str:
-    return ("no", "yes")[int(policy.default)] if policy.switch else f"{policy.default:g}"
-
-
-def _allowed(policy: Policy) -> str:
-    if policy.switch:
-        return "yes or no"
-    return f"{policy.low:g} to {policy.high:g}{', whole' if policy.integer else ''}"

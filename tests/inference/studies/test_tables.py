@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from causal_lpm.inference import Options, replicate_seed, run_experiment
-from causal_lpm.inference.studies.tables import policy_table, result_tables, studies_table
+from causal_lpm.inference.studies.tables import result_tables
 from tests.inference.fake_study import FakeStudy
 
 
@@ -57,13 +57,6 @@ def test_an_error_that_is_not_known_is_not_shown(replicates: int) -> None:
 def test_one_world_has_no_contrasts() -> None:
     tree = run_experiment(FakeStudy(), {"only": {}}, {}, 2, 3, Options(1000, 30), workers=1)
     assert len(result_tables(tree)) == 1
-
-
-def test_studies_and_policies_are_listed() -> None:
-    assert "A wave [fake]" in text(studies_table({"fake": FakeStudy()}))
-    shown = text(policy_table(FakeStudy()))
-    assert "1 to 365, whole" in shown
-    assert "yes or no" in shown
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command `causal-lpm calibrate TARGET`: a model and data in, a posterior with a verdict out."""
+"""Runs a calibration as the command line asks for it: a model and data in, a posterior with a verdict out."""
 
 import json
 import sys
@@ -6,85 +6,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
 from causal_lpm.cli.calibration_request import Request, check_json, checked_request, is_damaged
 from causal_lpm.cli.stage_bars import stage_bars
-from causal_lpm.cli.terminal import bad_input, console, fail, failures, noting, whole_option
+from causal_lpm.cli.terminal import bad_input, console, fail, failures, noting
 from causal_lpm.inference.calibration.fit import fit
-from causal_lpm.inference.calibration.methods import METHODS
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
 from causal_lpm.inference.files.netcdf import clear_away
 from causal_lpm.inference.files.whole_files import WriteError
 from causal_lpm.memory import reuse_freed_memory
 
-__all__ = ["calibrate"]
+__all__ = ["run_calibration"]
 
 UNCALIBRATED = 3  # exit code
 
-Target = Annotated[
-    str, typer.Argument(metavar="TARGET", help="A name of `causal-lpm list`, or package.module:function of your own.")
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE.csv", help="A column date or day, and one for each data site; perhaps a column group."),
-]
-Surrogate = Annotated[
-    str | None, typer.Option(metavar="MODULE:FUNCTION", help="A differentiable program with the same sites.")
-]
-Method = Annotated[str, typer.Option(metavar="|".join(METHODS), help="How; svi and gradient only optimise.")]
-Budget = Annotated[int | None, whole_option("Simulations to train on; default 1000, or the calibration's own.")]
-GateOption = Annotated[
-    int | None, whole_option("Further simulations for the gates; default 200. With 0, no verdict.", "--gate")
-]
-Ensemble = Annotated[int | None, whole_option("Networks of the ensemble; default 5.")]
-Seed = Annotated[int, whole_option("With the same seed, the same numbers.")]
-Workers = Annotated[int, whole_option("Processes that simulate; the numbers do not depend on it.")]
-Draws = Annotated[int, whole_option("Draws of the posterior in the result.")]
-Out = Annotated[
-    Path | None, typer.Option(help="Output folder; default ./results/TARGET-HASH. Simulations are resumed.")
-]
-JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON.")]
-Plots = Annotated[bool | None, typer.Option("--plots/--no-plots", help="Charts; default: if matplotlib is there.")]
 
-
-def calibrate(
-    target: Target,
-    data: Data = None,
-    surrogate: Surrogate = None,
-    method: Method = "svi+npe",
-    budget: Budget = None,
-    gate: GateOption = None,
-    ensemble: Ensemble = None,
-    seed: Seed = 0,
-    workers: Workers = 1,
-    draws: Draws = 1000,
-    out: Out = None,
-    json_file: JsonFile = None,
-    plots: Plots = None,
-) -> None:
-    """Calibrate a model to data, and say whether the result can be trusted.
-
-    The exit code is 0 for a calibrated (or optimised) result, 3 for an uncalibrated one, 2 for bad input, 1 for a
-    failure, 130 if interrupted; the same command then goes on.
-    """
+def run_calibration(target: str, *, workers: int, json_file: Path | None, plots: bool | None, **asked: Any) -> None:
+    """Calibrates what `checked_request` makes of what was asked, keeps it, shows it; ends the program with its code."""
     with _modules_from_here():
         with bad_input():
-            request = checked_request(
-                target,
-                method=method,
-                file=data,
-                surrogate=surrogate,
-                simulating={"budget": budget, "gate": gate, "ensemble": ensemble},
-                seed=seed,
-                draws=draws,
-                out=out,
-            )
+            request = checked_request(target, **asked)
             if json_file is not None:
-                check_json(json_file, request.out, data)
+                check_json(json_file, request.out, asked["file"])
             if plots and find_spec("matplotlib") is None:
                 raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
         _say_groups(request)

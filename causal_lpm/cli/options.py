@@ -1,0 +1,64 @@
+"""The options that several commands have, each with its help."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from causal_lpm.cli.terminal import whole_option
+from causal_lpm.inference.files.plain_numbers import number_or_text
+
+__all__ = [
+    "Agents",
+    "Days",
+    "Device",
+    "Doses",
+    "Extra",
+    "JsonFile",
+    "Mechanism",
+    "Out",
+    "Plots",
+    "Population",
+    "Replicates",
+    "Seed",
+    "StudyName",
+    "Workers",
+    "extra_options",
+]
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Its name; see `causal-lpm list`.")]
+Agents = Annotated[int | None, whole_option("Number of agents; the study has a default.")]
+Days = Annotated[int | None, whole_option("Days to simulate; the study has a default.")]
+Replicates = Annotated[int | None, whole_option("Replicates, each with fresh noise shared by all worlds.")]
+Seed = Annotated[int, whole_option("With the same seed, the same numbers.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
+Out = Annotated[Path | None, typer.Option(help="Output folder; default ./results/STUDY-HASH. Runs are resumed.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON.")]
+Workers = Annotated[int | None, whole_option("Processes; default 2, on a GPU 1.")]
+Plots = Annotated[bool | None, typer.Option("--plots/--no-plots", help="Charts; default: if matplotlib is there.")]
+Mechanism = Annotated[str | None, typer.Option(metavar="archived|described", help="Which model of the study.")]
+Population = Annotated[str | None, typer.Option(help="A population of the study, such as nyc.")]
+Doses = Annotated[Path | None, typer.Option(metavar="FILE", help="Daily doses that were really given.")]
+Extra = Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Any option of the study.")]
+
+
+def extra_options(
+    mechanism: str | None = None,
+    population: str | None = None,
+    doses: Path | None = None,
+    options: Sequence[str] | None = None,
+) -> dict[str, str | float]:
+    """What a study is told beside agents and days; raises ValueError for what is no option, or given twice."""
+    if doses is not None and not doses.is_file():
+        raise ValueError(f"the file of doses {doses} does not exist.")
+    given = {"mechanism": mechanism, "population": population, "doses": None if doses is None else str(doses)}
+    extra: dict[str, str | float] = {key: value for key, value in given.items() if value is not None}
+    for option in options or []:
+        key, equals, value = (part.strip() for part in option.partition("="))
+        if not (key and equals and value):
+            raise ValueError(f"--option {option!r} is not of the form key=value.")
+        if key in extra:
+            raise ValueError(f"option {key!r} is given twice, again in --option {option!r}: give it once.")
+        extra[key] = number_or_text(value)
+    return extra
