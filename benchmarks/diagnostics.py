@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.diagnostics import (
+from causal_lpm.inference import (
     Gate,
     Report,
     expected_coverage_gate,

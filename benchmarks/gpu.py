@@ -15,8 +15,7 @@ from typing import Any
 import torch
 
 from causal_lpm import KeyedNoise, Rollout, event, exposure, rollout, tally
-from causal_lpm.agents.networks import FreshRandom, Groups
-from causal_lpm.agents.population import Population, start
+from causal_lpm.agents import FreshRandom, Groups, Population, start
 from causal_lpm.kernels import use
 
 SIZES = (10**7, 10**8, 10**9)

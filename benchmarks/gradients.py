@@ -22,11 +22,20 @@ import pyro
 import pyro.distributions as dist
 import torch
 
-from causal_lpm import Checkpointing, KeyedNoise, MeanField, Rollout, StraightThrough, event, exposure, rollout, tally
-from causal_lpm.agents.networks import Graph, Groups, random_graph
-from causal_lpm.inference.gradients.gradient_check import check_gradient
-from causal_lpm.inference.gradients.sensitivity import sensitivity
-from causal_lpm.typing import State
+from causal_lpm import (
+    Checkpointing,
+    KeyedNoise,
+    MeanField,
+    Rollout,
+    State,
+    StraightThrough,
+    event,
+    exposure,
+    rollout,
+    tally,
+)
+from causal_lpm.agents import Graph, Groups, random_graph
+from causal_lpm.inference import check_gradient, sensitivity
 
 
 def peak_mb() -> float:

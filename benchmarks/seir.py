@@ -31,7 +31,7 @@ from chirho.dynamical.handlers import StaticIntervention
 from pyro.poutine.messenger import Messenger
 
 from causal_lpm import KeyedNoise, Worlds, event, exposure, policy, reuse_freed_memory, rollout, tally
-from causal_lpm.agents.networks import Graph, random_graph
+from causal_lpm.agents import Graph, random_graph
 from causal_lpm.kernels import graph_change, happens, hashing
 
 NEVER = 255  # days are bytes: an agent is the day of its infection, and that is all there is to know of it

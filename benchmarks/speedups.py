@@ -18,7 +18,7 @@ import time
 import torch
 
 from causal_lpm import kernels, reuse_freed_memory
-from causal_lpm.agents.networks import FreshRandom, FreshWattsStrogatz, random_graph
+from causal_lpm.agents import FreshRandom, FreshWattsStrogatz, random_graph
 from causal_lpm.kernels import hashing
 
 MANY, FEW = 0.4, 0.01  # shares of the agents that are infectious

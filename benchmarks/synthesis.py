@@ -16,8 +16,7 @@ from pathlib import Path
 
 import torch
 
-from causal_lpm.agents.population import Population
-from causal_lpm.agents.synthesis import households, synthesise, workplaces, zipf_sizes
+from causal_lpm.agents import Population, households, synthesise, workplaces, zipf_sizes
 
 # Rounded figures of the size of New York City's: what matters here is how many attributes of which kind there are.
 AGE = {"0-19": 0.23, "20-64": 0.62, "65+": 0.15}

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from causal_lpm.inference.files.plain_numbers import whole_number_of
+from causal_lpm.inference import whole_number_of
 
 __all__ = ["options", "parsed"]
 

@@ -12,23 +12,19 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "causal_lpm"
 SECTIONS = {
     "causal_lpm": "What a model is written with, and the handlers it runs under.",
-    "causal_lpm.handlers": "Handlers for less common cases.",
-    "causal_lpm.agents": "What a population is and does. Import from the modules.",
-    "causal_lpm.inference": "Experiments with studies, calibration, sensitivity: what most users need.",
-    "causal_lpm.inference.calibration": "All of calibration that is public.",
-    "causal_lpm.inference.diagnostics": "Gates over arrays, for results of any tool.",
+    "causal_lpm.agents": "What a population is and does.",
+    "causal_lpm.inference": "Studies and their policies, simulations, calibrations, predictions, effects, gates.",
     "causal_lpm.data": "Data sets by name.",
-    "causal_lpm.typing": "The vocabulary of shapes.",
 }
 
 
 def source_of(module: str) -> Path:
-    """The file of a dotted module name."""
+    """The file of a dotted module name: of a package face, the stub that says where its names come from."""
     path = ROOT.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    inits = (path / "__init__.pyi", path / "__init__.py", path.with_suffix(".py"))
+    return next(file for file in inits if file.exists())
 
 
 def first_sentence(docstring: str) -> str:
@@ -64,7 +60,7 @@ def public_names(path: Path) -> list[tuple[str, str]]:
                     case ast.Expr(value=ast.Constant(value=str(text))):
                         described[name] = text
     rows = []
-    for name in exported:
+    for name in exported or (sorted(imported) if path.suffix == ".pyi" else []):
         if name in imported and imported[name].startswith("causal_lpm"):
             rows += [row for row in public_names(source_of(imported[name])) if row[0] == name]
         elif described.get(name):
@@ -74,19 +70,10 @@ def public_names(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-def table(module: str, path: Path) -> list[str]:
-    """The lines of one module, without what the top level has already."""
-    top = public_names(source_of("causal_lpm")) if module != "causal_lpm" else []
-    rows = [row for row in public_names(path) if row not in top]
-    if not rows:
-        return []
-    return [f"### {module}", "", "| name | what it is |", "|---|---|", *(f"| `{n}` | {text} |" for n, text in rows), ""]
-
-
-def modules(folder: Path) -> list[Path]:
-    """The modules of a folder, without those that another one re-exports whole."""
-    named = {file: {name for name, _ in public_names(file)} for file in sorted(folder.glob("*.py"))}
-    return [file for file, names in named.items() if names and not any(names < others for others in named.values())]
+def table(module: str) -> list[str]:
+    """The lines of one module."""
+    rows = public_names(source_of(module))
+    return ["| name | what it is |", "|---|---|", *(f"| `{n}` | {text} |" for n, text in rows), ""]
 
 
 def reference() -> str:
@@ -99,13 +86,7 @@ def reference() -> str:
         "",
     ]
     for section, sentence in SECTIONS.items():
-        lines += [f"## {section}", "", sentence, ""]
-        path = source_of(section)
-        if path.name == "__init__.py" and not public_names(path):
-            for file in modules(path.parent):
-                lines += table(f"{section}.{file.stem}", file)
-        else:
-            lines += table(section, path)[2:]
+        lines += [f"## {section}", "", sentence, "", *table(section)]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -12,8 +12,7 @@ import torch
 
 from case_studies.benchmark_tasks import lotka_volterra, sir
 from case_studies.benchmark_tasks.references import OBSERVATIONS, observation, reference
-from causal_lpm.inference.calibration.fit import fit
-from causal_lpm.inference.posteriors.neural import Training
+from causal_lpm.inference import Training, fit
 
 __all__ = ["TASKS", "Distance", "distances", "rows"]
 

@@ -7,9 +7,7 @@ import numpy as np
 import torch
 
 from case_studies.benchmark_tasks.toy_epidemic import DAYS, PRIORS, agents, difference_equations
-from causal_lpm.inference.calibration.fit import fit
-from causal_lpm.inference.program.problem import Problem
-from causal_lpm.inference.runs.seeds import replicate_seed
+from causal_lpm.inference import Problem, fit, replicate_seed
 
 __all__ = ["METHODS", "Score", "rows", "scores"]
 

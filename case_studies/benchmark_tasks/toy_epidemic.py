@@ -12,8 +12,7 @@ import pyro.distributions as dist
 import torch
 
 from causal_lpm import Rollout, event, exposure, observed, rollout, tally
-from causal_lpm.agents.networks import Graph, Groups, random_graph
-from causal_lpm.agents.observation import negative_binomial
+from causal_lpm.agents import Graph, Groups, negative_binomial, random_graph
 
 __all__ = ["AGENTS", "DAYS", "PRIORS", "agents", "difference_equations"]
 

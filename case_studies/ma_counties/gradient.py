@@ -13,8 +13,8 @@ from case_studies.ma_counties.model import DISPERSION, epidemic, people_of, week
 from case_studies.ma_counties.networks import EveryCounty, SharedNetwork
 from case_studies.ma_counties.prior import REPORT_13, log_prior, mobility
 from causal_lpm import observed
-from causal_lpm.agents.observation import negative_binomial
-from causal_lpm.inference.calibration.point import point_calibration
+from causal_lpm.agents import negative_binomial
+from causal_lpm.inference import point_calibration
 
 __all__ = ["METHODS", "forecast"]
 

@@ -10,8 +10,7 @@ import torch
 
 from case_studies.ma_counties.inputs import FATALITY, INFECTIOUS_DAYS, LATENT_DAYS, OUTCOME_DAYS, SUSCEPTIBILITY
 from causal_lpm import Rollout, event, exposure, rollout, tally
-from causal_lpm.agents.networks import FreshRandom
-from causal_lpm.agents.population import Population
+from causal_lpm.agents import FreshRandom, Population
 
 __all__ = ["DISPERSION", "contacts_of", "epidemic", "ode", "people_of", "weekly"]
 

@@ -20,10 +20,8 @@ from case_studies.ma_counties.inputs import FATALITY, HORIZON, SUSCEPTIBILITY
 from case_studies.ma_counties.model import DISPERSION, epidemic, ode, people_of, weekly
 from case_studies.ma_counties.prior import FATALITY_SCALE, INITIAL, REPORT_13, WIDE, Transmission, mobility
 from causal_lpm import observed
-from causal_lpm.agents.observation import negative_binomial
-from causal_lpm.inference.posteriors.guides import fit_guides
-from causal_lpm.inference.posteriors.neural import Frame, train_npe
-from causal_lpm.inference.program.problem import Problem
+from causal_lpm.agents import negative_binomial
+from causal_lpm.inference import Frame, Problem, fit_guides, train_npe
 
 __all__ = ["METHODS", "Forecast", "Standard", "forecast", "simulate"]
 

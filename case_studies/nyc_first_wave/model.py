@@ -16,9 +16,8 @@ from case_studies.nyc_first_wave.reports import (
     meeting,
     report,
 )
-from causal_lpm import allocate, event, exogenous, exposure, policy, rollout, tally
-from causal_lpm.agents.population import start
-from causal_lpm.typing import State
+from causal_lpm import State, allocate, event, exogenous, exposure, policy, rollout, tally
+from causal_lpm.agents import start
 
 __all__ = ["AT_HOME", "first_wave_of"]
 

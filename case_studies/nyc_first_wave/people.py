@@ -9,9 +9,8 @@ import torch
 from case_studies.nyc_first_wave.data import BOROUGHS, FirstWave, first_wave
 from case_studies.nyc_first_wave.mobility import MobilityResponse, fitted
 from causal_lpm import data
-from causal_lpm.agents.networks import FreshRandom, FreshWattsStrogatz, Groups, Layer
-from causal_lpm.agents.population import Population
-from causal_lpm.validate import positive_count
+from causal_lpm.agents import FreshRandom, FreshWattsStrogatz, Groups, Layer, Population
+from causal_lpm.inference import positive_count
 
 __all__ = ["CONTACTS", "IN_BOROUGH", "PERSONS_PER_AGENT", "City", "city"]
 

@@ -7,9 +7,7 @@ import numpy as np
 
 from case_studies.nyc_first_wave.data import BOROUGHS, SERIES, WEEK_STARTS, FirstWave
 from case_studies.nyc_first_wave.study import ORIGIN, Study
-from causal_lpm.inference.calibration import build_tree
-from causal_lpm.inference.charts.series_charts import fan_chart
-from causal_lpm.inference.results.calibration_tree import About
+from causal_lpm.inference import About, build_tree, fan_chart
 
 __all__ = ["draw", "draw_sensitivity"]
 

@@ -9,8 +9,7 @@ from case_studies.nyc_first_wave.delays import ADMITTED, DIED, REPORTED
 from case_studies.nyc_first_wave.mobility import MEMORY
 from case_studies.nyc_first_wave.parameters import SEEDING
 from causal_lpm import observed
-from causal_lpm.agents.disease import gamma_days
-from causal_lpm.agents.observation import negative_binomial, reporting_delay
+from causal_lpm.agents import gamma_days, negative_binomial, reporting_delay
 
 __all__ = [
     "GENERATION",

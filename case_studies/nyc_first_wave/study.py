@@ -17,10 +17,8 @@ from case_studies.nyc_first_wave.model import first_wave_of
 from case_studies.nyc_first_wave.parameters import PRIORS
 from case_studies.nyc_first_wave.people import PERSONS_PER_AGENT, City, city
 from case_studies.nyc_first_wave.surrogate import renewal
-from causal_lpm.inference.calibration.fit import fit
-from causal_lpm.inference.calibration.result import CalibrationResult
+from causal_lpm.inference import CalibrationResult, fit, predict
 from causal_lpm.inference.policies.effects import effects, summarise
-from causal_lpm.inference.policies.predictive import predict
 
 __all__ = ["ANTICIPATION", "FULL", "ORIGIN", "QUICK", "WORLDS", "Size", "Study", "calibrated", "coverage", "run"]
 

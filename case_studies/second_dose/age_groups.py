@@ -1,8 +1,7 @@
 """What the study is in both populations: outcomes by age group, its usual size, and the sizes that can be run."""
 
 from case_studies.second_dose import inputs
-from causal_lpm.inference import Options
-from causal_lpm.validate import fits_in_memory
+from causal_lpm.inference import Options, fits_in_memory
 
 __all__ = ["OUTCOMES", "AgeGroupStudy", "check_size", "side_by_side"]
 

@@ -11,12 +11,9 @@ import numpy.typing as npt
 import pyro
 import torch
 
-from causal_lpm import allocate, policy, tally
-from causal_lpm.agents.testing import whole_day
-from causal_lpm.agents.vaccination import Vaccination
-from causal_lpm.inference.files.csv_table import Table, read_table
-from causal_lpm.inference.files.plain_numbers import quoted, whole_number_of
-from causal_lpm.typing import State
+from causal_lpm import State, allocate, policy, tally
+from causal_lpm.agents import Vaccination, whole_day
+from causal_lpm.inference import CsvTable, quoted, read_table, whole_number_of
 
 __all__ = ["PERSONS", "POLICIES", "DeliveredDoses", "read_doses"]
 
@@ -65,7 +62,7 @@ def read_doses(path: Path, days: int) -> tuple[datetime.date, torch.Tensor, torc
     return dates[0].astype("datetime64[D]").item(), torch.tensor(first[:days]), torch.tensor(second[:days])
 
 
-def _persons(table: Table, column: str, row: int) -> float:
+def _persons(table: CsvTable, column: str, row: int) -> float:
     text = table.cell(column, row)
     try:
         count = whole_number_of(text)
@@ -79,7 +76,7 @@ def _persons(table: Table, column: str, row: int) -> float:
     return float(count)
 
 
-def _check_whole(path: Path, table: Table, first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> None:
+def _check_whole(path: Path, table: CsvTable, first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> None:
     """What each row allows may be impossible of all of them."""
     hint = "do the columns hold totals so far? Give the doses of each day."
     if first.sum() > PERSONS:

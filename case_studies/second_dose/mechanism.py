@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from causal_lpm.validate import known
+from causal_lpm.inference import known
 
 __all__ = ["HOW_TO_CHECK", "Choice", "Mechanism", "mechanism"]
 

@@ -11,14 +11,23 @@ import torch
 from case_studies.second_dose import inputs
 from case_studies.second_dose.inputs import ASYMPTOMATIC, DEATH, HOSPITALISED, MILD, RECOVERED, SEVERE, SUSCEPTIBLE
 from case_studies.second_dose.mechanism import Mechanism
-from causal_lpm import event, exogenous, exposure, look_up, policy, rollout, tally
-from causal_lpm.agents.disease import Course, Duration, StageGraph, Transition, gamma_days, mean_days
-from causal_lpm.agents.networks import FreshRandom, FreshWattsStrogatz, Groups
-from causal_lpm.agents.population import Population, start
-from causal_lpm.agents.testing import Quarantine, Testing
-from causal_lpm.agents.vaccination import Vaccination
-from causal_lpm.handlers import Rollout
-from causal_lpm.typing import Network, State
+from causal_lpm import Network, Rollout, State, event, exogenous, exposure, look_up, policy, rollout, tally
+from causal_lpm.agents import (
+    Course,
+    Duration,
+    FreshRandom,
+    FreshWattsStrogatz,
+    Groups,
+    Population,
+    Quarantine,
+    StageGraph,
+    Testing,
+    Transition,
+    Vaccination,
+    gamma_days,
+    mean_days,
+    start,
+)
 
 __all__ = ["NEVER", "FirstCases", "Setup", "first_cases_of_archive", "second_dose", "setup"]
 

@@ -22,12 +22,9 @@ from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import NEVER, Setup, setup
 from case_studies.second_dose.people import POPULATION_SEED, with_contacts
 from case_studies.second_dose.replicate import one_replicate, people_by_age
-from causal_lpm import exogenous
-from causal_lpm.agents.disease import Course
-from causal_lpm.agents.population import Population
-from causal_lpm.inference import Options, Policy, References, Worlds
-from causal_lpm.typing import State
-from causal_lpm.validate import known, probability
+from causal_lpm import State, exogenous
+from causal_lpm.agents import Course, Population
+from causal_lpm.inference import Options, Policy, References, Worlds, known, probability
 
 __all__ = ["NewYork", "load", "new_york"]
 

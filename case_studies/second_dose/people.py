@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from case_studies.second_dose import inputs
-from causal_lpm.agents.population import Population
-from causal_lpm.agents.synthesis import households, synthesise
+from causal_lpm.agents import Population, households, synthesise
 
 __all__ = ["king_county", "with_contacts"]
 

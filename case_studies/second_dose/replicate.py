@@ -10,7 +10,7 @@ from case_studies.second_dose import inputs
 from case_studies.second_dose.age_groups import OUTCOMES, side_by_side
 from case_studies.second_dose.model import FirstCases, Setup, first_cases_of_archive, second_dose
 from causal_lpm import KeyedNoise, comparing, tally
-from causal_lpm.agents.population import Population
+from causal_lpm.agents import Population
 from causal_lpm.inference import Worlds
 
 __all__ = ["one_replicate", "people_by_age"]

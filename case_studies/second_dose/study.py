@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from case_studies.second_dose import inputs
 from case_studies.second_dose.age_groups import AgeGroupStudy, check_size
 from case_studies.second_dose.mechanism import Choice, Mechanism, mechanism
-from causal_lpm.inference import Options, Policy, References, Worlds
-from causal_lpm.validate import known
+from causal_lpm.inference import Options, Policy, References, Worlds, known
 
 if TYPE_CHECKING:  # the model is imported when it runs: a list of studies needs none
     import numpy.typing as npt

@@ -64,7 +64,7 @@ class Layers(Layer):
     Raises:
         ValueError: no layer, different numbers of agents, or two fresh layers of one name (they would share luck).
 
-    >>> from causal_lpm.agents.networks import Graph, Groups
+    >>> from causal_lpm.agents import Graph, Groups
     >>> both = Groups(torch.tensor([0, 0, 1])) + Graph.from_edges(torch.tensor([0]), torch.tensor([2]), 3)
     >>> both.total(torch.tensor([1, 10, 100]))
     tensor([110,   1,   1])

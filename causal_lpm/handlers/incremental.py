@@ -26,7 +26,7 @@ class Incremental(Handler):
 
     >>> import torch
     >>> from causal_lpm import exposure
-    >>> from causal_lpm.agents.networks import random_graph
+    >>> from causal_lpm.agents import random_graph
     >>> graph, infectious = random_graph(1000, 4, seed=1), torch.arange(1000) < 10
     >>> with Incremental():
     ...     _, later = exposure(graph, infectious), exposure(graph, ~infectious)

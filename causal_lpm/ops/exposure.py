@@ -117,7 +117,7 @@ def exposure(
             2**63, in units of 2**-20 for floats; two fresh layers of one name, which would share their luck.
 
     >>> import torch
-    >>> from causal_lpm.agents.networks import Groups
+    >>> from causal_lpm.agents import Groups
     >>> exposure(Groups(torch.tensor([0, 0, 0, 1])), torch.tensor([True, True, False, True]))
     tensor([1., 1., 2., 0.])
     """

@@ -12,7 +12,7 @@ from causal_lpm.inference.files.dates import date_of, fault_in, shown
 from causal_lpm.inference.files.plain_numbers import number_of, quoted, whole_number_of
 from causal_lpm.validate import fits_in_memory, unique_entries
 
-__all__ = ["Table", "read_table"]
+__all__ = ["CsvTable", "read_table"]
 
 MISSING = {"", "na", "nan"}
 MOST_NAMES = 12  # of columns, in a sentence
@@ -20,7 +20,7 @@ BYTES_PER_BYTE = 20  # of a file, in memory: a cell of three digits is an object
 
 
 @dataclass(frozen=True)
-class Table:
+class CsvTable:
     """Cells as text, with the number of the line that each row began on.
 
     Attributes:
@@ -113,7 +113,7 @@ class Table:
         return np.array(days)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> CsvTable:
     """Reads a CSV file in UTF-8, with or without the mark that spreadsheets put first; empty lines do not count.
 
     Raises:
@@ -141,4 +141,4 @@ def read_table(path: Path) -> Table:
     for number, row in lines[1:]:
         if len(row) != len(names):
             raise ValueError(f"{path.name}, line {number}: {len(row)} cells under {len(names)} column names.")
-    return Table(path.name, {name: at for at, name in enumerate(names)}, tuple(lines[1:]))
+    return CsvTable(path.name, {name: at for at, name in enumerate(names)}, tuple(lines[1:]))

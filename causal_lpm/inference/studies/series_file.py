@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.files.csv_table import Table, read_table
+from causal_lpm.inference.files.csv_table import CsvTable, read_table
 from causal_lpm.validate import known
 
 __all__ = ["read_series"]
@@ -69,7 +69,7 @@ def read_series(
     return found
 
 
-def _by_group(table: Table) -> dict[str, list[int]]:
+def _by_group(table: CsvTable) -> dict[str, list[int]]:
     """Group -> its rows; one without a name, if there is no such column."""
     found: dict[str, list[int]] = {}
     for row in range(len(table.rows)):
@@ -78,7 +78,7 @@ def _by_group(table: Table) -> dict[str, list[int]]:
     return found
 
 
-def _ordered(table: Table, labels: list[str], declared: Sequence[str] | None) -> list[str]:
+def _ordered(table: CsvTable, labels: list[str], declared: Sequence[str] | None) -> list[str]:
     if declared is None or "group" not in table.columns:
         return labels
     for label in labels:
