@@ -17,8 +17,7 @@ from case_studies.page import fill, table
 from case_studies.second_dose.inputs import ARCHIVE
 from case_studies.second_dose.mechanism import HOW_TO_CHECK
 from case_studies.second_dose.study import EFFICACIES, QUIRKS
-from causal_lpm.inference import Estimate, died_out, load, per_100k, sign_turn, totals
-from causal_lpm.inference.results.estimands import summarize
+from causal_lpm.inference import Estimate, died_out, load, per_100k, sign_turn, summarize, totals
 
 __all__ = ["expected", "tables"]
 

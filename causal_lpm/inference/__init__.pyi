@@ -62,6 +62,7 @@ from causal_lpm.inference.results.estimands import died_out as died_out
 from causal_lpm.inference.results.estimands import effects as effects
 from causal_lpm.inference.results.estimands import per_100k as per_100k
 from causal_lpm.inference.results.estimands import sign_turn as sign_turn
+from causal_lpm.inference.results.estimands import summarize as summarize
 from causal_lpm.inference.results.estimands import totals as totals
 from causal_lpm.inference.runs.executors import RayExecutor as RayExecutor
 from causal_lpm.inference.runs.seeds import replicate_seed as replicate_seed
