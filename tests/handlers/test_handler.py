@@ -1,11 +1,16 @@
-"""A second thread is refused by name, and the first one goes on."""
+"""What all handlers have in common: a second thread is refused and the first one goes on; entry, recorders, twins."""
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
 
+import pytest
 import torch
 
-from causal_lpm import DiscreteTime, KeyedNoise, Worlds, event, rollout
+import causal_lpm
+from causal_lpm import Checkpointing, DiscreteTime, KeyedNoise, Worlds, event, rollout
+from causal_lpm.handlers.handler import Handler
 from causal_lpm.typing import State
 
 
@@ -64,3 +69,54 @@ def test_threads_one_after_the_other() -> None:
     for _ in range(2):
         assert in_a_thread(lambda: found.append(epidemic())) == []
     assert all(torch.equal(x, right) for x in found)
+
+
+def test_one_module_reads_the_private_stack_of_pyro() -> None:
+    package = Path(causal_lpm.__file__).parent
+    readers = [str(path.relative_to(package)) for path in package.rglob("*.py") if "_PYRO_STACK" in path.read_text()]
+    assert readers == ["ops/pyro_stack.py"]
+
+
+class Counts(Handler):
+    """Counts steps since it was entered."""
+
+    def _begin_anew(self) -> None:
+        self.steps = 0
+
+    def _pyro_step(self, msg: Any) -> None:
+        self.steps += 1
+
+
+class Records(Counts):
+    recorder = True
+
+
+def test_a_handler_begins_anew_when_it_is_entered() -> None:
+    counts = Counts()
+    for _ in range(2):
+        with counts:
+            epidemic()
+        assert counts.steps == 3
+    with counts:
+        epidemic()
+        with pytest.raises(ValueError, match="cannot install a Messenger instance twice"):
+            counts.__enter__()
+    assert counts.steps == 3, "it was not entered again"
+
+
+@pytest.mark.parametrize("kind", [Counts, Records])
+def test_recorders_see_no_day_again_and_others_have_a_twin_that_does(kind: type[Counts]) -> None:
+    twins: list[Counts] = []
+
+    class Watched(kind):  # type: ignore[misc, valid-type]
+        def twin(self) -> Self:
+            twins.append(super().twin())
+            return twins[-1]
+
+    x = torch.tensor([0.5], requires_grad=True)
+    with Watched() as counts, Checkpointing(steps=2):
+        last = rollout(lambda s: {"x": s["x"] * s["x"]}, {"x": x}, 4).state["x"]
+    last.sum().backward()
+    assert counts.steps == 4
+    # A twin a block, and one of it when its days are computed again.
+    assert [twin.steps for twin in twins] == ([] if kind is Records else [0, 2, 4, 2])

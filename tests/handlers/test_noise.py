@@ -215,6 +215,28 @@ def test_numbered_noise_does_not_change_where_a_window_of_seeds_ends() -> None:
     assert all(torch.equal(one, found[0]) for one in found)
 
 
+def test_luck_outside_of_steps_and_by_number_belongs_to_the_first_window() -> None:
+    def told(first: int, second: int) -> dict[str, torch.Tensor]:
+        def day(s: State) -> State:
+            number = torch.full((50,), int(s["t"]))
+            return {
+                "steps": s["steps"] * 2 + event("infection", torch.full((50,), 0.5)),
+                "by number": s["by number"] + exogenous("duration", 50, slots=4, index=number),
+            }
+
+        start = {"steps": torch.zeros(50), "by number": torch.zeros(50)}
+        seeds = {"luck_0": torch.tensor(first), "luck_1": torch.tensor(second)}
+        with pyro.condition(data=seeds), Seeds("luck", (0, 2)):
+            found = {"before": exogenous("course", 50), "early": rollout(day, start, 2, name="wave").state["steps"]}
+            found["between"] = exogenous("latent periods", 50)
+            late = rollout(day, start, 4, name="wave").state
+            return {**found, "late": late["steps"], "by number": late["by number"], "after": exogenous("reports", 50)}
+
+    one, second, first = told(1, 2), told(1, 3), told(4, 2)
+    assert [name for name in one if not torch.equal(one[name], second[name])] == ["late"]
+    assert [name for name in one if torch.equal(one[name], first[name])] == []
+
+
 @pytest.mark.parametrize("seed", [1, torch.arange(4)[:, None]])
 def test_announced_replicates_need_a_seed_each(seed: int | torch.Tensor) -> None:
     with pytest.raises(ValueError, match="3 replicates are announced but the noise has"), Worlds(replicates=3):  # noqa: SIM117
