@@ -15,7 +15,7 @@ from causal_lpm import validate
 from causal_lpm.agents.columns import flags, whole_numbers
 from causal_lpm.agents.days import check_whole
 from causal_lpm.ops import exogenous, look_up
-from causal_lpm.ops.looking import Found, check, found
+from causal_lpm.ops.looking import check, found
 from causal_lpm.ops.simulation import once
 
 __all__ = ["Course", "Duration", "StageGraph", "Transition", "gamma_days", "mean_days"]
@@ -160,27 +160,18 @@ class Course:
         if due.dtype.itemsize == 1:
             raise ValueError(f"due is {due.dtype}, in which days end at 255 or before: begin with int16.")
         shape = np.broadcast_shapes(stage.shape, due.shape, where.shape, self.days.shape[:-1])
-        stages, where = self.following.shape[-1], where.expand(shape)
         # Few agents change in a day: find them, look their course up, put them back.
-        index = found(where)
-        before, asked = stage.expand(shape)[index], where[index]
+        changing, stages = found(where.expand(shape)), self.following.shape[-1]
+        before = changing.of(stage)
         check(
             (before,),
             lambda: before.numel() == 0 or int(before.max()) < stages,
             lambda: f"an agent is in stage {int(before.max())}: the graph has the stages 0 to {stages - 1}.",
         )
-        following = look_up(self.following.expand((*shape, stages))[index], before)
-        days = look_up(self.days.expand((*shape, stages))[index], following)
-        booked = days.long() + (int(day) + 1)
+        following = changing.entries(self.following, before)
+        booked = changing.entries(self.days, following).long() + (int(day) + 1)
         booked = booked if due.is_floating_point() else booked.clamp(max=torch.iinfo(due.dtype).max)
-        return _put(stage.expand(shape), index, asked, following), _put(due.expand(shape), index, asked, booked)
-
-
-def _put(values: torch.Tensor, index: Found, where: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-    """A copy with `new` at those of the index that are meant."""
-    values = values.clone()
-    values[index] = torch.where(where, new.to(values.dtype), values[index])
-    return values
+        return changing.put(stage, following), changing.put(due, booked)
 
 
 class StageGraph:

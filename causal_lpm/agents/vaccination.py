@@ -16,7 +16,7 @@ from causal_lpm.agents.days import NEVER, whole_day
 from causal_lpm.agents.naming import named
 from causal_lpm.ops import allocate, event, exogenous, hazard_of, policy, tally
 from causal_lpm.ops.allocate import CLASSES
-from causal_lpm.ops.looking import check
+from causal_lpm.ops.looking import check, found
 from causal_lpm.ops.simulation import once
 from causal_lpm.typing import State
 
@@ -233,5 +233,6 @@ def _priority(
     first_leads, asks = s["first_dose_priority"] > 0, first | second
     leading = (first & first_leads) | (second & ~first_leads)
     rank = torch.add(seniority.to(torch.int16), (~leading).to(torch.int16), alpha=SENIORITIES)
-    rank = torch.add(rank, ((s["under_65_only"] > 0) & ~elderly).to(torch.int16), alpha=2 * SENIORITIES)
+    if found(under_65_only := s["under_65_only"] > 0):
+        rank = torch.add(rank, (under_65_only & ~elderly).to(torch.int16), alpha=2 * SENIORITIES)
     return torch.add(rank, (~asks).to(torch.int16), alpha=CLASSES)  # who does not ask stands behind all classes

@@ -1,5 +1,6 @@
 """Numbers from a table, such as infectiousness by stage or a rate by age group."""
 
+import numpy as np
 import torch
 from pyro.poutine.runtime import effectful
 
@@ -19,7 +20,7 @@ def _look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         except IndexError:
             _check_range(table, index)
             raise
-    shape = torch.broadcast_shapes(table.shape[:-1], index.shape)
+    shape = np.broadcast_shapes(table.shape[:-1], index.shape)  # torch's own loads sympy, 30 MB
     try:
         return table.expand(*shape, table.shape[-1]).gather(-1, index.long().expand(shape)[..., None])[..., 0]
     except RuntimeError:
