@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from causal_lpm.ops.looking import check
+
 MOST = 2**31 - 1
 """The largest agent or group number is below this: they are stored as int32."""
 
@@ -55,9 +57,14 @@ def whole_numbers(
         )
     if values.dtype in UNCOMPUTABLE:
         values = torch.from_numpy(computable(name, values.cpu().numpy())).to(values.device)
-    if int(values.min()) < lowest or int(values.max()) > highest:
-        wrong = values[(values < lowest) | (values > highest)]
-        raise ValueError(f"{name} contains {shortly(wrong)}: allowed are whole numbers from {lowest} to {highest}.")
+    check(
+        (values,),
+        lambda: int(values.min()) >= lowest and int(values.max()) <= highest,
+        lambda: (
+            f"{name} contains {shortly(values[(values < lowest) | (values > highest)])}: allowed are whole numbers "
+            f"from {lowest} to {highest}."
+        ),
+    )
     return values.to(dtype).contiguous()
 
 

@@ -234,13 +234,8 @@ class StageGraph:
         """
         row = agent_class if self.classes > 1 else torch.zeros_like(agent_class, dtype=torch.long)
         row = whole_numbers("agent_class", row, -(2**62), 2**62, torch.int64, people="classes")
-        agents, lowest, highest = row.shape[0], int(row.min()), int(row.max())
-        if lowest < 0 or highest >= self.classes:
-            wrong = lowest if lowest < 0 else highest
-            raise ValueError(
-                f"class {wrong} is outside the classes 0 to {self.classes - 1} of the stage tables: "
-                "give one probability a class, or merge classes."
-            )
+        agents = row.shape[0]
+        check((row,), lambda: int(row.min()) >= 0 and int(row.max()) < self.classes, lambda: self._no_class(row))
         if name == COURSE:
             once(f"a course of the default name {name!r}")
         following, days = [], []
@@ -251,6 +246,13 @@ class StageGraph:
             following.append(chosen)
             days.append(wait)
         return Course(torch.stack(following, -1), torch.stack(days, -1))
+
+    def _no_class(self, row: torch.Tensor) -> str:
+        wrong = int(row.min()) if int(row.min()) < 0 else int(row.max())
+        return (
+            f"class {wrong} is outside the classes 0 to {self.classes - 1} of the stage tables: give one probability a "
+            "class, or merge classes."
+        )
 
     def _draw(
         self, code: int, row: torch.Tensor, branch: torch.Tensor, time: torch.Tensor
