@@ -61,7 +61,7 @@ class Sealed(Messenger):
 
     def _process_message(self, msg: Any) -> None:
         fn = msg["fn"]
-        if msg["type"] == "step":
+        if msg["type"] == "rollout":
             msg["args"] = (msg["args"][0], sealed(msg["args"][1]), *msg["args"][2:])
         elif is_opaque(msg["args"]) and msg["type"] in OPERATIONS:
             close = opened if msg["type"] == "tally" and msg["args"][0] in self.opens else sealed
