@@ -143,6 +143,38 @@ class Graph(Layer):
         """`total` of the messages `before`, brought up to date with `x` in place."""
         return graph_change(total, before, messages(self, x), self.indptr, self.neighbours)
 
+    def part(self, first: int, here: int) -> GraphPart:
+        """As of every layer; it has the contacts of these agents only."""
+        begin, end = int(self.indptr[first]), int(self.indptr[first + here])
+        indptr = self.indptr[first : first + here + 1] - begin
+        return GraphPart(indptr, self.neighbours[begin:end].clone(), self.agents)
+
+    def degree(self) -> Tensor:
+        return self.indptr.diff().float()
+
+
+@dataclass(frozen=True, eq=False)
+class GraphPart(Layer):
+    """The contacts of some agents among all, made by `Graph.part`: messages of all, sums of these.
+
+    Args:
+        indptr: int64 `[agents here + 1]`, where the neighbours of each begin.
+        neighbours: int32 `[their contacts]`, numbers among all agents.
+        agents: number of all agents.
+
+    Raises:
+        ValueError: messages that carry a gradient: it would have to reach agents whose contacts are elsewhere.
+    """
+
+    indptr: Tensor
+    neighbours: Tensor
+    agents: int
+
+    def total(self, x: Tensor) -> Tensor:
+        if x.requires_grad:
+            raise ValueError("a part of a graph passes no gradients on: give the whole graph, or x.detach().")
+        return graph_total(messages(self, x), self.indptr, self.neighbours)
+
     def degree(self) -> Tensor:
         return self.indptr.diff().float()
 

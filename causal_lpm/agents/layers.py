@@ -31,6 +31,10 @@ class Layer(ABC):
         name = getattr(self, "name", None)
         return () if name is None else (name,)
 
+    def part(self, first: int, here: int) -> Layer:
+        """What a process needs that holds the agents `first` to `first + here - 1`: messages of all, sums of these."""
+        return Part(self, first, here)
+
     def to(self, device: torch.device | str) -> Layer:
         """The same layer with its tensors on another device."""
         moved = copy.copy(self)
@@ -97,8 +101,43 @@ class Layers(Layer):
     def degree(self) -> Tensor:
         return torch.stack([network.degree() for network in self.networks]).sum(0)
 
+    def part(self, first: int, here: int) -> Layers:
+        return Layers(tuple(network.part(first, here) for network in self.networks))
+
     def to(self, device: torch.device | str) -> Layers:
         return Layers(tuple(network.to(device) for network in self.networks))
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Layer):
+    """The sums of some agents, from those of all: right for every layer, and no less work.
+
+    Args:
+        network: the layer.
+        first: number of the first of these agents.
+        here: how many they are.
+    """
+
+    network: Layer
+    first: int
+    here: int
+
+    @property
+    def agents(self) -> int:  # type: ignore[override]
+        return self.network.agents
+
+    @property
+    def noise_names(self) -> tuple[str, ...]:
+        return self.network.noise_names
+
+    def total(self, x: Tensor) -> Tensor:
+        return self.network.total(x).narrow(-1, self.first, self.here)
+
+    def degree(self) -> Tensor:
+        return self.network.degree().narrow(-1, self.first, self.here)
+
+    def to(self, device: torch.device | str) -> Part:
+        return Part(self.network.to(device), self.first, self.here)
 
 
 def messages(layer: Layer, x: Tensor) -> Tensor:

@@ -159,6 +159,9 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
 def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """The sum of x over each agent's neighbours in a fixed symmetric graph.
 
+    Rows may be those of some agents only, whose neighbours are numbered among all: then there are sums for these, and
+    no gradients.
+
     Args:
         x: bool, int64 or floats `[*dims, agents]`; gradients flow to floats.
         indptr: int64 `[agents + 1]`, where each agent's neighbours begin.

@@ -170,15 +170,16 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
 
 def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """See `causal_lpm.kernels.graph_total`."""
-    rows, _ = _rows(x, x.shape[:-1], x.dtype)
-    out = torch.zeros(rows.shape, dtype=_sum_type(x))
+    (rows, _), agents = _rows(x, x.shape[:-1], x.dtype), indptr.shape[0] - 1
+    out = torch.zeros((rows.shape[0], agents), dtype=_sum_type(x))
     graph = _array(indptr, torch.int64), _array(neighbours, torch.int32)
-    few = np.array([SPARSE * np.count_nonzero(row) < row.size for row in rows], dtype=np.bool_)
+    whole = agents == x.shape[-1]  # else it is not known to whom an agent sends
+    few = np.array([whole and SPARSE * np.count_nonzero(row) < row.size for row in rows], dtype=np.bool_)
     push, pull = np.flatnonzero(few), np.flatnonzero(~few)
     edges = neighbours.numel()
     _spread(cpu_totals.graph_push, rows, *graph, push, out.numpy(), pieces=push.size, work=push.size * edges // SPARSE)
-    _spread(cpu_totals.graph_pull, rows, *graph, pull, out.numpy(), pieces=rows.shape[1], work=len(pull) * edges)
-    return out.reshape(x.shape)
+    _spread(cpu_totals.graph_pull, rows, *graph, pull, out.numpy(), pieces=agents, work=len(pull) * edges)
+    return out.reshape(*x.shape[:-1], agents)
 
 
 def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:

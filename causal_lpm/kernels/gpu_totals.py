@@ -79,7 +79,7 @@ def _push(
 @kernel
 def _pull(
     out: tl.tensor, x: tl.tensor, indptr: tl.tensor, neighbours: tl.tensor, edges: tl.tensor,
-    most: tl.int64, agents: tl.int64, blocks: tl.int64, BLOCK: tl.constexpr,
+    most: tl.int64, senders: tl.int64, agents: tl.int64, blocks: tl.int64, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     row, i = place(blocks, BLOCK)
     if tl.load(edges + row) > most:
@@ -90,7 +90,7 @@ def _pull(
             lane = k + tl.arange(0, _LANES)[None, :]
             there = lane < degree[:, None]
             neighbour = tl.load(neighbours + begin[:, None] + lane, mask=there, other=0).to(tl.int64)
-            sent = tl.load(x + row * agents + neighbour, mask=there, other=0).to(out.dtype.element_ty)
+            sent = tl.load(x + row * senders + neighbour, mask=there, other=0).to(out.dtype.element_ty)
             total += tl.sum(sent, 1)
         tl.store(out + row * agents + i, total, mask=i < agents)
 
@@ -108,7 +108,7 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
 
 def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """See `causal_lpm.kernels.graph_total`."""
-    out = torch.zeros(x.shape, dtype=sum_type(x), device=x.device)
+    out = torch.zeros((*x.shape[:-1], indptr.shape[0] - 1), dtype=sum_type(x), device=x.device)
     return _along_edges(out, x.contiguous(), None, indptr.contiguous(), neighbours.contiguous())
 
 
@@ -118,14 +118,15 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
 
 
 def _along_edges(out: Tensor, x: Tensor, before: Tensor | None, indptr: Tensor, neighbours: Tensor) -> Tensor:
-    """Pushes what is new if that takes few edges, else pulls everything.
+    """Pushes what is new if that takes few edges, else pulls everything, as always where rows are those of some agents.
 
     Both are launched, and read on the device whose turn it is: asking from here would wait for the GPU.
     """
-    agents, rows = x.shape[-1], x.shape[:-1].numel()
-    edges = torch.zeros(rows, dtype=torch.int64, device=x.device)
-    launch(_changed, agents, rows, edges, out, x, before, indptr, agents)
-    few = neighbours.shape[0] // _SPARSE, agents
-    launch(_push, agents, rows, out, x, before, indptr, neighbours, edges, *few, block=_AGENTS)
-    launch(_pull, agents, rows, out, x, indptr, neighbours, edges, *few, block=_AGENTS)
+    senders, agents, rows = x.shape[-1], out.shape[-1], x.shape[:-1].numel()
+    few = neighbours.shape[0] // _SPARSE
+    edges = torch.full((rows,), 0 if agents == senders else few + 1, dtype=torch.int64, device=x.device)
+    if agents == senders:
+        launch(_changed, agents, rows, edges, out, x, before, indptr, agents)
+        launch(_push, agents, rows, out, x, before, indptr, neighbours, edges, few, agents, block=_AGENTS)
+    launch(_pull, agents, rows, out, x, indptr, neighbours, edges, few, senders, agents, block=_AGENTS)
     return out

@@ -39,9 +39,9 @@ def _broadcast(*parts: Tensor) -> tuple[int, ...]:
     return tuple(torch.broadcast_shapes(*(part.shape[:-1] for part in parts)))
 
 
-def _sums(x: Tensor, *parts: Tensor) -> Tensor:
+def _sums(x: Tensor, *parts: Tensor, agents: int | None = None) -> Tensor:
     dtype = x.dtype if x.is_floating_point() else torch.int32 if x.dtype == torch.bool else torch.int64
-    return x.new_empty((*_broadcast(x, *parts), x.shape[-1]), dtype=dtype)
+    return x.new_empty((*_broadcast(x, *parts), x.shape[-1] if agents is None else agents), dtype=dtype)
 
 
 def _noise_type(kind: str) -> torch.dtype:
@@ -73,7 +73,7 @@ _FAKES: dict[str, Callable[..., Any]] = {
     "select": _fake_select,
     "select_by": _fake_select,
     "group_total": lambda x, group, groups: _sums(x),
-    "graph_total": lambda x, indptr, neighbours: _sums(x),
+    "graph_total": lambda x, indptr, neighbours: _sums(x, agents=indptr.shape[0] - 1),
     "graph_change": lambda total, before, x, indptr, neighbours: None,
     "ring_total": lambda x, key, *ring: _sums(x, key),
     "stub_total": lambda x, key, *stubs: _sums(x, key),

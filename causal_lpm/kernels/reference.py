@@ -122,9 +122,9 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
 
 def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """See `causal_lpm.kernels.graph_total`."""
-    x = sums_of(x)
-    owner = torch.repeat_interleave(torch.arange(x.shape[-1], device=x.device), indptr.diff())
-    return torch.zeros_like(x).index_add_(-1, neighbours.long(), x[..., owner])
+    x, agents = sums_of(x), indptr.shape[0] - 1
+    owner = torch.repeat_interleave(torch.arange(agents, device=x.device), indptr.diff())
+    return x.new_zeros((*x.shape[:-1], agents)).index_add_(-1, owner, x[..., neighbours.long()])
 
 
 def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:

@@ -105,8 +105,8 @@ def exposure(
     sharing: float sums differ in the last bit, and one infection that flips on it changes hundreds of others later.
 
     Args:
-        network: A network layer, a sum of layers, or named layers to be summed apart; of the whole population, where a
-            process holds a part of it.
+        network: A network layer, a sum of layers, or named layers to be summed apart; where a process
+            holds a part of the population, of all agents, or what `part` of such a layer gives.
         infectiousness: bool, integer or float `[*dims, agents]`; floats are rounded to multiples of 2**-20.
 
     Returns:
@@ -135,5 +135,7 @@ def exposure(
         infectiousness = join_ranges(infectiousness)
     totals: Sums = _exposure(layers, infectiousness)
     if here.is_part:
-        totals = {name: total.narrow(-1, here.first, here.here) for name, total in totals.items()}
+        for name, total in totals.items():
+            if total.shape[-1] != here.here:  # what the network gives is for everybody
+                totals[name] = total.narrow(-1, here.first, here.here)
     return totals if isinstance(network, Mapping) else totals[""]

@@ -134,6 +134,23 @@ def test_the_key_is_exogenous_under_keyed_noise() -> None:
     assert torch.equal(world, one.expand(2, 1, AGENTS))
 
 
+@every_layer
+def test_a_part_gives_its_agents_what_the_whole_gives_them(name: str, today: Callable[[int | list[int]], None]) -> None:
+    today(3)
+    layer, x = layers()[name], torch.randint(0, 2**40, (2, AGENTS), generator=torch.Generator().manual_seed(2))
+    for first, here in ((0, AGENTS), (0, 2), (7, AGENTS - 20)):
+        part = layer.part(first, here)
+        for sent in (x, x % 3 == 0, torch.where(x % 9 == 0, x, 0)):
+            assert torch.equal(part.total(sent), layer.total(sent)[:, first : first + here])
+        assert torch.equal(part.degree(), layer.degree()[first : first + here])
+        assert (part.agents, part.noise_names) == (AGENTS, layer.noise_names)
+
+
+def test_a_part_of_a_graph_refuses_gradients() -> None:
+    with pytest.raises(ValueError, match="a part of a graph passes no gradients on"):
+        layers()["graph"].part(0, 2).total(torch.ones(AGENTS, requires_grad=True))
+
+
 def test_sums_are_flat_and_immutable() -> None:
     parts = layers()
     both = parts["groups"] + parts["graph"] + (parts["pairs"] + parts["configuration"])

@@ -54,6 +54,7 @@ def test_noise(kind: str) -> None:
         ("field", (keys, 0, kind)),
         ("field_at", (keys, index, kind)),
         ("field_at", (torch.tensor([7]), index[0, 0], kind)),
+        ("field_at", (keys, index, kind, 2**33)),
     ]:
         expected = getattr(reference, name)(*args)
         got = getattr(gpu, name)(*map(there, args)).cpu()

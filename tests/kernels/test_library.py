@@ -32,7 +32,7 @@ HAZARD = torch.linspace(0, 2, AGENTS)
 PRIORITY = torch.arange(AGENTS) % 3
 OTHERS = {
     "field": [(KEY, 5, "bits"), (KEY, 5, "gumbel", 2)],
-    "field_at": [(KEY, torch.arange(AGENTS), "uniform")],
+    "field_at": [(KEY, torch.arange(AGENTS), "uniform"), (KEY, torch.arange(AGENTS), "bits", 5)],
     "happens": [(HAZARD, KEY), (HAZARD[:1], KEY, HAZARD > 1)],
     "select": [(PRIORITY, KEY, torch.tensor([4]), 2)],
     "select_by": [(PRIORITY, HAZARD, torch.tensor([4]), 2)],

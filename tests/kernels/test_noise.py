@@ -1,5 +1,8 @@
 """Noise fields, events and selection: the laws, and the compiled loops against the torch reference."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -44,6 +47,47 @@ def test_an_element_depends_only_on_key_and_number(implementation: str) -> None:
         raw = kernels.field(key, 100, "bits")
     assert torch.equal(raw, hashing.bits(key, torch.arange(100)))
     assert torch.equal(longer, (-torch.log1p(-hashing.uniform(raw))).float())
+
+
+@BOTH
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_part_of_the_agents_has_its_part_of_the_noise(implementation: str, kind: str) -> None:
+    key, index = torch.tensor([[9], [-4]]), torch.arange(5000) % 7
+    with kernels.use(implementation):
+        noise, slots = kernels.field(key, 5000, kind), kernels.field(key, 5000, kind, slots=3)
+        numbered = kernels.field_at(key, index, kind)
+        for first, here in ((0, 7), (1, 2000), (4321, 679)):
+            part = slice(first, first + here)
+            assert torch.equal(kernels.field(hashing.ahead(key, first), here, kind), noise[:, part])
+            assert torch.equal(kernels.field(hashing.ahead(key, 3 * first), here, kind, slots=3), slots[:, part])
+            assert torch.equal(kernels.field_at(key, index[part], kind, first), numbered[:, part])
+        late = hashing.bits(key, torch.tensor(2**40 + 1))
+        assert torch.equal(kernels.field(hashing.ahead(key, 2**40), 2, "bits")[:, 1:], late)
+
+
+@given(st.data())
+def test_ranges_that_add_up_their_counts_serve_whom_the_whole_serves(data: st.DataObject) -> None:
+    """Also where noise is equal, on both sides of a cut, and in worlds with supplies of their own."""
+    agents, seed = data.draw(st.integers(2, 40)), data.draw(st.integers(0, 10**6))
+    cut, supply = data.draw(st.integers(1, agents - 1)), torch.tensor([[data.draw(st.integers(0, agents))], [3]])
+    g = torch.Generator().manual_seed(seed)
+    priority = torch.randint(0, 4, (2, agents), generator=g)
+    noise = torch.randint(0, 3, (agents,), generator=g).float()
+    parts, meeting = dict[int, torch.Tensor](), threading.Barrier(2, timeout=60)
+
+    def served(first: int, last: int) -> torch.Tensor:
+        def summed(counts: torch.Tensor) -> torch.Tensor:
+            meeting.wait()
+            parts[first] = counts
+            meeting.wait()
+            return parts[0] + parts[cut]
+
+        part = priority[:, first:last], noise[first:last]
+        return reference.select_by(*part, supply, 3, first, agents, summed)
+
+    with ThreadPoolExecutor(2) as pool:
+        ranges = list(pool.map(served, (0, cut), (cut, agents)))
+    assert torch.equal(torch.cat(ranges, -1), kernels.select_by(priority, noise, supply, 3))
 
 
 @pytest.mark.parametrize("kind", KINDS)
