@@ -26,6 +26,7 @@ from causal_lpm.ops import hazard_of as hazard_of
 from causal_lpm.ops import look_up as look_up
 from causal_lpm.ops import observed as observed
 from causal_lpm.ops import policy as policy
+from causal_lpm.ops import population as population
 from causal_lpm.ops import tally as tally
 from causal_lpm.typing import Dynamics as Dynamics
 from causal_lpm.typing import IncrementalNetwork as IncrementalNetwork
