@@ -128,7 +128,6 @@ def circular(root: Path) -> set[str]:
     return {name for name in graph if name in reached(name)}
 
 
-@pytest.mark.xfail(reason="program/problem.py and program/side_by_side.py know each other")
 def test_no_files_import_each_other_in_a_circle() -> None:
     assert not circular(ROOT)
 

@@ -1,6 +1,6 @@
 """What happens to an agent, and what it chooses: thresholds on exogenous noise, never draws of their own."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import pyro
 import pyro.distributions as dist
@@ -31,7 +31,15 @@ def _site(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None) -> to
     return known
 
 
-_observed = effectful(_site, type="observed")
+def _data_site(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None) -> torch.Tensor:
+    if obs is not None:
+        return _site(name, fn, obs)
+    marked: Any = {"observed": True}  # whoever reads a model knows it from a parameter
+    value: torch.Tensor = pyro.sample(name, fn, infer=marked)
+    return value
+
+
+_observed = effectful(_data_site, type="observed")
 
 
 def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = None) -> torch.Tensor:

@@ -19,7 +19,9 @@ from causal_lpm.inference.posteriors.amortised import Posterior
 from causal_lpm.inference.posteriors.focus import Focus
 from causal_lpm.inference.posteriors.neural import Training
 from causal_lpm.inference.posteriors.quiet_sbi import require_sbi
-from causal_lpm.inference.program.problem import Model, Problem
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.program import Model
+from causal_lpm.inference.program.side_by_side import check_side_by_side
 from causal_lpm.inference.runs.simulation_set import SimulationSet
 from causal_lpm.validate import known, positive_count, whole_number
 
@@ -122,7 +124,7 @@ def fit(
         torch.manual_seed(seed)
         if method in OPTIMISERS:
             return optimise(problem, method, seed, draws, settings or {}, groups, progress)
-        problem.check_elementwise()
+        check_side_by_side(problem)
         kept = None if folder is None else Path(folder)
         if kept is not None and kept.exists() and not kept.is_dir():
             raise FileExistsError(f"the folder {kept} is a file: give another folder.")

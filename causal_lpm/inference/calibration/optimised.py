@@ -15,7 +15,8 @@ from causal_lpm.handlers import KeyedNoise, MeanField
 from causal_lpm.inference.calibration.point import point_calibration
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.diagnostics import Report, khat_gate
-from causal_lpm.inference.program.problem import Model, Problem
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.program.tree_inputs import arrays, dates_of, labels_of
 from causal_lpm.inference.results.calibration_tree import About, build_tree
 from causal_lpm.inference.runs.seeds import replicate_seed

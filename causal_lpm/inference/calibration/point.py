@@ -21,6 +21,7 @@ from pyro.infer.autoguide import AutoDelta
 from causal_lpm.handlers import KeyedNoise, MeanField
 from causal_lpm.inference.program.evaluation import torch_seed
 from causal_lpm.inference.program.missing_days import GivenData
+from causal_lpm.inference.program.program import read
 from causal_lpm.inference.program.series import Series, as_series, check_support
 from causal_lpm.validate import fits_in_time, known, whole_number
 
@@ -162,17 +163,16 @@ def _check(model: Program, data: Mapping[str, Any], seed: int, estimator: Estima
     """The data as series, checked against one run of the model."""
     if not data:
         raise ValueError("there are no data: give a mapping from the model's data sites to their numbers.")
-    with torch.no_grad(), torch_seed(seed), pyro.get_param_store().scope(), KeyedNoise(seed), estimator():
-        nodes = dict[str, Any](pyro.poutine.trace(model).get_trace().nodes)
-    sites = {name: node for name, node in nodes.items() if node["type"] == "sample" and "fn" in node}
+    with pyro.get_param_store().scope():
+        sites = read(model, estimator(), data=data, seed=seed).of("parameter", "nuisance", "data")
     found: dict[str, Series] = {}
     for name, numbers in data.items():
         known("data site", name, sites)
         plain = numbers.numpy(force=True) if isinstance(numbers, torch.Tensor) else numbers
-        found[name] = as_series(name, plain, tuple(sites[name]["value"].shape))
-        check_support(name, found[name], sites[name]["fn"])
-    for name, node in sites.items():
-        if name not in data and not node["is_observed"] and getattr(node["fn"].support, "is_discrete", False):
+        found[name] = as_series(name, plain, tuple(sites[name].value.shape))
+        check_support(name, found[name], sites[name].fn)
+    for name, site in sites.items():
+        if name not in data and not site.given and getattr(site.fn.support, "is_discrete", False):
             raise ValueError(f"site {name!r} is discrete and has no gradient: give its data, or a continuous prior.")
     return found
 

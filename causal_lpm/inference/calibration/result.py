@@ -19,7 +19,8 @@ from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.policies.ranking import Loss, rank_policies
 from causal_lpm.inference.posteriors.amortised import as_trained
 from causal_lpm.inference.posteriors.focus import FocusedPrior
-from causal_lpm.inference.program.problem import Model, Problem
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.results import tree_files
 from causal_lpm.inference.results.arviz import to_arviz
 from causal_lpm.inference.results.calibration_tree import with_group
@@ -133,7 +134,10 @@ class CalibrationResult:
         own = int(self.tree.attrs["seed"]) if seed is None else seed
         with nullcontext() if self.point is None else self.point.restored():
             given = self.parameters(1 if self.point is not None else draws)
-            found = predict(program, given, worlds, kind=kind, replicates=replicates, seed=own, **options)
+            sites = () if self.problem is None else self.problem.data
+            found = predict(
+                program, given, worlds, kind=kind, replicates=replicates, seed=own, **{"data_sites": sites, **options}
+            )
         if "observed_data" in self.tree.children:
             groups, dates = (options.get(name) is None for name in ("group_labels", "start_date"))
             found = with_labels_of_data(found, self.tree["observed_data"].to_dataset(), groups=groups, dates=dates)

@@ -5,7 +5,7 @@ draw and replicate share every agent's noise and the noise of the reports, so th
 same mean and less variance.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ import xarray as xr
 from causal_lpm import validate
 from causal_lpm.handlers import KeyedNoise, Worlds, comparing
 from causal_lpm.inference.files.dates import calendar
-from causal_lpm.inference.policies.survey import Given, Survey, survey
-from causal_lpm.inference.program.evaluation import ELEMENTWISE
-from causal_lpm.inference.program.problem import Model, series_of
+from causal_lpm.inference.policies.outcomes import Outcomes, outcomes_of
+from causal_lpm.inference.program.evaluation import ELEMENTWISE, Given, torch_seed
+from causal_lpm.inference.program.program import Model, series_of
 from causal_lpm.inference.program.site_noise import SiteNoise
 from causal_lpm.inference.runs.seeds import replicate_seed
 
@@ -50,12 +50,13 @@ def predict(
     batch: int | None = None,
     start_date: str | None = None,
     group_labels: Sequence[str] | None = None,
+    data_sites: Collection[str] = (),
 ) -> xr.Dataset:
     """Runs the exact model for every draw of the parameters, replicate of the luck, and world.
 
     Args:
         model: A Pyro program without arguments that returns its series: a `Rollout`, or name -> `[*dims, 1 or groups,
-            days]`. Data sites are sampled after the simulation and draw reports.
+            days]`. Data sites draw reports; those before the simulation are no outcomes.
         parameters: Name -> draws `[draw, *shape of the site]` of every parameter, on the device of the agents; none,
             of a model that samples none, are one draw.
         worlds: Name of the world -> policy -> value; a policy that a world does not name keeps the model's own value.
@@ -69,6 +70,8 @@ def predict(
             below 2,000,000. It does not change the numbers.
         start_date: Date of day 0, as `"2020-03-01"`; adds a coordinate `date`.
         group_labels: One a group.
+        data_sites: Names of data sites before the simulation that are no sites of `observed`, and so look like
+            parameters; `result.predict` knows them.
 
     Returns:
         Each outcome with dimensions (world, draw, replicate, group, day) and attributes `kind`, `seed`, `coupling`.
@@ -103,7 +106,7 @@ def predict(
     settings = _settings(worlds)
     given = _draws(parameters)
     draws = len(next(iter(given.values()), [None]))
-    found = survey(model, given, settings.values(), seed)
+    found = outcomes_of(model, given, settings.values(), seed, data_sites)
     chosen = _chosen(outcomes, found)
     dims, labels = _coordinates({name: found.shapes[name] for name in chosen}, start_date, group_labels)
     cells = sum(int(np.prod(found.shapes[name])) for name in chosen)
@@ -202,7 +205,7 @@ def _draws(parameters: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     return {name: value.to(single) if value.is_floating_point() else value for name, value in given.items()}
 
 
-def _chosen(outcomes: Sequence[str] | None, found: Survey) -> list[str]:
+def _chosen(outcomes: Sequence[str] | None, found: Outcomes) -> list[str]:
     if outcomes is None:
         return list(found.shapes)
     if not outcomes:
@@ -229,7 +232,7 @@ def _simulate(
     seeds: Sequence[int],
     at: tuple[range, torch.Tensor],
     settings: Mapping[str, Mapping[str, float]],
-    found: Survey,
+    found: Outcomes,
     chosen: Sequence[str],
 ) -> dict[str, Array]:
     """One batch: outcome -> `[world, row, group, day]`."""
@@ -240,8 +243,9 @@ def _simulate(
     keyed = KeyedNoise(torch.tensor(own, dtype=torch.int64, device=device)[:, None])
     with (
         torch.no_grad(),
+        torch_seed(own[0]),  # of data sites that are no outcomes
         keyed,
-        SiteNoise(found.sites, own) as reports,
+        SiteNoise(found.event_dims, own) as reports,
         comparing(settings, draws=len(own)) as worlds,
         Given(values),
     ):

@@ -16,6 +16,7 @@ from causal_lpm.inference.program.scoring import log_density, per_draw, valid_de
 
 __all__ = [
     "ELEMENTWISE",
+    "Given",
     "GivenDraws",
     "NotElementwiseError",
     "PriorDraws",
@@ -67,6 +68,40 @@ def torch_seed(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         yield
+
+
+class Given(Messenger):
+    """Gives parameters their values, draws in front: `[rows, *batch or 1, *event]`, as the model's sites take them.
+
+    Args:
+        values: Name -> `[rows, *batch, *event]`.
+
+    Raises:
+        ValueError: a draw of another size than the site has.
+
+    >>> import pyro.distributions as dist
+    >>> with Given({"rate": torch.tensor([1.0, 2.0])}):
+    ...     pyro.sample("rate", dist.LogNormal(0.0, 1.0)).shape
+    torch.Size([2, 1])
+    """
+
+    def __init__(self, values: Mapping[str, torch.Tensor]) -> None:
+        super().__init__()
+        self._values = values
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["name"] in self._values:
+            value = self._values[msg["name"]]
+            size, own = torch.Size(msg["fn"].shape()).numel(), value.numel()
+            if own not in (size, size * len(value)):  # a prior may depend on the draws
+                wanted = tuple(size for size in msg["fn"].shape() if size > 1)
+                raise ValueError(
+                    f"a draw of parameter {msg['name']!r} has shape {tuple(value.shape[1:])} where the model's site "
+                    f"has {wanted}: give draws [draw, *shape of the site]."
+                )
+            # Without a plate, a place for the agents between the draws and the event.
+            plain = value.dim() - 1 == msg["fn"].event_dim
+            msg["value"], msg["done"] = value[:, None] if plain else value, True
 
 
 class PriorDraws(Messenger):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from causal_lpm.handlers import KeyedNoise
-from causal_lpm.inference.program.dry_run import Model, check_data_sites, dry_run, series_of
+from causal_lpm.inference.program.data_sites import check_data_sites, read_with_data
 from causal_lpm.inference.program.evaluation import (
     GivenDraws,
     NotElementwiseError,
@@ -23,13 +23,13 @@ from causal_lpm.inference.program.evaluation import (
     stopping,
     torch_seed,
 )
+from causal_lpm.inference.program.parameters import Parameter, check_names, parameters_of
+from causal_lpm.inference.program.program import Model, series_of
 from causal_lpm.inference.program.series import Series, as_series, check_alignment, check_support
-from causal_lpm.inference.program.side_by_side import check_side_by_side
 from causal_lpm.inference.program.site_noise import SiteNoise, whole_seeds
-from causal_lpm.inference.program.sites import Parameter, check_names, labels, parameters_of
 from causal_lpm.inference.runs.seeds import replicate_seed
 
-__all__ = ["Model", "Parameter", "Problem", "Simulated", "series_of"]
+__all__ = ["Problem", "Simulated"]
 
 Array = npt.NDArray[Any]
 
@@ -96,25 +96,25 @@ class Problem:
             )
         if not data:
             raise ValueError("there are no data: give a mapping from the model's data sites to their numbers.")
-        run = dry_run(model)
-        trace, series = run.sites, series_of(run.returned)
-        check_data_sites(model, run, data)
-        latent = {name: node for name, node in trace.items() if name not in data}
+        program = read_with_data(model, data)
+        sites, series = program.sites, program.series
+        check_data_sites(model, program, data)
+        latent = program.of("parameter", "nuisance")
         check_names("data site", data)
         check_names("parameter", latent)
         self.parameters = parameters_of(latent)
         self.size = sum(p.where.stop - p.where.start for p in self.parameters)
-        self.names = tuple(name for p in self.parameters for name in labels(p))
+        self.names = tuple(name for p in self.parameters for name in p.names)
         self.data: dict[str, Series] = {
-            name: as_series(name, given, tuple(trace[name]["value"].shape)) for name, given in data.items()
+            name: as_series(name, given, tuple(sites[name].value.shape)) for name, given in data.items()
         }
         check_alignment(self.data)
         for name, numbers in self.data.items():
-            check_support(name, numbers, trace[name]["fn"])
+            check_support(name, numbers, sites[name].fn)
         self._series = {name: tuple(value.shape) for name, value in series.items()}
         self.series = tuple(self._series)
         self.series_sizes = {size for shape in self._series.values() for size in shape}
-        self.agents = run.agents
+        self.agents = program.agents or 1
         self._centre, self._scale = torch.zeros(self.size), torch.ones(self.size)
         if self.parameters:
             self._standardise()
@@ -126,7 +126,7 @@ class Problem:
         self._centre, self._scale = z.mean(0).float(), z.std(0).clamp(min=1e-6).float()
 
     def _check_surrogate(self, surrogate: Model) -> None:
-        sites = dry_run(surrogate).sites
+        sites = read_with_data(surrogate, self.data).of("parameter", "nuisance", "data")
         for name in self.data:
             if name not in sites:
                 raise ValueError(f"the surrogate has no data site {name!r}: give it the data sites of the model.")
@@ -280,10 +280,6 @@ class Problem:
             for name, value in series_of(returned).items()
         }
         return Simulated(data, found)
-
-    def check_elementwise(self) -> None:
-        """Raises ValueError where draws do not pass side by side, or seeds do not determine the numbers."""
-        check_side_by_side(self)
 
 
 def _rows(what: str, value: torch.Tensor, n: int, shape: tuple[int, ...]) -> Array:

@@ -1,19 +1,15 @@
 """Whether a model can be calibrated: draws of its parameters pass side by side, and seeds determine its numbers."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
 from causal_lpm.inference.program.evaluation import ELEMENTWISE, NotElementwiseError
-
-if TYPE_CHECKING:
-    from causal_lpm.inference.program.problem import Problem, Simulated
+from causal_lpm.inference.program.problem import Problem, Simulated
 
 __all__ = ["check_side_by_side"]
 
 
-def check_side_by_side(problem: "Problem") -> None:
+def check_side_by_side(problem: Problem) -> None:
     """Runs the model of a problem with a few draws, twice.
 
     A model that fails in some parts of its prior is left to the simulations, which count it.
@@ -44,13 +40,13 @@ def check_side_by_side(problem: "Problem") -> None:
         )
 
 
-def _simulated(problem: "Problem", z: torch.Tensor, seeds: torch.Tensor, stray: int = 0) -> "Simulated | Exception":
+def _simulated(problem: Problem, z: torch.Tensor, seeds: torch.Tensor, stray: int = 0) -> Simulated | Exception:
     try:
         return problem.simulate(z, seeds, stray)
     except Exception as error:  # noqa: BLE001  the caller looks at it
         return error
 
 
-def _equal(one: "Simulated", other: "Simulated") -> bool:
+def _equal(one: Simulated, other: Simulated) -> bool:
     both = [(one.data, other.data), (one.series, other.series)]
     return all(np.array_equal(a[name], b[name], equal_nan=True) for a, b in both for name in a)

@@ -19,7 +19,7 @@ from causal_lpm.validate import did_you_mean, known
 if TYPE_CHECKING:  # a list of what is installed needs neither torch nor xarray
     import xarray as xr
 
-    from causal_lpm.inference.program.problem import Model
+    from causal_lpm.inference.program.program import Model
 
 __all__ = ["Calibration", "find_calibration", "installed_calibrations", "load_model"]
 

@@ -11,7 +11,7 @@ import torch
 
 from causal_lpm import observed
 from causal_lpm.inference.posteriors.neural import Training
-from causal_lpm.inference.program.problem import Model
+from causal_lpm.inference.program.program import Model
 
 DATA = [1.0, 2.0, 1.5, 0.5, 1.2, 0.8]
 SMALL = Training(hidden=16, transforms=2, epochs=60, learning_rate=5e-3)

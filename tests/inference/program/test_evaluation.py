@@ -9,7 +9,8 @@ from causal_lpm import observed
 from causal_lpm.agents.observation import negative_binomial
 from causal_lpm.inference.posteriors.neural import Training, train_npe
 from causal_lpm.inference.program.evaluation import NotElementwiseError, each_draw
-from causal_lpm.inference.program.problem import Model, Problem
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.program import Model
 
 DATA = {"x": [3.0, 1.0, 2.0]}
 Z = torch.tensor([[-1.0], [0.0], [30.0], [0.5]])  # exp(90) is beyond the numbers of float32, as in a solver

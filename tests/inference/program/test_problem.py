@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from causal_lpm import observed
 from causal_lpm.handlers import KeyedNoise
-from causal_lpm.inference.program.problem import Model, Problem
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.program import Model
+from causal_lpm.inference.program.side_by_side import check_side_by_side
 from tests.inference.calibration.conjugate import DATA, EVERYTHING, everything, line, normal
 from tests.inference.calibration.sir import DAYS, sir
 
@@ -209,13 +211,13 @@ def only_the_series() -> dict[str, torch.Tensor]:
 def test_a_model_that_mixes_its_draws_is_refused(model: Model, shape: tuple[int, ...]) -> None:
     problem = Problem(model, {"cases": np.ones(shape)})
     with pytest.raises(ValueError, match=r"write parameter\[..., None\]"):
-        problem.check_elementwise()
+        check_side_by_side(problem)
 
 
 @pytest.mark.parametrize("model", [sir, everything, normal()])
 def test_elementwise_models_are_not_refused(model: Model) -> None:
     data = {sir: {"cases": np.zeros((1, DAYS))}, everything: EVERYTHING}.get(model, {"x": DATA})
-    Problem(model, data).check_elementwise()
+    check_side_by_side(Problem(model, data))
 
 
 def test_a_model_that_fails_is_left_to_the_simulations_which_count_it() -> None:
@@ -225,7 +227,7 @@ def test_a_model_that_fails_is_left_to_the_simulations_which_count_it() -> None:
             raise ArithmeticError("no solution")
         observed("x", dist.Normal(mean[..., None].expand(*mean.shape, 6), 1.0).to_event(1))
 
-    Problem(failing, {"x": DATA}).check_elementwise()
+    check_side_by_side(Problem(failing, {"x": DATA}))
 
 
 def test_a_density_that_mixes_draws_is_refused() -> None:

@@ -9,6 +9,7 @@ import torch
 
 from causal_lpm import observed
 from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.side_by_side import check_side_by_side
 
 DAYS = 4
 
@@ -25,8 +26,8 @@ def noisy(noise: Callable[[], float]) -> Callable[[], None]:
 def test_luck_that_no_seed_determines_is_refused(noise: Callable[[], float]) -> None:
     problem = Problem(noisy(noise), {"x": np.ones(DAYS)})
     with pytest.raises(ValueError, match="other numbers for the same seeds"):
-        problem.check_elementwise()
+        check_side_by_side(problem)
 
 
 def test_luck_that_a_seed_determines_is_not_refused() -> None:
-    Problem(noisy(lambda: np.random.default_rng(0).random()), {"x": np.ones(DAYS)}).check_elementwise()
+    check_side_by_side(Problem(noisy(lambda: np.random.default_rng(0).random()), {"x": np.ones(DAYS)}))

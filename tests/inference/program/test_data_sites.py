@@ -9,8 +9,8 @@ import torch
 
 from causal_lpm import event, observed, rollout, tally
 from causal_lpm.agents.observation import negative_binomial
-from causal_lpm.inference.program.dry_run import dry_run, series_of
 from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.program import read, series_of
 
 DAYS = 5
 CASES = np.arange(1.0, DAYS + 1)
@@ -52,9 +52,10 @@ def test_agents_are_counted_whatever_the_model_returns(returns: Callable[[Any], 
 
 
 def test_what_comes_before_the_simulation_is_told_from_what_comes_after() -> None:
-    run = dry_run(epidemic())
-    assert run.before == {"rate"}
-    assert set(run.sites) == {"rate", "reporting", "cases", "tests"}
+    program = read(epidemic())
+    assert [name for name, site in program.sites.items() if not site.after] == ["rate"]
+    assert list(program.of("parameter")) == ["rate", "reporting"]
+    assert list(program.of("data")) == ["cases", "tests"]
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,8 @@ def test_what_comes_before_the_simulation_is_told_from_what_comes_after() -> Non
     [
         ({**BOTH, "deaths": CASES}, "unknown data site 'deaths': known are 'cases', 'tests'"),
         ({**BOTH, "rate": [0.3]}, "site 'rate' depends on no parameter, so it is a parameter"),
-        ({"tests": CASES}, "site 'cases' depends on what is simulated"),
-        ({"cases": CASES}, "site 'tests' depends on what is simulated, so it is a data site, and it has no data"),
+        ({"tests": CASES}, "site 'cases' is observed, so it is a data site"),
+        ({"cases": CASES}, "site 'tests' is observed, so it is a data site, and it has no data"),
     ],
 )
 def test_parameters_and_data_sites_are_not_taken_for_each_other(data: dict[str, Any], message: str) -> None:
