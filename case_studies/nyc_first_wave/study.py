@@ -17,8 +17,7 @@ from case_studies.nyc_first_wave.model import first_wave_of
 from case_studies.nyc_first_wave.parameters import PRIORS
 from case_studies.nyc_first_wave.people import PERSONS_PER_AGENT, City, city
 from case_studies.nyc_first_wave.surrogate import renewal
-from causal_lpm.inference import CalibrationResult, fit, predict
-from causal_lpm.inference.policies.effects import effects, summarise
+from causal_lpm.inference import CalibrationResult, effects, fit, predict, summarise
 
 __all__ = ["ANTICIPATION", "FULL", "ORIGIN", "QUICK", "WORLDS", "Size", "Study", "calibrated", "coverage", "run"]
 
@@ -185,9 +184,9 @@ def what_if(here: City, result: CalibrationResult, size: Size, seed: int) -> dic
     worlds = predicted(here, parameters, WORLDS, size, seed)
     found: dict[str, dict[str, Any]] = {}
     for outcome in ("expected_deaths", "infections"):
-        for row in summarise(effects(worlds, "as it was", outcome)):
+        for row in summarise(effects(worlds, "as it was", outcome), method="inverted_cdf"):
             if row.quantity in ("averted", "relative"):
-                found[f"{row.contrast}: {outcome} {row.quantity}"] = {
+                found[f"{row.name}: {outcome} {row.quantity}"] = {
                     "kind": row.kind,
                     "mean": _round(row.mean),
                     "median": _round(row.median),

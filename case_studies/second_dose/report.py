@@ -7,6 +7,7 @@ import argparse
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,17 @@ from case_studies.page import fill, table
 from case_studies.second_dose.inputs import ARCHIVE
 from case_studies.second_dose.mechanism import HOW_TO_CHECK
 from case_studies.second_dose.study import EFFICACIES, QUIRKS
-from causal_lpm.inference import Estimate, died_out, load, per_100k, sign_turn, summarize, totals
+from causal_lpm.inference import (
+    Summary,
+    died_out,
+    effects,
+    load,
+    per_100k,
+    references,
+    sign_turn,
+    summarise,
+    totals,
+)
 
 __all__ = ["expected", "tables"]
 
@@ -31,42 +42,43 @@ def _archive_name(schedule: str, efficacy: float | None) -> str:
     return "no vaccine" if efficacy is None else f"{schedule} {efficacy:g}"
 
 
-def _summary(estimate: Estimate) -> dict[str, float]:
+def _summary(row: Summary) -> dict[str, float]:
     keys = ("mean", "mean_low", "mean_high", "mcse", "median", "q025", "q975")
-    return {key: round(getattr(estimate, key), 3) for key in keys}
+    values = (row.mean, *row.mean_interval, row.mcse, row.median, *row.interval_95)
+    return {key: round(value, 3) for key, value in zip(keys, values, strict=True)}
 
 
-def effects(tree: xr.DataTree, outcome: str, by_group: bool = False) -> list[Estimate]:
-    """Delayed minus standard, as the published tables have it: minus what is averted."""
-    averted = tree["causal_effect"].to_dataset()[f"{outcome}_by_group" if by_group else outcome]
-    dead = died_out(tree).values
-    found = []
-    for contrast, world in zip(averted["contrast"].values, averted["world"].values, strict=True):
-        name = str(world).replace("delayed", "delayed - standard")
-        rows = 0.0 - averted.sel(contrast=contrast)  # not minus: there is no -0.0 in the published numbers
-        for group in rows["group"].values if by_group else [None]:
-            values = (rows if group is None else rows.sel(group=group)).values
-            found.append(summarize(values, "paired", name, outcome, None if group is None else str(group), dead=dead))
-    return found
+def differences(tree: xr.DataTree, outcome: str, by: str = "total") -> list[Summary]:
+    """Delayed minus standard, as the published tables have it: minus what the delay averts."""
+    found = effects(tree["predictions"].to_dataset(), references(tree), outcome, by=by, per=1e5)[["averted"]]
+    # Not the minus of a number: there is no -0.0 in the published ones.
+    rows = summarise(found.assign(averted=0.0 - found["averted"]))
+    return [replace(row, name=_published(row.name)) for row in rows]
+
+
+def _published(contrast: str) -> str:
+    return contrast.partition(" against ")[0].replace("delayed", "delayed - standard")
+
+
+def _totals(tree: xr.DataTree, outcome: str) -> list[Summary]:
+    return summarise(totals(tree["predictions"].to_dataset(), outcome, per=1e5))
 
 
 def _turns(tree: xr.DataTree) -> dict[str, dict[str, float]]:
     """Efficacy at which delayed and standard have equally many deaths, for each variant with all efficacies."""
-    compared = tree["causal_effect"].to_dataset()
-    reference = dict(zip(map(str, compared["world"].values), map(str, compared["reference"].values), strict=True))
-    found = {}
+    found = effects(tree["predictions"].to_dataset(), references(tree), "deaths", per=1e5)
+    turns = {}
     for label in ("", ", 100 a day", ", 1000 a day", ", sterilizing", ", under 65 only"):
-        worlds = {f"delayed {e:g}{label}": e for e in EFFICACIES}
-        if set(worlds) <= set(reference):
-            points = {f"{world} against {reference[world]}": e for world, e in worlds.items()}
-            turn = sign_turn(tree, "deaths", points)
-            found[label.strip(", ") or "333 a day"] = {
+        points = {f"delayed {e:g}{label}": e for e in EFFICACIES}
+        if set(points) <= set(found["world"].values):
+            turn = sign_turn(found, points)
+            turns[label.strip(", ") or "333 a day"] = {
                 "efficacy": turn.value,
                 "low": turn.low,
                 "high": turn.high,
                 "crossing_share": turn.crossing_share,
             }
-    return found
+    return turns
 
 
 def expected(tree: xr.DataTree) -> dict[str, Any]:
@@ -75,9 +87,10 @@ def expected(tree: xr.DataTree) -> dict[str, Any]:
     Per 100,000; `deaths_by_age` per 100,000 of the age group.
     """
     published = [_archive_name(*key) for key in ARCHIVE]
-    rates = {outcome: per_100k(tree, outcome) for outcome in ("deaths", "infections")}
-    by_group: dict[str, dict[str, Estimate]] = {}
-    for e in effects(tree, "deaths", by_group=True):
+    predictions = tree["predictions"].to_dataset()
+    rates = {outcome: per_100k(predictions, outcome).isel(draw=0) for outcome in ("deaths", "infections")}
+    by_group: dict[str, dict[str, Summary]] = {}
+    for e in differences(tree, "deaths", "group"):
         by_group.setdefault(e.name, {})[str(e.group)] = e
     return {
         "study": tree.attrs["study"],
@@ -85,11 +98,11 @@ def expected(tree: xr.DataTree) -> dict[str, Any]:
         "days": int(tree.attrs["days"]),
         "seed": int(tree.attrs["seed"]),
         "replicates": int(tree["predictions"].sizes["replicate"]),
-        "died_out": int(died_out(tree).sum()),
+        "died_out": int(died_out(tree["predictions"].to_dataset()).sum()),
         "provenance": {str(key): str(value) for key, value in tree.attrs.items() if str(key).startswith("provenance_")},
         "settings": {
             estimate.name: {"deaths": _summary(estimate), "infections": _summary(other)}
-            for estimate, other in zip(totals(tree, "deaths"), totals(tree, "infections"), strict=True)
+            for estimate, other in zip(_totals(tree, "deaths"), _totals(tree, "infections"), strict=True)
         },
         "published_settings": {
             name: {outcome: rates[outcome].sel(world=name).values.tolist() for outcome in rates} for name in published
@@ -100,21 +113,21 @@ def expected(tree: xr.DataTree) -> dict[str, Any]:
                 "infections": _summary(other),
                 "deaths_by_age": {age: _summary(e) for age, e in by_group[estimate.name].items()},
             }
-            for estimate, other in zip(effects(tree, "deaths"), effects(tree, "infections"), strict=True)
+            for estimate, other in zip(differences(tree, "deaths"), differences(tree, "infections"), strict=True)
         },
         "sign_turns": _turns(tree),
     }
 
 
-def _difference(estimate: Estimate) -> list[str]:
-    mean = f"{estimate.mean:+.1f} ({estimate.mean_low:+.1f} to {estimate.mean_high:+.1f})"
-    return [mean, f"{estimate.mcse:.1f}", f"{estimate.q025:+.0f} to {estimate.q975:+.0f}"]
+def _difference(row: Summary) -> list[str]:
+    mean = f"{row.mean:+.1f} ({row.mean_interval[0]:+.1f} to {row.mean_interval[1]:+.1f})"
+    return [mean, f"{row.mcse:.1f}", f"{row.interval_95[0]:+.0f} to {row.interval_95[1]:+.0f}"]
 
 
 def reproduction(tree: xr.DataTree) -> str:
     """Medians beside those of the archive, with the tolerance that was set beforehand."""
-    deaths = {e.name: e for e in totals(tree, "deaths")}
-    infections = {e.name: e for e in totals(tree, "infections")}
+    deaths = {e.name: e for e in _totals(tree, "deaths")}
+    infections = {e.name: e for e in _totals(tree, "infections")}
     rows = []
     for (schedule, efficacy), (their_deaths, their_infections) in ARCHIVE.items():
         name = _archive_name(schedule, efficacy)
@@ -141,7 +154,7 @@ def reproduction(tree: xr.DataTree) -> str:
 
 def paired(tree: xr.DataTree, names: Sequence[str], outcome: str = "deaths") -> str:
     """Paired differences of some contrasts."""
-    found = {estimate.name: estimate for estimate in effects(tree, outcome)}
+    found = {estimate.name: estimate for estimate in differences(tree, outcome)}
     head = [
         "contrast",
         f"{outcome} per 100,000: mean (95% interval of the mean)",
@@ -153,11 +166,11 @@ def paired(tree: xr.DataTree, names: Sequence[str], outcome: str = "deaths") -> 
 
 def by_age(tree: xr.DataTree, names: Sequence[str]) -> str:
     """Paired difference in deaths per 100,000 of all, by age group of those who die."""
-    sizes = tree["constant_data"].to_dataset()["group_size"]
+    sizes = tree["predictions"].to_dataset()["group_size"]
     share = sizes / sizes.sum()
     groups = [str(group) for group in sizes["group"].values]
     rows = []
-    found = {(e.name, e.group): e for e in effects(tree, "deaths", by_group=True)}
+    found = {(e.name, e.group): e for e in differences(tree, "deaths", "group")}
     for group in groups:
         scale = float(share.sel(group=group))
         # Rounded before the sign is written: there is no -0.0.
@@ -189,15 +202,15 @@ def turns(tree: xr.DataTree) -> str:
 def _epidemic(tree: xr.DataTree, world: str) -> tuple[float, float]:
     """Share ever infected (%) and the day of the peak of new infections (7-day mean), mean over replicates."""
     infections = tree["predictions"].to_dataset()["infections"].sel(world=world).sum("group")
-    agents = float(tree["constant_data"].to_dataset()["group_size"].sum())
+    agents = float(tree["predictions"].to_dataset()["group_size"].sum())
     peak = infections.rolling(day=7, center=True, min_periods=1).mean().argmax("day")
     return 100 * float(infections.sum("day").mean()) / agents, float(peak.mean())
 
 
 def quirks(tree: xr.DataTree) -> str:
     """The conclusion with each quirk corrected alone, and all together."""
-    found = {estimate.name: estimate for estimate in effects(tree, "deaths")}
-    levels = {e.name: e.mean for e in totals(tree, "deaths")}
+    found = {estimate.name: estimate for estimate in differences(tree, "deaths")}
+    levels = {e.name: e.mean for e in _totals(tree, "deaths")}
     rows = []
     for label, check in [
         ("", ""),
@@ -220,7 +233,7 @@ def quirks(tree: xr.DataTree) -> str:
 
 def conditions(tree: xr.DataTree) -> str:
     """What all tables have in common, from the result itself."""
-    gone, runs = int(died_out(tree).sum()), int(tree["predictions"].sizes["replicate"])
+    gone, runs = int(died_out(tree["predictions"].to_dataset()).sum()), int(tree["predictions"].sizes["replicate"])
     return (
         f"All tables: {int(tree.attrs['agents']):,} agents, {tree.attrs['days']} days, seed {tree.attrs['seed']}, "
         f"{runs} replicates, 333 doses a day from day 10 unless said otherwise, vaccine not sterilizing unless said "

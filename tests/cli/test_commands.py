@@ -54,16 +54,16 @@ def test_settings_are_listed_in_the_order_given_and_compared_with_the_first(home
     )
     assert result.exit_code == 0, result.stderr
     content = json.loads((home / "out.json").read_text())
-    assert [setting["name"] for setting in content["settings"]] == [
+    assert [world["name"] for world in content["worlds"]] == [
         "good",
         "interval=84,sterilizing=yes",
         "plain",
     ]
-    assert content["settings"][1]["policy"] == {"efficacy": 0.5, "interval": 84, "sterilizing": 1}
+    assert content["worlds"][1]["policy"] == {"efficacy": 0.5, "interval": 84, "sterilizing": 1}
     names = {contrast["name"] for contrast in content["contrasts"]}
     assert names == {"interval=84,sterilizing=yes against good", "plain against good"}
     tree = load(home / "here" / "results.nc")
-    assert dict(tree["predictions"].sizes) == {"replicate": 2, "world": 3, "group": 2, "day": 20}
+    assert dict(tree["predictions"].sizes) == {"world": 3, "draw": 1, "replicate": 2, "group": 2, "day": 20}
     assert json.loads(tree.attrs["options"]) == {"mechanism": "described", "x": 1.5}
 
 
@@ -75,7 +75,7 @@ def test_whatif_compares_the_acts_with_the_factual_world(acts: list[str]) -> Non
     worlds = tree["predictions"]["world"].values.tolist()
     assert worlds[0] == "factual"
     assert worlds[1].replace(" ", "") == "efficacy=0.9,interval=84"
-    assert tree["causal_effect"]["deaths"].values.min() > 0
+    assert tree["causal_effect"]["averted"].values.min() > 0
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.methods import METHODS
 from causal_lpm.inference.calibration.point import PointCalibration, point_calibration
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.policies.effects import effects, summarise
+from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.policies.ranking import rank_policies
+from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.inference.posteriors.neural import Training
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.results.arviz import to_arviz

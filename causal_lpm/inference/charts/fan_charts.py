@@ -13,7 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm.inference.files.whole_files import write_whole
-from causal_lpm.inference.results.estimands import ENOUGH_FOR_PERCENTILES
+from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
 from causal_lpm.inference.studies.study_tree import options_text
 
 if TYPE_CHECKING:
@@ -124,14 +124,15 @@ def _figure() -> "Figure":
 
 
 def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:
-    agents = float(tree["constant_data"]["group_size"].sum())
-    return (tree["predictions"].to_dataset()[outcome].sum("group") * (1e5 / agents)).transpose(
-        "replicate", "world", "day"
-    )
+    """(sample, world, day), a sample being a draw and replicate."""
+    predictions = tree["predictions"].to_dataset()
+    agents = float(predictions["group_size"].sum())
+    rates = predictions[outcome].sum("group") * (1e5 / agents)
+    return rates.stack(sample=("draw", "replicate")).transpose("sample", "world", "day")
 
 
 def _fan(axes: "Axes", x: npt.NDArray[Any], values: npt.NDArray[Any], colour: str, line: Any) -> None:
-    """Draws `[replicate, day]`."""
+    """Draws `[sample, day]`."""
     bands = [(0.025, 0.975, 0.15), (0.25, 0.75, 0.3)] if len(values) >= ENOUGH_FOR_PERCENTILES else [(0, 1, 0.2)]
     for low, high, alpha in bands if len(values) > 1 else []:
         ends = np.quantile(values, [low, high], axis=0)

@@ -1,36 +1,39 @@
 """What a policy does, compared with a reference: averted, relative, attributable, needed to vaccinate.
 
-Parameters and luck are two uncertainties. Better data narrow the first; nothing narrows the second, because one
-epidemic is one draw of it. A summary gives both by name, and intervals of the two together.
+One sign everywhere: averted = as it was (the reference) minus what if (the other world). It is negative where the
+policy does harm.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm import validate
+from causal_lpm.inference.policies.dying_out import died_out, knows_who_died_out
+from causal_lpm.inference.policies.predictions import kind_of, series_dims
 
-__all__ = ["EffectSummary", "effects", "summarise"]
+__all__ = ["CONVENTION", "effects", "per_100k", "totals"]
+
+CONVENTION = "averted = as it was (the reference) minus what if (the other world)"
 
 Given = float | Mapping[str, float] | str
-Values = npt.NDArray[np.float64]
 
 
 def effects(
     predictions: xr.Dataset,
-    reference: str,
-    outcome: str,
+    reference: str | Mapping[str, str],
+    outcome: str | Sequence[str],
     *,
     by: str = "total",
+    per: float | None = None,
     persons: Given | None = None,
     doses: Given | None = None,
 ) -> xr.Dataset:
-    """Compares the total of an outcome over all days in each other world with that in the reference world.
+    """Compares the total of an outcome over all days in each other world with that in its reference world.
 
-    With A the total in the reference and B in the other world, each in the same draw and replicate:
+    With A the total in the reference (as it was) and B in the other world (what if), in the same draw and replicate:
 
     - `averted` A - B, in units of the outcome; negative where the other world has more;
     - `relative` (A - B) / A, the prevented fraction; NaN where A is 0;
@@ -42,21 +45,23 @@ def effects(
     In `interventional` predictions the two worlds have different luck: the mean is the same, the spread larger.
 
     Args:
-        predictions: Of `predict`: dimensions (world, draw, replicate, group, day).
-        reference: The world to compare with, such as the factual one.
-        outcome: What is counted.
+        predictions: Of `predict`, or the group `predictions` of a study: (world, draw, replicate, group, day).
+        reference: The world to compare all others with, such as the factual one; or other world -> its reference.
+        outcome: What is counted; several get a dimension `outcome`.
         by: `"total"` of all groups, or each `"group"`.
+        per: Averted per so many persons, such as 100,000, in predictions that know `group_size`.
         persons: Persons vaccinated in the other world beyond those in the reference: one number, a number a world, or
             the name of an outcome that counts them in both. By group only the last.
         doses: Doses, likewise.
 
     Returns:
-        Dimensions (contrast, draw, replicate[, group]); coordinates `world` and `reference` of each contrast;
-        attributes `kind`, `coupling`, `outcome`.
+        Dimensions ([outcome,] contrast, draw, replicate[, group]); coordinates `world` and `reference` of each
+        contrast and, where it is known, `died_out` of each draw and replicate; attributes `kind`, `coupling`,
+        `convention`, `units`.
 
     Raises:
-        ValueError: an unknown world, outcome or `by`; one world only; predictions without a kind; a number of persons
-            or doses that is negative, is missing for a world, or is one for all groups.
+        ValueError: an unknown world, outcome or `by`; one world only; predictions without a kind or without
+            `group_size`; a number of persons or doses that is negative, missing for a world, or one for all groups.
 
     Source: Rothman, Greenland and Lash (2008), Modern Epidemiology, 3rd edition, chapter 4, for the fractions;
     Laupacis, Sackett and Roberts (1988), New England Journal of Medicine 318:1728, for numbers needed.
@@ -68,17 +73,16 @@ def effects(
     >>> [found[name].item() for name in ("averted", "relative", "number_needed_to_vaccinate")]
     [15.0, 0.75, 20.0]
     """
-    kind = _kind(predictions)
+    kind = kind_of(predictions)
     validate.known("way to count", by, ("total", "group"))
-    worlds = [str(world) for world in predictions["world"].values]
-    validate.known("world", reference, worlds)
-    others = [world for world in worlds if world != reference]
-    if not others:
-        raise ValueError(f"the predictions have no world beside {reference!r}: predict at least two worlds.")
-    totals = _totals(predictions, outcome, by)
-    before = totals.sel(world=reference, drop=True)
-    after = totals.sel(world=others).rename(world="contrast")
+    references = _references(predictions, reference)
+    if not isinstance(outcome, str):
+        ask = partial(effects, predictions, references, by=by, per=per, persons=persons, doses=doses)
+        return xr.concat([ask(each) for each in outcome], "outcome", combine_attrs="override")
+    whole = _totals(predictions, outcome, by, per)
+    before, after = _compared(whole, references)
     averted = before - after
+    fewer = averted if per is None else -_used(predictions, "persons", outcome, references, by)
     found = {
         "averted": averted,
         "relative": averted / before.where(before != 0),
@@ -89,157 +93,95 @@ def effects(
         ("doses_per_averted", "doses", doses),
     ):
         if given is not None:
-            used = _used(predictions, what, given, reference, others, by)
-            found[name] = (used / averted.where(averted > 0)).where(averted > 0, np.inf).where(used > 0)
+            used = _used(predictions, what, given, references, by)
+            found[name] = (used / fewer.where(fewer > 0)).where(fewer > 0, np.inf).where(used > 0)
     dataset = xr.Dataset(found).transpose("contrast", "draw", "replicate", ...)
     dataset = dataset.assign_coords(
-        contrast=[f"{world} against {reference}" for world in others],
-        world=("contrast", others),
-        reference=("contrast", [reference] * len(others)),
+        contrast=[f"{other} against {name}" for other, name in references.items()],
+        world=("contrast", list(references)),
+        reference=("contrast", list(references.values())),
+        outcome=outcome,
     )
-    return dataset.assign_attrs(kind=kind, coupling=predictions.attrs.get("coupling", ""), outcome=outcome)
+    if knows_who_died_out(predictions):
+        dataset = dataset.assign_coords(died_out=died_out(predictions))
+    coupling = predictions.attrs.get("coupling", "")
+    return dataset.assign_attrs(kind=kind, coupling=coupling, convention=CONVENTION, units=whole.attrs["units"])
 
 
-def _kind(dataset: xr.Dataset) -> str:
-    if "kind" not in dataset.attrs:
-        raise ValueError("these predictions do not say their kind in attrs['kind']: take them from predict.")
-    return str(dataset.attrs["kind"])
+def totals(predictions: xr.Dataset, outcome: str, *, by: str = "total", per: float | None = None) -> xr.Dataset:
+    """The total of an outcome over all days in each world by itself: an interventional statement.
+
+    Args:
+        predictions: As of `effects`, and so are `outcome`, `by` and `per`.
+        outcome: What is counted.
+        by: `"total"` or `"group"`.
+        per: Per so many persons.
+
+    Returns:
+        `total`, dimensions (world, draw, replicate[, group]), for `summarise`.
+    """
+    validate.known("way to count", by, ("total", "group"))
+    found = _totals(predictions, outcome, by, per)
+    dataset = xr.Dataset({"total": found}, attrs={"kind": "interventional", "units": found.attrs["units"]})
+    if knows_who_died_out(predictions):
+        dataset = dataset.assign_coords(died_out=died_out(predictions))
+    return dataset.assign_coords(outcome=outcome)
 
 
-def _totals(predictions: xr.Dataset, outcome: str, by: str) -> xr.DataArray:
+def per_100k(predictions: xr.Dataset, outcome: str, by_group: bool = False) -> xr.DataArray:
+    """Totals over all days per 100,000 persons, (world, draw, replicate[, group])."""
+    return _totals(predictions, outcome, "group" if by_group else "total", 1e5).rename(outcome)
+
+
+def _references(predictions: xr.Dataset, reference: str | Mapping[str, str]) -> dict[str, str]:
+    """Other world -> its reference."""
+    worlds = [str(world) for world in predictions["world"].values]
+    if isinstance(reference, str):
+        validate.known("world", reference, worlds)
+        reference = {world: reference for world in worlds if world != reference}
+        if not reference:
+            raise ValueError(f"the predictions have no world beside {worlds[0]!r}: predict at least two worlds.")
+    for name in (*reference, *reference.values()):
+        validate.known("world", name, worlds)
+    return dict(reference)
+
+
+def _compared(totals: xr.DataArray, references: Mapping[str, str]) -> tuple[xr.DataArray, xr.DataArray]:
+    """Totals of the reference and of the other world of each contrast."""
+    before, after = (totals.sel(world=list(names)) for names in (references.values(), references))
+    return before.drop_vars("world").rename(world="contrast"), after.drop_vars("world").rename(world="contrast")
+
+
+def _totals(predictions: xr.Dataset, outcome: str, by: str, per: float | None = None) -> xr.DataArray:
     """Float totals over all days, `[world, draw, replicate]`, or `[..., group]`."""
     validate.known("outcome", outcome, map(str, predictions.data_vars))
     series = predictions[outcome].astype(float)
-    group, day = (
-        next(str(dim) for dim in series.dims if dim in (kind, f"{outcome}_{kind}")) for kind in ("group", "day")
-    )
-    totals = series.sum(day) if by == "group" else series.sum((group, day))
-    return totals.transpose("world", "draw", "replicate", ...)
+    group, day = series_dims(predictions[outcome])
+    counts = series.sum(day) if by == "group" else series.sum((group, day))
+    units = "" if by == "total" else " of the group"
+    if per is None:
+        counts.attrs["units"] = str(predictions[outcome].attrs.get("units", "")).removesuffix(" per day") + units
+    else:
+        if "group_size" not in predictions.coords or group != "group":
+            raise ValueError(f"how many persons there are is not known of {outcome!r}: leave per= out.")
+        sizes = predictions["group_size"]
+        counts = counts * per / (sizes.where(sizes > 0) if by == "group" else sizes.sum("group"))
+        counts.attrs["units"] = f"per {per:,.0f}{units}"
+    return counts.drop_vars("group_size", errors="ignore").transpose("world", "draw", "replicate", ...)
 
 
-def _used(predictions: xr.Dataset, what: str, given: Given, reference: str, others: list[str], by: str) -> xr.DataArray:
-    """Persons or doses beyond the reference, with `contrast` in front."""
+def _used(predictions: xr.Dataset, what: str, given: Given, references: Mapping[str, str], by: str) -> xr.DataArray:
+    """Persons or doses, or what an outcome counts, beyond the reference, with `contrast` in front."""
     if isinstance(given, str):
-        totals = _totals(predictions, given, by)
-        return totals.sel(world=others).rename(world="contrast") - totals.sel(world=reference, drop=True)
+        before, after = _compared(_totals(predictions, given, by), references)
+        return after - before
     if by == "group":
         raise ValueError(f"{what} are one number for all groups: by group, name an outcome that counts them by group.")
-    numbers = {str(k): float(v) for k, v in given.items()} if isinstance(given, Mapping) else None
-    for world in numbers or ():
-        validate.known("world", world, others)
-    for world in others:
-        number = float(given) if not isinstance(given, Mapping) else (numbers or {}).get(world, float("nan"))
+    numbers = given if isinstance(given, Mapping) else dict.fromkeys(references, given)
+    for world in numbers:
+        validate.known("world", str(world), references)
+    for world in references:
+        number = float(numbers.get(world, float("nan")))
         if not number >= 0:
             raise ValueError(f"{what} in world {world!r} are {number:g}: give a number of at least 0 for every world.")
-    values = [float(given) if numbers is None else numbers[world] for world in others]  # type: ignore[arg-type]
-    return xr.DataArray(values, {"contrast": others}, "contrast")
-
-
-@dataclass(frozen=True)
-class EffectSummary:
-    """One quantity of one contrast, over all draws and replicates.
-
-    Attributes:
-        kind: "paired" or "interventional".
-        contrast: which worlds.
-        quantity: "averted", "relative", "attributable_fraction", ...
-        outcome: what is counted.
-        group: the group, or None for everybody.
-        draws: of the parameters.
-        replicates: of the luck, of each draw.
-        undefined: share of draws and replicates in which the quantity is NaN; they are left out below.
-        mean: over all draws and replicates.
-        median: likewise; the smallest value that at least half of them do not exceed.
-        interval_50: 25 and 75 percentiles of ALL uncertainty, parameters and luck.
-        interval_90: 5 and 95 percentiles.
-        interval_95: 2.5 and 97.5 percentiles.
-        sd_parameter: standard deviation of what the quantity is on average over luck, between draws.
-        sd_luck: standard deviation between replicates of one draw, root mean square over draws.
-    """
-
-    kind: str
-    contrast: str
-    quantity: str
-    outcome: str
-    group: str | None
-    draws: int
-    replicates: int
-    undefined: float
-    mean: float
-    median: float
-    interval_50: tuple[float, float]
-    interval_90: tuple[float, float]
-    interval_95: tuple[float, float]
-    sd_parameter: float
-    sd_luck: float
-
-
-def summarise(effects: xr.Dataset) -> list[EffectSummary]:
-    """One row for each contrast, quantity and group, with the kind of statement on each.
-
-    The variance of all values has two parts. Luck: the mean over draws of the variance over replicates. Parameters: the
-    variance over draws of the means over replicates, less what luck adds to it (luck / replicates), and 0 if that is
-    negative. One replicate cannot tell them apart, one draw knows no parameters; what is not known is NaN, and so are
-    both parts of a quantity that is infinite somewhere.
-
-    Args:
-        effects: Of `effects`.
-
-    Raises:
-        ValueError: a data set without a kind.
-
-    Source: Searle, Casella and McCulloch (1992), Variance Components, chapter 3 (ANOVA estimators).
-
-    >>> values = xr.DataArray([[[1.0, 3.0], [5.0, 7.0]]], dims=("contrast", "draw", "replicate"))
-    >>> one = xr.Dataset({"averted": values}, {"contrast": ["a against b"]}, {"kind": "paired", "outcome": "deaths"})
-    >>> row = summarise(one)[0]
-    >>> row.kind, row.mean, round(row.sd_luck**2, 6), round(row.sd_parameter**2, 6)
-    ('paired', 4.0, 2.0, 7.0)
-    """
-    kind = _kind(effects)
-    rows = []
-    for contrast in effects["contrast"].values:
-        for quantity, array in effects.data_vars.items():
-            values = array.sel(contrast=contrast).transpose("draw", "replicate", ...)
-            if values.ndim == 2:
-                groups: list[tuple[str | None, Values]] = [(None, values.values)]
-            else:
-                group = values.dims[2]
-                groups = [(str(label), values.sel({group: label}).values) for label in values[group].values]
-            rows += [
-                _summary(kind, str(contrast), str(quantity), str(effects.attrs.get("outcome", "")), label, one)
-                for label, one in groups
-            ]
-    return rows
-
-
-def _summary(kind: str, contrast: str, quantity: str, outcome: str, group: str | None, values: Values) -> EffectSummary:
-    draws, replicates = values.shape
-    defined = values[~np.isnan(values)]
-    points = [0.5, 0.25, 0.75, 0.05, 0.95, 0.025, 0.975]
-    nothing = [float("nan")] * len(points)
-    # Values that occurred: between a number and infinity there is nothing to interpolate.
-    q = np.quantile(defined, points, method="inverted_cdf").tolist() if defined.size else nothing
-    mean = float(defined.mean()) if defined.size else float("nan")
-    parameter, luck = _parts(values)
-    undefined = 1.0 - defined.size / values.size
-    labels = (kind, contrast, quantity, outcome, group, draws, replicates, undefined, mean)
-    return EffectSummary(*labels, q[0], (q[1], q[2]), (q[3], q[4]), (q[5], q[6]), parameter, luck)
-
-
-def _parts(values: Values) -> tuple[float, float]:
-    """Standard deviations of parameters and of luck, from `[draw, replicate]` with NaN where undefined."""
-    nan = float("nan")
-    if np.isinf(values).any():
-        return nan, nan
-    known = [row[~np.isnan(row)] for row in values]
-    known = [row for row in known if row.size]
-    within = [float(row.var(ddof=1)) for row in known if row.size > 1]
-    if not within:
-        return nan, nan
-    luck = float(np.mean(within))
-    if len(known) < 2:
-        return nan, luck**0.5
-    means = np.array([row.mean() for row in known])
-    share = float(np.mean([1.0 / row.size for row in known]))
-    return max(0.0, float(means.var(ddof=1)) - luck * share) ** 0.5, luck**0.5
+    return xr.DataArray([float(numbers[world]) for world in references], dims="contrast")

@@ -17,6 +17,7 @@ from causal_lpm import validate
 from causal_lpm.handlers import KeyedNoise, Worlds, comparing
 from causal_lpm.inference.files.dates import calendar
 from causal_lpm.inference.policies.outcomes import Outcomes, outcomes_of
+from causal_lpm.inference.policies.predictions import check_labels, predictions_dataset
 from causal_lpm.inference.program.evaluation import ELEMENTWISE, Given, torch_seed
 from causal_lpm.inference.program.program import Model, series_of
 from causal_lpm.inference.program.site_noise import SiteNoise
@@ -108,7 +109,9 @@ def predict(
     draws = len(next(iter(given.values()), [None]))
     found = outcomes_of(model, given, settings.values(), seed, data_sites)
     chosen = _chosen(outcomes, found)
-    dims, labels = _coordinates({name: found.shapes[name] for name in chosen}, start_date, group_labels)
+    check_labels(group_labels, max(found.shapes[name][0] for name in chosen))
+    if start_date is not None:
+        calendar(start_date, max(found.shapes[name][1] for name in chosen))
     cells = sum(int(np.prod(found.shapes[name])) for name in chosen)
     simulated, days = len(settings) * draws * replicates, max(found.shapes[name][1] for name in chosen)
     what = f"the predictions ({len(settings)} worlds, {draws} draws, {replicates} replicates)"
@@ -126,10 +129,15 @@ def predict(
         for name in chosen:
             values[name].append(np.concatenate([part[name] for part in parts], axis=1))
     shape = (len(settings), draws, replicates)
-    variables = {name: (("world", "draw", "replicate", *dims[name]), _shaped(values[name], shape)) for name in chosen}
-    labels.update(world=list(settings), draw=np.arange(draws), replicate=np.arange(replicates))
-    said = kind if len(settings) > 1 else "interventional"  # one world has nothing to be paired with
-    return xr.Dataset(variables, labels, {"kind": said, "seed": seed, "coupling": COUPLING[said]})
+    return predictions_dataset(
+        {name: _shaped(values[name], shape) for name in chosen},
+        list(settings),
+        kind=kind,
+        seed=seed,
+        coupling=COUPLING[kind if len(settings) > 1 else "interventional"],
+        start_date=start_date,
+        group_labels=group_labels,
+    )
 
 
 def row_seeds(seed: int, draws: int, replicates: int) -> list[int]:
@@ -270,30 +278,6 @@ def _by_world(name: str, value: torch.Tensor, worlds: Worlds, shape: tuple[int, 
         parts.append(one.reshape(-1, *series).expand(rows, *series))
     array: Array = torch.stack(parts).cpu().numpy()
     return array
-
-
-# --- the data set ----------------------------------------------------------------------------------------------------
-
-
-def _coordinates(
-    shapes: Mapping[str, tuple[int, int]], start_date: str | None, group_labels: Sequence[str] | None
-) -> tuple[dict[str, tuple[str, str]], dict[str, Any]]:
-    """Names of the last two dimensions of each outcome of shape (groups, days), and the labels of all of them."""
-    groups, days = (max(shape[i] for shape in shapes.values()) for i in (0, 1))
-    if group_labels is not None and len(group_labels) != groups:
-        raise ValueError(f"there are {len(group_labels)} labels for {groups} groups: give one label a group.")
-    dims: dict[str, tuple[str, str]] = {}
-    labels: dict[str, Any] = {}
-    for name, (g, d) in shapes.items():
-        group, day = "group" if g == groups else f"{name}_group", "day" if d == days else f"{name}_day"
-        dims[name] = group, day
-        labels[group] = ["all"] if g == 1 else [str(number) for number in range(g)]
-        labels[day] = np.arange(d)
-    if group_labels is not None:
-        labels["group"] = [str(label) for label in group_labels]
-    if start_date is not None:
-        labels["date"] = ("day", calendar(start_date, days))
-    return dims, labels
 
 
 def _shaped(parts: Sequence[Array], shape: tuple[int, int, int]) -> Array:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm import validate
+from causal_lpm.inference.policies.predictions import kind_of
 
 __all__ = ["Loss", "rank_policies"]
 
@@ -57,8 +58,7 @@ def rank_policies(predictions: xr.Dataset, loss: Loss) -> xr.Dataset:
     >>> float(ranked["expected_value_of_perfect_information"])
     1.0
     """
-    if "kind" not in predictions.attrs:
-        raise ValueError("these predictions do not say their kind in attrs['kind']: take them from predict.")
+    kind = kind_of(predictions)
     worlds = [str(world) for world in predictions["world"].values]
     if len(worlds) < 2:
         raise ValueError(f"there is one world, {worlds[0]!r}: predict at least two to rank them.")
@@ -86,7 +86,7 @@ def rank_policies(predictions: xr.Dataset, loss: Loss) -> xr.Dataset:
         {"world": worlds, "draw": predictions["draw"].values if "draw" in predictions.coords else np.arange(draws)},
     )
     luck = _ONE if replicates == 1 else _LUCK.format(replicates)
-    return dataset.assign_attrs(kind=str(predictions.attrs["kind"]), luck=luck)
+    return dataset.assign_attrs(kind=kind, luck=luck)
 
 
 def _loss(predictions: xr.Dataset, loss: Loss, world: str) -> Values:

@@ -12,7 +12,7 @@ import xarray as xr
 from causal_lpm.inference.files.netcdf import is_broken, write_netcdf
 from causal_lpm.inference.files.whole_files import clear_leftovers, leftovers, temporary_of, write_error
 
-__all__ = ["load", "save"]
+__all__ = ["load", "save", "write"]
 
 COMPRESSED_FROM = 1000  # elements; below, compression only costs
 
@@ -37,6 +37,11 @@ def save(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
     _put_back(path)
     _check_nothing_lost(tree, path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    write(tree, path)
+
+
+def write(tree: xr.DataTree, path: Path) -> None:
+    """Writes the tree in place of whatever is there, whole or not at all; WriteError where it cannot."""
     if path.suffix == ".zarr":
         _write_folder_whole(path, lambda folder: tree.to_zarr(folder, mode="w", zarr_format=2))
     else:
@@ -57,7 +62,7 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     if not path.exists():
         raise FileNotFoundError(f"there is no result at {path}: give the path that it was saved to.")
     if path.suffix == ".nc" and is_broken(path):
-        raise ValueError(f"{path} is not whole, or damaged: save it again, or take it from a copy.")
+        raise ValueError(f"{path} is not whole, or damaged: make it again, or take it from a copy.")
     engine = "zarr" if path.suffix == ".zarr" else "h5netcdf"
     with xr.open_datatree(path, engine=engine) as tree:
         return tree.load()

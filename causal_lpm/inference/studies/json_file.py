@@ -2,30 +2,30 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from causal_lpm.inference.files.json_object import read_object
 from causal_lpm.inference.files.whole_files import write_whole
-from causal_lpm.inference.results.estimands import per_100k
+from causal_lpm.inference.policies.effects import CONVENTION, per_100k
+from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.inference.studies.study_tree import options, policies
 
 __all__ = ["check_json_file", "json_object", "resolved", "to_json", "write_json"]
 
 
 def to_json(tree: xr.DataTree) -> dict[str, Any]:
-    """Totals per 100,000 of each setting and replicate; median and 95% of replicates of each contrast."""
-    outcomes = [str(name) for name in tree["predictions"].data_vars]
-    totals = {outcome: per_100k(tree, outcome) for outcome in outcomes}
-    settings = [
+    """Totals per 100,000 of each world and replicate; median and 95% of replicates of what each contrast averts."""
+    predictions = tree["predictions"].to_dataset()
+    totals = {str(outcome): per_100k(predictions, str(outcome)).isel(draw=0) for outcome in predictions.data_vars}
+    worlds = [
         {
             "name": world,
             "policy": policy,
-            **{f"{name}_per_100k": totals[name].sel(world=world).values.tolist() for name in outcomes},
+            **{f"{name}_per_100k": values.sel(world=world).values.tolist() for name, values in totals.items()},
         }
         for world, policy in policies(tree).items()
     ]
@@ -35,22 +35,26 @@ def to_json(tree: xr.DataTree) -> dict[str, Any]:
         "agents": int(tree.attrs["agents"]),
         "days": int(tree.attrs["days"]),
         "options": options(tree),
-        "settings": settings,
-        "contrasts": _contrasts(tree, outcomes),
+        "worlds": worlds,
+        "convention": CONVENTION,
+        "contrasts": _contrasts(tree),
     }
 
 
-def _contrasts(tree: xr.DataTree, outcomes: Sequence[str]) -> list[dict[str, Any]]:
+def _contrasts(tree: xr.DataTree) -> list[dict[str, Any]]:
     if "causal_effect" not in tree.children:
         return []
-    effects = tree["causal_effect"].to_dataset()
-    rows = []
-    for contrast in effects["contrast"].values:
-        for outcome in outcomes:
-            values = effects[outcome].sel(contrast=contrast).values
-            low, median, high = np.quantile(values, [0.025, 0.5, 0.975]).tolist()
-            rows.append({"name": str(contrast), "outcome": outcome, "median": median, "q025": low, "q975": high})
-    return rows
+    return [
+        {
+            "name": row.name,
+            "outcome": row.outcome,
+            "quantity": f"{row.quantity} {row.units}",
+            "median": row.median,
+            "q025": row.interval_95[0],
+            "q975": row.interval_95[1],
+        }
+        for row in summarise(tree["causal_effect"].to_dataset()[["averted"]])
+    ]
 
 
 def write_json(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:

@@ -1,13 +1,12 @@
 """The result of an experiment: one `xarray.DataTree`, on disk one NetCDF file.
 
-Groups are named as ArviZ names them:
+Groups are named as ArviZ names them, and are those of a calibration:
 
-- `predictions`: each outcome, daily new counts, dimensions (replicate, world, group, day), with a `date`
-  coordinate where the study has a start date;
-- `constant_data`: `group_size`, agents `[group]`, and `policy_value` `[world, policy]` with defaults filled
-  in;
-- `causal_effect`: each outcome, difference of totals per 100,000, (contrast, replicate), and
-  `OUTCOME_by_group`.
+- `predictions`: each outcome, daily new counts, (world, draw, replicate, group, day) with one draw, a coordinate
+  `group_size`, and `date` where the study has a start date;
+- `causal_effect`: what each world averts compared with its reference, per 100,000, (outcome, contrast, draw,
+  replicate), as `effects` gives it;
+- `constant_data`: `policy_value` `[world, policy]` with defaults filled in.
 
 Root attributes say what kind of statement this is, how worlds are coupled, and where the numbers come from.
 """
@@ -17,19 +16,28 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.files.dates import calendar
-from causal_lpm.inference.files.netcdf import clear_away, is_broken, is_netcdf, write_netcdf
-from causal_lpm.inference.results.estimands import averted, per_100k
+from causal_lpm.inference.files.netcdf import clear_away, is_broken, is_netcdf
+from causal_lpm.inference.policies.effects import effects
+from causal_lpm.inference.policies.predictions import predictions_dataset
+from causal_lpm.inference.results import tree_files
 from causal_lpm.inference.studies.storage import Replicate, options_without_folders
 from causal_lpm.inference.studies.study import Options, References, Study, Worlds, policy_values
 
-__all__ = ["acts", "build", "check_target", "load", "options", "options_text", "policies", "remove_if_broken", "save"]
+__all__ = [
+    "acts",
+    "build",
+    "check_target",
+    "options",
+    "options_text",
+    "policies",
+    "references",
+    "remove_if_broken",
+    "save",
+]
 
 _LOG = logging.getLogger("causal_lpm")
 
@@ -56,32 +64,24 @@ def build(
         identity: the experiment's name made from its manifest.
         origin: the provenance, taken when the run started.
     """
-    coords: dict[str, Any] = {
-        "replicate": np.arange(len(replicates)),
-        "world": list(worlds),
-        "group": list(study.groups),
-        "day": np.arange(options.days),
-    }
-    if study.start_date is not None:
-        coords["date"] = ("day", calendar(study.start_date, options.days))
-    predictions = xr.Dataset(
-        {name: (("replicate", "world", "group", "day"), _stack(replicates, name)) for name in study.outcomes},
-        coords,
-        {"kind": "interventional"},
+    predictions = predictions_dataset(
+        {name: np.stack([each[name] for each in replicates], axis=1)[:, None] for name in study.outcomes},
+        list(worlds),
+        seed=seed,
+        coupling=study.coupling,
+        start_date=study.start_date,
+        group_labels=study.groups,
+        group_size=study.group_sizes(options),
+        units="new per day",
     )
-    for name in study.outcomes:
-        predictions[name].attrs["units"] = "new per day"
-    # Not as "units": xarray would read days since something as a date, and days alone as a duration.
-    predictions["day"].attrs["long_name"] = "days since the start"
-    constant = _constant_data(study, worlds, options)
-    tree = xr.DataTree.from_dict({"predictions": predictions, "constant_data": constant})
+    tree = {"predictions": predictions, "constant_data": _constant_data(study, worlds)}
     if references:
-        tree["causal_effect"] = xr.DataTree(_effects(tree, study.outcomes, references))
-    tree.attrs = {
+        tree["causal_effect"] = effects(predictions, references, study.outcomes, per=1e5)
+    attributes = {
         "study": study.name,
         "title": study.title,
         "source": study.source,
-        "kind": "paired" if len(worlds) > 1 else "interventional",
+        "kind": predictions.attrs["kind"],
         "coupling": study.coupling,
         "agents": options.agents,
         "days": options.days,
@@ -90,45 +90,30 @@ def build(
         "seed": seed,
         "experiment": identity,
     }
-    tree.attrs.update({f"provenance_{key}": value for key, value in origin.items()})
-    return tree
+    result = xr.DataTree.from_dict(tree)
+    result.attrs = attributes | {f"provenance_{key}": value for key, value in origin.items()}
+    return result
 
 
-def _stack(replicates: Sequence[Replicate], outcome: str) -> npt.NDArray[Any]:
-    return np.stack([replicate[outcome] for replicate in replicates])
-
-
-def _constant_data(study: Study, worlds: Worlds, options: Options) -> xr.Dataset:
+def _constant_data(study: Study, worlds: Worlds) -> xr.Dataset:
     policies = study.policies.values()
     values = [list(policy_values(study, acts).values()) for acts in worlds.values()]
     return xr.Dataset(
         {
-            "group_size": ("group", np.asarray(study.group_sizes(options)), {"units": "agents"}),
             "policy_value": (("world", "policy"), np.array(values, dtype=float).reshape(len(worlds), -1)),
             "policy_default": ("policy", np.array([float(policy.default) for policy in policies])),
             "policy_is_whole": ("policy", np.array([policy.integer or policy.switch for policy in policies])),
         },
-        {
-            "group": list(study.groups),
-            "world": list(worlds),
-            "policy": [policy.name for policy in policies],
-        },
+        {"world": list(worlds), "policy": [policy.name for policy in policies]},
     )
 
 
-def _effects(tree: xr.DataTree, outcomes: Sequence[str], references: References) -> xr.Dataset:
-    names = [f"{other} against {reference}" for other, reference in references.items()]
-    effects = {}
-    for outcome in outcomes:
-        for by_group, name in ((False, outcome), (True, f"{outcome}_by_group")):
-            totals = per_100k(tree, outcome, by_group=by_group)
-            rows = xr.concat([averted(totals, *pair) for pair in references.items()], dim="contrast")
-            rows.attrs["units"] = "per 100,000 of the group" if by_group else "per 100,000"
-            effects[name] = rows
-    dataset = xr.Dataset(effects, attrs={"kind": "paired"})
-    return dataset.assign_coords(
-        contrast=names, world=("contrast", list(references)), reference=("contrast", list(references.values()))
-    )
+def references(tree: xr.DataTree) -> dict[str, str]:
+    """World -> the world that it is compared with; empty where nothing is compared."""
+    if "causal_effect" not in tree.children:
+        return {}
+    data = tree["causal_effect"].to_dataset()
+    return dict(zip(data["world"].values.tolist(), data["reference"].values.tolist(), strict=True))
 
 
 def policies(tree: xr.DataTree) -> dict[str, dict[str, float]]:
@@ -196,24 +181,11 @@ def check_target(path: str | os.PathLike[str], identity: str, replicates: int) -
 
 
 def save(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
-    """Writes the tree as NetCDF (through h5netcdf), whole or not at all.
+    """Writes the tree as NetCDF, whole or not at all.
 
     Raises:
         FileExistsError: if the file holds another result, or more replicates of this one.
         WriteError: if it cannot be written.
     """
     check_target(path, tree.attrs["experiment"], tree["predictions"].sizes["replicate"])
-    compressed = {str(name): {"zlib": True, "complevel": 1} for name in tree["predictions"].data_vars}
-    write_netcdf(tree, Path(path), {"/predictions": compressed})
-
-
-def load(path: str | os.PathLike[str]) -> xr.DataTree:
-    """Reads a saved result into memory.
-
-    Raises:
-        ValueError: it is not whole.
-    """
-    if is_broken(Path(path)):
-        raise ValueError(f"{path} is not whole, or damaged: run the same experiment again, or take it from a copy.")
-    with xr.open_datatree(Path(path), engine="h5netcdf") as tree:
-        return tree.load()
+    tree_files.write(tree, Path(path))

@@ -6,54 +6,59 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
-from causal_lpm.inference.results.dying_out import share_interval
-from causal_lpm.inference.results.estimands import ENOUGH_FOR_PERCENTILES, Estimate, died_out, effects, totals
+from causal_lpm.inference.policies.dying_out import died_out, knows_who_died_out, share_interval
+from causal_lpm.inference.policies.effects import totals
+from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES, Summary, summarise
 from causal_lpm.inference.studies.study_tree import acts, options_text
 
-__all__ = ["contrast_table", "result_tables", "settings_table"]
+__all__ = ["contrast_table", "result_tables", "worlds_table"]
 
 
 def result_tables(tree: xr.DataTree) -> list[Table]:
-    """The settings, the contrasts, and the contrasts without the replicates that died out, if any did."""
-    tables = [settings_table(tree)]
+    """The worlds, the contrasts, and the contrasts without the replicates that died out, if any did."""
+    tables = [worlds_table(tree)]
     if "causal_effect" in tree.children:
         tables.append(contrast_table(tree))
-        dead = died_out(tree).values
+        dead = _dead(tree)
         if dead.any() and not dead.all():
             title = f"The same without the {int(dead.sum())} of {dead.size} replicates that died out"
             tables.append(contrast_table(tree, keep=~dead, title=title))
     return tables
 
 
-def settings_table(tree: xr.DataTree) -> Table:
+def worlds_table(tree: xr.DataTree) -> Table:
     """Each world by itself: an interventional statement."""
     count = tree["predictions"].sizes["replicate"]
-    outcomes = [str(name) for name in tree["predictions"].data_vars]
+    predictions = tree["predictions"].to_dataset()
+    outcomes = [str(name) for name in predictions.data_vars]
     table = _table(
         f"{tree.attrs['title']}: totals per 100,000 in {tree.attrs['days']} days",
         f"Statement: interventional (each world by itself), {_replicates(count)}, "
         f"{tree.attrs['agents']:,} agents. {_cells_text(count)} "
         f"{_died_out_text(tree)}{_options(tree)}",
     )
-    table.add_column("setting")
+    table.add_column("world")
     table.add_column("policies unless default")
     for outcome in outcomes:
         table.add_column("\n".join([outcome, *_cell_names(count)]), justify="right")
-    estimates = [totals(tree, outcome) for outcome in outcomes]
-    for row, (world, policy) in enumerate(acts(tree).items()):
+    rows = [summarise(totals(predictions, outcome, per=1e5)) for outcome in outcomes]
+    for number, (world, policy) in enumerate(acts(tree).items()):
         changed = ", ".join(f"{name}={value:g}" for name, value in policy.items())
-        cells = ["\n".join(_cells(column[row])) for column in estimates]
+        cells = ["\n".join(_cells(column[number])) for column in rows]
         table.add_row(escape(world), changed, *cells)
     return table
 
 
 def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None, title: str | None = None) -> Table:
-    """Each contrast: a paired statement."""
-    count = tree["predictions"].sizes["replicate"] if keep is None else int(keep.sum())
+    """What each contrast averts: a paired statement."""
+    effects = tree["causal_effect"].to_dataset()[["averted"]]
+    if keep is not None:
+        effects = effects.isel(replicate=np.flatnonzero(keep))
+    count = effects.sizes["replicate"]
     several = count > 1
+    rows = summarise(effects)
     method = " The interval of the mean is Student's t." if several else ""
-    dead = died_out(tree).values if keep is None else died_out(tree).values[keep]
-    if dead.any() and not dead.all():
+    if any(row.mean_method == "mixture" for row in rows):
         method = " The interval of the mean is that of a mixture: some epidemics die out and others do not."
     table = _table(
         title or "Averted per 100,000: as it was minus what if",
@@ -65,13 +70,18 @@ def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None,
     table.add_column("outcome")
     for name in [*_cell_names(count), *(["95% interval\nof the mean"] if several else [])]:
         table.add_column(name, justify="right")
-    per_outcome = [effects(tree, str(outcome), keep=keep) for outcome in tree["predictions"].data_vars]
-    for row in zip(*per_outcome, strict=True):
-        for number, estimate in enumerate(row):
-            interval = f"{_number(estimate.mean_low, True)} to {_number(estimate.mean_high, True)}"
-            cells = [*_cells(estimate, signed=True), *([interval] if several else [])]
-            table.add_row("" if number else escape(estimate.name), estimate.outcome, *cells)
+    outcomes = effects["outcome"].values.tolist()
+    for row in sorted(rows, key=lambda row: effects["contrast"].values.tolist().index(row.name)):
+        interval = " to ".join(_number(end, True) for end in row.mean_interval)
+        cells = [*_cells(row, signed=True), *([interval] if several else [])]
+        table.add_row(escape(row.name) if row.outcome == outcomes[0] else "", row.outcome, *cells)
     return table
+
+
+def _dead(tree: xr.DataTree) -> npt.NDArray[np.bool_]:
+    """Which replicates died out; a study has one draw."""
+    flags: npt.NDArray[np.bool_] = died_out(tree["predictions"].to_dataset()).values[0]
+    return flags
 
 
 def _table(title: str, caption: str) -> Table:
@@ -79,9 +89,9 @@ def _table(title: str, caption: str) -> Table:
 
 
 def _died_out_text(tree: xr.DataTree) -> str:
-    if "infections" not in tree["predictions"].data_vars:
+    if not knows_who_died_out(tree["predictions"].to_dataset()):
         return "Whether epidemics died out is not known, without infections among the outcomes."
-    flags = died_out(tree).values
+    flags = _dead(tree)
     dead, count = int(flags.sum()), flags.size
     text = f"Died out (infections below 1% of the agents in any world): {dead} of {count}"
     if count == 1:
@@ -120,14 +130,13 @@ def _cells_text(count: int) -> str:
     return f"Mean ± Monte-Carlo standard error; median [{spread}]."
 
 
-def _cells(estimate: Estimate, signed: bool = False) -> list[str]:
-    if estimate.replicates == 1:
-        return [_number(estimate.mean, signed)]
-    enough = estimate.replicates >= ENOUGH_FOR_PERCENTILES
-    ends = (estimate.q025, estimate.q975) if enough else (estimate.smallest, estimate.largest)
+def _cells(row: Summary, signed: bool = False) -> list[str]:
+    if row.replicates == 1:
+        return [_number(row.mean, signed)]
+    ends = row.interval_95 if row.replicates >= ENOUGH_FOR_PERCENTILES else (row.smallest, row.largest)
     low, high = (_number(end, signed) for end in ends)
-    mean = f"{_number(estimate.mean, signed)} ± {_number(estimate.mcse)}"
-    return [mean, escape(f"{_number(estimate.median, signed)} [{low}, {high}]")]
+    mean = f"{_number(row.mean, signed)} ± {_number(row.mcse)}"
+    return [mean, escape(f"{_number(row.median, signed)} [{low}, {high}]")]
 
 
 def _number(value: float, signed: bool = False) -> str:

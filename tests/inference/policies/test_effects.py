@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from causal_lpm.inference.policies.effects import effects, summarise
+from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictive import predict
+from causal_lpm.inference.policies.summaries import summarise
 from tests.inference.calibration.sir import posterior, sir
 
 DIMS = ("world", "draw", "replicate", "group", "day")
@@ -171,7 +172,7 @@ def test_summaries_of_a_model_by_group() -> None:
     seen = predict(sir, posterior(3), worlds, replicates=4, group_labels=["even", "odd"])
     found = effects(seen, "factual", "by_half", by="group")
     rows = [row for row in summarise(found) if row.quantity == "averted"]
-    assert [(row.contrast, row.group) for row in rows] == [
+    assert [(row.name, row.group) for row in rows] == [
         ("same against factual", "even"),
         ("same against factual", "odd"),
         ("closed against factual", "even"),

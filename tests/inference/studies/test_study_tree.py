@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from causal_lpm.inference import Options, load, run_experiment, save, to_json
+from causal_lpm.inference import Options, effects, load, references, run_experiment, save, to_json
 from causal_lpm.inference.studies.json_file import check_json_file, write_json
 from causal_lpm.inference.studies.study_tree import acts, policies
 from tests.inference.fake_study import FakeStudy
@@ -21,27 +21,28 @@ def result(study: FakeStudy | None = None, replicates: int = 4, seed: int = 1) -
 def test_the_tree_has_the_groups_and_dimensions_of_its_documentation() -> None:
     tree = result()
     predictions, effects = tree["predictions"].to_dataset(), tree["causal_effect"].to_dataset()
-    assert predictions["deaths"].dims == ("replicate", "world", "group", "day")
+    assert predictions["deaths"].dims == ("world", "draw", "replicate", "group", "day")
+    assert predictions.sizes["draw"] == 1
     assert predictions["world"].values.tolist() == ["standard", "late", "good"]
     assert str(predictions["date"].values[2])[:10] == "2021-02-01"
-    assert effects["deaths"].dims == ("contrast", "replicate")
-    assert effects["infections_by_group"].dims == ("contrast", "replicate", "group")
-    assert tree["constant_data"]["group_size"].values.tolist() == [600, 200]
-    assert (tree.attrs["kind"], predictions.attrs["kind"], effects.attrs["kind"]) == (
-        "paired",
-        "interventional",
-        "paired",
-    )
+    assert effects["averted"].dims == ("outcome", "contrast", "draw", "replicate")
+    assert effects["outcome"].values.tolist() == ["deaths", "infections"]
+    assert references(tree) == REFERENCES
+    assert predictions["group_size"].values.tolist() == [600, 200]
+    assert {tree.attrs["kind"], predictions.attrs["kind"], effects.attrs["kind"]} == {"paired"}
+    assert effects.attrs["convention"] == "averted = as it was (the reference) minus what if (the other world)"
+    assert predictions.attrs["coupling"] == tree.attrs["coupling"] == FakeStudy().coupling
     assert {"study", "coupling", "seed", "provenance_torch", "provenance_seed", "experiment"} <= set(tree.attrs)
 
 
 def test_averted_is_the_reference_minus_the_other_world_in_the_same_replicate() -> None:
     tree = result()
     counts = tree["predictions"]["deaths"].values
-    per_group = counts[:, 0].sum(-1) - counts[:, 2].sum(-1)
-    effects = tree["causal_effect"].to_dataset().isel(contrast=0)
-    np.testing.assert_allclose(effects["deaths"], per_group.sum(-1) * 1e5 / 800)
-    np.testing.assert_allclose(effects["deaths_by_group"], per_group * 1e5 / np.array([600, 200]))
+    per_group = counts[0, 0].sum(-1) - counts[2, 0].sum(-1)
+    whole = tree["causal_effect"]["averted"].sel(outcome="deaths").values[0, 0]
+    np.testing.assert_allclose(whole, per_group.sum(-1) * 1e5 / 800)
+    by_group = effects(tree["predictions"].to_dataset(), REFERENCES, "deaths", by="group", per=1e5)
+    np.testing.assert_allclose(by_group["averted"].values[0, 0], per_group * 1e5 / np.array([600, 200]))
 
 
 def test_policies_keep_their_values_through_a_file(tmp_path: Path) -> None:
@@ -92,17 +93,18 @@ def test_the_json_has_the_documented_keys_and_the_settings_in_order(tmp_path: Pa
     tree = result()
     write_json(tree, tmp_path / "r.json")
     content = json.loads((tmp_path / "r.json").read_text())
-    assert set(content) == {"study", "seed", "agents", "days", "options", "settings", "contrasts"}
+    assert set(content) == {"study", "seed", "agents", "days", "options", "worlds", "convention", "contrasts"}
     assert (content["agents"], content["days"], content["options"]) == (800, 30, {})
     assert (content["study"], content["seed"]) == ("fake", 1)
-    assert [setting["name"] for setting in content["settings"]] == ["standard", "late", "good"]
+    assert [world["name"] for world in content["worlds"]] == ["standard", "late", "good"]
     keys = {"name", "policy", "deaths_per_100k", "infections_per_100k"}
-    assert all(set(setting) == keys for setting in content["settings"])
-    assert content["settings"][1]["policy"] == {"efficacy": 0.5, "interval": 84, "sterilizing": 0}
-    deaths = [setting["deaths_per_100k"] for setting in content["settings"]]
+    assert all(set(world) == keys for world in content["worlds"])
+    assert content["worlds"][1]["policy"] == {"efficacy": 0.5, "interval": 84, "sterilizing": 0}
+    deaths = [world["deaths_per_100k"] for world in content["worlds"]]
     assert content["contrasts"][0] == {
         "name": "good against standard",
         "outcome": "deaths",
+        "quantity": "averted per 100,000",
         "median": pytest.approx(np.median(np.subtract(deaths[0], deaths[2]))),
         "q025": pytest.approx(np.quantile(np.subtract(deaths[0], deaths[2]), 0.025)),
         "q975": pytest.approx(np.quantile(np.subtract(deaths[0], deaths[2]), 0.975)),

@@ -8,12 +8,34 @@ of those that do not, and the mean of those that do (Student).
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
-__all__ = ["mixture_interval", "share_interval", "student_interval"]
+from causal_lpm.inference.policies.predictions import series_dims
+
+__all__ = ["died_out", "knows_who_died_out", "mixture_interval", "share_interval", "student_interval"]
 
 LEVEL = 0.95
 
 Values = npt.NDArray[np.float64]
+
+
+def knows_who_died_out(predictions: xr.Dataset, outcome: str = "infections") -> bool:
+    """Whether predictions have infections, and know of how many persons."""
+    return outcome in predictions.data_vars and "group_size" in predictions.coords
+
+
+def died_out(predictions: xr.Dataset, share: float = 0.01, outcome: str = "infections") -> xr.DataArray:
+    """Which epidemics died out, bool (draw, replicate); none where that is not known.
+
+    One counts as died out when infections stay below `share` of the persons in any of its worlds. A policy may cause
+    this, so such epidemics belong to the estimand: they are counted and shown apart, never dropped silently.
+    """
+    if not knows_who_died_out(predictions, outcome):
+        shape = {dim: predictions[dim] for dim in ("draw", "replicate")}
+        return xr.DataArray(np.zeros([len(labels) for labels in shape.values()], dtype=bool), shape)
+    counts = predictions[outcome].sum(series_dims(predictions[outcome]))
+    found = (counts * 1e5 / predictions["group_size"].sum() < share * 1e5).any("world")
+    return found.transpose("draw", "replicate").rename("died_out")
 
 
 def share_interval(count: int, of: int) -> tuple[float, float]:
