@@ -12,7 +12,6 @@ import torch
 from pyro.poutine.runtime import effectful
 
 from causal_lpm.typing import State
-from causal_lpm.validate import known
 
 __all__ = ["Rollout", "once", "resampled", "simulation_ends"]
 
@@ -40,8 +39,10 @@ class Rollout:
         >>> first.followed_by(rest).tallies["cases"]
         tensor([[1, 2, 3]])
         """
-        for name in self.tallies.keys() ^ rest.tallies.keys():
-            known("tally of all days", name, self.tallies.keys() & rest.tallies.keys())
+        for name in sorted(self.tallies.keys() ^ rest.tallies.keys()):
+            raise ValueError(
+                f"the tally {name!r} is missing in some of the days: call it in every step, with zeros if need be."
+            )
         series = {}
         for name, days in self.tallies.items():
             shape = torch.broadcast_shapes(days.shape[:-1], rest.tallies[name].shape[:-1])

@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pyro
@@ -26,6 +27,7 @@ from causal_lpm import (
     Worlds,
     comparing,
     event,
+    policy,
     rollout,
     tally,
 )
@@ -216,6 +218,29 @@ def test_a_second_call_goes_on_from_the_first(noise: Callable[[], KeyedNoise]) -
         season(10, first_day=-1)
 
 
+def test_a_second_call_goes_on_in_all_worlds() -> None:
+    act = StaticIntervention(torch.tensor(12.0), {"closed": torch.tensor([0.5])})
+
+    def day(s: State) -> State:
+        ill = s["ill"] | event("infection", 0.1 * (1 - s["closed"]) * torch.ones(60))
+        tally("ill", ill)
+        return {**s, "ill": ill}
+
+    def run(*lengths: int) -> Rollout:
+        parts: list[Rollout] = []
+        with comparing({"open": {}, "closed": {"closed": 0.8}}, replicates=2), KeyedNoise(torch.tensor([[4], [5]])):
+            state = {"ill": torch.zeros(60, dtype=torch.bool), "closed": policy("closed", 0.0)}
+            for days in lengths:
+                first = int(sum(part.tallies["ill"].shape[-1] for part in parts))
+                with act if first + days > 12 else nullcontext():
+                    parts.append(rollout(day, parts[-1].state if parts else state, days, first_day=first))
+            return functools.reduce(Rollout.followed_by, parts)
+
+    whole, continued = run(20), run(10, 10)
+    assert whole.tallies["ill"].shape == (2, 2, 1, 20)
+    assert unlike(continued.state | continued.tallies, whole.state | whole.tallies) == []
+
+
 # Answers
 
 
@@ -253,9 +278,11 @@ def test_an_answered_simulation_runs_no_day() -> None:
 
 def test_the_outermost_handler_hears_of_the_end_where_worlds_split_within() -> None:
     act = StaticIntervention(torch.tensor(2.0), {"x": torch.tensor([9.0])})
-    with Remembers() as outermost, Worlds(), act:
-        run = rollout(lambda s: s, {"x": torch.zeros(1)}, 4)
-    assert outermost.seen is run
+    for worlds in (Worlds(replicates=2), comparing({"a": {}, "b": {}}), ProductWorlds()):
+        for solver in (DiscreteTime(), nullcontext()):
+            with Remembers() as outermost, solver, worlds, act:
+                run = rollout(lambda s: s, {"x": torch.zeros(1)}, 4)
+            assert outermost.seen is run
 
 
 def test_parts_that_are_none_are_refused() -> None:
@@ -282,7 +309,7 @@ def test_parts_that_are_none_are_refused() -> None:
 
 
 def test_a_tally_that_is_not_in_all_parts_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown tally of all days 'a'"):
+    with pytest.raises(ValueError, match="the tally 'a' is missing in some of the days"):
         Rollout({}, {"a": torch.zeros(1, 2)}).followed_by(Rollout({}))
 
 
