@@ -124,6 +124,8 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         try:
             days = _plain(steps.start), _plain(steps.end - steps.start)
             run = effectful(part, type="rollout")(dynamics, state, *days, self._name)
+            if not isinstance(run, Rollout):
+                raise ValueError(f"a handler answered a simulation with {type(run).__name__}: give a Rollout.")
             msg["value"], msg["done"], self._finished = run.state, True, run
             well = True
         finally:

@@ -276,6 +276,13 @@ def test_an_answered_simulation_runs_no_day() -> None:
     assert torch.equal(last["x"], runs[0].state["x"])
 
 
+def test_an_answer_that_is_no_rollout_is_refused() -> None:
+    remembers = Remembers()
+    remembers.seen = {"x": torch.zeros(3)}  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="a handler answered a simulation with dict: give a Rollout"), remembers:
+        season(5)
+
+
 def test_the_outermost_handler_hears_of_the_end_where_worlds_split_within() -> None:
     act = StaticIntervention(torch.tensor(2.0), {"x": torch.tensor([9.0])})
     for worlds in (Worlds(replicates=2), comparing({"a": {}, "b": {}}), ProductWorlds()):

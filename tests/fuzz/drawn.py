@@ -60,7 +60,13 @@ class _Draw(DrawnModel):
             before.remove("twice in one block")
             names = [("",), ("north",)]
         before = self.pick(before)
-        bystanders = ["recording", "incremental", "score", *(["checkpointing"] if result.solver is None else [])]
+        bystanders = [
+            "recording",
+            "incremental",
+            "score",
+            "halves",
+            *(["checkpointing"] if result.solver is None else []),
+        ]
         if before not in ("twice in one block", "a failure in the block"):  # a trace holds each site once
             bystanders.append("trace")
         return replace(

@@ -11,6 +11,7 @@ from chirho.dynamical.handlers import DynamicIntervention, LogTrajectory, Static
 from chirho.dynamical.ops import on
 from chirho.indexed.ops import IndexSet, gather
 from chirho.interventional.handlers import do
+from pyro.poutine.messenger import Messenger
 
 from causal_lpm import (
     Checkpointing,
@@ -25,10 +26,30 @@ from causal_lpm import (
 )
 from causal_lpm import Worlds as WorldsHandler
 from causal_lpm.handlers.incremental import Incremental
+from causal_lpm.ops.step import step_length
 from causal_lpm.typing import State
 from tests.fuzz.description import Act, Experiment, Rule
 from tests.fuzz.numpy_simulation import Simulated
 from tests.fuzz.package_model import Broken, PackageModel, holds
+
+
+class Halves(Messenger):
+    """Simulates the days in two parts."""
+
+    def _pyro_rollout(self, msg: Any) -> None:
+        body: Callable[..., Rollout] = msg["fn"]
+
+        def in_halves(dynamics: Any, state: State, first: float, days: float, name: str) -> Rollout:
+            half = (round(days / step_length()) + 1) // 2 * step_length()
+            begun = body(dynamics, state, first, half, name)
+            return (
+                begun
+                if half >= days
+                else begun.followed_by(body(dynamics, begun.state, first + half, days - half, name))
+            )
+
+        msg["fn"] = in_halves
+
 
 BYSTANDERS: dict[str, Callable[[], Any]] = {
     "recording": Recording,
@@ -36,6 +57,7 @@ BYSTANDERS: dict[str, Callable[[], Any]] = {
     "score": Score,
     "trace": pyro.poutine.trace,
     "checkpointing": Checkpointing,
+    "halves": Halves,
 }
 
 
