@@ -83,7 +83,7 @@ class _Simulates(Exception):
 
 
 class _Reader(Messenger):
-    """Sees every site of one run, and the steps of its simulations."""
+    """Sees every site of one run, and where its simulations begin."""
 
     def __init__(self, data: Collection[str], parameters: Collection[str], policies: Iterable[str], stop: bool) -> None:
         super().__init__()
@@ -92,15 +92,13 @@ class _Reader(Messenger):
         self.agents: int | None = None
         self._simulated = False
 
-    def _pyro_simulate(self, msg: Any) -> None:
+    def _pyro_simulate(self, msg: Any) -> None:  # also of equations, without agents
         self._simulated = True
 
-    # A solver has run all steps by the time a handler outside of it hears of `simulate`: the first step comes sooner.
-    def _pyro_step(self, msg: Any) -> None:
-        if not self._simulated:
-            self.check_policies()
+    def _pyro_rollout(self, msg: Any) -> None:
         self._simulated = True
-        self.agents = max([self.agents or 1, *(entry.shape[-1] for entry in msg["args"][1].values() if entry.dim())])
+        self.check_policies()
+        self.agents = max([self.agents or 1, *(entry.shape[-1] for entry in msg["args"][1].values())])
         if self._stop:
             raise _Simulates
 
