@@ -49,7 +49,6 @@ BAD: dict[str, Callable[[], Any]] = {
     "too large for fixed point": lambda: exposure(PAIRS, floats(2.0**50, 0.0, 0.0)),
     "label too high": lambda: tally("x", floats(0.1, 0.2), by=torch.tensor([0, 3]), groups=2),
     "label too low": lambda: tally("x", floats(0.1, 0.2), by=torch.tensor([0, -2]), groups=2),
-    "nobody in a group": lambda: tally("x", floats(0.1, 0.2), by=torch.tensor([-1, -1])),
     "class below zero": lambda: allocate("x", torch.tensor([0, -1]), 1),
     "a fraction supplied": lambda: allocate("x", torch.tensor([0, 1]), torch.tensor([0.5])),
     "supply NaN": lambda: allocate("x", torch.tensor([0, 1]), NAN),
