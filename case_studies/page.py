@@ -1,8 +1,16 @@
-"""Tables in a README that are written from results, never by hand."""
+"""Tables in a README that are written from results, never by hand.
 
+`python -m case_studies.page nyc_first_wave results/nyc` writes `expected.json` and the tables of a case study from the
+folder of a finished `causal-lpm run`.
+"""
+
+import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
 
-__all__ = ["fill", "table"]
+__all__ = ["fill", "table", "update"]
 
 
 def fill(text: str, parts: Mapping[str, str]) -> str:
@@ -43,3 +51,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def update(study: str, folder: Path) -> None:
+    """Writes `expected.json` and README.md of a package in `case_studies` from the folder of a finished run."""
+    report = import_module(f"case_studies.{study}.report")
+    numbers, parts = report.finished(folder)
+    here = Path(str(report.__file__)).parent
+    (here / "expected.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    page = here / "README.md"
+    page.write_text(fill(page.read_text(encoding="utf-8"), parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    update(sys.argv[1], Path(sys.argv[2]))

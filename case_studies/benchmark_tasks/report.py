@@ -1,16 +1,30 @@
 """The tables of the study, from its numbers."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from case_studies.benchmark_tasks.references import published
 from case_studies.page import table
 
-__all__ = ["task_table", "toy_table"]
+__all__ = ["finished", "tables", "task_table", "toy_table"]
 
 Rows = Sequence[Mapping[str, Any]]
 
 BUDGETS = (1_000, 10_000)
+
+
+def tables(numbers: Mapping[str, Any]) -> dict[str, str]:
+    """Marker -> Markdown table, of the tasks that were scored."""
+    found = {"toy": toy_table(numbers["toy"])}
+    return found | {task: task_table(task, numbers[task]) for task in ("sir", "lotka_volterra") if task in numbers}
+
+
+def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers and tables of a finished reproduction."""
+    numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
+    return numbers, tables(numbers)
 
 
 def toy_table(rows: Rows) -> str:

@@ -1,17 +1,20 @@
 """Scores of forecasts, as tables."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from case_studies.ma_counties import posterior
+from case_studies.ma_counties import gradient, posterior
 from case_studies.ma_counties.inputs import PUBLISHED
 from case_studies.ma_counties.scores import Scores, scores
-from case_studies.ma_counties.study import METHODS
 from case_studies.page import table
 
-__all__ = ["by_method", "coverage", "expected", "tables"]
+__all__ = ["METHODS", "by_method", "coverage", "expected", "finished", "tables"]
+
+METHODS = (*gradient.METHODS, *posterior.METHODS, "last week again")
 
 CHECKS = (
     "method, last week of data",
@@ -90,6 +93,12 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
         "origins": table(["last week of data", *METHODS], weeks),
         "checks": table([*CHECKS], checks),
     }
+
+
+def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers and tables of a finished reproduction."""
+    numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
+    return numbers, tables(numbers)
 
 
 def _cells(own: dict[str, float]) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from case_studies.nyc_first_wave.question import BOROUGHS
 from causal_lpm import data
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "first_wave",
 ]
 
-BOROUGHS = ("Bronx", "Brooklyn", "Manhattan", "Queens", "Staten Island")
 FIRST_DAY = pd.Timestamp("2020-03-01")
 """Day 0, a Sunday: weeks run from Sunday to Saturday."""
 WEEKS = 17

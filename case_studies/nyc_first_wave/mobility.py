@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import torch
 
 from case_studies.nyc_first_wave.data import FirstWave, day_of
+from case_studies.nyc_first_wave.question import ORDER_DAY
 
-__all__ = ["MEMORY", "ORDER_DAY", "MobilityResponse", "fear", "fitted"]
+__all__ = ["MEMORY", "MobilityResponse", "fear", "fitted"]
 
-ORDER_DAY = day_of("2020-03-22")
-"""New York's stay-at-home order took effect on the evening of 22 March 2020."""
 MEMORY = 7.0
 """Days over which people remember deaths (exponential average)."""
 NOTICED = 10.0

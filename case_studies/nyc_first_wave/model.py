@@ -4,9 +4,10 @@ import torch
 
 from case_studies.nyc_first_wave.data import BOROUGHS, DAYS
 from case_studies.nyc_first_wave.delays import DIED
-from case_studies.nyc_first_wave.mobility import MEMORY, ORDER_DAY
+from case_studies.nyc_first_wave.mobility import MEMORY
 from case_studies.nyc_first_wave.parameters import parameters
 from case_studies.nyc_first_wave.people import CONTACTS, City
+from case_studies.nyc_first_wave.question import ORDER_DAY
 from case_studies.nyc_first_wave.reports import (
     INFECTIOUS,
     LATENT,

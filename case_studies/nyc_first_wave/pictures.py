@@ -4,27 +4,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from case_studies.nyc_first_wave.data import BOROUGHS, SERIES, WEEK_STARTS, FirstWave
-from case_studies.nyc_first_wave.study import ORIGIN, Study
-from causal_lpm.inference import About, build_tree, fan_chart
+from causal_lpm.inference import About, CalibrationResult, build_tree, fan_chart
 
 __all__ = ["draw", "draw_sensitivity"]
 
 
-def draw(study: Study, wave: FirstWave, folder: Path) -> None:
+def draw(
+    result: CalibrationResult, forecast: xr.Dataset, numbers: dict[str, Any], wave: FirstWave, folder: Path
+) -> None:
     """All pictures, into a folder: those of the calibration, of the forecast, and of the anticipation."""
-    study.result.plots(folder)
-    draw_sensitivity(study.numbers, folder / "anticipation.png")
-    predicted = {site: study.forecast[site].isel(world=0).stack(row=("draw", "replicate")) for site in SERIES}
+    result.plots(folder)
+    draw_sensitivity(numbers, folder / "anticipation.png")
+    predicted = {site: forecast[site].isel(world=0).stack(row=("draw", "replicate")) for site in SERIES}
     weeks = np.arange(len(WEEK_STARTS))
-    seen = wave.until(ORIGIN)
+    origin = numbers["data"][1]
+    seen = wave.until(origin)
     known = {
-        site: np.pad(values.numpy(), ((0, 0), (0, len(weeks) - ORIGIN)), constant_values=np.nan)
+        site: np.pad(values.numpy(), ((0, 0), (0, len(weeks) - origin)), constant_values=np.nan)
         for site, values in seen.items()
     }
     tree = build_tree(
-        About("svi+npe", study.result.status, study.numbers["seed"], 0, 0),
+        About("svi+npe", result.status, numbers["seed"], 0, 0),
         {"row": np.arange(predicted["deaths"].sizes["row"])},
         posterior_predictive={site: values.transpose("row", ...).values for site, values in predicted.items()},
         observed_data=known,
@@ -32,8 +35,8 @@ def draw(study: Study, wave: FirstWave, folder: Path) -> None:
         dates=dict.fromkeys(SERIES, WEEK_STARTS),
     )
     for site, reported in wave.series.items():
-        later = np.where(weeks >= ORIGIN, reported.numpy(), np.nan)
-        fan_chart(tree, site, ORIGIN, later).savefig(folder / f"forecast-{site}.png", dpi=150)
+        later = np.where(weeks >= origin, reported.numpy(), np.nan)
+        fan_chart(tree, site, origin, later).savefig(folder / f"forecast-{site}.png", dpi=150)
 
 
 def draw_sensitivity(numbers: dict[str, Any], file: Path) -> None:

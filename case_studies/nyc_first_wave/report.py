@@ -1,13 +1,15 @@
 """Tables of the study, from its numbers."""
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 from case_studies.nyc_first_wave.data import SERIES
 from case_studies.nyc_first_wave.parameters import PRIORS
 from case_studies.page import table
 
-__all__ = ["tables"]
+__all__ = ["finished", "tables"]
 
 NAMES = {"expected_deaths": "deaths", "infections": "infections"}
 
@@ -34,6 +36,12 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
     if "repeated" in numbers:
         found["repeated"] = _repeated(numbers)
     return found
+
+
+def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers and tables of a finished reproduction."""
+    numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
+    return numbers, tables(numbers)
 
 
 def _posterior(numbers: dict[str, Any]) -> str:

@@ -1,250 +1,69 @@
-"""Calibrate, forecast, ask what if, and do it again with four times the agents."""
+"""The study as the command line knows it; everything heavy is imported when it is called."""
 
-import math
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-import xarray as xr
+from case_studies.nyc_first_wave.question import BOROUGHS, POLICIES, WORLDS
+from causal_lpm.inference import ModelStudy
 
-from case_studies.nyc_first_wave.data import BOROUGHS, DAYS, FIRST_DAY, SERIES, TESTED, WEEK_STARTS, FirstWave
-from case_studies.nyc_first_wave.mobility import ORDER_DAY
-from case_studies.nyc_first_wave.model import first_wave_of
-from case_studies.nyc_first_wave.parameters import PRIORS
-from case_studies.nyc_first_wave.people import PERSONS_PER_AGENT, City, city
-from case_studies.nyc_first_wave.surrogate import renewal
-from causal_lpm.inference import CalibrationResult, effects, fit, predict, summarise
-
-__all__ = ["ANTICIPATION", "FULL", "ORIGIN", "QUICK", "WORLDS", "Size", "Study", "calibrated", "coverage", "run"]
-
-ORIGIN = 7
-"""Weeks of data: the forecast is made on 19 April."""
-WORLDS = {
-    "as it was": {"follows_deaths": 1.0},
-    "a week earlier": {"follows_deaths": 1.0, "order_day": ORDER_DAY - 7.0},
-    "a week later": {"follows_deaths": 1.0, "order_day": ORDER_DAY + 7.0},
-}
-"""People react to the deaths of their own world in all three."""
-TOLERANCE = {"posterior means, in their sd": 0.5, "coverage": 0.05, "shares of deaths averted": 0.06}
-"""By how much another machine or version of torch may differ: networks are trained in floats."""
-ANTICIPATION = (0.0, 0.25, 0.5, 0.75, 1.0)
-AGENTS_AT_ONCE = 250_000
-
-Note = Callable[[str], None]
+__all__ = ["study"]
 
 
-@dataclass(frozen=True)
-class Size:
-    """How much is simulated.
+def weeks_seen() -> Any:
+    """The model until the day of the forecast."""
+    from case_studies.nyc_first_wave import model, people, reproduction
 
-    Attributes:
-        persons_per_agent: Of the calibration; a quarter of it in the repetition.
-        budget: Simulations to train on.
-        gate: Simulations to check with.
-        ensemble: Networks.
-        draws: Posterior draws of the forecast; half of them are asked what if, a sixth of them at each anticipation.
-        replicates: Of the luck of each draw, in the questions "what if".
-        repeated: Whether all is calibrated again with four times the agents.
-    """
-
-    persons_per_agent: int = PERSONS_PER_AGENT
-    budget: int = 1000
-    gate: int = 200
-    ensemble: int = 4
-    draws: int = 200
-    replicates: int = 2
-    repeated: bool = True
+    return model.first_wave_of(people.city(), reproduction.SEEN)
 
 
-FULL = Size()
-QUICK = Size(1600, 80, 0, 1, 40, 1, repeated=False)
+def whole_wave() -> Any:
+    """The model until the end of June."""
+    from case_studies.nyc_first_wave import model, people
+
+    return model.first_wave_of(people.city())
 
 
-@dataclass(frozen=True)
-class Study:
-    """What the study found.
+def renewal() -> Any:
+    """The surrogate."""
+    from case_studies.nyc_first_wave import people, reproduction, surrogate
 
-    Attributes:
-        result: Posterior, diagnostics, predictions and effects.
-        forecast: Reports that the posterior predicts for all 17 weeks.
-        numbers: Everything that the README shows.
-    """
-
-    result: CalibrationResult
-    forecast: xr.Dataset
-    numbers: dict[str, Any]
+    return surrogate.renewal(people.city(), reproduction.SEEN)
 
 
-def run(size: Size, seed: int = 0, workers: int = 1, note: Note = lambda text: None) -> Study:
-    """The whole study; the numbers do not depend on the number of workers."""
-    began = time.monotonic()
-    here = city(size.persons_per_agent)
-    note(f"calibrating {here.people.size:,} agents")
-    result = calibrated(here, size, seed, workers)
-    numbers: dict[str, Any] = {
-        "study": "nyc-first-wave",
-        "seed": seed,
-        "size": asdict(size),
-        "agents": here.people.size,
-        "tolerance": TOLERANCE,
-        "data": [str(FIRST_DAY.date()), ORIGIN],
-        "status": result.status,
-        "gates": {gate.name: [gate.verdict, _round(gate.value), gate.sentence] for gate in result.report.gates},
-        "posterior": posterior(result),
-    }
-    note("forecasting")
-    forecast = predicted(here, result.parameters(size.draws), {"as reported": {}}, size, seed)
-    numbers["forecast"] = coverage(forecast, here.wave)
-    numbers["infected"] = attack_rate(forecast, here.wave)
-    note("asking what if")
-    numbers["effects"] = what_if(here, result, size, seed)
-    numbers["anticipation"] = sensitivity(here, result, size, seed)
-    if size.repeated:
-        note("calibrating again, with four times the agents")
-        numbers["repeated"] = repeated(size, seed, workers, numbers["posterior"])
-    numbers["minutes"] = round((time.monotonic() - began) / 60, 1)
-    return Study(result, forecast, numbers)
+def reported() -> dict[str, Any]:
+    """The weeks that were known on the day of the forecast."""
+    from case_studies.nyc_first_wave import data, reproduction
+
+    return reproduction.reported(data.first_wave())
 
 
-def calibrated(here: City, size: Size, seed: int, workers: int) -> CalibrationResult:
-    """The posterior given the weeks up to the forecast origin."""
-    return fit(
-        partial(first_wave_of, here, 7 * ORIGIN),
-        {
-            name: xr.DataArray(
-                values.numpy(), {"borough": list(BOROUGHS), "week": WEEK_STARTS[:ORIGIN]}, ("borough", "week")
-            )
-            for name, values in here.wave.until(ORIGIN).items()
-        },
-        surrogate=partial(renewal, here, 7 * ORIGIN),
-        budget=size.budget,
-        gate=size.gate,
-        ensemble=size.ensemble,
-        second_round=False,  # a box cut out of fifteen dimensions, half of them unidentified, saves nothing
-        seed=seed,
-        workers=workers,
-        batch=_batch(here),
-        groups=dict.fromkeys(SERIES, BOROUGHS),
-    )
+def persons() -> list[float]:
+    """Residents of the boroughs."""
+    from case_studies.nyc_first_wave import data
+
+    return data.first_wave().persons.tolist()
 
 
-def predicted(
-    here: City, parameters: dict[str, torch.Tensor], worlds: dict[str, dict[str, float]], size: Size, seed: int
-) -> xr.Dataset:
-    """All 17 weeks of the exact model, paired by luck where there are several worlds."""
-    program = partial(first_wave_of, here, DAYS)
-    batch = max(1, _batch(here) // len(worlds))
-    replicates = size.replicates if len(worlds) > 1 else 1
-    return predict(program, parameters, worlds, replicates=replicates, seed=seed, batch=batch, group_labels=BOROUGHS)
+def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None]) -> str:
+    """Calibrates, forecasts, asks what if, and does it again with four times the agents."""
+    from case_studies.nyc_first_wave import reproduction
+
+    return reproduction.reproduce(out, quick=quick, seed=seed, workers=workers, say=say)
 
 
-def coverage(forecast: xr.Dataset, wave: FirstWave) -> dict[str, Any]:
-    """Shares of the reported weeks (borough x series x week) inside the 90% intervals, with the city's totals."""
-    found: dict[str, Any] = {}
-    inside_all = []
-    for site, reported in wave.series.items():
-        values = forecast[site].isel(world=0).stack(sample=("draw", "replicate")).transpose("sample", ...).values
-        low, high = np.quantile(values, [0.05, 0.95], axis=0)
-        inside = (reported.numpy() >= low) & (reported.numpy() <= high)
-        city_low, city_mid, city_high = np.quantile(values.sum(1), [0.05, 0.5, 0.95], axis=0)
-        found[site] = {
-            "fitted": _round(inside[:, TESTED:ORIGIN].mean()),
-            "held_out": _round(inside[:, ORIGIN:].mean()),
-            "reported": reported.sum(0).int().tolist(),
-            "median": city_mid.round().astype(int).tolist(),
-            "low": city_low.round().astype(int).tolist(),
-            "high": city_high.round().astype(int).tolist(),
-        }
-        inside_all.append(inside[:, ORIGIN:])
-    cells = np.stack(inside_all)
-    return {"series": found, "held_out": _round(cells.mean()), "cells": int(cells.size)}
-
-
-def attack_rate(forecast: xr.Dataset, wave: FirstWave) -> dict[str, list[float]]:
-    """Share of the residents infected from 1 March to 18 April, per cent: 5%, 50%, 95%."""
-    until = forecast["infections"].isel(world=0, day=slice(0, ORIGIN)).sum("day").values.reshape(-1, len(BOROUGHS))
-    shares = {"New York City": until.sum(1) / float(wave.persons.sum())}
-    shares.update({name: until[:, i] / float(wave.persons[i]) for i, name in enumerate(BOROUGHS)})
-    return {name: [_round(100 * x) for x in np.quantile(v, [0.05, 0.5, 0.95])] for name, v in shares.items()}
-
-
-def posterior(result: CalibrationResult) -> dict[str, list[float]]:
-    """Parameter -> mean, standard deviation, 5% and 95%."""
-    rows = {name: list(map(_round, values)) for name, *values in result.summary()}
-    return {name: rows[name] for name in PRIORS}
-
-
-def what_if(here: City, result: CalibrationResult, size: Size, seed: int) -> dict[str, dict[str, Any]]:
-    """Deaths and infections averted by another day of the order, to 27 June."""
-    parameters = result.parameters(max(2, size.draws // 2))
-    worlds = predicted(here, parameters, WORLDS, size, seed)
-    found: dict[str, dict[str, Any]] = {}
-    for outcome in ("expected_deaths", "infections"):
-        for row in summarise(effects(worlds, "as it was", outcome), method="inverted_cdf"):
-            if row.quantity in ("averted", "relative"):
-                found[f"{row.name}: {outcome} {row.quantity}"] = {
-                    "kind": row.kind,
-                    "mean": _round(row.mean),
-                    "median": _round(row.median),
-                    "interval_90": list(map(_round, row.interval_90)),
-                    "sd_parameter": _round(row.sd_parameter),
-                    "sd_luck": _round(row.sd_luck),
-                }
-    deaths = worlds["expected_deaths"].sum(["group", "day"])
-    for name in WORLDS:
-        found[f"{name}: expected_deaths"] = {"mean": _round(float(deaths.sel(world=name).mean()))}
-    return found
-
-
-def sensitivity(here: City, result: CalibrationResult, size: Size, seed: int) -> dict[str, dict[str, list[float]]]:
-    """Share of deaths averted (5%, 50%, 95%) where `anticipation` is known, world by world."""
-    draws = max(5, size.draws // 6)
-    one = replace(size, replicates=1)
-    curve: dict[str, dict[str, list[float]]] = {name: {} for name in list(WORLDS)[1:]}
-    for value in ANTICIPATION:
-        parameters = result.parameters(draws)
-        parameters["anticipation"] = torch.full_like(parameters["anticipation"], value)
-        relative = effects(predicted(here, parameters, WORLDS, one, seed), "as it was", "expected_deaths")["relative"]
-        for name, points in curve.items():
-            own = relative.values[relative["world"].values == name]
-            points[f"{value:g}"] = [_round(q) for q in np.quantile(own, [0.05, 0.5, 0.95])]
-    return curve
-
-
-def repeated(size: Size, seed: int, workers: int, coarse: dict[str, list[float]]) -> dict[str, Any]:
-    """The posterior and effects with four times the agents, beside the posterior `coarse`."""
-    here = city(size.persons_per_agent // 4)
-    result = calibrated(here, size, seed, workers)
-    fine = posterior(result)
-    few = replace(size, draws=size.draws // 3, replicates=1)
-    return {
-        "agents": here.people.size,
-        "status": result.status,
-        "posterior": fine,
-        "agreement": agreement(coarse, fine),
-        "effects": what_if(here, result, few, seed),
-    }
-
-
-def agreement(coarse: dict[str, list[float]], fine: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Parameter -> difference of the means in standard deviations of the finer posterior, and ratio of the latter."""
-    return {
-        name: [_round((mean - fine[name][0]) / fine[name][1]), _round(sd / fine[name][1])]
-        for name, (mean, sd, *_) in coarse.items()
-    }
-
-
-def _batch(here: City) -> int:
-    return max(1, AGENTS_AT_ONCE // here.people.size)
-
-
-def _round(value: float) -> float:
-    """Four significant digits."""
-    number = float(value)
-    return (
-        number if number == 0 or not math.isfinite(number) else round(number, 3 - math.floor(math.log10(abs(number))))
-    )
+study = ModelStudy(
+    "nyc-first-wave",
+    "New York City, spring 2020: what if the stay-at-home order had come a week earlier?",
+    "NYC Department of Health and Mental Hygiene, nychealth/coronavirus-data",
+    weeks_seen,
+    reported,
+    renewal,
+    groups=BOROUGHS,
+    outcomes=("expected_deaths", "infections", "cases", "admissions", "deaths"),
+    ranges=POLICIES,
+    own_worlds=WORLDS,
+    group_sizes_of=persons,
+    ahead=whole_wave,
+    reproduction=reproduce,
+)

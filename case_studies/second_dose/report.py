@@ -1,10 +1,5 @@
-"""The study's tables, made from a finished `--full` run: `python -m case_studies.second_dose.report RESULTS.nc`.
+"""The study's numbers and tables, made from a finished `causal-lpm run second-dose --full`."""
 
-Writes expected.json beside this file, and the tables of README.md between its markers.
-"""
-
-import argparse
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from case_studies.page import fill, table
+from case_studies.page import table
 from case_studies.second_dose.inputs import ARCHIVE
 from case_studies.second_dose.mechanism import HOW_TO_CHECK
 from case_studies.second_dose.study import EFFICACIES, QUIRKS
@@ -30,9 +25,8 @@ from causal_lpm.inference import (
     totals,
 )
 
-__all__ = ["expected", "tables"]
+__all__ = ["expected", "finished", "tables"]
 
-HERE = Path(__file__).parent
 DEATHS_WITHIN = 30.0
 NOISY = (("delayed", 0.9), ("delayed", 0.75))  # the archive itself is ten noisy runs: 45 instead of 30 deaths
 INFECTIONS_WITHIN = {"none": 0.5, "standard": 1.0, "delayed": 2.5}  # per cent
@@ -260,15 +254,7 @@ def tables(tree: xr.DataTree) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    """Writes expected.json and the tables of README.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", type=Path, help="results.nc of `causal-lpm run second-dose --full`")
-    tree = load(parser.parse_args().results)
-    (HERE / "expected.json").write_text(json.dumps(expected(tree), indent=1) + "\n", encoding="utf-8")
-    page = HERE / "README.md"
-    page.write_text(fill(page.read_text(encoding="utf-8"), tables(tree)), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers and tables of a finished run of all settings."""
+    tree = load(folder / "results.nc")
+    return expected(tree), tables(tree)

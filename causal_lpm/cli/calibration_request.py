@@ -20,12 +20,13 @@ from causal_lpm.inference.files.whole_files import check_folder, holds_nothing
 from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.tree_inputs import labels_of
-from causal_lpm.inference.studies.catalogue import Calibration, find_calibration, load_model
+from causal_lpm.inference.studies.catalogue import load_model, load_study, with_data
 from causal_lpm.inference.studies.json_file import check_json_file, json_object, resolved
 from causal_lpm.inference.studies.series_file import read_series
+from causal_lpm.inference.studies.study import HasData
 from causal_lpm.validate import known, whole_number
 
-__all__ = ["Request", "check_json", "checked_request"]
+__all__ = ["FILE", "Request", "check_json", "checked_request", "slug_of"]
 
 FILE = "calibration.nc"
 TEMPORARIES = r"calibration\.nc"
@@ -38,7 +39,7 @@ class Request:
 
     Attributes:
         target: As given.
-        calibration: The model, and what came with it.
+        study: The model, and what came with it.
         data: Site -> numbers, those of the file if one was given.
         groups: Site -> labels of its groups.
         options: Of `fit`, those that change numbers.
@@ -47,7 +48,7 @@ class Request:
     """
 
     target: str
-    calibration: Calibration
+    study: HasData
     data: Mapping[str, Any]
     groups: dict[str, Any] | None
     options: dict[str, Any]
@@ -88,32 +89,40 @@ def checked_request(
         OSError: the file cannot be read.
     """
     known("method", method, METHODS)
-    calibration = find_calibration(target)
-    options = _options(calibration, method, simulating, seed, draws)
-    program = calibration.surrogate if surrogate is None else load_model(surrogate)
-    data = calibration.observed() if file is None else read_series(file, calibration.groups)
-    problem = Problem(calibration.model, data, program)
+    study = with_data(load_study(target))
+    options = _options(study, method, simulating, seed, draws)
+    program = study.surrogate if surrogate is None else load_model(surrogate)
+    data = study.observed() if file is None else read_series(file, study.groups)
+    problem = Problem(study.model, data, program)
     for name in ("seed", "draws"):
         whole_number(name, options[name], low=int(name == "draws"))
     sizes = {name: options.get(name, 0) for name in ("budget", "gate", "ensemble")}
     check_counts(problem, **sizes, draws=draws)
     identity = {"target": target, "surrogate": surrogate, **options, **_fingerprints(method, problem)}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    slug = re.sub("[^A-Za-z0-9_]+", "-", target).strip("-")
-    folder = out or Path("results") / f"{slug}-{digest}"
+    folder = out or Path("results") / f"{slug_of(target)}-{digest}"
     _check_folder(folder, identity)
     # Labels of the data themselves come first.
     own = {
-        name: list(labels)
-        for name, labels in (calibration.groups or {}).items()
-        if name in problem.data and problem.data[name].groups is None
+        name: list(study.groups)
+        for name, series in problem.data.items()
+        if series.groups is None and series.values.shape[-2:-1] == (len(study.groups),)
     }
     groups = labels_of(problem, own) or None
-    return Request(target, calibration, data, groups, {**options, "surrogate": program}, identity, folder)
+    return Request(target, study, data, groups, {**options, "surrogate": program}, identity, folder)
+
+
+def slug_of(target: str) -> str:
+    """The target as the name of a folder.
+
+    >>> slug_of("my_model:epidemic")
+    'my_model-epidemic'
+    """
+    return re.sub("[^A-Za-z0-9_]+", "-", target).strip("-")
 
 
 def _options(
-    calibration: Calibration, method: str, simulating: Mapping[str, int | None], seed: int, draws: int
+    study: HasData, method: str, simulating: Mapping[str, int | None], seed: int, draws: int
 ) -> dict[str, Any]:
     """The options of `fit` that are numbers, with defaults filled in; `fit` says what is wrong with them."""
     options = {"method": method, "seed": seed, "draws": draws}
@@ -122,7 +131,7 @@ def _options(
             if value is not None:
                 raise ValueError(f"--{name} belongs to methods that simulate, and {method!r} optimises: leave it out.")
         return options
-    defaults = {"budget": calibration.budget, "gate": 200, "ensemble": 5}
+    defaults = {"budget": study.budget, "gate": 200, "ensemble": 5}
     return {**options, **{name: defaults[name] if value is None else value for name, value in simulating.items()}}
 
 

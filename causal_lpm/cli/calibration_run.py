@@ -2,9 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,7 @@ import typer
 
 from causal_lpm.cli.calibration_request import Request, check_json, checked_request, is_damaged
 from causal_lpm.cli.stage_bars import stage_bars
-from causal_lpm.cli.terminal import bad_input, console, fail, failures, noting
+from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
 from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
@@ -27,30 +24,17 @@ UNCALIBRATED = 3  # exit code
 
 def run_calibration(target: str, *, workers: int, json_file: Path | None, plots: bool | None, **asked: Any) -> None:
     """Calibrates what `checked_request` makes of what was asked, keeps it, shows it; ends the program with its code."""
-    with _modules_from_here():
-        with bad_input():
-            request = checked_request(target, **asked)
-            if json_file is not None:
-                check_json(json_file, request.out, asked["file"])
-            if plots and find_spec("matplotlib") is None:
-                raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
-        _say_groups(request)
-        reuse_freed_memory()  # the whole process is ours
-        result = _kept(request) or _run(request, workers)
+    with bad_input():
+        request = checked_request(target, **asked)
+        if json_file is not None:
+            check_json(json_file, request.out, asked["file"])
+        check_plots(plots)
+    _say_groups(request)
+    reuse_freed_memory()  # the whole process is ours
+    result = _kept(request) or _run(request, workers)
     _report(request, result, json_file, plots)
     if result.status == "uncalibrated":
         sys.exit(UNCALIBRATED)
-
-
-@contextmanager
-def _modules_from_here() -> Iterator[None]:
-    """While it lasts, modules of the current folder can be imported, also by worker processes."""
-    here = str(Path.cwd())
-    sys.path.append(here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
 
 
 def _say_groups(request: Request) -> None:
@@ -68,7 +52,7 @@ def _kept(request: Request) -> CalibrationResult | None:
     if not request.file.exists():
         return None
     typer.echo(f"{request.file} is there already; nothing is computed again.", err=True)
-    return CalibrationResult.load(request.file, request.calibration.model)
+    return CalibrationResult.load(request.file, request.study.model)
 
 
 def _run(request: Request, workers: int) -> CalibrationResult:
@@ -84,7 +68,7 @@ def _run(request: Request, workers: int) -> CalibrationResult:
                     show(stage, done, total)
 
                 result = fit(
-                    request.calibration.model,
+                    request.study.model,
                     request.data,
                     **request.options,
                     workers=workers,
@@ -128,14 +112,6 @@ def _report(request: Request, result: CalibrationResult, json_file: Path | None,
             typer.echo(f"JSON: {json_file}")
     if plots is not False:
         with noting("the charts", problems):
-            _draw(result, request.out / "charts")
+            say_charts(result.plots, request.out / "charts")
     if problems:
         fail(f"{' '.join(problems)} The result is complete.", 1)
-
-
-def _draw(result: CalibrationResult, folder: Path) -> None:
-    if find_spec("matplotlib") is None:
-        typer.echo("Charts: none, because matplotlib is not installed; the extra 'plots' has it.")
-        return
-    files = result.plots(folder)
-    typer.echo(f"Charts: {len(files)} files (PNG, SVG) in {folder}")

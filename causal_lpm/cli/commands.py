@@ -1,13 +1,14 @@
-"""The command line: `causal-lpm demo | list | run STUDY | whatif STUDY --do name=value | calibrate TARGET | doctor`.
+"""The command line: what its commands are called, and which options they have.
+
+`causal-lpm demo | list | run STUDY | whatif STUDY --do name=value | calibrate TARGET | predict TARGET | doctor`
 
 Bad input ends with one sentence on standard error and exit code 2, before anything is run or written; a run
 that fails ends with 1, an interrupted one with 130. What a command needs is imported when it is called: help, lists and
 the doctor answer at once.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -32,17 +33,25 @@ from causal_lpm.cli.options import (
     Workers,
     extra_options,
 )
-from causal_lpm.cli.study_lists import calibrations_table, policy_table, studies_table
+from causal_lpm.cli.study_lists import policy_table, studies_table
 from causal_lpm.cli.terminal import Once, OneSentence, bad_input, console, fail, whole_option
-from causal_lpm.inference.studies.catalogue import find_calibration, installed_calibrations
-from causal_lpm.inference.studies.study import installed_studies, load_study, variant
+from causal_lpm.inference.studies.catalogue import installed_studies, load_study, reproduction_of, simulated
+from causal_lpm.inference.studies.study import Listed, variant
 
 __all__ = ["app"]
 
 DEMO_STUDY = "second-dose"
 DEMO_REPLICATES = 3
 
-Loaded = TypeVar("Loaded")
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="A name of `causal-lpm list`, or package.module:function of your own.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--setting", metavar='"[LABEL:] NAME=VALUE,..."', help="A world (repeatable), not the study's own."),
+]
+Acts = Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="More acts.")]
+Do = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An act (repeatable).")]
 
 app = typer.Typer(cls=OneSentence, pretty_exceptions_enable=False)
 
@@ -68,12 +77,7 @@ def _help_alone(
 @app.command(cls=Once)
 def demo(seed: Seed = 0, out: Out = None, workers: Workers = None, plots: Plots = None) -> None:
     """The second-dose question, small: three replicates of the main settings."""
-    from causal_lpm.cli.study_run import StudyRun, run_study
-
-    with bad_input():
-        study = load_study(DEMO_STUDY)
-    request = StudyRun(study, replicates=DEMO_REPLICATES, seed=seed, out=out, workers=workers, plots=plots)
-    run_study(request, *study.worlds("demo"))
+    run(DEMO_STUDY, quick=True, seed=seed, out=out, workers=workers, plots=plots)
 
 
 @app.command("list", cls=Once)
@@ -82,24 +86,24 @@ def list_(
     population: Population = None,
     option: Extra = None,
 ) -> None:
-    """The installed studies and calibrations, or the policies of one study."""
+    """The installed studies, or the policies of one."""
     with bad_input():
         extra = extra_options(population=population, options=option)
-        if study in installed_calibrations():
-            console().print(calibrations_table({study: _or_reason(find_calibration, study)}))
-        elif study is not None:
-            console().print(policy_table(variant(load_study(study), extra)))
+        if study is not None:
+            found = load_study(study)
+            chosen = variant(simulated(found), extra) if hasattr(found, "simulate") else None
+            console().print(studies_table({study: chosen or found}), "")
+            if chosen is not None and chosen.policies:
+                console().print(policy_table(chosen))
         elif extra:
             raise ValueError("--population and --option belong to one study: name it, as in `causal-lpm list STUDY`.")
         else:
-            console().print(studies_table({name: _or_reason(load_study, name) for name in installed_studies()}), "")
-            calibrations = {name: _or_reason(find_calibration, name) for name in installed_calibrations()}
-            console().print(calibrations_table(calibrations))
+            console().print(studies_table({name: _or_reason(name) for name in installed_studies()}))
 
 
-def _or_reason(load: Callable[[str], Loaded], name: str) -> Loaded | str:
+def _or_reason(name: str) -> Listed | str:
     try:
-        return load(name)
+        return load_study(name)
     except ValueError as error:
         return str(error)
 
@@ -107,10 +111,8 @@ def _or_reason(load: Callable[[str], Loaded], name: str) -> Loaded | str:
 @app.command(cls=Once)
 def run(
     study: StudyName,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(metavar='"[LABEL:] NAME=VALUE,..."', help="One world (repeatable), instead of the study's own."),
-    ] = None,
+    setting: Settings = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small, in about a minute; the numbers are poor.")] = False,
     full: Annotated[bool, typer.Option("--full", help="All tables of the study.")] = False,
     agents: Agents = None,
     days: Days = None,
@@ -126,24 +128,39 @@ def run(
     doses: Doses = None,
     option: Extra = None,
 ) -> None:
-    """Run a study: its own settings, or yours, each compared with the first."""
+    """Run a study: all that it reproduces, or its own settings, or yours, each compared with the first."""
+    with bad_input():
+        extra = extra_options(mechanism, population, doses, option)
+        found = load_study(study)
+        if bool(setting) + quick + full > 1:
+            raise ValueError("--setting, --quick and --full say what to run: leave out all but one.")
+        reproduce = None if setting else reproduction_of(found)
+        if reproduce is not None:
+            given = {"agents": agents, "days": days, "replicates": replicates, "json": json, **extra}
+            for name, value in given.items():
+                if value is not None:
+                    raise ValueError(f"{study} is reproduced as a whole: {name} goes with --setting only.")
+    if reproduce is not None:
+        from causal_lpm.cli.reproduction_run import run_reproduction
+
+        run_reproduction(study, reproduce, quick=quick, seed=seed, workers=2 if workers is None else workers, out=out)
+        return
     from causal_lpm.cli.study_run import StudyRun, run_study, typed_worlds
 
     with bad_input():
-        extra = extra_options(mechanism, population, doses, option)
-        found = variant(load_study(study), extra)
-        if setting and full:
-            raise ValueError("--full runs the study's own settings: leave out either --full or --setting.")
-        worlds = typed_worlds(found, setting) if setting else found.worlds("full" if full else "main")
-    request = StudyRun(found, agents, days, replicates, seed, device, out, json, workers, plots, extra, full)
+        chosen = variant(simulated(found), extra)
+        size = "full" if full else "demo" if quick else "main"
+        worlds = typed_worlds(chosen, setting) if setting else chosen.worlds(size)
+    number = DEMO_REPLICATES if quick and replicates is None else replicates
+    request = StudyRun(chosen, agents, days, number, seed, device, out, json, workers, plots, extra, full)
     run_study(request, *worlds)
 
 
 @app.command(cls=Once)
 def whatif(
     study: StudyName,
-    acts: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="More acts.")] = None,
-    do: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An act (repeatable).")] = None,
+    acts: Acts = None,
+    do: Do = None,
     agents: Agents = None,
     days: Days = None,
     replicates: Replicates = None,
@@ -163,7 +180,7 @@ def whatif(
 
     with bad_input():
         extra = extra_options(mechanism, population, doses, option)
-        found = variant(load_study(study), extra)
+        found = variant(simulated(load_study(study)), extra)
         worlds = question_worlds(found, [*(do or []), *(acts or [])])
     request = StudyRun(found, agents, days, replicates, seed, device, out, json, workers, plots, extra)
     run_study(request, *worlds)
@@ -171,10 +188,7 @@ def whatif(
 
 @app.command(cls=Once)
 def calibrate(
-    target: Annotated[
-        str,
-        typer.Argument(metavar="TARGET", help="A name of `causal-lpm list`, or package.module:function of your own."),
-    ],
+    target: Target,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -187,9 +201,7 @@ def calibrate(
     method: Annotated[
         str, typer.Option(metavar="svi+npe|npe|nle|abc|svi|gradient", help="How; svi and gradient only optimise.")
     ] = "svi+npe",
-    budget: Annotated[
-        int | None, whole_option("Simulations to train on; default 1000, or the calibration's own.")
-    ] = None,
+    budget: Annotated[int | None, whole_option("Simulations to train on; default 1000, or the study's own.")] = None,
     gate: Annotated[
         int | None, whole_option("Further simulations for the gates; default 200. With 0, no verdict.", "--gate")
     ] = None,
@@ -222,6 +234,38 @@ def calibrate(
         out=out,
         workers=workers,
         json_file=json,
+        plots=plots,
+    )
+
+
+@app.command(cls=Once)
+def predict(
+    target: Target,
+    acts: Acts = None,
+    do: Do = None,
+    setting: Settings = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="A result of calibrate, or its folder; default: the one in ./results."),
+    ] = None,
+    draws: Annotated[int, whole_option("Draws of the posterior.")] = 100,
+    replicates: Annotated[int, whole_option("Kinds of luck of each draw; at least 2 tell luck from parameters.")] = 2,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="Output folder; default ./results/TARGET-predicted-HASH.")] = None,
+    plots: Plots = None,
+) -> None:
+    """What a calibrated model predicts: as it is and with these acts, or in worlds that share every agent's luck."""
+    from causal_lpm.cli.prediction_run import run_prediction
+
+    run_prediction(
+        target,
+        acts=[*(do or []), *(acts or [])],
+        settings=setting or [],
+        calibration=calibration,
+        draws=draws,
+        replicates=replicates,
+        seed=seed,
+        out=out,
         plots=plots,
     )
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from causal_lpm.inference.studies.study import installed_studies, load_study
+from causal_lpm.inference.studies.catalogue import installed_studies, load_study
 
 __all__ = ["Finding", "examine"]
 

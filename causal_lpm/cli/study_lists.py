@@ -1,27 +1,34 @@
-"""What is installed, and the policies of one study, as tables; no model is loaded for them."""
+"""What is installed, and the policies of one study, as tables; no model is loaded for a list."""
 
 from collections.abc import Mapping
 
 from rich.markup import escape
 from rich.table import Table
 
-from causal_lpm.inference.studies.catalogue import Calibration
-from causal_lpm.inference.studies.study import Policy, Study
+from causal_lpm.inference.studies.catalogue import reproduction_of
+from causal_lpm.inference.studies.study import Listed, Policy, Study
 
-__all__ = ["calibrations_table", "policy_table", "studies_table"]
+__all__ = ["policy_table", "studies_table"]
 
 
-def studies_table(studies: Mapping[str, Study | str]) -> Table:
+def studies_table(studies: Mapping[str, Listed | str]) -> Table:
     """The installed studies; a text in place of a study says why it cannot be loaded."""
     table = Table(title="Studies", title_justify="left")
-    for column in ("name", "question", "outcomes", "source"):
+    for column in ("name", "question", "outcomes", "commands", "source"):
         table.add_column(column)
     for name, study in studies.items():
         if isinstance(study, str):
             table.add_row(escape(name), escape(study))
-            continue
-        table.add_row(escape(name), escape(study.title), ", ".join(study.outcomes), escape(study.source))
+        else:
+            cells = (name, study.title, ", ".join(study.outcomes), ", ".join(_commands(study)), study.source)
+            table.add_row(*map(escape, cells))
     return table
+
+
+def _commands(study: Listed) -> list[str]:
+    worlds, data = hasattr(study, "simulate"), hasattr(study, "observed")
+    there = {"run": worlds or reproduction_of(study) is not None, "whatif": worlds, "calibrate": data, "predict": data}
+    return [command for command, has in there.items() if has]
 
 
 def policy_table(study: Study) -> Table:
@@ -41,15 +48,5 @@ def _default(policy: Policy) -> str:
 def _allowed(policy: Policy) -> str:
     if policy.switch:
         return "yes or no"
-    return f"{policy.low:g} to {policy.high:g}{', whole' if policy.integer else ''}"
-
-
-def calibrations_table(calibrations: Mapping[str, Calibration | str]) -> Table:
-    """The installed calibrations; a text in place of one says why it cannot be loaded."""
-    table = Table(title="Calibrations", title_justify="left")
-    for column in ("name", "question", "source"):
-        table.add_column(column)
-    for name, found in calibrations.items():
-        cells = (found, "") if isinstance(found, str) else (found.title, found.source)
-        table.add_row(escape(name), *map(escape, cells))
-    return table
+    whole = ", whole" if policy.integer else ""
+    return "any number" if policy.low == -policy.high else f"{policy.low:g} to {policy.high:g}{whole}"

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 
 import typer
 import xarray as xr
 
-from causal_lpm.cli.terminal import bad_input, console, fail, failures, noting, progress_bar
+from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, progress_bar, say_charts
 from causal_lpm.inference.charts.fan_charts import save_fan_charts
 from causal_lpm.inference.studies import settings as typed
 from causal_lpm.inference.studies import storage
@@ -57,8 +57,7 @@ def run_study(request: StudyRun, worlds: Worlds, references: References) -> None
         out = request.out or Path("results") / name
         if request.json_file is not None:
             check_json_file(request.json_file, out, options.extra)
-        if request.plots and find_spec("matplotlib") is None:
-            raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
+        check_plots(request.plots)
     reuse_freed_memory()  # the whole process is ours
     with failures():
         with progress_bar(f"{study.name}, {len(worlds)} worlds, replicates") as progress:
@@ -79,17 +78,9 @@ def _report(request: StudyRun, tree: xr.DataTree, out: Path) -> None:
             typer.echo(f"JSON: {request.json_file}")
     if request.plots is not False:
         with noting("the charts", problems):
-            _draw(tree, out)
+            say_charts(partial(save_fan_charts, tree), out / "charts")
     if problems:
         fail(f"{' '.join(problems)} The results are complete.", 1)
-
-
-def _draw(tree: xr.DataTree, out: Path) -> None:
-    if find_spec("matplotlib") is None:
-        typer.echo("Charts: none, because matplotlib is not installed; the extra 'plots' has it.")
-        return
-    files = save_fan_charts(tree, out / "charts")
-    typer.echo(f"Charts: {len(files)} files (PNG, SVG) in {out / 'charts'}")
 
 
 def typed_worlds(study: Study, settings: Sequence[str]) -> tuple[Worlds, References]:

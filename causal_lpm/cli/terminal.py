@@ -3,8 +3,10 @@
 import io
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -17,7 +19,19 @@ from causal_lpm.inference.files.plain_numbers import whole_number_of
 from causal_lpm.inference.files.whole_files import WriteError
 from causal_lpm.inference.runs.signals import answering
 
-__all__ = ["Once", "OneSentence", "bad_input", "console", "fail", "failures", "noting", "progress_bar", "whole_option"]
+__all__ = [
+    "Once",
+    "OneSentence",
+    "bad_input",
+    "check_plots",
+    "console",
+    "fail",
+    "failures",
+    "noting",
+    "progress_bar",
+    "say_charts",
+    "whole_option",
+]
 
 
 class Once(TyperCommand):
@@ -40,13 +54,31 @@ class OneSentence(TyperGroup):
             # A label that the terminal cannot show must not hide the numbers beside it.
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
+        here = str(Path.cwd())
+        sys.path.append(here)  # a model of the user's own lies in the current folder
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except typer.TyperException as error:
             fail(error.format_message())
         except typer.Abort:
             fail("stopped.", 1)
+        finally:
+            sys.path.remove(here)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def check_plots(wanted: bool | None) -> None:
+    """Raises ValueError for charts that are asked for and cannot be drawn."""
+    if wanted and find_spec("matplotlib") is None:
+        raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
+
+
+def say_charts(draw: Callable[[Path], Sequence[Path]], folder: Path) -> None:
+    """Draws, and says where the charts are, or why there are none."""
+    if find_spec("matplotlib") is None:
+        typer.echo("Charts: none, because matplotlib is not installed; the extra 'plots' has it.")
+    else:
+        typer.echo(f"Charts: {len(draw(folder))} files (PNG, SVG) in {folder}")
 
 
 def fail(sentence: str, code: int = 2) -> NoReturn:

@@ -17,8 +17,8 @@ from case_studies.ma_counties.inputs import AGES, COUNTIES, HORIZON, ORIGINS, PU
 from case_studies.ma_counties.model import epidemic, ode, people_of, weekly
 from case_studies.ma_counties.networks import BOUNDS, EveryCounty, SharedNetwork
 from case_studies.ma_counties.prior import REPORT_13, WIDE, Transmission, log_prior, mobility
+from case_studies.ma_counties.report import METHODS
 from case_studies.ma_counties.scores import scores
-from case_studies.ma_counties.study import METHODS
 from case_studies.page import fill
 from causal_lpm import KeyedNoise, MeanField
 

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from case_studies.nyc_first_wave import model, report
 from case_studies.nyc_first_wave.data import BOROUGHS, DAYS, FIRST_DAY, SERIES, TESTED, WEEKS, day_of, first_wave
 from case_studies.nyc_first_wave.delays import ADMITTED, DIED, REPORTED, Delay
-from case_studies.nyc_first_wave.mobility import ORDER_DAY, MobilityResponse, fear
+from case_studies.nyc_first_wave.mobility import MobilityResponse, fear
 from case_studies.nyc_first_wave.model import first_wave_of
 from case_studies.nyc_first_wave.parameters import PRIORS, SEEDING
 from case_studies.nyc_first_wave.people import City, city
+from case_studies.nyc_first_wave.question import ORDER_DAY, WORLDS
 from case_studies.nyc_first_wave.reports import GENERATION, growth
-from case_studies.nyc_first_wave.study import ORIGIN, WORLDS, agreement, coverage
+from case_studies.nyc_first_wave.reproduction import ORIGIN, agreement, coverage
 from case_studies.nyc_first_wave.surrogate import renewal
 from case_studies.page import fill
 from causal_lpm import KeyedNoise, data, rollout
@@ -317,14 +318,16 @@ def test_a_page_without_a_place_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_the_quick_study_runs(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from case_studies.nyc_first_wave.__main__ import main
+def test_the_quick_study_runs(shared_data: Path, tmp_path: Path) -> None:
+    from case_studies.nyc_first_wave.study import study
 
-    monkeypatch.setattr("sys.argv", ["nyc", "--quick", "--workers", "1", "--out", str(tmp_path / "out")])
-    main()
+    out = tmp_path / "out"
+    out.mkdir()
+    assert study.reproduction is not None
+    assert "held out" in study.reproduction(out, quick=True, seed=0, workers=1, say=lambda text: None)
     numbers = json.loads((tmp_path / "out" / "numbers.json").read_text(encoding="utf-8"))
     assert numbers["status"] == "uncalibrated"  # nothing was checked, and it says so
     assert 0.3 < numbers["forecast"]["held_out"] <= 1.0
-    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"result.nc", "forecast.nc"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"calibration.nc", "forecast.nc"}
     drawn = {path.name for path in (tmp_path / "out" / "pictures").iterdir()}
     assert drawn >= {"anticipation.png", "forecast-deaths.png", "fan-cases.png"}

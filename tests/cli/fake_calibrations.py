@@ -5,7 +5,7 @@ import pyro.distributions as dist
 import torch
 
 from causal_lpm import observed
-from causal_lpm.inference.studies.catalogue import Calibration
+from causal_lpm.inference import ModelStudy
 
 DAYS = 6
 
@@ -45,8 +45,8 @@ def needy(population: int) -> None:
 
 
 NOTHING = 3
-normal = Calibration("normal", "The mean of six numbers", "made up", mean, lambda: {"x": [1.0] * DAYS}, budget=40)
-towns = Calibration(
+normal = ModelStudy("normal", "The mean of six numbers", "made up", mean, lambda: {"x": [1.0] * DAYS}, budget=40)
+towns = ModelStudy(
     "towns", "Counts of two towns", "made up", counts, lambda: {"cases": [[3.0] * DAYS, [9.0] * DAYS]},
-    groups={"cases": ("north", "south")}, start_date="2020-03-01",
+    groups=("north", "south"), start_date="2020-03-01",
 )  # fmt: skip

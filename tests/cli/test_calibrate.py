@@ -11,10 +11,10 @@ from causal_lpm.cli import calibration_run
 from causal_lpm.cli.commands import app
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.diagnostics import Report
-from causal_lpm.inference.studies.catalogue import find_calibration, installed_calibrations
+from causal_lpm.inference.studies.catalogue import installed_studies, load_study, with_data
 from tests.inference.calibration.fake_result import fake_result
 
-ENTRY_POINTS = """[causal_lpm.calibrations]
+ENTRY_POINTS = """[causal_lpm.studies]
 normal = tests.cli.fake_calibrations:normal
 towns = tests.cli.fake_calibrations:towns
 broken = tests.cli.fake_calibrations:no_such_name
@@ -170,15 +170,15 @@ COUNTS = "date,group,cases\n" + "".join(f"2020-03-0{d},{g},4\n" for g in ("north
 @pytest.mark.parametrize(
     ("arguments", "content", "sentence"),
     [
-        (["normall"], None, "unknown calibration 'normall': did you mean 'normal'?"),
+        (["normall"], None, "unknown study 'normall': did you mean 'normal'?"),
         (["model.py"], None, "is named package.module:function"),
-        (["broken"], None, "calibration 'broken' cannot be loaded"),
-        (["nothing"], None, "its entry point must name a Calibration"),
+        (["broken"], None, "study 'broken' cannot be loaded"),
+        (["nothing"], None, "is a int without name: it is no study"),
         (["no.such.module:model"], None, "module 'no.such.module' cannot be imported"),
         (["tests.cli.fake_calibrations:meen", "--data", "data.csv"], GOOD, "did you mean 'mean'?"),
         (["tests.cli.fake_calibrations:mean"], None, "comes without data: give them, as in --data cases.csv"),
         (["tests.cli.fake_calibrations:needy", "--data", "data.csv"], GOOD, "takes the arguments population"),
-        (["tests.cli.fake_calibrations:DAYS", "--data", "data.csv"], GOOD, "neither a function nor a Calibration"),
+        (["tests.cli.fake_calibrations:DAYS", "--data", "data.csv"], GOOD, "neither a function nor a study"),
         (["normal", "--method", "svi-npe"], None, "unknown method 'svi-npe': did you mean 'svi+npe'?"),
         (["normal", "--budget", "0"], None, "a budget of 0 simulations cannot train a posterior"),
         (["normal", "--gate", "-1"], None, "gate is -1"),
@@ -230,21 +230,21 @@ def test_the_list_shows_calibrations_and_why_one_cannot_be_loaded() -> None:
     result = CliRunner().invoke(app, ["list"])
     assert result.exit_code == 0
     assert "The mean of six numbers" in result.stdout
-    assert "cannot be loaded" in result.stdout
+    assert "broken" in result.stdout
     one = CliRunner().invoke(app, ["list", "towns"])
     assert "Counts of two towns" in one.stdout
     assert "The mean of six numbers" not in one.stdout
 
 
 def test_a_start_date_dates_the_data() -> None:
-    cases = find_calibration("towns").observed()["cases"]
+    cases = with_data(load_study("towns")).observed()["cases"]
     assert cases.dims == ("group", "date")
     assert str(cases["date"].values[-1])[:10] == "2020-03-06"
-    assert {"normal", "towns"} <= set(installed_calibrations())
+    assert {"normal", "towns"} <= set(installed_studies())
 
 
 def test_the_toy_epidemic_brings_the_data_of_one_truth() -> None:
-    from case_studies.benchmark_tasks.calibrations import toy_epidemic
+    from case_studies.benchmark_tasks.studies import toy_epidemic
 
     first, second = (toy_epidemic.observed()["reports"] for _ in range(2))
     assert (first == second).all()

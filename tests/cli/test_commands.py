@@ -86,7 +86,7 @@ def test_whatif_compares_the_acts_with_the_factual_world(acts: list[str]) -> Non
         (["run", "fake", "--setting", "efficacy=2"], "policy 'efficacy' is 2: give a number from 0 to 1"),
         (["run", "fake", "--setting", "efficacy=x"], "policy 'efficacy' is 'x': give a number"),
         (["run", "fake", "--setting", "a:", "--setting", "a:"], "world 'a' appears twice"),
-        (["run", "fake", "--setting", "a:", "--full"], "leave out either --full or --setting"),
+        (["run", "fake", "--setting", "a:", "--full"], "leave out all but one"),
         (["run", "fake", "--agents", "0"], "agents is 0"),
         (["run", "fake", "--agents", "-5"], "agents is -5"),
         (["run", "fake", "--agents", "many"], "--agents"),

@@ -1,116 +1,88 @@
-"""What can be calibrated by name: a model, its data and its surrogate.
+"""Studies by name: those of the entry point group `causal_lpm.studies`, and any model as `package.module:function`.
 
-A calibration is found through the entry point group `causal_lpm.calibrations`, so that one in another package works
-like those that come with this one; or as `package.module:object`, where the object is a `Calibration` or a model.
+A study in another package works like those that come with this one. What a study lacks is said in one sentence.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, cast
 
-from causal_lpm.inference.studies.installed import installed
+from causal_lpm.inference.studies.model_study import ModelStudy
+from causal_lpm.inference.studies.study import HasData, Listed, Reproduction, Study
 from causal_lpm.validate import did_you_mean, known
 
-if TYPE_CHECKING:  # a list of what is installed needs neither torch nor xarray
-    import xarray as xr
-
+if TYPE_CHECKING:  # a list of what is installed needs no torch
     from causal_lpm.inference.program.program import Model
 
-__all__ = ["Calibration", "find_calibration", "installed_calibrations", "load_model"]
+__all__ = ["installed_studies", "load_model", "load_study", "reproduction_of", "simulated", "with_data"]
 
-ENTRY_POINTS = "causal_lpm.calibrations"
+ENTRY_POINTS = "causal_lpm.studies"
+LISTED = ("name", "title", "source", "outcomes")
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """A model and the data that it is calibrated to.
+def installed_studies() -> dict[str, EntryPoint]:
+    """Name -> entry point of every study that is installed, by name; nothing is imported.
 
-    Attributes:
-        name: On the command line, as in `causal-lpm calibrate NAME`.
-        title: One line for people.
-        source: The publication or data that it stands on.
-        model: A Pyro program without arguments, as `fit` takes it.
-        data: Returns the data, site -> numbers, as `fit` takes them; None where they must be given.
-        surrogate: A differentiable program with the same sites.
-        groups: Site -> labels of its groups, in the model's order.
-        budget: Simulations to train on, unless told otherwise.
-        start_date: ISO date of the first day, for daily data that bring no dates.
-
-    >>> Calibration("flu", "Flu", "made up", print, lambda: {"cases": [1, 2]}, start_date="2020-03-01").observed()
-    {'cases': <xarray.DataArray (date: 2)> ...
+    Of two studies of one name the first on the path counts, as for modules.
     """
-
-    name: str
-    title: str
-    source: str
-    model: Model
-    data: Callable[[], Mapping[str, Any]] | None = None
-    surrogate: Model | None = None
-    groups: Mapping[str, Sequence[str]] | None = None
-    budget: int = 1000
-    start_date: str | None = None
-
-    def observed(self) -> dict[str, Any]:
-        """The data, with dates where there is a start date.
-
-        Raises:
-            ValueError: it comes without data, or its start date is no date.
-        """
-        if self.data is None:
-            raise ValueError(f"{self.name} comes without data: give them, as in --data cases.csv.")
-        given = dict(self.data())
-        if self.start_date is None:
-            return given
-        return {name: _dated(values, self.start_date) for name, values in given.items()}
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        found.setdefault(point.name, point)
+    return dict(sorted(found.items()))
 
 
-def _dated(values: Any, start_date: str) -> xr.DataArray:
-    import numpy as np
-    import xarray as xr
-
-    from causal_lpm.inference.files.dates import calendar
-
-    numbers = np.asarray(values, dtype=np.float64)
-    dates = calendar(start_date, numbers.shape[-1])
-    return xr.DataArray(numbers, dims=("group", "date")[-numbers.ndim :], coords={"date": dates})
-
-
-def installed_calibrations() -> dict[str, EntryPoint]:
-    """Name -> entry point of every calibration that is installed, by name; nothing is imported."""
-    return installed(ENTRY_POINTS)
-
-
-def find_calibration(target: str) -> Calibration:
-    """The installed calibration of this name, or what `package.module:object` names.
+def load_study(target: str) -> Listed:
+    """The installed study of this name, or what `package.module:object` names: a study, or a model of your own.
 
     Raises:
-        ValueError: there is no such thing, it cannot be imported, or it is neither a calibration nor a model.
+        ValueError: there is no such thing, it cannot be imported, or it is neither a study nor a model.
     """
     if ":" in target:
-        found = load_object(target)
-        if isinstance(found, Calibration):
-            return found
-        return Calibration(target.partition(":")[2], "a model of your own", target, _model(target, found))
-    points = installed_calibrations()
+        found = _object(target)
+        if all(hasattr(found, attribute) for attribute in LISTED):
+            return cast(Listed, found)
+        return ModelStudy(target.partition(":")[2], "a model of your own", target, _model(target, found))
+    points = installed_studies()
     if target not in points:
-        hint = did_you_mean(target, points) if points else "none is installed."
-        raise ValueError(
-            f"unknown calibration {target!r}: {hint} A model of your own is named package.module:function."
-        )
+        hint = did_you_mean(target, points) if points else "no study is installed; install the package with pip first."
+        raise ValueError(f"unknown study {target!r}: {hint} A model of your own is named package.module:function.")
     try:
         found = points[target].load()
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"calibration {target!r} cannot be loaded: {error}.") from error
-    if not isinstance(found, Calibration):
-        raise ValueError(
-            f"calibration {target!r} is a {type(found).__name__}: its entry point must name a Calibration."
-        )
+        raise ValueError(f"study {target!r} cannot be loaded: {error}.") from error
+    if missing := [attribute for attribute in LISTED if not hasattr(found, attribute)]:
+        raise ValueError(f"study {target!r} is a {type(found).__name__} without {missing[0]}: it is no study.")
+    return cast(Listed, found)
+
+
+def simulated(study: Listed) -> Study:
+    """The study as one whose worlds can be simulated; raises ValueError if it is none."""
+    if not hasattr(study, "simulate"):  # not isinstance, which would read policies off a model to see them
+        raise ValueError(f"{study.name} has no worlds to simulate{_instead(study)}.")
+    return cast(Study, study)
+
+
+def with_data(study: Listed) -> HasData:
+    """The study as one that can be calibrated; raises ValueError if it is none."""
+    if not hasattr(study, "observed"):
+        raise ValueError(f"{study.name} has no model and data to calibrate{_instead(study)}.")
+    return cast(HasData, study)
+
+
+def reproduction_of(study: Listed) -> Reproduction | None:
+    """What computes all results of the study; None if a run of its worlds does."""
+    found: Reproduction | None = getattr(study, "reproduction", None)
     return found
+
+
+def _instead(study: Listed) -> str:
+    if reproduction_of(study) is not None:
+        return f": all it has comes from `causal-lpm run {study.name}`"
+    ask = f": ask what if, as in `causal-lpm whatif {study.name} --do name=value`"
+    return ask if hasattr(study, "simulate") else ""
 
 
 def load_model(name: str) -> Model:
@@ -123,15 +95,10 @@ def load_model(name: str) -> Model:
     Traceback (most recent call last):
     ValueError: unknown object of module 'case_studies.benchmark_tasks.toy_epidemic' 'agent': did you mean 'agents'?
     """
-    return _model(name, load_object(name))
+    return _model(name, _object(name))
 
 
-def load_object(name: str) -> Any:
-    """What `package.module:object` names.
-
-    Raises:
-        ValueError: the module cannot be imported, or has no such object.
-    """
+def _object(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     if not (module_name and attribute):
         raise ValueError(f"{name!r} is not of the form package.module:function.")
@@ -147,7 +114,7 @@ def load_object(name: str) -> Any:
 
 def _model(name: str, found: Any) -> Model:
     if not callable(found) or isinstance(found, type):
-        raise ValueError(f"{name!r} is neither a function nor a Calibration: name a Pyro program without arguments.")
+        raise ValueError(f"{name!r} is neither a function nor a study: name a Pyro program without arguments.")
     needed = [
         parameter.name
         for parameter in inspect.signature(found).parameters.values()

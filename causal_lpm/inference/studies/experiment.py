@@ -34,8 +34,6 @@ from causal_lpm.inference.studies.study import (
     References,
     Study,
     Worlds,
-    installed_studies,
-    load_study,
     variant,
 )
 from causal_lpm.memory import reuse_freed_memory
@@ -46,8 +44,6 @@ __all__ = [
     "Policy",
     "ReplicateError",
     "Study",
-    "installed_studies",
-    "load_study",
     "replicate_seed",
     "run_experiment",
 ]

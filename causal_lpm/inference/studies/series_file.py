@@ -1,7 +1,7 @@
 """Data of a calibration from a CSV file, wide or long, with one sentence for whatever is wrong with it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,7 @@ __all__ = ["read_series"]
 Times = npt.NDArray[Any]
 
 
-def read_series(
-    path: str | os.PathLike[str], groups: Mapping[str, Sequence[str]] | None = None
-) -> dict[str, xr.DataArray]:
+def read_series(path: str | os.PathLike[str], groups: Sequence[str] = ()) -> dict[str, xr.DataArray]:
     r"""The data sites of a CSV file.
 
     The column that is called `date` (as 2020-03-09, in equal steps) or `day` (whole numbers) says when. A column
@@ -28,7 +26,7 @@ def read_series(
 
     Args:
         path: The file.
-        groups: Site -> labels of its groups in the model's order; without it, groups stay in the file's order.
+        groups: Their labels in the model's order; without it, groups stay in the file's order.
 
     Returns:
         Site -> float64 `(date or day)` or `(group, date or day)`, NaN where missing.
@@ -56,16 +54,14 @@ def read_series(
     times = read(when, next(iter(rows.values())))
     for label, numbers in rows.items():
         _same(table.name, when, label, read(when, numbers), times)
+    labels = _ordered(table, list(rows), groups)
     grouped = "group" in table.columns
-    coordinates: dict[tuple[str, ...], xr.Coordinates] = {}  # making them anew for every site takes most of the time
+    dims = ("group", when) if grouped else (when,)
+    coordinates = xr.Coordinates({"group": labels, when: times} if grouped else {when: times})  # once: it takes long
     found = {}
     for site in sites:
-        labels = _ordered(table, list(rows), (groups or {}).get(site))
         values = np.array([[table.number(site, row) for row in rows[label]] for label in labels])
-        if tuple(labels) not in coordinates:
-            coordinates[tuple(labels)] = xr.Coordinates({"group": labels, when: times} if grouped else {when: times})
-        dims = ("group", when) if grouped else (when,)
-        found[site] = xr.DataArray(values if grouped else values[0], coordinates[tuple(labels)], dims)
+        found[site] = xr.DataArray(values if grouped else values[0], coordinates, dims)
     return found
 
 
@@ -78,8 +74,8 @@ def _by_group(table: CsvTable) -> dict[str, list[int]]:
     return found
 
 
-def _ordered(table: CsvTable, labels: list[str], declared: Sequence[str] | None) -> list[str]:
-    if declared is None or "group" not in table.columns:
+def _ordered(table: CsvTable, labels: list[str], declared: Sequence[str]) -> list[str]:
+    if not declared or "group" not in table.columns:
         return labels
     for label in labels:
         known(f"group in {table.name}", label, declared)

@@ -1,38 +1,38 @@
-"""What a case study is: policies to set, outcomes to count, and one replicate of many worlds.
+"""What a case study is: something with a name and a source that can be simulated, calibrated, or reproduced.
 
-A study is any object with the attributes of `Study`. It is found by name through the entry point group
-`causal_lpm.studies`, so that a study in another package works like the ones that come with this one.
+A study is any object with the attributes of `Listed`, and with those of the parts that it has: `Study` (policies to
+set, outcomes to count, one replicate of many worlds), `HasVariants`, `HasData`, and a `reproduction`. `ModelStudy`
+makes all of them from a Pyro program. A study is found by its name, see `catalogue`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from causal_lpm.inference.studies.installed import installed
-from causal_lpm.validate import did_you_mean
-
-if TYPE_CHECKING:  # a list of studies needs no numpy
+if TYPE_CHECKING:  # a list of studies needs neither numpy nor torch
     import numpy.typing as npt
 
+    from causal_lpm.inference.program.program import Model
+
 __all__ = [
+    "HasData",
     "HasVariants",
+    "Listed",
     "Options",
     "Policy",
     "References",
+    "ReproducedStudy",
+    "Reproduction",
     "Study",
     "Worlds",
-    "installed_studies",
-    "load_study",
     "not_simulating",
     "policy_values",
     "replicates_of",
     "variant",
 ]
-
-ENTRY_POINTS = "causal_lpm.studies"
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,8 @@ class Options:
     extra: dict[str, str | float] = field(default_factory=dict)
 
 
-class Study(Protocol):
-    """A policy question that can be simulated; implement these attributes and methods to add your own.
-
-    Optional attributes: `full_replicates`, the replicates of a run of all its tables, and `not_simulating`, files
-    beside the study that cannot change a number (such as a report), so that a change there keeps finished runs valid.
-    """
+class Listed(Protocol):
+    """What a list shows of a study."""
 
     @property
     def name(self) -> str:
@@ -91,13 +87,21 @@ class Study(Protocol):
         ...
 
     @property
-    def policies(self) -> Mapping[str, Policy]:
-        """Name -> policy."""
-        ...
-
-    @property
     def outcomes(self) -> tuple[str, ...]:
         """What is counted each day, the most important first, for example ("deaths", "infections")."""
+        ...
+
+
+class Study(Listed, Protocol):
+    """A policy question that can be simulated; implement these attributes and methods to add your own.
+
+    Optional attributes: `full_replicates`, the replicates of a run of all its tables, and `not_simulating`, files
+    beside the study that cannot change a number (such as a report), so that a change there keeps finished runs valid.
+    """
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """Name -> policy."""
         ...
 
     @property
@@ -160,6 +164,69 @@ class HasVariants(Protocol):
         ...
 
 
+class HasData(Listed, Protocol):
+    """A study whose model can be calibrated to data; this is optional."""
+
+    @property
+    def model(self) -> Model:
+        """A Pyro program without arguments, as `fit` takes it."""
+        ...
+
+    @property
+    def horizon(self) -> Model:
+        """The same over all days that are predicted, which may be more than the data have."""
+        ...
+
+    @property
+    def surrogate(self) -> Model | None:
+        """A differentiable program with the same sites."""
+        ...
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Labels of the groups, in the model's order; empty where there is one, or where they have none."""
+        ...
+
+    @property
+    def budget(self) -> int:
+        """Simulations to train on, unless told otherwise."""
+        ...
+
+    def observed(self) -> dict[str, Any]:
+        """The data, site -> numbers; raises ValueError where there are none."""
+        ...
+
+
+class Reproduction(Protocol):
+    """Computes everything that a study's README shows; the optional attribute `reproduction` of a study."""
+
+    def __call__(self, out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None]) -> str:
+        """Computes, and writes the results.
+
+        Args:
+            out: Folder of the results, which is there; parts of the same reproduction that are in it are used.
+            quick: Whether to compute little, in about a minute.
+            seed: Of everything random.
+            workers: Processes; the numbers do not depend on it.
+            say: Called with what is done next.
+
+        Returns:
+            The tables, as Markdown.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ReproducedStudy:
+    """A study that has results and no worlds of its own, such as a comparison of methods."""
+
+    name: str
+    title: str
+    source: str
+    outcomes: tuple[str, ...]
+    reproduction: Reproduction
+
+
 def variant(study: Study, extra: Mapping[str, str | float]) -> Study:
     """The study that these options mean: the study itself, unless it has variants."""
     return study.variant(extra) if isinstance(study, HasVariants) else study
@@ -180,27 +247,3 @@ def policy_values(study: Study, policies: Mapping[str, float]) -> dict[str, floa
     values = {name: policies.get(name, policy.default) for name, policy in study.policies.items()}
     whole = {name for name, policy in study.policies.items() if policy.integer or policy.switch}
     return {name: int(value) if name in whole else float(value) for name, value in values.items()}
-
-
-def installed_studies() -> dict[str, EntryPoint]:
-    """Name -> entry point of every study that is installed, by name; nothing is imported.
-
-    Of two studies of one name the first on the path counts, as for modules.
-    """
-    return installed(ENTRY_POINTS)
-
-
-def load_study(name: str) -> Study:
-    """The installed study of this name.
-
-    Raises:
-        ValueError: if no study has this name, or it cannot be imported.
-    """
-    points = installed_studies()
-    if name not in points:
-        hint = did_you_mean(name, points) if points else "no study is installed; install the package with pip first."
-        raise ValueError(f"unknown study {name!r}: {hint}")
-    try:
-        return cast(Study, points[name].load())
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"study {name!r} cannot be loaded: {error}.") from error

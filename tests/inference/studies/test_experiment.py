@@ -11,10 +11,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from causal_lpm.inference import Options, ReplicateError, load, load_study, replicate_seed, run_experiment
+from causal_lpm.inference import (
+    Options,
+    ReplicateError,
+    installed_studies,
+    load,
+    load_study,
+    replicate_seed,
+    run_experiment,
+)
 from causal_lpm.inference.runs import seeds
 from causal_lpm.inference.studies import storage
-from causal_lpm.inference.studies.study import installed_studies
 from tests.inference.fake_study import FakeStudy
 from tests.processes import group_ends
 

@@ -17,7 +17,7 @@ def text(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def read(content: str, groups: dict[str, list[str]] | None = None) -> dict[str, object]:
+def read(content: str, groups: tuple[str, ...] = ()) -> dict[str, object]:
     with TemporaryDirectory() as folder:
         file = Path(folder, "cases.csv")
         file.write_text(content, encoding="utf-8")
@@ -49,7 +49,7 @@ def test_a_long_table_holds_what_the_wide_tables_of_its_groups_hold(rows, first,
 def test_groups_come_in_the_order_of_the_model() -> None:
     content = "day,group,cases\n0,south,1\n0,north,2\n"
     assert read(content)["cases"].values.tolist() == [[1.0], [2.0]]
-    assert read(content, {"cases": ["north", "south"]})["cases"].values.tolist() == [[2.0], [1.0]]
+    assert read(content, ("north", "south"))["cases"].values.tolist() == [[2.0], [1.0]]
 
 
 def test_spaces_blank_lines_and_marks_of_spreadsheets_do_no_harm() -> None:
@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(content: str, sentence:
 
 
 def test_declared_groups_are_all_there_and_known() -> None:
-    declared = {"cases": ["north", "south"]}
+    declared = ("north", "south")
     with pytest.raises(ValueError, match="did you mean 'south'"):
         read("day,group,cases\n0,north,1\n0,soutt,2\n", declared)
     with pytest.raises(ValueError, match="no rows of group 'south'"):

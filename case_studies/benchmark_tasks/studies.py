@@ -1,11 +1,13 @@
-"""The toy epidemic as `causal-lpm calibrate toy-epidemic` knows it: data of one simulated truth."""
+"""The tasks as the command line knows them; everything heavy is imported when it is called."""
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from causal_lpm.inference import Calibration
+from causal_lpm.inference import ModelStudy, ReproducedStudy
 
-__all__ = ["TRUTH", "toy_epidemic"]
+__all__ = ["TRUTH", "benchmark_tasks", "toy_epidemic"]
 
 TRUTH = {
     "transmission": math.log(0.06),
@@ -45,7 +47,14 @@ def difference_equations() -> Any:
     return toy_epidemic.difference_equations()
 
 
-toy_epidemic = Calibration(
+def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None]) -> str:
+    """Scores on known truths, and distances from reference posteriors."""
+    from case_studies.benchmark_tasks import reproduction
+
+    return reproduction.reproduce(out, quick=quick, seed=seed, workers=workers, say=say)
+
+
+toy_epidemic = ModelStudy(
     "toy-epidemic",
     "Five unknowns of a small epidemic, seen through scattered reports",
     "10,000 agents simulated with known parameters",
@@ -53,5 +62,14 @@ toy_epidemic = Calibration(
     simulated_reports,
     difference_equations,
     budget=300,
+    outcomes=("onsets",),
 )
 """Transmission, latent and infectious times, initial share and reporting of an epidemic whose truth is known."""
+
+benchmark_tasks = ReproducedStudy(
+    "benchmark-tasks",
+    "Is a posterior right? Calibrations whose answers are known",
+    "sbibm: Lueckmann et al., AISTATS 2021; the toy epidemic",
+    ("c2st", "nll"),
+    reproduce,
+)

@@ -1,0 +1,170 @@
+"""Predicts as the command line asks for it: worlds under the posterior of a saved calibration."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from math import isnan
+from pathlib import Path
+
+import typer
+import xarray as xr
+from rich.markup import escape
+from rich.table import Table
+
+from causal_lpm.cli.calibration_request import FILE, slug_of
+from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
+from causal_lpm.inference.calibration.result import CalibrationResult
+from causal_lpm.inference.policies.effects import effects, totals
+from causal_lpm.inference.policies.summaries import summarise
+from causal_lpm.inference.studies import settings as typed
+from causal_lpm.inference.studies.catalogue import load_study, simulated, with_data
+from causal_lpm.inference.studies.study import HasData
+from causal_lpm.memory import reuse_freed_memory
+from causal_lpm.validate import whole_number
+
+__all__ = ["run_prediction"]
+
+PREDICTIONS = "predictions.nc"
+
+
+def run_prediction(
+    target: str,
+    *,
+    acts: Sequence[str],
+    settings: Sequence[str],
+    calibration: Path | None,
+    draws: int,
+    replicates: int,
+    seed: int,
+    out: Path | None,
+    plots: bool | None,
+) -> None:
+    """Predicts the worlds that were typed, or the study's own, keeps the predictions and shows them.
+
+    Args:
+        target: A study, or a model of the user's own.
+        acts: Policies, compared with the world in which nothing is set.
+        settings: Worlds, compared with the first.
+        calibration: A result of `causal-lpm calibrate`, or its folder; by default the one of this study in ./results.
+        draws: Of the posterior.
+        replicates: Of the luck of each draw.
+        seed: Of the luck.
+        out: Folder of the predictions; by default one that is named after all of this.
+        plots: Whether to draw.
+    """
+    with bad_input():
+        study = with_data(load_study(target))
+        worlds = _worlds(study, acts, settings)
+        file = _file_of(target, calibration)
+        for name, number in (("draws", draws), ("replicates", replicates)):
+            whole_number(name, number)
+        whole_number("seed", seed, low=0)
+        check_plots(plots)
+        result = CalibrationResult.load(file, study.horizon)
+        of = result.tree.attrs.get("request", str(file))
+        identity = json.dumps([of, worlds, draws, replicates, seed], sort_keys=True)
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+        folder = out or Path("results") / f"{slug_of(target)}-predicted-{digest}"
+        kept = _kept(folder / PREDICTIONS, identity)
+    if kept is None:
+        reuse_freed_memory()  # the whole process is ours
+        with failures():
+            try:
+                labels = study.groups or None
+                sites = list(map(str, result.tree["observed_data"].data_vars))
+                options = {"group_labels": labels, "data_sites": sites}
+                result.predict(worlds, draws=draws, replicates=replicates, seed=seed, **options)
+            except ValueError as error:
+                fail(str(error))
+            result.tree.attrs["predicted"] = identity
+            folder.mkdir(parents=True, exist_ok=True)
+            result.save(folder / PREDICTIONS)
+    else:
+        typer.echo(f"{folder / PREDICTIONS} is there already; nothing is computed again.", err=True)
+        result = kept
+    problems: list[str] = []
+    predictions = result.tree["predictions"].to_dataset()
+    with noting("the tables", problems):
+        for table in _tables(result, predictions, next(iter(worlds))):
+            console().print(table, "")
+    typer.echo(f"Predictions: {folder / PREDICTIONS}")
+    if plots is not False:
+        with noting("the charts", problems):
+            say_charts(result.plots, folder / "charts")
+    if problems:
+        fail(f"{' '.join(problems)} The predictions are complete.", 1)
+
+
+def _worlds(study: HasData, acts: Sequence[str], settings: Sequence[str]) -> dict[str, dict[str, float]]:
+    policies = simulated(study).policies
+    if acts and settings:
+        raise ValueError("--do and --setting are two ways to say what to predict: leave out either.")
+    if acts:
+        text = ", ".join(acts)
+        return {"as it is": {}, text: typed.parse_acts(text, policies)}
+    if settings:
+        return typed.parse_worlds(settings, policies)
+    return {name: dict(world) for name, world in simulated(study).worlds("main")[0].items()}
+
+
+def _file_of(target: str, given: Path | None) -> Path:
+    """The calibration that was given, or the only one of the target."""
+    if given is not None:
+        file = given / FILE if given.is_dir() else given
+        if not file.exists():
+            raise ValueError(f"{file} does not exist: give a result of causal-lpm calibrate, or its folder.")
+        return file
+    found = sorted(Path("results").glob(f"{slug_of(target)}-*/{FILE}"))
+    if not found:
+        raise ValueError(f"{target} is not calibrated yet: run `causal-lpm calibrate {target}` first.")
+    if len(found) > 1:
+        raise ValueError(
+            f"there are {len(found)} calibrations of {target}: give one, as in --calibration {found[0].parent}."
+        )
+    return found[0]
+
+
+def _kept(file: Path, identity: str) -> CalibrationResult | None:
+    if not file.exists():
+        return None
+    there = CalibrationResult.load(file)
+    if there.tree.attrs.get("predicted") != identity:
+        raise ValueError(f"{file} holds other predictions: give another folder with --out.")
+    return there
+
+
+def _tables(result: CalibrationResult, predictions: xr.Dataset, reference: str) -> Iterator[Table]:
+    """Totals of each world, and what each averts against the first."""
+    banner = f"[bold red]{escape(result.banner)}[/]" if result.banner else None
+    outcomes = [str(name) for name in predictions.data_vars]
+    table = _table(
+        "Totals under the posterior (interventional)", ("world", "outcome", "median", "90% interval"), banner
+    )
+    rows = [summarise(totals(predictions, outcome)) for outcome in outcomes]
+    for each in zip(*rows, strict=True):
+        for number, (outcome, row) in enumerate(zip(outcomes, each, strict=True)):
+            low, high = row.interval_90
+            table.add_row(
+                "" if number else escape(row.name), outcome, f"{row.median:,.0f}", f"{low:,.0f} to {high:,.0f}"
+            )
+    yield table
+    if predictions.sizes["world"] < 2:
+        return
+    columns = ("contrast", "outcome", "mean", "90% interval", "share", "sd: parameters", "sd: luck")
+    table = _table(f"Averted: as it was minus what if ({predictions.attrs['kind']})", columns, banner)
+    found = {(row.name, row.outcome, row.quantity): row for row in summarise(effects(predictions, reference, outcomes))}
+    for contrast in dict.fromkeys(name for name, _, _ in found):
+        for number, outcome in enumerate(outcomes):
+            row, share = found[contrast, outcome, "averted"], found[contrast, outcome, "relative"].mean
+            low, high = row.interval_90
+            cells = (f"{row.mean:+,.0f}", f"{low:+,.0f} to {high:+,.0f}", f"{share:+.0%}")
+            spread = ("not known" if isnan(x) else f"{x:,.0f}" for x in (row.sd_parameter, row.sd_luck))
+            table.add_row("" if number else escape(contrast), outcome, *cells, *spread)
+    yield table
+
+
+def _table(title: str, columns: Sequence[str], banner: str | None) -> Table:
+    table = Table(title=title, title_justify="left", caption=banner, caption_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < 2 else "right")
+    return table
