@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 import typer
 import xarray as xr
@@ -70,10 +71,11 @@ def run_prediction(
         reuse_freed_memory()  # the whole process is ours
         with failures():
             try:
-                labels = study.groups or None
-                sites = list(map(str, result.tree["observed_data"].data_vars))
-                options = {"group_labels": labels, "data_sites": sites}
-                result.predict(worlds, draws=draws, replicates=replicates, seed=seed, **options)
+                known: dict[str, Any] = {
+                    "group_labels": study.groups or None,
+                    "data_sites": list(result.tree["observed_data"].data_vars),
+                }
+                result.predict(worlds, draws=draws, replicates=replicates, seed=seed, **known)
             except ValueError as error:
                 fail(str(error))
             result.tree.attrs["predicted"] = identity
@@ -156,8 +158,8 @@ def _tables(result: CalibrationResult, predictions: xr.Dataset, reference: str) 
     for contrast in dict.fromkeys(name for name, _, _ in found):
         for number, outcome in enumerate(outcomes):
             row, share = found[contrast, outcome, "averted"], found[contrast, outcome, "relative"].mean
-            low, high = row.interval_90
-            cells = (f"{row.mean:+,.0f}", f"{low:+,.0f} to {high:+,.0f}", f"{share:+.0%}")
+            interval = " to ".join(f"{end:+,.0f}" for end in row.interval_90)
+            cells = (f"{row.mean:+,.0f}", interval, f"{share:+.0%}")
             spread = ("not known" if isnan(x) else f"{x:,.0f}" for x in (row.sd_parameter, row.sd_luck))
             table.add_row("" if number else escape(contrast), outcome, *cells, *spread)
     yield table
