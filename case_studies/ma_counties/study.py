@@ -17,7 +17,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
 
 study = ReproducedStudy(
     "ma-counties",
-    "Deaths in ten Massachusetts counties, four weeks ahead: three calibrations of one agent model",
+    "Deaths four weeks ahead by three calibrations (ten Massachusetts counties)",
     "GradABM, Chopra et al., AAMAS 2023, arXiv:2207.09714; its archive of Delphi's data",
     ("deaths",),
     reproduce,

@@ -54,12 +54,14 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
 
 study = ModelStudy(
     "nyc-first-wave",
-    "New York City, spring 2020: what if the stay-at-home order had come a week earlier?",
+    "The stay-at-home order a week earlier or later (New York City, spring 2020)",
     "NYC Department of Health and Mental Hygiene, nychealth/coronavirus-data",
     weeks_seen,
     reported,
     renewal,
-    groups=BOROUGHS,
+    group_labels=BOROUGHS,
+    start_date="2020-03-01",
+    step_days=7,
     outcomes=("expected_deaths", "infections", "cases", "admissions", "deaths"),
     ranges=POLICIES,
     own_worlds=WORLDS,

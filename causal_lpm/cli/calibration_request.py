@@ -92,7 +92,7 @@ def checked_request(
     study = with_data(load_study(target))
     options = _options(study, method, simulating, seed, draws)
     program = study.surrogate if surrogate is None else load_model(surrogate)
-    data = study.observed() if file is None else read_series(file, study.groups)
+    data = study.observed() if file is None else read_series(file, study.group_labels)
     problem = Problem(study.model, data, program)
     for name in ("seed", "draws"):
         whole_number(name, options[name], low=int(name == "draws"))
@@ -104,9 +104,9 @@ def checked_request(
     _check_folder(folder, identity)
     # Labels of the data themselves come first.
     own = {
-        name: list(study.groups)
+        name: list(study.group_labels)
         for name, series in problem.data.items()
-        if series.groups is None and series.values.shape[-2:-1] == (len(study.groups),)
+        if series.groups is None and series.values.shape[-2:-1] == (len(study.group_labels),)
     }
     groups = labels_of(problem, own) or None
     return Request(target, study, data, groups, {**options, "surrogate": program}, identity, folder)

@@ -72,7 +72,7 @@ def run_prediction(
         with failures():
             try:
                 known: dict[str, Any] = {
-                    "group_labels": study.groups or None,
+                    "group_labels": study.group_labels or None,
                     "data_sites": list(result.tree["observed_data"].data_vars),
                 }
                 result.predict(worlds, draws=draws, replicates=replicates, seed=seed, **known)

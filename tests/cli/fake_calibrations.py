@@ -48,5 +48,5 @@ NOTHING = 3
 normal = ModelStudy("normal", "The mean of six numbers", "made up", mean, lambda: {"x": [1.0] * DAYS}, budget=40)
 towns = ModelStudy(
     "towns", "Counts of two towns", "made up", counts, lambda: {"cases": [[3.0] * DAYS, [9.0] * DAYS]},
-    groups=("north", "south"), start_date="2020-03-01",
+    group_labels=("north", "south"), start_date="2020-03-01",
 )  # fmt: skip

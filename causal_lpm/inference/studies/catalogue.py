@@ -62,7 +62,7 @@ def simulated(study: Listed) -> Study:
     """The study as one whose worlds can be simulated; raises ValueError if it is none."""
     if not hasattr(study, "simulate"):  # not isinstance, which would read policies off a model to see them
         raise ValueError(f"{study.name} has no worlds to simulate{_instead(study)}.")
-    return cast(Study, study)
+    return study.with_outcomes() if isinstance(study, ModelStudy) else cast(Study, study)
 
 
 def with_data(study: Listed) -> HasData:

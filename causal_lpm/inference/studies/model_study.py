@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from causal_lpm.inference.studies.study import Options, Policy, References, Reproduction, Worlds
@@ -32,10 +32,11 @@ class ModelStudy:
         model: A Pyro program without arguments, as `fit` takes it.
         data: Returns the data, site -> numbers, as `fit` takes them; None where they must be given.
         surrogate: A differentiable program with the same sites.
-        groups: Labels of the groups, in the model's order; their numbers, if not given.
+        group_labels: Of all series and data sites that have as many groups, in the model's order.
         budget: Simulations to train on, unless told otherwise.
-        start_date: ISO date of day 0, for daily data and series.
-        outcomes: Series and data sites that are counted, the most important first; all of one shape, if not given.
+        start_date: ISO date of day 0, for series and for data that bring no dates.
+        step_days: Days from one number of a series to the next; 7 of weekly ones, which are spread over their days.
+        outcomes: Series and data sites that are counted, the most important first.
         ranges: Policies with their ranges and descriptions; others may take any number.
         own_worlds: Name -> policy -> value: what a run compares with the first of them.
         group_sizes_of: Returns the persons that the agents of each group stand for; agents, if there is one group.
@@ -53,9 +54,10 @@ class ModelStudy:
     model: Model
     data: Callable[[], Mapping[str, Any]] | None = None
     surrogate: Model | None = None
-    groups: tuple[str, ...] = ()
+    group_labels: tuple[str, ...] = ()
     budget: int = 1000
     start_date: str | None = None
+    step_days: int = 1
     outcomes: tuple[str, ...] = ()
     ranges: Mapping[str, Policy] = field(default_factory=dict)
     own_worlds: Worlds = field(default_factory=lambda: {"as it is": {}})
@@ -83,6 +85,11 @@ class ModelStudy:
         return self.ahead or self.model
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """The labels of the groups; their numbers, where they have none."""
+        return self.group_labels or tuple(map(str, range(self._about.groups)))
+
+    @property
     def policies(self) -> dict[str, Policy]:
         """Those of the model; with the study's ranges, where it gives some."""
         return {
@@ -97,12 +104,16 @@ class ModelStudy:
 
     @property
     def default_days(self) -> int:
-        """As many steps as the outcomes have."""
-        return self._about.steps
+        """As many as the outcomes have."""
+        return self._about.steps * self.step_days
 
     @property
     def _about(self) -> _About:
         return _about(self.horizon, self.outcomes)
+
+    def with_outcomes(self) -> ModelStudy:
+        """The study itself, with the outcomes of its model if it names none."""
+        return self if self.outcomes else replace(self, outcomes=self._about.outcomes)
 
     def worlds(self, size: str) -> tuple[Worlds, References]:
         """The study's own worlds, each compared with the first."""
@@ -133,12 +144,16 @@ class ModelStudy:
         return np.array([options.agents])
 
     def simulate(self, worlds: Worlds, options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
-        """One replicate: a draw of the prior and its luck in all worlds, outcome -> `[world, group, step]`."""
+        """One replicate: a draw of the prior and its luck in all worlds, outcome -> `[world, group, day]`."""
+        import numpy as np
+
         from causal_lpm.inference.policies.predictive import predict
 
         about = self._about
         found = predict(self.horizon, _draw(self.horizon, seed), worlds, seed=seed, outcomes=about.outcomes)
-        return {name: found[name].values[:, 0, 0] for name in about.outcomes}
+        steps = {name: found[name].values[:, 0, 0] for name in about.outcomes}
+        k = self.step_days
+        return steps if k == 1 else {name: np.repeat(values / k, k, axis=-1) for name, values in steps.items()}
 
 
 def _dated(values: Any, start_date: str) -> xr.DataArray:
@@ -147,6 +162,8 @@ def _dated(values: Any, start_date: str) -> xr.DataArray:
 
     from causal_lpm.inference.files.dates import calendar
 
+    if isinstance(values, xr.DataArray):
+        return values
     numbers = np.asarray(values, dtype=np.float64)
     dates = calendar(start_date, numbers.shape[-1])
     return xr.DataArray(numbers, dims=("group", "date")[-numbers.ndim :], coords={"date": dates})
@@ -173,9 +190,7 @@ def _about(model: Model, outcomes: tuple[str, ...]) -> _About:
     sizes = {name: (1, *values[name].shape)[-2:] for name in outcomes or values}
     if len(set(sizes.values())) != 1:
         listed = ", ".join(f"{name} {size}" for name, size in sizes.items()) or "none"
-        raise ValueError(
-            f"the outcomes must have the same groups and days ({listed}): name some that have, in a study."
-        )
+        raise ValueError(f"outcomes need the same groups and days ({listed}): name some that have them, in a study.")
     policies = {name: site.value for name, site in program.of("policy").items()}
     shared = {name: float(value) for name, value in policies.items() if value.numel() == 1}
     return _About(shared, program.agents or 1, tuple(sizes), *next(iter(sizes.values())))

@@ -183,7 +183,7 @@ class HasData(Listed, Protocol):
         ...
 
     @property
-    def groups(self) -> tuple[str, ...]:
+    def group_labels(self) -> tuple[str, ...]:
         """Labels of the groups, in the model's order; empty where there is one, or where they have none."""
         ...
 
