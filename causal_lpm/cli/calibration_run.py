@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from causal_lpm.cli.calibration_request import Request, check_json, checked_request, is_damaged
-from causal_lpm.cli.stage_bars import stage_bars
+from causal_lpm.cli.progress import stage_bars
 from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
 from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.result import CalibrationResult

@@ -8,7 +8,8 @@ from pathlib import Path
 import typer
 import xarray as xr
 
-from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, progress_bar, say_charts
+from causal_lpm.cli.progress import replicate_bar
+from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
 from causal_lpm.inference.charts.fan_charts import save_fan_charts
 from causal_lpm.inference.studies import settings as typed
 from causal_lpm.inference.studies import storage
@@ -60,7 +61,7 @@ def run_study(request: StudyRun, worlds: Worlds, references: References) -> None
         check_plots(request.plots)
     reuse_freed_memory()  # the whole process is ours
     with failures():
-        with progress_bar(f"{study.name}, {len(worlds)} worlds, replicates") as progress:
+        with replicate_bar(f"{study.name}, {len(worlds)} worlds, replicates") as progress:
             tree = run_experiment(study, worlds, references, replicates, request.seed, options, out, workers, progress)
         _report(request, tree, out)
 

@@ -11,8 +11,6 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.core import TyperCommand, TyperGroup
 
 from causal_lpm.inference.files.plain_numbers import whole_number_of
@@ -28,7 +26,6 @@ __all__ = [
     "fail",
     "failures",
     "noting",
-    "progress_bar",
     "say_charts",
     "whole_option",
 ]
@@ -149,30 +146,3 @@ def console() -> Console:
     """Standard output for tables."""
     # A pipe has no width, and tables squeezed into 80 columns are hard to read and to search.
     return Console(width=None if sys.stdout.isatty() else 130)
-
-
-@contextmanager
-def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress on standard error while the context lasts; call what it yields with (finished, all).
-
-    The first call says how many were there before. A terminal shows a bar, anything else gets a line for each.
-    """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    disable = not errors.is_terminal
-    with Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=errors, transient=True, disable=disable
-    ) as bar:
-        task = bar.add_task(escape(text), total=None)
-        begun = False
-
-        def report(done: int, total: int) -> None:
-            nonlocal begun
-            if not begun and done:
-                errors.print(f"{done} of {total} replicates are there already.")
-            elif begun and disable:
-                errors.print(f"{done} of {total} replicates are finished.")
-            begun = True
-            bar.update(task, completed=done, total=total)
-
-        yield report

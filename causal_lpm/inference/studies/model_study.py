@@ -98,6 +98,11 @@ class ModelStudy:
         }
 
     @property
+    def code_module(self) -> str:
+        """The module of the model."""
+        return str(getattr(self.model, "__module__", __name__))
+
+    @property
     def default_agents(self) -> int:
         """As many as the model has."""
         return self._about.agents

@@ -66,7 +66,7 @@ def options_without_folders(options: Options) -> dict[str, str | float]:
 def _code_files(study: Study) -> Iterable[Path]:
     package = Path(__file__).resolve().parents[2]
     yield from _files_below(package / part for part in _CODE)
-    module = sys.modules.get(type(study).__module__)
+    module = sys.modules.get(str(getattr(study, "code_module", type(study).__module__)))
     if module is not None and (file := getattr(module, "__file__", None)):
         folder = Path(file).parent
         left_out = {folder / name for name in not_simulating(study)}

@@ -95,8 +95,9 @@ class Listed(Protocol):
 class Study(Listed, Protocol):
     """A policy question that can be simulated; implement these attributes and methods to add your own.
 
-    Optional attributes: `full_replicates`, the replicates of a run of all its tables, and `not_simulating`, files
-    beside the study that cannot change a number (such as a report), so that a change there keeps finished runs valid.
+    Optional attributes: `full_replicates`, the replicates of a run of all its tables; `not_simulating`, files beside
+    the study that cannot change a number (such as a report), so that a change there keeps finished runs valid; and
+    `code_module`, the module beside which the code is that can, if that is not the module of the study's class.
     """
 
     @property

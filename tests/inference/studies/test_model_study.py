@@ -1,6 +1,7 @@
 """A Pyro program as a study: what is read off it, its worlds under the prior, and what it refuses."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyro
@@ -10,6 +11,7 @@ import torch
 
 from causal_lpm import event, observed, policy, rollout, tally
 from causal_lpm.inference import ModelStudy, Options, Policy, load_study, predict, run_experiment
+from causal_lpm.inference.studies import storage
 from causal_lpm.inference.studies.catalogue import reproduction_of, simulated, with_data
 from causal_lpm.inference.studies.study import ReproducedStudy
 
@@ -114,3 +116,16 @@ def test_a_model_of_ones_own_is_a_study() -> None:
     found = simulated(load_study("tests.inference.studies.test_model_study:model"))
     assert (list(found.policies), found.outcomes) == (["contact"], ("infections", "reports"))
     assert load_study("tests.inference.studies.test_model_study:STUDY") == STUDY
+
+
+def test_a_change_of_the_models_module_is_another_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for version in ("one", "two"):
+        (tmp_path / f"town_{version}.py").write_text(
+            f"from tests.inference.studies import test_model_study\n# {version}\ndef model():\n"
+            "    return test_model_study.model()\n"
+        )
+        study = simulated(load_study(f"town_{version}:model"))
+        found.append(storage.manifest(study, WORLDS, 0, OPTIONS)["code"])
+    assert found[0] != found[1]

@@ -1,0 +1,51 @@
+"""A small epidemic whose contacts are a policy, with data and a rough curve; and a study that is only reproduced."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyro
+import pyro.distributions as dist
+import torch
+
+from causal_lpm import event, observed, policy, rollout, tally
+from causal_lpm.inference import ModelStudy, Policy, ReproducedStudy
+
+AGENTS, DAYS = 200, 6
+
+
+def agents() -> object:
+    rate = pyro.sample("rate", dist.LogNormal(-2.0, 0.5))
+    contact = policy("contact", 1.0)
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        tally("infections", event("infection", rate * s["contact"] * torch.ones(AGENTS)))
+        return s
+
+    run = rollout(day, {"well": torch.ones(AGENTS), "contact": contact}, DAYS)
+    observed("reports", dist.Poisson(0.5 * run.tallies["infections"] + 0.1).to_event(1))
+    return run
+
+
+def curve() -> dict[str, torch.Tensor]:
+    rate = pyro.sample("rate", dist.LogNormal(-2.0, 0.5))
+    level = (AGENTS * -torch.expm1(-rate)).reshape(*rate.shape[:-1], 1, 1).expand(*rate.shape[:-1], 1, DAYS)
+    observed("reports", dist.Poisson(0.5 * level + 0.1).to_event(1))
+    return {"infections": level}
+
+
+contacts = ModelStudy(
+    "contacts", "Contacts", "made up", agents, lambda: {"reports": [[12.0] * DAYS]}, curve, outcomes=("infections",),
+    ranges={"contact": Policy("contact", 1.0, "contacts relative to usual", 0, 2)},
+)  # fmt: skip
+
+
+def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None]) -> str:
+    part = out / "part.txt"
+    say("reading the part" if part.exists() else "making the part")
+    if seed == 13:
+        part.write_text("made")
+        raise KeyboardInterrupt
+    return f"| quick | {quick} |\n| seed | {seed} |"
+
+
+compared = ReproducedStudy("compared", "Methods side by side", "made up", ("deaths",), reproduce)

@@ -1,0 +1,144 @@
+"""`predict` from a saved calibration, and `run` of a study that is reproduced as a whole."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from causal_lpm.cli.commands import app
+from causal_lpm.inference import CalibrationResult
+
+ENTRY_POINTS = """[causal_lpm.studies]
+contacts = tests.cli.fake_contacts:contacts
+compared = tests.cli.fake_contacts:compared
+"""
+SVI = ["--method", "svi", "--draws", "20", "--no-plots"]
+FEW = ["--draws", "5", "--no-plots"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, and the fake studies installed."""
+    metadata = tmp_path / "site" / "fake_contacts-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-contacts\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    return home
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def files(home: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+
+def test_predictions_come_from_the_studys_own_calibration_and_are_kept(home: Path) -> None:
+    assert call("predict", "contacts", *FEW).stderr == (
+        "causal-lpm: contacts is not calibrated yet: run `causal-lpm calibrate contacts` first.\n"
+    )
+    assert call("calibrate", "contacts", *SVI).exit_code == 0
+    first = call("predict", "contacts", "--do", "contact=0", *FEW)
+    assert first.exit_code == 0, first.stderr
+    assert "Averted: as it was minus what if (paired)" in first.stdout
+    assert "+100%" in first.stdout
+    assert "do not read this as a posterior" in " ".join(first.stdout.split())
+    (kept,) = home.glob("results/contacts-predicted-*/predictions.nc")
+    predictions = CalibrationResult.load(kept).tree["predictions"]
+    assert predictions["infections"].sel(world="contact=0").sum() == 0
+    assert dict(predictions.sizes)["draw"] == 5
+    before = files(home)
+    again = call("predict", "contacts", "--do", "contact=0", *FEW)
+    assert "is there already; nothing is computed again" in again.stderr
+    assert again.stdout == first.stdout
+    other = call("predict", "contacts", "--do", "contact=0", *FEW, "--seed", "1", "--out", str(kept.parent))
+    assert other.exit_code == 2
+    assert "holds other predictions: give another folder" in other.stderr
+    assert files(home) == before
+
+
+def test_of_several_calibrations_one_must_be_given(home: Path) -> None:
+    for seed in ("0", "1"):
+        assert call("calibrate", "contacts", *SVI, "--seed", seed).exit_code == 0
+    result = call("predict", "contacts", *FEW)
+    assert result.exit_code == 2
+    assert "there are 2 calibrations of contacts: give one, as in --calibration results/contacts-" in result.stderr
+    folder = next(home.glob("results/contacts-*"))
+    assert call("predict", "contacts", *FEW, "--calibration", str(folder)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["contacts", "--do", "contacts=0"], "unknown policy 'contacts': did you mean 'contact'?"),
+        (["contacts", "--do", "contact=3"], "policy 'contact' is 3: give a number from 0 to 2"),
+        (["contacts", "--do", "contact=0", "--setting", "contact=1"], "leave out either"),
+        (["contacts", "--calibration", "none.nc"], "none.nc does not exist"),
+        (["contacts", "--draws", "0"], "draws is 0"),
+        (["contacts", "--replicates", "0"], "replicates is 0"),
+        (["compared"], "compared has no model and data to calibrate: all it has comes from `causal-lpm run compared`"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(home: Path, arguments: list[str], sentence: str) -> None:
+    (home / "calibration.nc").write_text("")
+    given = arguments if "--calibration" in arguments else [*arguments, "--calibration", "calibration.nc"]
+    result = call("predict", *given)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert [path.name for path in home.rglob("*")] == ["calibration.nc"]
+
+
+def test_a_studys_results_are_reproduced_shown_again_and_never_written_over(home: Path) -> None:
+    first = call("run", "compared", "--quick", "--seed", "3")
+    assert first.exit_code == 0, first.stderr
+    assert first.stdout.splitlines() == ["| quick | True |", "| seed | 3 |", "", "Results: results/compared-quick-3"]
+    assert first.stderr == "making the part ...\n"
+    before = files(home)
+    again = call("run", "compared", "--quick", "--seed", "3")
+    assert again.stdout == first.stdout
+    assert "nothing is computed again" in again.stderr
+    other = call("run", "compared", "--out", "results/compared-quick-3")
+    assert other.exit_code == 2
+    assert "holds another reproduction (its quick is True, yours is False): give another folder." in other.stderr
+    assert call("run", "compared", "--out", "results").exit_code == 2
+    assert files(home) == before
+
+
+def test_an_interrupted_reproduction_goes_on_with_its_parts(home: Path) -> None:
+    results = [call("run", "compared", "--seed", "13") for _ in range(2)]
+    assert [result.exit_code for result in results] == [130, 130]
+    assert [result.stderr.splitlines()[0] for result in results] == ["making the part ...", "reading the part ..."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--agents", "7"], "compared is reproduced as a whole: agents goes with --setting only"),
+        (["--option", "x=1"], "x goes with --setting only"),
+        (["--setting", "x=1"], "compared has no worlds to simulate"),
+        (["--quick", "--full"], "leave out all but one"),
+        (["--seed", "-1"], "seed is -1"),
+        (["--workers", "0"], "workers is 0"),
+    ],
+)
+def test_what_a_reproduction_does_not_take_is_refused(home: Path, arguments: list[str], sentence: str) -> None:
+    result = call("run", "compared", *arguments)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert list(home.iterdir()) == []
+
+
+def test_whatif_and_run_simulate_a_model_under_its_prior() -> None:
+    plain = ["--replicates", "2", "--workers", "1", "--no-plots"]
+    result = call("whatif", "contacts", "--do", "contact=0.5", *plain)
+    assert result.exit_code == 0, result.stderr
+    assert "one draw of the" in " ".join(result.stdout.split())
+    own = call("run", "tests.cli.fake_contacts:agents", "--setting", "a: contact=1", "--setting", "contact=0", *plain)
+    assert own.exit_code == 0, own.stderr
+    assert "contact=0 against a" in own.stdout
