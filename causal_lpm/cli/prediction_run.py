@@ -140,7 +140,7 @@ def _tables(result: CalibrationResult, predictions: xr.Dataset, reference: str) 
     banner = f"[bold red]{escape(result.banner)}[/]" if result.banner else None
     outcomes = [str(name) for name in predictions.data_vars]
     table = _table(
-        "Totals under the posterior (interventional)", ("world", "outcome", "median", "90% interval"), banner
+        f"Totals, parameters {result.status} (interventional)", ("world", "outcome", "median", "90% interval"), banner
     )
     rows = [summarise(totals(predictions, outcome)) for outcome in outcomes]
     for each in zip(*rows, strict=True):

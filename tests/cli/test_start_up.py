@@ -68,6 +68,15 @@ def test_answers_that_need_no_simulation_load_nothing_for_one(site: Path, argume
     assert not HEAVY & packages
 
 
+def test_the_list_names_every_case_study_and_what_it_has(site: Path) -> None:
+    rows = {cells[0]: cells for line in loaded(site, "list")[0].splitlines() if (cells := line.strip("│ ").split())}
+    assert set(rows) >= {"benchmark-tasks", "ma-counties", "nyc-first-wave", "second-dose", "toy-epidemic"}
+    for name in ("nyc-first-wave", "toy-epidemic"):
+        assert {"run,", "whatif,", "calibrate,"} <= set(rows[name])
+    assert "whatif" in rows["second-dose"]
+    assert "whatif" not in rows["ma-counties"] + rows["benchmark-tasks"]
+
+
 def test_completion_loads_nothing_either(site: Path) -> None:
     words = {"COMP_WORDS": "causal-lpm wh", "COMP_CWORD": "1", "_CAUSAL_LPM_COMPLETE": "complete_bash"}
     text, packages = loaded(site, **words)
