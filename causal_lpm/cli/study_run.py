@@ -11,10 +11,11 @@ import xarray as xr
 from causal_lpm.cli.progress import replicate_bar
 from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
 from causal_lpm.inference.charts.fan_charts import save_fan_charts
+from causal_lpm.inference.runs.run_folder import identity
 from causal_lpm.inference.studies import settings as typed
-from causal_lpm.inference.studies import storage
 from causal_lpm.inference.studies.experiment import run_experiment
 from causal_lpm.inference.studies.json_file import check_json_file, write_json
+from causal_lpm.inference.studies.manifest import manifest
 from causal_lpm.inference.studies.study import Options, References, Study, Worlds, replicates_of
 from causal_lpm.inference.studies.tables import result_tables
 from causal_lpm.memory import reuse_freed_memory
@@ -54,7 +55,7 @@ def run_study(request: StudyRun, worlds: Worlds, references: References) -> None
     with bad_input():
         typed.check_experiment(study, worlds, references, replicates, request.seed, options, workers)
         typed.check_differences(study, worlds, references)
-        name = f"{study.name}-{storage.identity(storage.manifest(study, worlds, request.seed, options))}"
+        name = f"{study.name}-{identity(manifest(study, worlds, request.seed, options))}"
         out = request.out or Path("results") / name
         if request.json_file is not None:
             check_json_file(request.json_file, out, options.extra)

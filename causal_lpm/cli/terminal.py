@@ -98,13 +98,13 @@ def bad_input() -> Iterator[None]:
 @contextmanager
 def failures() -> Iterator[None]:
     """During a run: what a user can act on; anything else is a fault and keeps its traceback."""
-    from causal_lpm.inference.studies.experiment import ReplicateError
+    from causal_lpm.inference.runs.runner import RunError
 
     try:
         # A scheduler that ends a job sends SIGTERM: the replicates are kept and it is said how to go on, as for Ctrl-C.
         with answering(signal.SIGTERM, signal.default_int_handler):
             yield
-    except (ReplicateError, WriteError) as error:
+    except (RunError, WriteError) as error:
         fail(str(error), 1)
     except KeyboardInterrupt as error:
         fail(str(error) or "interrupted.", 130)

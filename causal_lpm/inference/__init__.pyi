@@ -65,13 +65,13 @@ from causal_lpm.inference.results.calibration_tree import About as About
 from causal_lpm.inference.results.calibration_tree import build_tree as build_tree
 from causal_lpm.inference.results.tree_files import load as load
 from causal_lpm.inference.runs.executors import RayExecutor as RayExecutor
+from causal_lpm.inference.runs.runner import RunError as RunError
 from causal_lpm.inference.runs.seeds import replicate_seed as replicate_seed
 from causal_lpm.inference.runs.simulation_set import SimulationSet as SimulationSet
 from causal_lpm.inference.runs.simulation_set import Simulator as Simulator
 from causal_lpm.inference.runs.simulation_set import simulate_set as simulate_set
 from causal_lpm.inference.studies.catalogue import installed_studies as installed_studies
 from causal_lpm.inference.studies.catalogue import load_study as load_study
-from causal_lpm.inference.studies.experiment import ReplicateError as ReplicateError
 from causal_lpm.inference.studies.experiment import run_experiment as run_experiment
 from causal_lpm.inference.studies.json_file import to_json as to_json
 from causal_lpm.inference.studies.model_study import ModelStudy as ModelStudy

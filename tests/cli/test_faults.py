@@ -86,8 +86,8 @@ def test_a_temporary_of_a_killed_run_blocks_nothing(home: Path) -> None:
         (["--json", "folder"], "folder is there and is not the JSON of an earlier run"),
         (["--json", "letter/numbers.json"], "cannot be written"),
         (["--json", "twice.json"], "twice.json is there and is not the JSON of an earlier run"),
-        (["--out", "loop"], "the output folder loop is a link that leads nowhere"),
-        (["--out", "letter"], "the output folder letter is a file"),
+        (["--out", "loop"], "the folder loop is a link that leads nowhere"),
+        (["--out", "letter"], "the folder letter is a file"),
         (["--out", "loop/out"], "loop/out: "),
         (["--doses", "loop"], "the file of doses loop does not exist"),
     ],
@@ -185,7 +185,7 @@ def test_settings_that_set_the_same_are_not_compared(home: Path) -> None:
 def test_a_replicate_copied_over_another_is_simulated_again(home: Path) -> None:
     assert call(*RUN).exit_code == 0
     before = load("out/results.nc")
-    (home / "out" / "replicates" / "0001.npz").write_bytes((home / "out" / "replicates" / "0000.npz").read_bytes())
+    (home / "out" / "replicates" / "00001.npz").write_bytes((home / "out" / "replicates" / "00000.npz").read_bytes())
     (home / "out" / "results.nc").unlink()
     result = call(*RUN)
     assert result.exit_code == 0

@@ -1,10 +1,6 @@
 """A block of simulations: the unit of work, with the same numbers wherever and whenever it runs."""
 
-import functools
-import pickle
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,14 +10,12 @@ import torch
 
 from causal_lpm.inference.runs.seeds import replicate_seed
 
-__all__ = ["Block", "Simulator", "block_seeds", "join", "pickled", "run_block", "run_pickled", "same_outputs"]
+__all__ = ["Block", "Simulator", "block_seeds", "join", "run_block", "same_outputs"]
 
 Array = npt.NDArray[Any]
 
 MESSAGE_LENGTH = 500
-
-# Pyro's handlers and torch's generator belong to the process, so blocks in threads (as Dask's workers have) take turns.
-_ALONE = threading.Lock()
+_OUTPUT = "output/"
 
 
 class Simulator(Protocol):
@@ -49,24 +43,33 @@ class Block:
 
     Attributes:
         z: Their parameters, float64 `[n, size]`.
-        seeds: Their seeds, int64 `[n]`.
         data: name -> floats `[n, ...]`, NaN where a simulation failed; empty where all did.
         messages: Why each failed, `[n]`; empty text where it did not.
         alone: What the block failed with as a whole, so that its simulations ran one by one; mostly empty.
     """
 
     z: Array
-    seeds: Array
     data: dict[str, Array]
     messages: tuple[str, ...]
     alone: str = ""
+
+    def arrays(self) -> dict[str, Array]:
+        """The block as arrays, as it is sent and kept."""
+        own = {"z": self.z, "messages": np.array(self.messages), "alone": np.array(self.alone)}
+        return own | {_OUTPUT + name: values for name, values in self.data.items()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Array]) -> "Block":
+        """The block that these arrays are; KeyError where one is missing."""
+        data = {name.removeprefix(_OUTPUT): values for name, values in arrays.items() if name.startswith(_OUTPUT)}
+        return cls(arrays["z"], data, tuple(map(str, arrays["messages"])), str(arrays["alone"]))
 
 
 def run_block(simulator: Simulator, seed: int, batch: int, number: int) -> Block:
     """Draws and simulates block `number` of the set that `seed` begins; its own seed is `replicate_seed(seed, number)`.
 
     A block that fails as a whole is simulated again one by one, with the same parameters and seeds, which shows the
-    simulations that fail. It uses one thread of torch, because sums of floats depend on how many there are.
+    simulations that fail.
 
     Args:
         simulator: What to run.
@@ -78,72 +81,26 @@ def run_block(simulator: Simulator, seed: int, batch: int, number: int) -> Block
         ValueError: the simulator draws parameters of another shape, or none that are finite.
         MemoryError: out of memory, which says nothing about the model; or `torch.OutOfMemoryError`.
     """
-    own = replicate_seed(seed, number)
-    with _ALONE, _one_thread():
-        z = np.asarray(simulator.draw(batch, own), dtype=np.float64)
-        if z.ndim != 2 or len(z) != batch:
-            raise ValueError(f"the simulator drew parameters of shape {z.shape}: give {batch} rows, [n, size].")
-        if not np.isfinite(z).all():
-            raise ValueError("the simulator drew NaN or infinite parameters: look at the prior or the proposal.")
-        seeds = block_seeds(seed, batch, number)
-        together = _attempt(simulator, z, seeds)
-        if not isinstance(together, str):
-            return _finite_only(z, seeds, together, [""] * batch)
-        if batch == 1:
-            return Block(z, seeds, {}, (together,))
-        return _one_by_one(simulator, z, seeds, together)
+    z = np.asarray(simulator.draw(batch, replicate_seed(seed, number)), dtype=np.float64)
+    if z.ndim != 2 or len(z) != batch:
+        raise ValueError(f"the simulator drew parameters of shape {z.shape}: give {batch} rows, [n, size].")
+    if not np.isfinite(z).all():
+        raise ValueError("the simulator drew NaN or infinite parameters: look at the prior or the proposal.")
+    seeds = block_seeds(seed, batch, number)
+    together = _attempt(simulator, z, seeds)
+    if not isinstance(together, str):
+        return _finite_only(z, together, [""] * batch)
+    if batch == 1:
+        return Block(z, {}, (together,))
+    found = [_attempt(simulator, z[row : row + 1], seeds[row : row + 1]) for row in range(batch)]
+    data = join([{} if isinstance(one, str) else one for one in found], [1] * batch)
+    return _finite_only(z, data, [one if isinstance(one, str) else "" for one in found], together)
 
 
 def block_seeds(seed: int, batch: int, number: int) -> npt.NDArray[np.int64]:
     """The seeds of the simulations of block `number`, int64 `[batch]`."""
     own = replicate_seed(seed, number)
     return np.array([replicate_seed(own, row) for row in range(batch)], dtype=np.int64)
-
-
-def pickled(simulator: Simulator) -> bytes:
-    """The simulator, also one with closures, as bytes that every kind of executor can send.
-
-    Raises:
-        ModuleNotFoundError: cloudpickle is not installed.
-        ValueError: it holds something that cannot be sent.
-    """
-    try:
-        import cloudpickle
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "worker processes and executors need cloudpickle and joblib: "
-            "pip install 'causal-lpm[inference]', or use workers=1."
-        ) from error
-    try:
-        found: bytes = cloudpickle.dumps(simulator)
-    except (pickle.PicklingError, TypeError) as error:
-        raise ValueError(
-            f"the simulator cannot be sent to other processes ({error}): make what it holds inside `simulate`, "
-            "or use workers=1."
-        ) from error
-    return found
-
-
-def run_pickled(simulator: bytes, seed: int, batch: int, number: int) -> Block:
-    """`run_block` with a simulator that was `pickled`."""
-    return run_block(_unpickled(simulator), seed, batch, number)
-
-
-@functools.lru_cache(maxsize=1)
-def _unpickled(simulator: bytes) -> Simulator:
-    """The simulator, made once for all blocks of a worker: it may hold a large population."""
-    found: Simulator = pickle.loads(simulator)
-    return found
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _attempt(simulator: Simulator, z: Array, seeds: Array) -> dict[str, Array] | str:
@@ -168,13 +125,7 @@ def _rows(name: str, value: Any, n: int) -> Array:
     return array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
 
 
-def _one_by_one(simulator: Simulator, z: Array, seeds: Array, together: str) -> Block:
-    found = [_attempt(simulator, z[row : row + 1], seeds[row : row + 1]) for row in range(len(z))]
-    data = join([{} if isinstance(one, str) else one for one in found], [1] * len(z))
-    return _finite_only(z, seeds, data, [one if isinstance(one, str) else "" for one in found], together)
-
-
-def _finite_only(z: Array, seeds: Array, data: dict[str, Array], messages: list[str], alone: str = "") -> Block:
+def _finite_only(z: Array, data: dict[str, Array], messages: list[str], alone: str = "") -> Block:
     """The block, in which a simulation with NaN or infinity has failed."""
     for name, values in data.items():
         finite = np.isfinite(values).reshape(len(z), -1).all(-1)
@@ -182,14 +133,14 @@ def _finite_only(z: Array, seeds: Array, data: dict[str, Array], messages: list[
             messages[row] = messages[row] or f"{name!r} has NaN or infinite numbers"
     failed = np.array([bool(message) for message in messages])
     if failed.all():
-        return Block(z, seeds, {}, tuple(messages), alone)
+        return Block(z, {}, tuple(messages), alone)
     if failed.any():
         # Copies, because torch and numpy may share the arrays of a simulator.
         data = {
             name: np.where(failed.reshape(-1, *(1,) * (values.ndim - 1)), np.nan, values)
             for name, values in data.items()
         }
-    return Block(z, seeds, data, tuple(messages), alone)
+    return Block(z, data, tuple(messages), alone)
 
 
 def join(parts: Sequence[Mapping[str, Array]], rows: Sequence[int]) -> dict[str, Array]:

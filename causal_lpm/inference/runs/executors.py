@@ -7,6 +7,8 @@ An executor is what `concurrent.futures` calls one. Its standard ones, `mpi4py.f
 import importlib
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future
 from concurrent.futures import wait as wait_for
@@ -15,6 +17,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from causal_lpm.inference.runs.signals import answering
 from causal_lpm.memory import reuse_freed_memory
@@ -31,20 +34,7 @@ IDLE_SECONDS = 60  # after which a worker process ends; training a network betwe
 
 
 def worker_processes(workers: int) -> Executor:
-    """Worker processes of loky, each with one thread; asked again within a minute, the same ones.
-
-    Args:
-        workers: How many.
-
-    Raises:
-        ModuleNotFoundError: joblib is not installed.
-    """
-    try:
-        from joblib.externals.loky import get_reusable_executor
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "worker processes need joblib: pip install 'causal-lpm[inference]', or use workers=1."
-        ) from error
+    """So many worker processes of loky, each with one thread; asked again within a minute, the same ones."""
     wanted = {"OMP_NUM_THREADS": "1", **FOR_LARGE_RUNS}
     # A child inherits this until `_start_worker` says the same; otherwise Ctrl-C would print its traceback.
     with answering(signal.SIGINT, signal.SIG_IGN):
@@ -63,6 +53,14 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     reuse_freed_memory()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    # A parent that was killed cannot stop its workers; they would compute on for nobody.
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def stop_processes(executor: Executor) -> None:

@@ -6,9 +6,8 @@ with the shorter one. Failures are counted and kept, because leaving them out in
 
 import logging
 import os
-from collections.abc import Callable, Generator
-from concurrent.futures import BrokenExecutor, Executor
-from contextlib import closing
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,28 +16,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.files.whole_files import WriteError
-from causal_lpm.inference.runs.block_folder import BlockFolder, manifest
-from causal_lpm.inference.runs.blocks import (
-    Block,
-    Simulator,
-    join,
-    pickled,
-    run_block,
-    run_pickled,
-    same_outputs,
-)
-from causal_lpm.inference.runs.executors import run_all, stop_processes, worker_processes
+from causal_lpm.inference.runs.blocks import Block, Simulator, block_seeds, join, run_block, same_outputs
+from causal_lpm.inference.runs.run_folder import Arrays, RunFolder
+from causal_lpm.inference.runs.runner import RunError, alone, check_where, run_blocks
+from causal_lpm.provenance import versions
 from causal_lpm.validate import fits_in_memory, whole_number
 
 __all__ = ["Failure", "SimulationSet", "Simulator", "simulate_set"]
 
 _LOG = logging.getLogger("causal_lpm")
 
-IN_FLIGHT = 256  # blocks that a user's executor has at one time, unless `workers` asks for more
-
 LEAST_BYTES = 200.0  # of a simulation: parameters, seed, message, and the lists that hold them
-BYTES_PER_WORKER = 2e8  # of a process that has imported torch
 FEWER = "ask for fewer simulations, or smaller batches"
 
 Array = npt.NDArray[Any]
@@ -114,9 +102,8 @@ def simulate_set(
 
     Raises:
         ValueError: something asked for is impossible; nothing has run.
-        ModuleNotFoundError: joblib is not installed, and other processes are asked for.
         FileExistsError: `folder` holds something else; nothing has run.
-        RuntimeError: all simulations failed, or a block could not be run; finished ones are kept.
+        RunError: all simulations failed, or a block could not be run; finished ones are kept.
         KeyboardInterrupt: on Ctrl-C, with a sentence that says how to go on.
 
     >>> class Normal:
@@ -136,101 +123,53 @@ def simulate_set(
         whole_number(name, value) for name, value in {"n": n, "batch": batch, "workers": workers}.items()
     )
     seed = whole_number("seed", seed, low=0)
-    _check(n, batch, executor, workers)
-    store = None if folder is None else BlockFolder(Path(folder), manifest(simulator, seed, batch))
-    numbers = range(-(-n // batch))
-    kept = {} if store is None else store.read(len(numbers))
-    report = progress or (lambda done, total: None)
-    report(_count(kept, n, batch), n)
-    todo = [number for number in numbers if number not in kept]
-    if executor is None and (workers == 1 or len(todo) < 2):
-        task, workers = partial(run_block, simulator, seed, batch), 1
-    else:
-        task = partial(run_pickled, pickled(simulator), seed, batch)
-    first: dict[str, Array] = next((block.data for block in kept.values() if block.data), {})
-    _check_size(first, n)
-    try:
-        # Closed by hand: an interrupt in this loop must stop the workers before it goes further.
-        with closing(_run(task, todo, executor, workers)) as finished:
-            for number, block in finished:
-                same_outputs(first, block.data)
-                if not first:
-                    first = block.data
-                    _check_size(first, n)
-                if store is not None:
-                    store.write(number, block)
-                kept[number] = block
-                report(_count(kept, n, batch), n)
-    except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"interrupted: {_how_to_go_on(kept, n, batch, folder)}") from error
-    except BrokenExecutor as error:
-        raise RuntimeError(
-            f"a worker process was killed (out of memory?): use fewer workers. {_how_to_go_on(kept, n, batch, folder)}"
-        ) from error
-    except WriteError as error:
-        raise RuntimeError(f"{error} {_how_to_go_on(kept, n, batch, folder)}") from error
-    except Exception as error:
-        raise RuntimeError(
-            f"the simulations stopped with {type(error).__name__}: {str(error).rstrip('.')}. "
-            f"{_how_to_go_on(kept, n, batch, folder)}"
-        ) from error
-    return _assemble([kept[number] for number in numbers], n, folder)
-
-
-def _check(n: int, batch: int, executor: Executor | None, workers: int) -> None:
-    if executor is not None and not hasattr(executor, "submit"):
-        raise ValueError(
-            f"executor is a {type(executor).__name__} without `submit`: give an executor of concurrent.futures "
-            "(of Dask: client.get_executor())."
-        )
     fits_in_memory(f"{n} simulations in batches of {batch}", LEAST_BYTES * max(n, batch), FEWER)
-    if executor is None and workers > 1:
-        started = min(workers, -(-n // batch))
-        fits_in_memory(f"{started} worker processes", started * BYTES_PER_WORKER, "use fewer workers")
+    check_where(executor, workers, -(-n // batch))
+    manifest = {"format": 2, "kind": "simulations", "seed": seed, "batch": batch, "versions": versions()}
+    store = None
+    if folder is not None:
+        with alone():
+            about = dict(simulator.identity())
+        store = RunFolder(Path(folder), {**manifest, "simulator": about})
+    first: dict[str, Array] = {}
+
+    def check(arrays: Arrays) -> None:
+        block = Block.of(arrays)
+        lengths = {len(block.z), len(block.messages), *map(len, block.data.values())}
+        if lengths != {batch} or bool(block.data) == all(block.messages):
+            raise ValueError(f"has not {batch} simulations")
+        same_outputs(first, block.data)
+        if block.data and not first:
+            first.update(block.data)
+            one = sum(values[:1].nbytes for values in first.values())
+            fits_in_memory(f"{n} simulations of {one} bytes", 2.0 * n * one, FEWER)
+
+    found = run_blocks(
+        partial(_block, simulator, seed, batch),
+        n,
+        check=check,
+        batch=batch,
+        store=store,
+        executor=executor,
+        workers=workers,
+        progress=progress,
+    )
+    seeds = np.concatenate([block_seeds(seed, batch, number) for number in range(len(found))])
+    return _assemble([Block.of(arrays) for arrays in found], seeds, n, folder)
 
 
-def _check_size(data: dict[str, Array], n: int) -> None:
-    """As soon as one block says how large a simulation is."""
-    one = sum(values[:1].nbytes for values in data.values())
-    fits_in_memory(f"{n} simulations of {one} bytes", 2.0 * n * one, FEWER)
+def _block(simulator: Simulator, seed: int, batch: int, number: int) -> Arrays:
+    return run_block(simulator, seed, batch, number).arrays()
 
 
-def _run(
-    task: Callable[[int], Block], todo: list[int], executor: Executor | None, workers: int
-) -> Generator[tuple[int, Block], None, None]:
-    """Yields each block as it is finished, in any order."""
-    if executor is not None or workers == 1:
-        yield from run_all(task, todo, executor, max(IN_FLIGHT, 2 * workers))
-        return
-    own = worker_processes(min(workers, len(todo)))
-    finished = False
-    try:
-        yield from run_all(task, todo, own, 2 * workers)
-        finished = True
-    finally:
-        if not finished:
-            stop_processes(own)
-
-
-def _count(kept: dict[int, Block], n: int, batch: int) -> int:
-    """How many of the n simulations are finished; the last block may have more."""
-    return sum(min(batch, n - number * batch) for number in kept)
-
-
-def _how_to_go_on(kept: dict[int, Block], n: int, batch: int, folder: str | os.PathLike[str] | None) -> str:
-    done = _count(kept, n, batch)
-    if folder is None:
-        return f"{done} of {n} simulations were finished and are lost; a folder keeps them."
-    return f"{done} of {n} simulations are kept in {os.fspath(folder)}; run the same again to go on."
-
-
-def _assemble(blocks: list[Block], n: int, folder: str | os.PathLike[str] | None) -> SimulationSet:
+def _assemble(
+    blocks: list[Block], seeds: npt.NDArray[np.int64], n: int, folder: str | os.PathLike[str] | None
+) -> SimulationSet:
     """The first n simulations of the blocks, and the warnings about those that failed."""
     messages = [message for block in blocks for message in block.messages][:n]
-    seeds = np.concatenate([block.seeds for block in blocks])
     failures = tuple(Failure(number, int(seeds[number]), message) for number, message in enumerate(messages) if message)
     if len(failures) == n:
-        raise RuntimeError(
+        raise RunError(
             f"all {n} simulations failed, the first (seed {failures[0].seed}) with {failures[0].message.rstrip('.')}."
             + ("" if folder is None else f" They are kept in {os.fspath(folder)}; a mended model needs another folder.")
         )

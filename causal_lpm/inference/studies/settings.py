@@ -1,7 +1,6 @@
 """From what a user types to worlds that are known to be valid: policies, ranges, names, devices."""
 
 import math
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,8 @@ import torch
 
 from causal_lpm.inference.files.dates import calendar
 from causal_lpm.inference.files.plain_numbers import number_of
-from causal_lpm.inference.studies.storage import options_without_folders
+from causal_lpm.inference.runs.runner import pickled
+from causal_lpm.inference.studies.manifest import options_without_folders
 from causal_lpm.inference.studies.study import Options, Policy, References, Study, Worlds, policy_values
 from causal_lpm.validate import fits_in_memory, fits_in_time, known, whole_number
 
@@ -173,7 +173,7 @@ def check_experiment(
         known("world", name, worlds)
     _check_size(study, len(worlds), replicates, options, workers)
     if workers > 1:
-        _check_can_travel(study)
+        pickled(study, f"study {study.name!r}")
     study.check(worlds, options)
 
 
@@ -213,12 +213,3 @@ def _check_printable(label: str) -> None:
     # Tables, charts and files of results are made at the end, when a label that they cannot hold is found too late.
     if not label.isprintable():
         raise ValueError(f"the label {label!a} has characters that cannot be printed: use letters and signs only.")
-
-
-def _check_can_travel(study: Study) -> None:
-    try:
-        pickle.dumps(study)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"study {study.name!r} cannot be sent to other processes ({error}): use one worker."
-        ) from error

@@ -24,7 +24,8 @@ from causal_lpm.inference.files.netcdf import clear_away, is_broken, is_netcdf
 from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictions import predictions_dataset
 from causal_lpm.inference.results import tree_files
-from causal_lpm.inference.studies.storage import Replicate, options_without_folders
+from causal_lpm.inference.runs.run_folder import Arrays
+from causal_lpm.inference.studies.manifest import options_without_folders
 from causal_lpm.inference.studies.study import Options, References, Study, Worlds, policy_values
 
 __all__ = [
@@ -46,7 +47,7 @@ def build(
     study: Study,
     worlds: Worlds,
     references: References,
-    replicates: Sequence[Replicate],
+    replicates: Sequence[Arrays],
     seed: int,
     options: Options,
     identity: str,

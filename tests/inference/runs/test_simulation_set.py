@@ -171,7 +171,7 @@ def test_progress_counts_simulations(tmp_path: Path) -> None:
     [
         ({"seed": 8}, "seed is 7, yours is 8"),
         ({"batch": 3}, "batch is 2, yours is 3"),
-        ({"simulator": normal(days=5)}, "in their simulator, days is 4, yours is 5"),
+        ({"simulator": normal(days=5)}, "in its simulator, its days is 4, yours is 5"),
     ],
 )
 def test_a_folder_of_another_set_is_refused_and_left_alone(
@@ -205,7 +205,7 @@ def test_other_versions_of_the_software_are_refused(tmp_path: Path) -> None:
         simulate_set(normal(), 1, 0, folder=tmp_path)
 
 
-@pytest.mark.parametrize("how", ["cut", "empty", "text", "other batch", "without seeds"])
+@pytest.mark.parametrize("how", ["cut", "empty", "text", "other batch", "without seed"])
 def test_a_broken_file_is_simulated_again_with_a_warning(
     tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -222,7 +222,7 @@ def test_a_broken_file_is_simulated_again_with_a_warning(
         case "other batch":
             np.savez(file, **{name: value[:1] if value.ndim else value for name, value in arrays.items()})
         case _:
-            np.savez(file, **{name: value for name, value in arrays.items() if name != "seeds"})
+            np.savez(file, **{name: value for name, value in arrays.items() if name != "stamp/seed"})
     with caplog.at_level(logging.WARNING, "causal_lpm"):
         same(simulate_set(normal(), 6, 0, batch=2, folder=tmp_path), whole)
     assert "Block 1 is simulated again" in caplog.text
@@ -257,8 +257,8 @@ def test_names_of_outputs_are_free(tmp_path: Path) -> None:
         ({"seed": -1}, "seed is -1: give a whole number from 0"),
         ({"seed": 2**63}, "seed is 9223372036854775808"),
         ({"executor": 2}, "executor is a int without `submit`"),
-        ({"simulator": normal(identity={"x": object()})}, "identity is not JSON"),
-        ({"simulator": normal(identity={"x": float("nan")})}, "identity is not JSON"),
+        ({"simulator": normal(identity={"x": object()})}, "what identifies the run is not JSON"),
+        ({"simulator": normal(identity={"x": float("nan")})}, "what identifies the run is not JSON"),
     ],
 )
 def test_what_is_impossible_is_refused_before_anything_runs(

@@ -1,6 +1,7 @@
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import xarray as xr
 
 from causal_lpm.inference import (
     Options,
-    ReplicateError,
+    RunError,
     installed_studies,
     load,
     load_study,
@@ -21,7 +22,9 @@ from causal_lpm.inference import (
     run_experiment,
 )
 from causal_lpm.inference.runs import seeds
-from causal_lpm.inference.studies import storage
+from causal_lpm.inference.runs.run_folder import identity
+from causal_lpm.inference.studies import manifest as manifests
+from causal_lpm.inference.studies.manifest import manifest
 from tests.inference.fake_study import FakeStudy
 from tests.processes import group_ends
 
@@ -64,7 +67,7 @@ def test_processes_give_the_same_numbers_and_report_progress(tmp_path: Path) -> 
     together = run(FakeStudy(), 3, tmp_path / "out", workers=2, progress=lambda *report: reports.append(report))
     assert together.equals(alone)
     assert reports == [(0, 3), (1, 3), (2, 3), (3, 3)]
-    assert kept(tmp_path / "out") == ["0000.npz", "0001.npz", "0002.npz"]
+    assert kept(tmp_path / "out") == ["00000.npz", "00001.npz", "00002.npz"]
     assert load(tmp_path / "out" / "results.nc").equals(alone)
 
 
@@ -84,7 +87,10 @@ def test_a_run_goes_on_where_it_stopped_also_with_more_replicates(tmp_path: Path
     [
         ({"seed": 8}, "its seed is 7, yours is 8"),
         ({"options": Options(2000, 30)}, "its agents is 1000, yours is 2000"),
-        ({"options": Options(1000, 30, extra={"mechanism": "described"})}, "its options is {}"),
+        (
+            {"options": Options(1000, 30, extra={"mechanism": "described"})},
+            "in its options, its mechanism is None",
+        ),
     ],
 )
 def test_a_folder_of_another_experiment_is_refused_and_left_alone(
@@ -128,10 +134,10 @@ def test_a_file_of_data_counts_by_its_content(tmp_path: Path) -> None:
 def test_a_file_counts_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     options = Options(1000, 30, extra={"population": "nyc"})
-    codes = [storage.identity(storage.manifest(FakeStudy(), {}, 7, options))]
+    codes = [identity(manifest(FakeStudy(), {}, 7, options))]
     for content in ("one", "two"):
         (tmp_path / "nyc").write_text(content)
-        codes.append(storage.identity(storage.manifest(FakeStudy(), {}, 7, options)))
+        codes.append(identity(manifest(FakeStudy(), {}, 7, options)))
     assert len(set(codes)) == 3
 
 
@@ -144,13 +150,13 @@ def test_the_code_of_a_study_counts_unless_it_says_that_it_simulates_nothing(
     (package / "study.py").write_text("class Study:\n    not_simulating = ('report.py',)\n")
     monkeypatch.syspath_prepend(tmp_path)
     study = importlib.import_module("a_study.study").Study()
-    codes = [storage._code_hash(study)]
+    codes = [manifests._code_hash(study)]
     (package / "report.py").write_text("tables = 1")
-    codes.append(storage._code_hash(study))
+    codes.append(manifests._code_hash(study))
     (package / "model.py").write_text("rate = 1")
-    codes.append(storage._code_hash(study))
+    codes.append(manifests._code_hash(study))
     assert codes[0] == codes[1] != codes[2]
-    assert Path(seeds.__file__) in map(Path, storage._code_files(study))
+    assert Path(seeds.__file__) in map(Path, manifests._code_files(study))
 
 
 def test_a_replicate_that_cannot_be_read_is_simulated_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -165,9 +171,8 @@ def test_a_replicate_that_cannot_be_read_is_simulated_again(tmp_path: Path, capl
     again = run(FakeStudy(), 5, tmp_path, progress=lambda done, total: reports.append(done))
     assert again.equals(expected)
     assert reports[0] == 1
-    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
-        f"Replicate {number} is simulated again" for number in range(4)
-    ]
+    (message,) = caplog.messages
+    assert re.fullmatch(r"Replicate 0 is simulated again: .*00000\.npz cannot be read; so are 3 more\.", message)
 
 
 def test_results_have_the_provenance_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,10 +202,10 @@ def test_fewer_replicates_do_not_replace_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failing_replicate_is_named_and_the_others_are_kept(tmp_path: Path, workers: int) -> None:
     seed = replicate_seed(7, 2)
-    with pytest.raises(ReplicateError, match=rf"replicate 2 \(seed {seed}\) failed with Zero") as caught:
+    with pytest.raises(RunError, match=rf"replicate 2 \(seed {seed}\) failed with Zero") as caught:
         run(FakeStudy(fails_at=(seed,)), 3, tmp_path, workers=workers)
     assert "2 of 3 replicates are kept" in str(caught.value)
-    assert kept(tmp_path) == ["0000.npz", "0001.npz"]
+    assert kept(tmp_path) == ["00000.npz", "00001.npz"]
     assert not (tmp_path / "results.nc").exists()
 
 
@@ -210,7 +215,7 @@ def test_a_failing_replicate_is_named_and_the_others_are_kept(tmp_path: Path, wo
 )
 def test_replicates_are_checked(outcomes: tuple[str, ...], sentence: str) -> None:
     if sentence:
-        with pytest.raises(ReplicateError, match=sentence):
+        with pytest.raises(RunError, match=sentence):
             run(FakeStudy(outcomes=outcomes), 1)
     else:
         assert list(run(FakeStudy(outcomes=outcomes), 1)["predictions"].data_vars) == ["deaths"]
@@ -219,14 +224,14 @@ def test_replicates_are_checked(outcomes: tuple[str, ...], sentence: str) -> Non
 def test_wrong_shapes_and_counts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for values, sentence in ((np.zeros((2, 2, 29)), "has shape"), (np.full((2, 2, 30), -1.0), "negative")):
         monkeypatch.setattr(FakeStudy, "simulate", lambda *_, v=values: {"deaths": v, "infections": v})
-        with pytest.raises(ReplicateError, match=sentence):
+        with pytest.raises(RunError, match=sentence):
             run(FakeStudy(), 1)
 
 
 def test_an_interrupt_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt, match=r"2 of 4 replicates are kept in .*; run the same again"):
         run(FakeStudy(interrupts_at=(replicate_seed(7, 2),)), 4, tmp_path)
-    assert kept(tmp_path) == ["0000.npz", "0001.npz"]
+    assert kept(tmp_path) == ["00000.npz", "00001.npz"]
     assert run(FakeStudy(), 4, tmp_path).equals(run(FakeStudy(), 4))
 
 
@@ -239,7 +244,7 @@ def test_studies_are_found_by_name(installed: Path) -> None:
 
 @pytest.mark.slow
 def test_a_killed_process_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(ReplicateError, match="killed"):
+    with pytest.raises(RunError, match="killed"):
         run(FakeStudy(exits_at=(replicate_seed(7, 1),)), 2, tmp_path, workers=2)
 
 
@@ -258,7 +263,7 @@ def _started(out: Path, tmp_path: Path, installed: Path) -> subprocess.Popen[str
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
     )
     deadline = time.monotonic() + 60
-    while not list(out.glob("replicates/????.npz")) and time.monotonic() < deadline:
+    while not list(out.glob("replicates/?????.npz")) and time.monotonic() < deadline:
         time.sleep(0.1)
     return process
 
@@ -294,5 +299,5 @@ def test_ctrl_c_stops_the_processes_and_the_run_can_go_on(tmp_path: Path, instal
     assert "replicates are kept in" in errors
     assert "Traceback" not in errors
     assert group_ends(process.pid, seconds=10)
-    assert all(np.load(file)["deaths"].shape == (2, 2, 30) for file in out.glob("replicates/*.npz"))
+    assert all(np.load(file)["data/deaths"].shape == (2, 2, 30) for file in out.glob("replicates/*.npz"))
     assert json.loads((out / "manifest.json").read_text())["study"] == "slow"

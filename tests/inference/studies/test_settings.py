@@ -1,5 +1,6 @@
 import math
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_devices_that_are_not_there_are_refused(device: str) -> None:
         ({"options": Options(10, 88_100)}, "88100 days from 2021-01-30 on end after 2261"),
         ({"study": FakeStudy(start_date="31/12/2020")}, "the date of the first day: '31/12/2020' is not a date like"),
         (
-            {"study": FakeStudy(policies={"f": lambda: None}), "workers": 2},
+            {"study": FakeStudy(policies={"f": threading.Lock()}), "workers": 2},
             "cannot be sent to other processes",
         ),  # type: ignore[dict-item]
     ],

@@ -16,9 +16,10 @@ import pytest
 import xarray as xr
 
 from causal_lpm.inference import Options, load, run_experiment
-from causal_lpm.inference.files.whole_files import WriteError
-from causal_lpm.inference.studies import storage
-from causal_lpm.inference.studies.storage import Store
+from causal_lpm.inference.runs import run_folder
+from causal_lpm.inference.runs.run_folder import RunFolder
+from causal_lpm.inference.runs.runner import RunError
+from causal_lpm.inference.studies import manifest as manifests
 from tests.inference.fake_study import FakeStudy
 from tests.inference.files.test_whole_files import ended, killed_while_writing
 
@@ -34,7 +35,7 @@ def run(out: Path | None = None, replicates: int = 3, seed: int = 7, **knobs: An
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hash of the code and the commit are no matter here, and take most of the time."""
     monkeypatch.setattr("causal_lpm.inference.studies.experiment.provenance", lambda **_: {"commit": "this"})
-    monkeypatch.setattr(storage, "_code_hash", lambda study: "code")
+    monkeypatch.setattr(manifests, "_code_hash", lambda study: "code")
 
 
 @pytest.fixture
@@ -69,15 +70,15 @@ def _as_before(file: Path) -> None:
 
 
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a copy of another": (lambda file: shutil.copy(file.with_name("0000.npz"), file), "is of replicate 0, not of 1"),
-    "of another experiment": (_of_another_seed, "is of experiment"),
-    "as earlier versions wrote it": (_as_before, "does not say of which experiment it is"),
+    "a copy of another": (lambda file: shutil.copy(file.with_name("00000.npz"), file), "is of number 0, not of 1"),
+    "of another experiment": (_of_another_seed, "is of run"),
+    "as earlier versions wrote it": (_as_before, "does not say of which run it is"),
     "another seed": (lambda file: _with(file, **{"stamp/seed": np.array(5)}), "is of seed 5"),
-    "a stamp of several": (lambda file: _with(file, **{"stamp/replicate": np.ones(3)}), "is of replicate"),
+    "a stamp of several": (lambda file: _with(file, **{"stamp/number": np.ones(3)}), "is of number"),
     "cut short": (lambda file: file.write_bytes(file.read_bytes()[:-200]), "cannot be read"),
     "empty": (lambda file: file.write_bytes(b""), "cannot be read"),
     "one array": (lambda file: (np.save(file, np.zeros(3)), file.with_suffix(".npz.npy").replace(file)), "cannot be"),
-    "texts": (lambda file: _with(file, deaths=np.full((2, 2, 30), "x")), "no numbers"),
+    "texts": (lambda file: _with(file, **{"data/deaths": np.full((2, 2, 30), "x")}), "no numbers"),
 }
 
 
@@ -87,7 +88,7 @@ def test_a_replicate_that_is_not_what_it_should_be_is_simulated_again(
     out: Path, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     change, reason = CHANGES[how]
-    change(out / "replicates" / "0001.npz")
+    change(out / "replicates" / "00001.npz")
     with caplog.at_level(logging.WARNING, "causal_lpm"):
         again = run(out)
     xr.testing.assert_identical(again["predictions"].to_dataset(), run()["predictions"].to_dataset())
@@ -111,7 +112,7 @@ def test_whole_numbers_of_every_type_are_one_experiment(out: Path) -> None:
 @pytest.mark.usefixtures("no_result")
 def test_a_copied_replicate_does_not_count_twice(out: Path) -> None:
     error = run()["causal_effect"]["averted"].values.std(ddof=1)
-    shutil.copy(out / "replicates" / "0000.npz", out / "replicates" / "0002.npz")
+    shutil.copy(out / "replicates" / "00000.npz", out / "replicates" / "00002.npz")
     assert run(out)["causal_effect"]["averted"].values.std(ddof=1) == error
 
 
@@ -124,7 +125,7 @@ def test_a_lost_manifest_is_written_again_where_all_replicates_are_its_own(out: 
     else:
         (out / "manifest.json").write_bytes(content)
     simulated = {file: file.stat().st_mtime_ns for file in (out / "replicates").iterdir()}
-    with pytest.raises(FileExistsError, match=r"cannot be read: give another folder|holds no experiment: give another"):
+    with pytest.raises(FileExistsError, match=r"cannot be read: give another folder|holds no run: give another folder"):
         run(out, seed=8)
     assert run(out).equals(run())
     assert (out / "manifest.json").read_bytes() == before
@@ -133,7 +134,7 @@ def test_a_lost_manifest_is_written_again_where_all_replicates_are_its_own(out: 
 
 @pytest.mark.usefixtures("no_result")
 def test_a_lost_manifest_of_a_mixed_folder_is_refused(out: Path) -> None:
-    _of_another_seed(out / "replicates" / "0001.npz")
+    _of_another_seed(out / "replicates" / "00001.npz")
     (out / "manifest.json").write_bytes(b"")
     with pytest.raises(FileExistsError, match="cannot be read"):
         run(out)
@@ -153,11 +154,11 @@ def test_killed_while_the_manifest_is_written(tmp_path: Path) -> None:
 
 def test_leftovers_of_killed_runs_are_cleared_and_files_of_others_are_not(out: Path) -> None:
     dead = ended()
-    for name in (f".manifest.{dead}.json", f".results.{dead}.nc", f"replicates/.0001.{dead}.npz", ".notes.1.txt"):
+    for name in (f".manifest.{dead}.json", f".results.{dead}.nc", f"replicates/.00001.{dead}.npz", ".notes.1.txt"):
         (out / name).touch()
     run(out)
     assert {path.name for path in out.iterdir()} == {"manifest.json", "replicates", "results.nc", ".notes.1.txt"}
-    assert sorted(path.name for path in (out / "replicates").iterdir()) == ["0000.npz", "0001.npz", "0002.npz"]
+    assert sorted(path.name for path in (out / "replicates").iterdir()) == ["00000.npz", "00001.npz", "00002.npz"]
 
 
 @pytest.mark.usefixtures("no_result")
@@ -166,20 +167,20 @@ def test_two_first_runs_at_one_instant_do_not_mix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, fits: bool
 ) -> None:
     """The other run begins after this one has seen an empty folder, and before it has written its manifest."""
-    study, write_new = FakeStudy(), storage.write_new
-    mine, other = (storage.manifest(study, study.worlds("demo")[0], number, OPTIONS) for number in (7, seed))
+    study, write_new = FakeStudy(), run_folder.write_new
+    mine, other = (manifests.manifest(study, study.worlds("demo")[0], number, OPTIONS) for number in (7, seed))
 
     def late(path: Path, write: Callable[[Path], object]) -> None:
-        monkeypatch.setattr(storage, "write_new", write_new)
-        Store(tmp_path, other, {"commit": "the other"})
+        monkeypatch.setattr(run_folder, "write_new", write_new)
+        RunFolder(tmp_path, other, "replicate", {"commit": "the other"})
         write_new(path, write)
 
-    monkeypatch.setattr(storage, "write_new", late)
+    monkeypatch.setattr(run_folder, "write_new", late)
     if fits:
-        assert Store(tmp_path, mine, {"commit": "mine"}).origin == {"commit": "the other"}
+        assert RunFolder(tmp_path, mine, "replicate", {"commit": "mine"}).notes == {"commit": "the other"}
     else:
-        with pytest.raises(FileExistsError, match="holds another experiment"):
-            Store(tmp_path, mine, {})
+        with pytest.raises(FileExistsError, match="holds another run"):
+            RunFolder(tmp_path, mine, "replicate")
     assert json.loads((tmp_path / "manifest.json").read_text())["seed"] == seed
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -231,12 +232,12 @@ def test_a_result_that_was_damaged_inside_is_never_read(out: Path) -> None:
     assert load(file).equals(whole)
 
 
-@pytest.mark.parametrize("name", ["results.nc", "0001.npz"])
+@pytest.mark.parametrize("name", ["results.nc", "00001.npz"])
 def test_a_full_disk_is_one_sentence_and_keeps_what_is_written(
     out: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = storage.write_whole.__globals__["os"].replace
-    (out / "replicates" / "0001.npz").unlink()
+    replace = run_folder.write_whole.__globals__["os"].replace
+    (out / "replicates" / "00001.npz").unlink()
 
     def full(source: Path, target: Path) -> None:
         if Path(target).name == name:
@@ -247,7 +248,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_written(
     sentence = rf"{name} could not be written: no space left on device\. {kept} of 3 replicates are kept in .*; run the"
     with monkeypatch.context() as patch:
         patch.setattr("causal_lpm.inference.files.whole_files.os.replace", full)
-        with pytest.raises(WriteError, match=sentence):
+        with pytest.raises(RunError, match=sentence):
             run(out)
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
     assert run(out).equals(run())

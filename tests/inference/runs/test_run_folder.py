@@ -10,15 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from causal_lpm.inference.runs import block_folder
-from causal_lpm.inference.runs.block_folder import BlockFolder, manifest
+from causal_lpm.inference.runs import run_folder
+from causal_lpm.inference.runs.run_folder import RunFolder
 from causal_lpm.inference.runs.simulation_set import SimulationSet, simulate_set
+from causal_lpm.provenance import versions
 from tests.inference.calibration.toy_simulators import normal
 from tests.inference.files.test_whole_files import ended, killed_while_writing
 
 
 def simulate(folder: Path | None = None, n: int = 6, **changes: Any) -> SimulationSet:
     return simulate_set(**{"simulator": normal(), "n": n, "seed": 0, "batch": 2, "folder": folder, **changes})
+
+
+def manifest(seed: int) -> dict[str, Any]:
+    """Of `simulate`."""
+    about = {"format": 2, "kind": "simulations", "seed": seed, "batch": 2, "versions": versions()}
+    return {**about, "simulator": normal().identity()}
 
 
 def same(one: SimulationSet, other: SimulationSet) -> bool:
@@ -37,14 +44,17 @@ def _of_another_set(file: Path) -> None:
 
 
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a copy of another": (lambda file: shutil.copy(file.with_name("00000.npz"), file), "it is block 0 of set"),
-    "of another set": (_of_another_set, "it is block 1 of set"),
-    "as earlier versions wrote it": (lambda file: _with(file, "set", "number"), "does not say of which set"),
-    "other seeds": (lambda file: _with(file, seeds=np.array([1, 2])), "its seeds are others"),
-    "equal seeds": (lambda file: _with(file, seeds=np.array([1, 1])), "its seeds are others"),
-    "a number of several": (lambda file: _with(file, number=np.array([1, 1])), "cannot be used"),
-    "cut short": (lambda file: file.write_bytes(file.read_bytes()[:-200]), "cannot be used"),
-    "empty": (lambda file: file.write_bytes(b""), "cannot be used"),
+    "a copy of another": (lambda file: shutil.copy(file.with_name("00000.npz"), file), "is of number 0, not of 1"),
+    "of another set": (_of_another_set, "is of run"),
+    "as earlier versions wrote it": (
+        lambda file: _with(file, "stamp/run", "stamp/number"),
+        "does not say of which run it is",
+    ),
+    "another seed": (lambda file: _with(file, **{"stamp/seed": np.array(5)}), "is of seed 5"),
+    "a number of several": (lambda file: _with(file, **{"stamp/number": np.array([1, 1])}), "is of number"),
+    "other simulations": (lambda file: _with(file, **{"data/z": np.zeros((3, 2))}), "has not 2 simulations"),
+    "cut short": (lambda file: file.write_bytes(file.read_bytes()[:-200]), "cannot be read"),
+    "empty": (lambda file: file.write_bytes(b""), "cannot be read"),
 }
 
 
@@ -70,11 +80,11 @@ def test_a_folder_of_an_earlier_version_is_simulated_again_with_one_warning(
 ) -> None:
     whole = simulate(tmp_path, 20)
     for file in (tmp_path / "blocks").iterdir():
-        _with(file, "set", "number")
+        _with(file, "stamp/run", "stamp/number")
     with caplog.at_level(logging.WARNING, "causal_lpm"):
         assert same(simulate(tmp_path, 20), whole)
     (message,) = caplog.messages
-    assert message.endswith("(it does not say of which set it is); so are 9 more.")
+    assert message.endswith("does not say of which run it is; so are 9 more.")
 
 
 def test_leftovers_of_killed_processes_are_in_nobodys_way(tmp_path: Path) -> None:
@@ -108,14 +118,14 @@ def test_a_lost_manifest_is_written_again_where_all_blocks_are_its_own(tmp_path:
 def test_two_first_sets_at_one_instant_do_not_mix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, fits: bool
 ) -> None:
-    write_new = block_folder.write_new
+    write_new = run_folder.write_new
 
     def late(path: Path, write: Callable[[Path], object]) -> None:
-        monkeypatch.setattr(block_folder, "write_new", write_new)
-        BlockFolder(tmp_path, manifest(normal(), seed, 2))
+        monkeypatch.setattr(run_folder, "write_new", write_new)
+        RunFolder(tmp_path, manifest(seed))
         write_new(path, write)
 
-    monkeypatch.setattr(block_folder, "write_new", late)
+    monkeypatch.setattr(run_folder, "write_new", late)
     if fits:
         simulate(tmp_path)
     else:
