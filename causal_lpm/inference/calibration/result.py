@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +122,8 @@ class CalibrationResult:
             replicates: Of the luck of each draw; at least two tell luck from parameters.
             seed: Of the luck; that of the calibration, if not given.
             model: Another program with the same parameters, for example with more days.
-            options: As of `causal_lpm.inference.policies.predictive.predict`; `group_labels` and
-                `start_date` take the place of the labels and dates of the data.
+            options: As of `causal_lpm.inference.policies.predictive.predict`, such as `workers`, `folder` and
+                `progress`; `group_labels` and `start_date` take the place of the labels and dates of the data.
 
         Raises:
             ValueError: an unknown policy or kind, more draws than there are, no model.
@@ -132,12 +132,10 @@ class CalibrationResult:
         if program is None:
             raise ValueError("a loaded result has no model: give it, as in CalibrationResult.load(path, model=...).")
         own = int(self.tree.attrs["seed"]) if seed is None else seed
-        with nullcontext() if self.point is None else self.point.restored():
-            given = self.parameters(1 if self.point is not None else draws)
-            sites = () if self.problem is None else self.problem.data
-            found = predict(
-                program, given, worlds, kind=kind, replicates=replicates, seed=own, **{"data_sites": sites, **options}
-            )
+        if self.point is not None:
+            program, draws = partial(_at_point, self.point, program), 1
+        asked = {"data_sites": () if self.problem is None else tuple(self.problem.data), **options}
+        found = predict(program, self.parameters(draws), worlds, kind=kind, replicates=replicates, seed=own, **asked)
         if "observed_data" in self.tree.children:
             groups, dates = (options.get(name) is None for name in ("group_labels", "start_date"))
             found = with_labels_of_data(found, self.tree["observed_data"].to_dataset(), groups=groups, dates=dates)
@@ -230,3 +228,9 @@ class CalibrationResult:
                     (label, float(column.mean()), float(column.std(correction=min(1, len(column) - 1))), low, high)
                 )
         return rows
+
+
+def _at_point(point: PointCalibration, program: Model) -> Any:
+    """What the program returns with its networks as they were optimised, in whatever process it runs."""
+    with point.restored():
+        return program()

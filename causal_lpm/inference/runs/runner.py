@@ -28,10 +28,13 @@ IN_FLIGHT = 256  # blocks that a user's executor has at one time, unless `worker
 BYTES_PER_WORKER = 2e8  # of a process that has imported torch
 
 Task = Callable[[int], Arrays]
+"""Number of a block -> its arrays, from nothing else."""
+
 Progress = Callable[[int, int], None]
+"""Called with (finished, all)."""
 
 # Pyro's handlers and torch's generator belong to the process, so blocks in threads (as Dask's workers have) take turns.
-_ALONE = threading.Lock()
+_ALONE = threading.RLock()
 
 
 class RunError(RuntimeError):

@@ -11,7 +11,9 @@ import xarray as xr
 from chirho.interventional.handlers import do
 
 from causal_lpm import KeyedNoise, event, observed, policy, rollout, tally
-from causal_lpm.inference.policies.predictive import predict, row_seeds
+from causal_lpm.inference.policies.predicted_rows import PredictedRows, row_seed
+from causal_lpm.inference.policies.predictive import predict
+from causal_lpm.inference.runs.runner import RunError
 from tests.inference.calibration.sir import AGENTS, DAYS, posterior, sir
 
 WORLDS = {"factual": {}, "closed": {"closure_day": 4.0}, "both": {"closure_day": 8.0, "masks": 0.5}}
@@ -35,7 +37,7 @@ def test_dimensions_and_what_the_numbers_are(paired: xr.Dataset) -> None:
 
 
 def test_each_cell_is_one_plain_run_of_the_model(paired: xr.Dataset) -> None:
-    seeds = np.reshape(row_seeds(5, 4, 3), (4, 3))
+    seeds = np.reshape([row_seed(5, row, 3) for row in range(12)], (4, 3))
     for draw, replicate, world in [(0, 0, "factual"), (3, 2, "closed"), (2, 1, "both")]:
         values = {name: value[draw] for name, value in posterior().items()}
         acts = {name: torch.tensor(value) for name, value in WORLDS[world].items()}
@@ -252,8 +254,8 @@ def test_bad_models() -> None:
     check("returned a Tensor: return its Rollout", lambda rate: rate, TypeError)
     check("keep the dimension of the groups", lambda rate: {"x": torch.ones(5)})
     check("returns no series and has no data sites", lambda rate: {})
-    check("write the model elementwise", lambda rate: {"x": torch.ones(3, 1, 5) * rate.mean()})
-    check(r"write parameter\[..., None\]", lambda rate: {"x": rate * torch.ones(*rate.shape, 5)})
+    check("write the model elementwise", lambda rate: {"x": torch.ones(3, 1, 5) * rate.mean()}, RunError)
+    check(r"write parameter\[..., None\]", lambda rate: {"x": rate * torch.ones(*rate.shape, 5)}, RunError)
     check("site 'cases' has data inside the model", lambda rate: {}, site=True)
 
 
@@ -273,8 +275,8 @@ def test_the_agents_decide_how_many_rows_run_side_by_side(monkeypatch: pytest.Mo
     from causal_lpm.inference.policies import predictive
 
     sizes = []
-    simulate = predictive._simulate
-    monkeypatch.setattr(predictive, "_simulate", lambda *a: sizes.append(len(a[3][0])) or simulate(*a))  # type: ignore[func-returns-value]
+    together = PredictedRows._together
+    monkeypatch.setattr(PredictedRows, "_together", lambda *a: sizes.append(len(a[1])) or together(*a))  # type: ignore[func-returns-value]
     monkeypatch.setattr(predictive, "CELLS", AGENTS * 2 * 3)
     predict(sir, posterior(4), {"a": {}, "b": {"masks": 1.0}}, replicates=2)
     assert sizes == [3, 3, 2]

@@ -1,0 +1,120 @@
+"""Blocks of predictions: rows, each a draw of the parameters with a replicate of the luck, side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from causal_lpm.handlers import KeyedNoise, Worlds, comparing
+from causal_lpm.inference.policies.outcomes import Outcomes
+from causal_lpm.inference.program.evaluation import ELEMENTWISE, Given, torch_seed
+from causal_lpm.inference.program.program import Model, series_of
+from causal_lpm.inference.program.site_noise import SiteNoise
+from causal_lpm.inference.runs.run_folder import Arrays
+from causal_lpm.inference.runs.seeds import replicate_seed
+
+__all__ = ["PredictedRows", "row_seed"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PredictedRows:
+    """Number of a block -> outcome -> `[world, row, group, day]`; the same numbers wherever it is called.
+
+    Attributes:
+        model: A Pyro program without arguments.
+        parameters: Name -> draws `[draw, ...]`.
+        worlds: Name -> policy -> value.
+        paired: Whether the worlds of a row share their luck.
+        replicates: Rows of each draw.
+        seed: Of all luck.
+        batch: Rows in a block; the last block may have fewer.
+        has: What the model has to show.
+        outcomes: Which of it is wanted.
+    """
+
+    model: Model
+    parameters: Mapping[str, torch.Tensor]
+    worlds: Mapping[str, Mapping[str, float]]
+    paired: bool
+    replicates: int
+    seed: int
+    batch: int
+    has: Outcomes
+    outcomes: Sequence[str]
+
+    @property
+    def draws(self) -> int:
+        """How many draws there are; a model without parameters has one."""
+        return len(next(iter(self.parameters.values()), [None]))
+
+    def __call__(self, number: int) -> dict[str, Array]:
+        """Block `number`."""
+        rows = range(self.draws * self.replicates)[number * self.batch : (number + 1) * self.batch]
+        if self.paired:
+            return self._together(rows, self.worlds, self.seed)
+        alone = [
+            self._together(rows, {name: acts}, replicate_seed(self.seed, world))
+            for world, (name, acts) in enumerate(self.worlds.items())
+        ]
+        return {name: np.concatenate([part[name] for part in alone]) for name in self.outcomes}
+
+    def check(self, arrays: Arrays) -> None:
+        """Raises ValueError for what is no block of this."""
+        for name in self.outcomes:
+            if name not in arrays:
+                raise ValueError(f"has no {name!r}")
+            world, rows, *series = arrays[name].shape
+            if world != len(self.worlds) or not 0 < rows <= self.batch or tuple(series) != self.has.shapes[name]:
+                raise ValueError(f"has {name!r} of shape {arrays[name].shape}")
+
+    def _together(self, rows: range, settings: Mapping[str, Mapping[str, float]], seed: int) -> dict[str, Array]:
+        """Some rows, in worlds that share their luck."""
+        seeds = [row_seed(seed, row, self.replicates) for row in rows]
+        draw = torch.tensor(rows) // self.replicates
+        values = {name: value[draw.to(value.device)] for name, value in self.parameters.items()}
+        device = next((value.device for value in values.values()), None)
+        keyed = KeyedNoise(torch.tensor(seeds, dtype=torch.int64, device=device)[:, None])
+        with (
+            torch.no_grad(),
+            torch_seed(seeds[0]),  # of data sites that are no outcomes
+            keyed,
+            SiteNoise(self.has.event_dims, seeds) as reports,
+            comparing(settings, draws=len(rows)) as worlds,
+            Given(values),
+        ):
+            series = series_of(self.model())
+        for name, value in reports.values.items():
+            series[name] = value if self.has.event_dims[name] else value[..., None]
+        shape = (len(settings), len(rows))
+        return {name: _by_world(name, series[name], worlds, (*shape, *self.has.shapes[name])) for name in self.outcomes}
+
+
+def row_seed(seed: int, row: int, replicates: int) -> int:
+    """The seed of a row, which does not depend on how many draws there are.
+
+    >>> row_seed(3, 5, 2) == replicate_seed(replicate_seed(3, 2), 1)
+    True
+    """
+    draw, replicate = divmod(row, replicates)
+    return replicate_seed(replicate_seed(seed, draw), replicate)
+
+
+def _by_world(name: str, value: torch.Tensor, worlds: Worlds, shape: tuple[int, int, int, int]) -> Array:
+    """`[world, row, group, day]` of a series; what does not differ by world or row is repeated."""
+    count, rows, *series = shape
+    parts = []
+    for world in range(count):
+        one = worlds.take(value, world, event_dim=1)
+        if list(one.shape[-2:]) != series or one.numel() not in (np.prod(series), rows * np.prod(series)):
+            raise ValueError(
+                f"outcome {name!r} came out with shape {tuple(value.shape)} for {rows} draws and {count} worlds of "
+                f"{tuple(series)}: {ELEMENTWISE}"
+            )
+        parts.append(one.reshape(-1, *series).expand(rows, *series))
+    array: Array = torch.stack(parts).cpu().numpy()
+    return array
