@@ -71,12 +71,6 @@ def run_block(simulator: Simulator, seed: int, batch: int, number: int) -> Block
     A block that fails as a whole is simulated again one by one, with the same parameters and seeds, which shows the
     simulations that fail.
 
-    Args:
-        simulator: What to run.
-        seed: Of the set, in [0, 2**63).
-        batch: Simulations in a block.
-        number: Which block, from 0.
-
     Raises:
         ValueError: the simulator draws parameters of another shape, or none that are finite.
         MemoryError: out of memory, which says nothing about the model; or `torch.OutOfMemoryError`.
@@ -110,15 +104,14 @@ def _attempt(simulator: Simulator, z: Array, seeds: Array) -> dict[str, Array] |
         returned = simulator.simulate(z.copy(), seeds.copy())
         if not isinstance(returned, Mapping) or not returned:
             raise TypeError(f"simulate returned {type(returned).__name__}: give a mapping of names to [n, ...]")
-        return {name: _rows(name, value, len(z)) for name, value in returned.items()}
+        return {name: _rows(name, np.asarray(value), len(z)) for name, value in returned.items()}
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # noqa: BLE001  a model may raise anything; it is recorded and counted
         return " ".join(f"{type(error).__name__}: {error}".split())[:MESSAGE_LENGTH]
 
 
-def _rows(name: str, value: Any, n: int) -> Array:
-    array = np.asarray(value)
+def _rows(name: str, array: Array, n: int) -> Array:
     if array.shape[:1] != (n,):
         raise ValueError(f"{name!r} has shape {array.shape}: its first dimension must be the {n} simulations")
     # Only floats can say that a number is missing.
@@ -128,18 +121,16 @@ def _rows(name: str, value: Any, n: int) -> Array:
 def _finite_only(z: Array, data: dict[str, Array], messages: list[str], alone: str = "") -> Block:
     """The block, in which a simulation with NaN or infinity has failed."""
     for name, values in data.items():
-        finite = np.isfinite(values).reshape(len(z), -1).all(-1)
-        for row in np.flatnonzero(~finite):
+        for row in np.flatnonzero(~np.isfinite(values).reshape(len(z), -1).all(-1)):
             messages[row] = messages[row] or f"{name!r} has NaN or infinite numbers"
-    failed = np.array([bool(message) for message in messages])
+    failed = np.array(messages) != ""
     if failed.all():
-        return Block(z, {}, tuple(messages), alone)
-    if failed.any():
+        data = {}
+    elif failed.any():
         # Copies, because torch and numpy may share the arrays of a simulator.
-        data = {
-            name: np.where(failed.reshape(-1, *(1,) * (values.ndim - 1)), np.nan, values)
-            for name, values in data.items()
-        }
+        data = {name: values.copy() for name, values in data.items()}
+        for values in data.values():
+            values[failed] = np.nan
     return Block(z, data, tuple(messages), alone)
 
 
@@ -152,14 +143,10 @@ def join(parts: Sequence[Mapping[str, Array]], rows: Sequence[int]) -> dict[str,
     first = next((part for part in parts if part), {})
     for part in parts:
         same_outputs(first, part)
+    missing = {name: np.full((max(rows), *like.shape[1:]), np.nan, like.dtype) for name, like in first.items()}
     return {
-        name: np.concatenate(
-            [
-                part[name][:n] if part else np.full((n, *like.shape[1:]), np.nan, like.dtype)
-                for part, n in zip(parts, rows, strict=True)
-            ]
-        )
-        for name, like in first.items()
+        name: np.concatenate([(part or missing)[name][:n] for part, n in zip(parts, rows, strict=True)])
+        for name in first
     }
 
 
@@ -170,12 +157,9 @@ def same_outputs(first: Mapping[str, Array], other: Mapping[str, Array]) -> None
     Traceback (most recent call last):
     ValueError: the simulator returned 'cases' of shape (60,) and elsewhere (59,): give all the same outputs.
     """
-    if not first or not other:
-        return
-    for name in (*first, *other):
-        shapes = [str(part[name].shape[1:]) if name in part else "nothing" for part in (first, other)]
-        if shapes[0] != shapes[1]:
+    for name in (*first, *other) if first and other else ():
+        one, two = (str(part[name].shape[1:]) if name in part else "nothing" for part in (first, other))
+        if one != two:
             raise ValueError(
-                f"the simulator returned {name!r} of shape {shapes[0]} and elsewhere {shapes[1]}: "
-                "give all the same outputs."
+                f"the simulator returned {name!r} of shape {one} and elsewhere {two}: give all the same outputs."
             )

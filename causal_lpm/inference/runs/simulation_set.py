@@ -168,27 +168,23 @@ def _assemble(
     """The first n simulations of the blocks, and the warnings about those that failed."""
     messages = [message for block in blocks for message in block.messages][:n]
     failures = tuple(Failure(number, int(seeds[number]), message) for number, message in enumerate(messages) if message)
-    if len(failures) == n:
-        raise RunError(
-            f"all {n} simulations failed, the first (seed {failures[0].seed}) with {failures[0].message.rstrip('.')}."
-            + ("" if folder is None else f" They are kept in {os.fspath(folder)}; a mended model needs another folder.")
-        )
-    alone = [block.alone for block in blocks if block.alone]
+    alone = [block.alone.rstrip(".") for block in blocks if block.alone]
     if alone:
         _LOG.warning(
-            "%d of %d blocks failed as a whole, and their simulations ran one by one; the first with %s.",
-            len(alone),
-            len(blocks),
-            alone[0].rstrip("."),
+            f"{len(alone)} of {len(blocks)} blocks failed as a whole, and their simulations ran one by one; the first "
+            f"with {alone[0]}."
         )
     if failures:
+        first = failures[0]
+        message = first.message.rstrip(".")
+        if len(failures) == n:
+            raise RunError(
+                f"all {n} simulations failed, the first (seed {first.seed}) with {message}."
+                + ("" if folder is None else f" They are kept in {folder}; a mended model needs another folder.")
+            )
         _LOG.warning(
-            "%d of %d simulations failed and have no data; the first (number %d, seed %d) with %s.",
-            len(failures),
-            n,
-            failures[0].number,
-            failures[0].seed,
-            failures[0].message.rstrip("."),
+            f"{len(failures)} of {n} simulations failed and have no data; the first (number {first.number}, seed "
+            f"{first.seed}) with {message}."
         )
     z = np.concatenate([block.z for block in blocks])[:n]
     data = join([block.data for block in blocks], [len(block.z) for block in blocks])
