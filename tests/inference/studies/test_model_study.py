@@ -11,8 +11,8 @@ import torch
 
 from causal_lpm import event, observed, policy, rollout, tally
 from causal_lpm.inference import ModelStudy, Options, Policy, load_study, predict, run_experiment
-from causal_lpm.inference.studies import storage
 from causal_lpm.inference.studies.catalogue import reproduction_of, simulated, with_data
+from causal_lpm.inference.studies.manifest import manifest
 from causal_lpm.inference.studies.study import ReproducedStudy
 
 AGENTS, DAYS = 200, 6
@@ -127,5 +127,5 @@ def test_a_change_of_the_models_module_is_another_experiment(tmp_path: Path, mon
             "    return test_model_study.model()\n"
         )
         study = simulated(load_study(f"town_{version}:model"))
-        found.append(storage.manifest(study, WORLDS, 0, OPTIONS)["code"])
+        found.append(manifest(study, WORLDS, 0, OPTIONS)["code"])
     assert found[0] != found[1]
