@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyro
 import torch
 
-from causal_lpm import State, allocate, policy, tally
+from causal_lpm import State, allocate, look_up, policy, tally
 from causal_lpm.agents import Vaccination, whole_day
 from causal_lpm.inference import CsvTable, quoted, read_table, whole_number_of
 
@@ -127,9 +127,9 @@ class DeliveredDoses(Vaccination):
         today = whole_day(s["t"])
         on_schedule = today.long().reshape(1).to(self.first.device)
         doses, since = s["doses"], s["t"] - s["first_dose_day"]
-        supply = torch.where(running, _on(self.first, on_schedule) + _on(self.second, on_schedule), 0.0).long()
+        supply = torch.where(running, look_up(self.first, on_schedule) + look_up(self.second, on_schedule), 0.0).long()
         then = (s["t"] - s["second_dose_delay"]).long()
-        promised = torch.where(running & (then >= 0), _on(self.second, then.clamp(min=0)), 0.0).long()
+        promised = torch.where(running & (then >= 0), look_up(self.second, then.clamp(min=0)), 0.0).long()
         owed = s["owed"] + promised
         waiting = (doses == 1) & eligible & (since >= SHORTEST_INTERVAL + s["second_dose_delay"])
         # Longest waiting first; a week of waiting is a class.
@@ -145,11 +145,3 @@ class DeliveredDoses(Vaccination):
             "first_dose_day": torch.where(given_first, today, s["first_dose_day"]),
             "owed": owed - served,
         }
-
-
-def _on(schedule: torch.Tensor, day: torch.Tensor) -> torch.Tensor:
-    """The schedule on a day that may differ by world: `[*dims, days]` at int64 `[*dims, 1]` is `[*dims, 1]`."""
-    # A schedule that was split has its worlds left of a dimension 1 for the agents.
-    dims = torch.broadcast_shapes(day.shape, schedule.shape[:-1])
-    chosen = schedule.expand(*dims, -1).gather(-1, day.expand(dims)[..., None])
-    return chosen[..., 0]

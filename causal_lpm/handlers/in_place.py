@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from causal_lpm.ops.looking import check
 from causal_lpm.typing import State
 
 __all__ = ["Lent", "copied"]
@@ -41,9 +42,15 @@ class Lent:
     def refuse_changes(self, what: str) -> None:
         """Raises ValueError when an entry was written into."""
         for name, value in self.state.items():
-            copy = self.copies[name]
-            if not bool(((copy == value) | ((copy != copy) & (value != value))).all()):  # NaN is unlike itself
-                raise ValueError(
-                    f"{what} wrote into the entry {name!r} in place, and other worlds need it as it was: return new "
-                    f"tensors, or write into a copy, state[{name!r}].clone()."
-                )
+            _check_unchanged(what, name, self.copies[name], value)
+
+
+def _check_unchanged(what: str, name: str, copy: torch.Tensor, value: torch.Tensor) -> None:
+    check(
+        (value,),
+        lambda: bool(((copy == value) | ((copy != copy) & (value != value))).all()),  # NaN is unlike itself
+        lambda: (
+            f"{what} wrote into the entry {name!r} in place, and other worlds need it as it was: return new tensors, "
+            f"or write into a copy, state[{name!r}].clone()."
+        ),
+    )

@@ -10,7 +10,8 @@ from causal_lpm.ops.looking import Everybody
 
 OPERATIONS = {"event", "choose", "exposure", "tally", "allocate", "exogenous", "look_up"}
 ARITHMETIC = """add sub mul div neg eq ne lt le gt ge bitwise_and bitwise_or bitwise_not where clamp minimum floor
-    ceil round all sum expand view clone _to_copy stack select slice unsqueeze copy_ new_empty full_like zeros_like"""
+    ceil round all sum expand view clone _to_copy stack select slice unsqueeze copy_ index_put_ new_empty new_zeros
+    full_like zeros_like""".split()  # noqa: SIM905
 
 
 class Look(Exception):
@@ -34,8 +35,9 @@ class Opaque(torch.Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        into_plain = func._schema.is_mutable and not is_opaque(args[0])
-        if func.namespace != "aten" or func.overloadpacket.__name__ not in ARITHMETIC.split() or into_plain:
+        name, into_plain = func.overloadpacket.__name__, func._schema.is_mutable and not is_opaque(args[0])
+        by_index = name == "index_put_" and is_opaque(args[1])
+        if func.namespace != "aten" or name not in ARITHMETIC or into_plain or by_index:
             raise Look(f"{func} is no arithmetic")
         return sealed(func(*opened(args), **opened(kwargs or {})))
 

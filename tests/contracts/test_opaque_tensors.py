@@ -7,11 +7,12 @@ import numpy as np
 import pyro
 import pytest
 import torch
+from chirho.dynamical.handlers import StaticIntervention
 
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import second_dose, setup
 from case_studies.second_dose.people import king_county
-from causal_lpm import KeyedNoise, Rollout, comparing, rollout, tally
+from causal_lpm import KeyedNoise, Rollout, Worlds, comparing, rollout, tally
 from causal_lpm.typing import State
 from tests.contracts.models import flu, layers, people
 from tests.contracts.opaque import Look, Opaque, Sealed, is_opaque, opened
@@ -30,6 +31,7 @@ LOOKS: list[Callable[[Any], object]] = [
     lambda x: x.nonzero(),
     lambda x: x[x > 0],
     lambda x: X[x],
+    lambda x: x.index_put_((x > 0,), X[0]),
     lambda x: x.masked_select(x > 0),
     lambda x: torch.equal(x, x),
     lambda x: X.clone().add_(x),
@@ -48,6 +50,12 @@ def run_flu(days: int = 30) -> Rollout:
     model = pyro.poutine.condition(flu, data={"beta": torch.tensor(0.06), "reported": torch.ones(1, days)})
     run: Rollout = model(people(), layers(), days)
     return run
+
+
+def run_flu_with_an_intervention() -> Rollout:
+    closure = StaticIntervention(torch.tensor(6.0), {"school_closure_day": (torch.tensor(8.0), torch.tensor(12.0))})
+    with Worlds(), closure:
+        return run_flu()
 
 
 def run_second_dose(rules: str) -> Rollout:
@@ -70,6 +78,7 @@ def run_conversions() -> Rollout:
 MODELS = {
     "conversions": (run_conversions, ()),
     "flu": (run_flu, ("cases",)),  # its reports are drawn from this series
+    "flu with an intervention": (run_flu_with_an_intervention, ("cases",)),
     "second dose": (lambda: run_second_dose("archived"), ()),
     "second dose as described": (lambda: run_second_dose("described"), ()),
 }
