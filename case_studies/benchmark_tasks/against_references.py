@@ -98,7 +98,7 @@ def _fit(module: ModuleType, data: dict[str, Any], method: str, budget: int, see
 
 
 def _of(result: Any, data: dict[str, Any], seed: int) -> torch.Tensor:
-    z = result.posterior.sample(1000, {name: values[None] for name, values in data.items()}, seed)[:, 0]
+    z = result.posterior.given({name: values[None] for name, values in data.items()}).sample(1000, seed)[:, 0]
     return torch.stack(list(result.problem.constrain(z).values()), -1)
 
 

@@ -85,9 +85,10 @@ def _score(method: str, budget: int, theta: torch.Tensor, data: dict[str, np.nda
     assert problem is not None
     assert posterior is not None
     z = problem.unconstrain({name: theta[:, at] for at, name in enumerate(PRIORS)})
-    density = posterior.log_prob(z.unsqueeze(0), data)
+    given = posterior.given(data)
+    density = given.log_prob(z.unsqueeze(0))
     assert density is not None
-    draws = posterior.sample(DRAWS, data, seed)
+    draws = given.sample(DRAWS, seed)
     # From z, which is standardised by draws of the prior, to units in which the prior is standard normal.
     unit = torch.stack(list(problem.constrain(torch.ones(1, 5)).values()), -1)
     zero = torch.stack(list(problem.constrain(torch.zeros(1, 5)).values()), -1)

@@ -10,21 +10,20 @@ from typing import Any
 
 import torch
 
-from causal_lpm.inference.calibration.counts import check_counts
-from causal_lpm.inference.calibration.fit import OPTIMISERS
-from causal_lpm.inference.calibration.methods import METHODS
+from causal_lpm.inference.calibration.least_cost import check_counts
+from causal_lpm.inference.calibration.methods import Method, method_of
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.files.netcdf import is_broken, is_netcdf
 from causal_lpm.inference.files.whole_files import check_folder, holds_nothing
 from causal_lpm.inference.posteriors.focus import FocusedPrior
+from causal_lpm.inference.program.labels import labels_of
 from causal_lpm.inference.program.problem import Problem
-from causal_lpm.inference.program.tree_inputs import labels_of
 from causal_lpm.inference.studies.catalogue import load_model, load_study, with_data
 from causal_lpm.inference.studies.json_file import check_json_file, json_object, resolved
 from causal_lpm.inference.studies.series_file import read_series
 from causal_lpm.inference.studies.study import HasData
-from causal_lpm.validate import known, whole_number
+from causal_lpm.validate import whole_number
 
 __all__ = ["FILE", "Request", "check_json", "checked_request", "slug_of"]
 
@@ -88,9 +87,9 @@ def checked_request(
         ValueError: it cannot be run, in one sentence.
         OSError: the file cannot be read.
     """
-    known("method", method, METHODS)
+    chosen = method_of(method)
     study = with_data(load_study(target))
-    options = _options(study, method, simulating, seed, draws)
+    options = _options(study, chosen, simulating, seed, draws)
     program = study.surrogate if surrogate is None else load_model(surrogate)
     data = study.observed() if file is None else read_series(file, study.group_labels)
     problem = Problem(study.model, data, program)
@@ -98,10 +97,10 @@ def checked_request(
         whole_number(name, options[name], low=int(name == "draws"))
     sizes = {name: options.get(name, 0) for name in ("budget", "gate", "ensemble")}
     check_counts(problem, **sizes, draws=draws)
-    identity = {"target": target, "surrogate": surrogate, **options, **_fingerprints(method, problem)}
+    identity = {"target": target, "surrogate": surrogate, **options, **_fingerprints(chosen, problem)}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     folder = out or Path("results") / f"{slug_of(target)}-{digest}"
-    _check_folder(folder, identity)
+    _check_folder(folder, identity, chosen)
     # Labels of the data themselves come first.
     own = {
         name: list(study.group_labels)
@@ -122,28 +121,30 @@ def slug_of(target: str) -> str:
 
 
 def _options(
-    study: HasData, method: str, simulating: Mapping[str, int | None], seed: int, draws: int
+    study: HasData, method: Method, simulating: Mapping[str, int | None], seed: int, draws: int
 ) -> dict[str, Any]:
     """The options of `fit` that are numbers, with defaults filled in; `fit` says what is wrong with them."""
-    options = {"method": method, "seed": seed, "draws": draws}
-    if method in OPTIMISERS:
+    options = {"method": method.name, "seed": seed, "draws": draws}
+    if not method.simulates:
         for name, value in simulating.items():
             if value is not None:
-                raise ValueError(f"--{name} belongs to methods that simulate, and {method!r} optimises: leave it out.")
+                raise ValueError(
+                    f"--{name} belongs to methods that simulate, and {method.name!r} optimises: leave it out."
+                )
         return options
     defaults = {"budget": study.budget, "gate": 200, "ensemble": 5}
     return {**options, **{name: defaults[name] if value is None else value for name, value in simulating.items()}}
 
 
-def _fingerprints(method: str, problem: Problem) -> dict[str, Any]:
+def _fingerprints(method: Method, problem: Problem) -> dict[str, Any]:
     """Of the data, and of models by what they compute: a changed model is another calibration."""
     digest = hashlib.sha256()
     for name, series in sorted(problem.data.items()):
         digest.update(name.encode() + series.values.numpy().tobytes() + str(series.dates).encode())
     found: dict[str, Any] = {"data": digest.hexdigest()[:16]}
-    if method not in OPTIMISERS:
+    if method.simulates:
         found["model"] = ProblemSimulator(problem, FocusedPrior(problem)).identity()["fingerprint"]
-    if method == "svi+npe":
+    if method.uses_density:
         z = problem.draw(2, seed=1)
         with torch.no_grad():
             density = problem.log_likelihood(z, problem.repeated(2))
@@ -151,7 +152,7 @@ def _fingerprints(method: str, problem: Problem) -> dict[str, Any]:
     return found
 
 
-def _check_folder(out: Path, identity: Mapping[str, Any]) -> None:
+def _check_folder(out: Path, identity: Mapping[str, Any], method: Method) -> None:
     """Raises ValueError (or FileExistsError) where the folder holds something else than this calibration."""
     check_folder("the output folder", out)
     file = out / FILE
@@ -161,7 +162,7 @@ def _check_folder(out: Path, identity: Mapping[str, Any]) -> None:
         if out.is_dir() and not holds_nothing(out, TEMPORARIES) and not (out / "simulations").is_dir():
             raise ValueError(f"the output folder {out} is not empty and holds no calibration: give another.")
         return
-    if identity["method"] in OPTIMISERS:
+    if not method.simulates:
         raise ValueError(f"the output folder {out} holds a calibration already: give another with --out.")
     there = _request_of(file)
     for key, value in identity.items():

@@ -217,9 +217,9 @@ def test_bad_input_gives_one_sentence_and_writes_nothing(
 
 
 def test_without_sbi_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    from causal_lpm.inference.posteriors import quiet_sbi
+    from causal_lpm.inference.posteriors import sbi_tools
 
-    monkeypatch.setattr(quiet_sbi, "find_spec", lambda name: None)
+    monkeypatch.setattr(sbi_tools, "find_spec", lambda name: None)
     result = call("normal")
     assert result.exit_code == 2
     assert "causal-lpm[inference]" in result.stderr

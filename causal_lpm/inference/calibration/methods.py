@@ -1,158 +1,150 @@
-"""The ways to a posterior that answers for any data set, each labelled with what it is good for."""
+"""The ways to calibrate, each an object that is labelled with what it is good for."""
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import numpy.typing as npt
-import torch
-
-from causal_lpm.inference.calibration.optimised import variational
+from causal_lpm.inference.calibration.learners import Learn, learn_abc, learn_nle, learn_npe, learn_svi_npe
+from causal_lpm.inference.calibration.optimised import optimise_by_gradient, optimise_by_svi, variational
+from causal_lpm.inference.calibration.plan import Plan
 from causal_lpm.inference.calibration.point import point_calibration
+from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.posteriors.abc import soft_conditioning
-from causal_lpm.inference.posteriors.amortised import AmortisedPosterior, Posterior
-from causal_lpm.inference.posteriors.features import Features, GuideFeatures, SeriesFeatures
-from causal_lpm.inference.posteriors.focus import Focus, focus_on
 from causal_lpm.inference.posteriors.guides import fit_guides
-from causal_lpm.inference.posteriors.neural import Training, train_npe
+from causal_lpm.inference.posteriors.sbi_tools import require_sbi
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.validate import fits_in_time, known, whole_number
 
-__all__ = ["METHODS", "Learner", "check_settings", "learner_of"]
+__all__ = ["METHODS", "Method", "method_of"]
 
-Array = npt.NDArray[Any]
-Progress = Callable[[str, int, int], None]
+Optimise = Callable[[Problem, Plan], CalibrationResult]
+Taker = Callable[..., Any]
 
-METHODS = {
-    "svi+npe": "the default: SVI through a differentiable surrogate summarises, NPE on exact simulations calibrates",
-    "npe": "no surrogate: NPE on the series themselves; needs about three times the simulations",
-    "nle": "a likelihood learned by NLE and sampled by MCMC: for few data and other priors later",
-    "abc": "ChiRho's soft conditioning of simulations: transparent, wide, for two or three parameters",
-    "svi": "an optimiser and proposal through a differentiable program; never called a posterior",
-    "gradient": "one point, for models in which a neural network generates parameters; no uncertainty at all",
-}
-"""Method -> what it is good for."""
-
-SURROGATE = (
-    "give surrogate= (an ODE with the same parameters and data sites, or the model under MeanField with few agents), "
-    "or choose method='npe'."
-)
 OURS = ("problem", "model", "data", "simulations", "seed", "draws", "progress")  # arguments that are no settings
 COUNTS = ("steps", "particles", "starts", "at_once")
+FEWEST = 40  # simulations that a posterior can be trained on
 
 
-@dataclass
-class Learner:
-    """Learns a posterior from simulations; features of earlier rounds are kept.
+@dataclass(frozen=True)
+class Method:
+    """One way from a problem to a result: it simulates and learns a posterior, or it optimises.
 
-    Args:
-        problem: What is asked.
-        features: Data -> numbers.
-        members: Of the ensemble.
-        seed: Of the training.
-        training: How members are trained.
-        progress: Called with (stage, done, all).
-    """
-
-    problem: Problem
-    features: Features
-    members: int
-    seed: int
-    training: Training | None = None
-    progress: Progress | None = None
-    _z: list[torch.Tensor] = field(default_factory=list)
-    _features: list[torch.Tensor] = field(default_factory=list)
-
-    def learn(self, z: Array, data: Mapping[str, Array], focus: Focus | None = None) -> AmortisedPosterior:
-        """Adds simulations of the prior, or of the focused prior, and trains on all, those of before thinned to it."""
-        self._z.append(torch.as_tensor(z, dtype=torch.float32))
-        self._features.append(self.features(data))
-        everything, features = torch.cat(self._z), torch.cat(self._features)
-        if focus is not None:
-            kept = torch.cat([*(focus.kept(z, self.seed) for z in self._z[:-1]), torch.ones(len(z), dtype=torch.bool)])
-            everything, features = everything[kept], features[kept]
-        neural = train_npe(
-            everything,
-            features,
-            frame=self.features.frame,
-            members=self.members,
-            seed=self.seed,
-            training=self.training,
-            embedding=self.features.embedding(),
-            progress=None if self.progress is None else lambda done, n: self.progress("training", done, n),  # type: ignore[misc]
-        )
-        return AmortisedPosterior(self.features, neural, focus)
-
-    def focus(self, posterior: Posterior, data: Mapping[str, Array]) -> Focus:
-        """On the posterior of `data`, one data set."""
-        assert isinstance(posterior, AmortisedPosterior)
-        return focus_on(self.problem, posterior.neural, self.features(data), self.seed)
-
-
-def learner_of(
-    method: str,
-    problem: Problem,
-    *,
-    members: int,
-    seed: int,
-    training: Training | None = None,
-    svi: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-) -> Learner:
-    """The learner of "svi+npe" or "npe".
+    Attributes:
+        name: As given to `fit`, and in results.
+        label: What it is good for.
+        learn: Makes the posterior of any data set; it asks `stages.simulate` for simulations.
+        optimise: Makes a result that is no posterior, without simulations of its own.
+        settings_of: The function whose keyword arguments are the settings of the method, for a problem.
+        needs_sbi: Whether sbi must be installed.
+        uses_density: Whether its numbers depend on the density of a differentiable program.
+        needs_parameters: Whether a model without sample sites of its own cannot be calibrated.
 
     Raises:
-        ValueError: "svi+npe" for a model without a differentiable program.
+        ValueError: neither or both of `learn` and `optimise`.
+
+    >>> METHODS["abc"].simulates, METHODS["svi"].simulates
+    (True, False)
     """
-    features: Features = SeriesFeatures(problem)
-    if method == "svi+npe":
-        told = None if progress is None else lambda done, n: progress("summarising", done, n)
-        features = GuideFeatures(problem, seed, svi, told)
-        _check_differentiable(problem)
-    return Learner(problem, features, members, seed, training, progress)
+
+    name: str
+    label: str
+    learn: Learn | None = None
+    optimise: Optimise | None = None
+    settings_of: Callable[[Problem], Taker | None] = lambda problem: None
+    needs_sbi: bool = False
+    uses_density: bool = False
+    needs_parameters: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.learn is None) == (self.optimise is None):
+            raise ValueError(f"method {self.name!r} either learns a posterior or optimises: give one of the two.")
+
+    @property
+    def simulates(self) -> bool:
+        """Whether it learns a posterior from simulations, which gates can check."""
+        return self.learn is not None
+
+    def check(self, plan: Plan) -> None:
+        """Raises ValueError for a plan that it cannot follow, ModuleNotFoundError where sbi is missing."""
+        if self.simulates:
+            whole_number("draws", plan.draws, low=2)  # of one, no interval is made
+            if plan.budget < FEWEST:
+                raise ValueError(
+                    f"a budget of {plan.budget} simulations cannot train a posterior: give at least {FEWEST}."
+                )
+        if self.needs_sbi:
+            require_sbi(self.name)
+
+    def check_settings(self, settings: Mapping[str, Any], problem: Problem) -> None:
+        """Raises ValueError for a setting that the method does not have, or that is out of range."""
+        taker = self.settings_of(problem)
+        allowed = [] if taker is None else [name for name in inspect.signature(taker).parameters if name not in OURS]
+        for name, value in settings.items():
+            known(f"setting of method {self.name!r}", name, allowed)
+            if name in COUNTS:
+                fits_in_time(f"{name}={whole_number(name, value)}", 50.0 * value)  # each runs the model
+            if name == "learning_rate" and not value > 0:
+                raise ValueError(f"the learning rate is {value}: give a positive number, such as 0.03.")
+            if name == "accepted" and not 0 < value < 1:
+                raise ValueError(f"accepted is {value}: give the share of simulations to weigh, in (0, 1).")
 
 
-def _check_differentiable(problem: Problem) -> None:
-    z = problem.draw(4, 0).requires_grad_()
-    likelihood = problem.log_likelihood(z, problem.repeated(4))
-    if not likelihood.requires_grad:
-        raise ValueError(f"method 'svi+npe' needs a differentiable program: {SURROGATE}")
-    if bool(likelihood.isnan().all()):
-        raise ValueError(
-            "the density of the data is no number at any of 4 draws of the prior: look for overflow and logarithms of "
-            "zero in the surrogate, or keep the prior away from there."
-        )
-    if problem.surrogate is not None:
-        return
-    (slope,) = torch.autograd.grad(likelihood[likelihood.isfinite()].sum(), z)
-    lost = [name for name, column in zip(problem.names, slope.T, strict=True) if not bool(column.any())]
-    if lost and problem.agents > 1:
-        raise ValueError(f"no gradient reaches {lost[0]!r} through the agents, whose events have none: {SURROGATE}")
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            "svi+npe",
+            "the default: SVI through a differentiable surrogate summarises, NPE on exact simulations calibrates",
+            learn_svi_npe,
+            settings_of=lambda problem: fit_guides,
+            needs_sbi=True,
+            uses_density=True,
+        ),
+        Method(
+            "npe",
+            "no surrogate: NPE on the series themselves; needs about three times the simulations",
+            learn_npe,
+            needs_sbi=True,
+        ),
+        Method(
+            "nle",
+            "a likelihood learned by NLE and sampled by MCMC: for few data and other priors later",
+            learn_nle,
+            settings_of=lambda problem: fit_guides if problem.surrogate is not None else None,
+            needs_sbi=True,
+        ),
+        Method(
+            "abc",
+            "ChiRho's soft conditioning of simulations: transparent, wide, for two or three parameters",
+            learn_abc,
+            settings_of=lambda problem: soft_conditioning,
+        ),
+        Method(
+            "svi",
+            "an optimiser and proposal through a differentiable program; never called a posterior",
+            optimise=optimise_by_svi,
+            settings_of=lambda problem: variational,
+        ),
+        Method(
+            "gradient",
+            "one point, for models in which a neural network generates parameters; no uncertainty at all",
+            optimise=optimise_by_gradient,
+            settings_of=lambda problem: point_calibration,
+            needs_parameters=False,
+        ),
+    )
+}
+"""Name -> method."""
 
 
-def check_settings(method: str, settings: Mapping[str, Any], problem: Problem) -> None:
-    """Raises ValueError for a setting that the method does not have, or that is out of range.
+def method_of(method: str | Method) -> Method:
+    """The method itself, or the one of this name.
 
-    >>> check_settings("abc", {"acepted": 0.1}, problem=None)
-    Traceback (most recent call last):
-    ValueError: unknown setting of method 'abc' 'acepted': did you mean 'accepted'?
+    Raises:
+        ValueError: there is no such method.
     """
-    takers: dict[str, Callable[..., Any] | None] = {
-        "svi+npe": fit_guides,
-        "npe": None,
-        "nle": fit_guides if problem is not None and problem.surrogate is not None else None,
-        "abc": soft_conditioning,
-        "svi": variational,
-        "gradient": point_calibration,
-    }
-    taker = takers[method]
-    allowed = [] if taker is None else [name for name in inspect.signature(taker).parameters if name not in OURS]
-    for name, value in settings.items():
-        known(f"setting of method {method!r}", name, allowed)
-        if name in COUNTS:
-            fits_in_time(f"{name}={whole_number(name, value)}", 50.0 * value)  # each runs the model
-        if name == "learning_rate" and not value > 0:
-            raise ValueError(f"the learning rate is {value}: give a positive number, such as 0.03.")
-        if name == "accepted" and not 0 < value < 1:
-            raise ValueError(f"accepted is {value}: give the share of simulations to weigh, in (0, 1).")
+    if isinstance(method, Method):
+        return method
+    known("method", method, METHODS)
+    return METHODS[method]

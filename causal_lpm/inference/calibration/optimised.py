@@ -1,7 +1,7 @@
 """Methods "svi" and "gradient": optimisers. They give a proposal or a point, which is never called a posterior."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pyro
@@ -12,71 +12,68 @@ from pyro.infer.autoguide import AutoIAFNormal, AutoMultivariateNormal, AutoNorm
 from pyro.optim import ClippedAdam
 
 from causal_lpm.handlers import KeyedNoise, MeanField
-from causal_lpm.inference.calibration.point import point_calibration
+from causal_lpm.inference.calibration.plan import Plan
+from causal_lpm.inference.calibration.point import PointCalibration, point_calibration
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.diagnostics import Report, khat_gate
+from causal_lpm.inference.program.labels import arrays, dates_of, labels_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
-from causal_lpm.inference.program.tree_inputs import arrays, dates_of, labels_of
 from causal_lpm.inference.results.calibration_tree import About, build_tree
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.validate import fits_in_time, known, whole_number
 
-__all__ = ["GUIDES", "optimise", "variational"]
+__all__ = ["GUIDES", "optimise_by_gradient", "optimise_by_svi", "variational"]
 
 GUIDES = {"AutoNormal": AutoNormal, "AutoMultivariateNormal": AutoMultivariateNormal, "AutoIAF": AutoIAFNormal}
 """Name -> Pyro's automatic guide."""
 
 GRADIENT = {"steps": 500, "learning_rate": 0.05}  # enough for parameters of order one, wherever they begin
 
-Progress = Callable[[str, int, int], None]
+
+def optimise_by_svi(problem: Problem, plan: Plan) -> CalibrationResult:
+    """Draws of a guide; settings are `guide`, `steps`, `learning_rate`, `particles`."""
+    settings = dict(plan.settings or {})
+    z, log_weights, losses = variational(problem, plan.seed, plan.draws, progress=plan.told("optimising"), **settings)
+    # A draw without a density weighs nothing.
+    log_weights = log_weights.double().nan_to_num(-math.inf, math.inf, -math.inf)
+    return _result("svi", problem, plan, z, losses, Report((khat_gate(log_weights.numpy()),)))
 
 
-def optimise(
-    problem: Problem,
-    method: str,
-    seed: int,
-    draws: int,
-    settings: Mapping[str, Any],
-    groups: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-) -> CalibrationResult:
-    """The result of "svi" or "gradient", with status "optimised".
+def optimise_by_gradient(problem: Problem, plan: Plan) -> CalibrationResult:
+    """One point; settings are those of `point_calibration`.
 
-    Args:
-        problem: With a differentiable program.
-        method: "svi" or "gradient", which trains the networks of the model (`pyro.module`) and keeps the deterministic
-            sites that depend on them in the posterior group.
-        seed: Of all of it.
-        draws: Of the guide; "gradient" has one.
-        settings: `guide`, `steps`, `learning_rate`, `particles` of "svi"; those of `point_calibration`.
-        groups: Site -> labels of its groups.
-        progress: Called with (stage, done, all).
+    It trains the networks of the model (`pyro.module`), and keeps the deterministic sites that depend on them in the
+    posterior group.
     """
-    told = None if progress is None else lambda done, n: progress("optimising", done, n)
+    program = problem.surrogate or problem.model
+    if not problem.parameters:
+        _check_named(program)
+    settings = {**GRADIENT, **(plan.settings or {})}
     observed = {name: series.values.numpy() for name, series in problem.data.items()}
-    report, point = Report(), None
-    if method == "gradient":
-        program = problem.surrogate or problem.model
-        if not problem.parameters:
-            _check_named(program)
-        point = point_calibration(program, observed, seed=seed, progress=told, **{**GRADIENT, **settings})
-        values = {p.name: point.parameters[p.name].reshape(1, *p.batch, *p.event) for p in problem.parameters}
-        z = problem.unconstrain(values).detach() if values else torch.zeros(1, 0)
-        losses = torch.tensor(point.losses)
-    else:
-        z, log_weights, losses = variational(problem, seed, draws, progress=told, **dict(settings))
-        # A draw without a density weighs nothing.
-        log_weights = log_weights.double().nan_to_num(-math.inf, math.inf, -math.inf)
-        report = Report((khat_gate(log_weights.numpy()),))
+    point = point_calibration(program, observed, seed=plan.seed, progress=plan.told("optimising"), **settings)
+    values = {p.name: point.parameters[p.name].reshape(1, *p.batch, *p.event) for p in problem.parameters}
+    z = problem.unconstrain(values).detach() if values else torch.zeros(1, 0)
+    return _result("gradient", problem, plan, z, torch.tensor(point.losses), Report(), point)
+
+
+def _result(
+    method: str,
+    problem: Problem,
+    plan: Plan,
+    z: torch.Tensor,
+    losses: torch.Tensor,
+    report: Report,
+    point: PointCalibration | None = None,
+) -> CalibrationResult:
     generated = {} if point is None else {name: value[None] for name, value in point.generated.items()}
     tree = build_tree(
-        About(method, "optimised", seed, 0, 0),
+        About(method, "optimised", plan.seed, 0, 0),
         arrays(problem.constrain(z) | generated),
         log_prior=arrays({"log_prior": problem.log_prior(z)}) if problem.parameters else None,
-        prior=arrays(problem.constrain(problem.draw(max(draws, 2), seed))),
-        observed_data=observed,
-        groups=labels_of(problem, groups),
+        prior=arrays(problem.constrain(problem.draw(max(plan.draws, 2), plan.seed))),
+        observed_data={name: series.values.numpy() for name, series in problem.data.items()},
+        groups=labels_of(problem, plan.groups),
         dates=dates_of(problem),
         diagnostics=report.to_dataset() if report.gates else None,
     )

@@ -4,12 +4,12 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import xarray as xr
 
-from causal_lpm.inference.calibration.checks import known_truth
+from causal_lpm.inference.calibration.gates import known_truth
 from causal_lpm.inference.calibration.point import PointCalibration
 from causal_lpm.inference.calibration.simulator import ProblemSimulator, batch_size
 from causal_lpm.inference.charts.style import banner_text
@@ -17,8 +17,8 @@ from causal_lpm.inference.diagnostics import Report
 from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.policies.ranking import Loss, rank_policies
-from causal_lpm.inference.posteriors.amortised import as_trained
 from causal_lpm.inference.posteriors.focus import FocusedPrior
+from causal_lpm.inference.posteriors.posterior import Posterior, as_trained
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.results import tree_files
@@ -27,9 +27,6 @@ from causal_lpm.inference.results.calibration_tree import with_group
 from causal_lpm.inference.results.data_labels import with_labels_of_data
 from causal_lpm.inference.runs.simulation_set import simulate_set
 from causal_lpm.validate import whole_number
-
-if TYPE_CHECKING:
-    from causal_lpm.inference.posteriors.amortised import Posterior
 
 __all__ = ["CalibrationResult"]
 
@@ -41,7 +38,8 @@ class CalibrationResult:
         tree: Groups as ArviZ names them; see `build_tree`.
         report: The gates.
         problem: The model and data; None for a result that was loaded without its model.
-        posterior: Answers for other data sets of the same sites; None for a loaded result, or a point.
+        posterior: Answers for other data sets of the same sites, `posterior.given(data)`; None for a loaded result, or
+            a point.
         model: That policies are asked of, where there is no problem.
         point: Of method "gradient", with the state of networks, which files do not hold.
 
@@ -54,7 +52,7 @@ class CalibrationResult:
         tree: xr.DataTree,
         report: Report,
         problem: Problem | None = None,
-        posterior: "Posterior | None" = None,
+        posterior: Posterior | None = None,
         model: Model | None = None,
         point: PointCalibration | None = None,
     ) -> None:
@@ -192,7 +190,8 @@ class CalibrationResult:
         made = simulate_set(
             ProblemSimulator(world, FocusedPrior(world, focus)), simulations, seed, batch=batch_size(world.agents)
         )
-        return Report(known_truth(self.problem, as_trained(self.posterior), *made.successful(), seed).gates)
+        truth, data = made.successful()
+        return Report(known_truth(self.problem, as_trained(self.posterior).given(data), truth, seed).gates)
 
     def to_arviz(self) -> Any:
         """ArviZ's own object: InferenceData up to ArviZ 0.23, the DataTree from 1.0 on."""

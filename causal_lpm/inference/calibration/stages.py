@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from causal_lpm.inference.calibration.plan import Plan
 from causal_lpm.inference.calibration.simulator import GivenParameters, ProblemSimulator
 from causal_lpm.inference.posteriors.focus import Focus, FocusedPrior
 from causal_lpm.inference.program.problem import Problem
@@ -35,12 +34,8 @@ class Stages:
 
     Attributes:
         problem: What is asked.
-        seed: Of the calibration.
+        plan: Seed of the calibration, where to simulate, and the folder that keeps all stages, each in one of its own.
         batch: Simulations side by side.
-        workers: Processes.
-        executor: In place of processes, or None.
-        folder: Keeps all stages, each in a folder of its own; or None.
-        progress: Called with (stage, done, all).
         prior: The first simulations, of the whole prior; None before.
         made: Simulations so far.
         failed: How many of them failed.
@@ -48,12 +43,8 @@ class Stages:
     """
 
     problem: Problem
-    seed: int
+    plan: Plan
     batch: int
-    workers: int = 1
-    executor: Executor | None = None
-    folder: Path | None = None
-    progress: Callable[[str, int, int], None] | None = None
     prior: SimulationSet | None = None
     made: int = 0
     failed: int = 0
@@ -81,21 +72,21 @@ class Stages:
 
     def predict(self, z: Array) -> SimulationSet:
         """One simulation of each row of z."""
-        own = replicate_seed(self.seed, SEEDS["predictive"])
+        own = replicate_seed(self.plan.seed, SEEDS["predictive"])
         which = hashlib.sha256(np.ascontiguousarray(z).tobytes()).hexdigest()
         return self._set("predictive", GivenParameters(self.problem, z, own, self.batch), len(z), {"given": which})
 
     def _set(self, stage: str, simulator: Simulator, n: int, which: Mapping[str, Any]) -> SimulationSet:
-        told = self.progress
+        plan = self.plan
         made = simulate_set(
             simulator,
             n,
-            replicate_seed(self.seed, SEEDS[stage]),
+            replicate_seed(plan.seed, SEEDS[stage]),
             batch=self.batch,
-            executor=self.executor,
-            workers=self.workers,
-            folder=None if self.folder is None else self.folder / _folder(stage, which),
-            progress=None if told is None else lambda done, all_: told(f"simulating, {stage}", done, all_),
+            executor=plan.executor,
+            workers=plan.workers,
+            folder=None if plan.folder is None else plan.folder / _folder(stage, which),
+            progress=plan.told(f"simulating, {stage}"),
         )
         self.prior = self.prior or made
         self.made += n

@@ -36,8 +36,6 @@ BANDS = ((0.9, 0.2), (0.5, 0.35))  # central probability, opacity
 WIDTH = 8.0
 MOST_PANELS = 12  # on one page
 
-POINT_METHODS = ("svi", "gradient")
-
 
 def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
     """A figure with `count` panels, in one column up to three and in two or three columns above.
@@ -76,7 +74,7 @@ def banner_text(result: xr.DataTree | xr.Dataset) -> str:
     'OPTIMISED with svi: not a posterior; widths are no uncertainty.'
     """
     method, status = result.attrs.get("method", ""), result.attrs.get("status", "")
-    if status == "optimised" or method in POINT_METHODS:
+    if status == "optimised":
         return f"OPTIMISED{' with ' * bool(method)}{method}: not a posterior; widths are no uncertainty."
     if status != "uncalibrated":
         return ""

@@ -9,6 +9,7 @@ than anybody has. The gates say so.
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,10 +18,11 @@ from torch.distributions import constraints
 
 from causal_lpm.inference.diagnostics import Gate
 from causal_lpm.inference.posteriors.features import SeriesFeatures
+from causal_lpm.inference.posteriors.posterior import Data
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.runs.simulation_set import SimulationSet
 
-__all__ = ["WeightedSimulations", "soft_conditioning"]
+__all__ = ["WeightedGiven", "WeightedSimulations", "soft_conditioning"]
 
 ACCEPTED = 0.05  # effective share of the simulations
 ENOUGH = 40  # effective draws
@@ -50,41 +52,51 @@ class WeightedSimulations:
             raise ValueError(f"accepted is {accepted}: give the share of simulations to weigh, in (0, 1).")
         self.z, self.accepted = z, accepted
         self._features = SeriesFeatures(problem)
-        cloud = self._features(data)
+        cloud = self._features(data).values
         spread = cloud.std(0)
         self._scale = torch.where(spread > 0, spread, torch.ones_like(spread))
         self._cloud = cloud / self._scale
-        self.effective = math.nan
 
-    def log_weights(self, data: Mapping[str, Any]) -> torch.Tensor:
-        """Normalised log weights of the simulations for each data set, `[n, simulations]`."""
+    def given(self, data: Data) -> "WeightedGiven":
+        """The simulations with their weights for each data set."""
         rows = []
-        for mine in self._features(data) / self._scale:
+        for mine in self._features(data).values / self._scale:
             distance = ((self._cloud - mine) ** 2).mean(-1).sqrt()
             scale = _scale(distance, self.accepted * len(distance))
             rows.append(soft_eq(constraints.real, distance, torch.zeros_like(distance), scale=scale))
         weights = torch.stack(rows)
-        return weights - weights.logsumexp(-1, keepdim=True)
+        return WeightedGiven(self.z, weights - weights.logsumexp(-1, keepdim=True))
 
-    def sample(self, draws: int, data: Mapping[str, Any], seed: int) -> torch.Tensor:
+
+@dataclass(frozen=True)
+class WeightedGiven:
+    """Simulations with weights for n data sets.
+
+    Attributes:
+        z: `[simulations, size]`.
+        log_weights: Normalised, `[n, simulations]`.
+    """
+
+    z: torch.Tensor
+    log_weights: torch.Tensor
+
+    def sample(self, draws: int, seed: int) -> torch.Tensor:
         """Simulations drawn by weight, z `[draws, n, size]`."""
-        weights = self.log_weights(data).exp()
-        if len(weights) == 1:
-            self.effective = float(1 / (weights**2).sum())
         generator = torch.Generator().manual_seed(seed)
-        chosen = torch.multinomial(weights, draws, replacement=True, generator=generator)
+        chosen = torch.multinomial(self.log_weights.exp(), draws, replacement=True, generator=generator)
         return self.z[chosen].transpose(0, 1)
 
-    def log_prob(self, z: torch.Tensor, data: Mapping[str, Any]) -> None:
+    def log_prob(self, z: torch.Tensor) -> None:
         """None: weighted points have no density."""
         return
 
-    def gates(self) -> tuple[Gate, ...]:
-        """Whether enough simulations carry the weight of the observed data."""
-        enough = self.effective >= ENOUGH
-        sentence = f"{self.effective:.0f} effective draws carry the posterior."
+    def gates(self, draws: int = 1000, seed: int = 0) -> tuple[Gate, ...]:
+        """Whether enough simulations carry the weight of the data set that has the fewest."""
+        effective = float((1 / (self.log_weights.exp() ** 2).sum(-1)).min())
+        enough = effective >= ENOUGH
+        sentence = f"{effective:.0f} effective draws carry the posterior."
         step = "" if enough else "Raise the budget, or the share `accepted`, which widens the posterior."
-        return (Gate("effective draws", "pass" if enough else "fail", self.effective, ENOUGH, sentence, step),)
+        return (Gate("effective draws", "pass" if enough else "fail", effective, ENOUGH, sentence, step),)
 
 
 def _scale(distance: torch.Tensor, effective: float) -> torch.Tensor:

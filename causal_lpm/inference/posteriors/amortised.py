@@ -1,100 +1,104 @@
-"""Posteriors that answer for any data set of a problem: neural, by weights of simulations, or a guide."""
+"""A neural posterior of what summarises a data set, without the focus that it was trained under."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass, field
 
 import torch
 
 from causal_lpm.inference.diagnostics import Gate
 from causal_lpm.inference.diagnostics.report import Verdict
-from causal_lpm.inference.posteriors.features import Features, LastFeatures
+from causal_lpm.inference.posteriors.features import Features, Summary, surrogate_gate
 from causal_lpm.inference.posteriors.focus import Focus
 from causal_lpm.inference.posteriors.neural import NeuralPosterior
+from causal_lpm.inference.posteriors.posterior import Data
 from causal_lpm.inference.runs.seeds import replicate_seed
 
-__all__ = ["AmortisedPosterior", "Posterior", "as_trained"]
-
-Data = Mapping[str, Any]
+__all__ = ["AmortisedGiven", "AmortisedPosterior"]
 
 POOL = 8  # times as many draws of the networks, among which weights choose
 EVEN = (0.3, 0.03)  # effective share of the pool, below which the gate warns and fails
 
 
-class Posterior(Protocol):
-    """Draws of the parameters given data sets of a problem's sites, `[n, *shape]` each."""
-
-    def sample(self, draws: int, data: Data, seed: int) -> torch.Tensor:
-        """Draws of z, `[draws, n, size]`."""
-        ...
-
-    def log_prob(self, z: torch.Tensor, data: Data) -> torch.Tensor | None:
-        """Log density at z `[s, n, size]`, `[s, n]`; None where there is none."""
-        ...
-
-    def gates(self) -> tuple[Gate, ...]:
-        """What else there is to say of how it was made."""
-        ...
-
-
+@dataclass(frozen=True)
 class AmortisedPosterior:
-    """Features of a data set, and a neural posterior given them, without the focus that it was trained under.
+    """Draws, densities and gates for any data set.
 
-    Args:
-        features: Data -> `[n, f]`.
+    Attributes:
+        features: Data -> their summary.
         neural: z given features.
         focus: What the prior was multiplied by in training, or None.
+        lost: Share of the guides' draws without a density in training, `[simulations]`.
     """
 
-    def __init__(self, features: Features, neural: NeuralPosterior, focus: Focus | None = None) -> None:
-        self.features, self.neural, self.focus = features, neural, focus
-        self._features = LastFeatures(features)
-        self._effective = 1.0
+    features: Features
+    neural: NeuralPosterior
+    focus: Focus | None = None
+    lost: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
 
-    def sample(self, draws: int, data: Data, seed: int) -> torch.Tensor:
-        features = self._features(data)
-        if self.focus is None:
-            return self.neural.sample(draws, features, seed)
-        rows = enumerate(features.split(1))
-        return torch.stack([self._unfocused(self.focus, draws, row, replicate_seed(seed, i)) for i, row in rows], 1)
+    @property
+    def trained(self) -> "AmortisedPosterior":
+        """Under the focused prior."""
+        return self if self.focus is None else AmortisedPosterior(self.features, self.neural, lost=self.lost)
 
-    def _unfocused(self, focus: Focus, draws: int, features: torch.Tensor, seed: int) -> torch.Tensor:
-        """Draws of a pool by weights that undo the focus, `[draws, size]`."""
-        pool = self.neural.sample(POOL * draws, features, seed)[:, 0]
-        inverse = focus.log_inverse(pool).double().nan_to_num(nan=-math.inf, neginf=-math.inf)
-        if not bool(inverse.isfinite().any()):  # far from its focus, which the gate then says
-            self._effective = 0.0
-            return pool[:draws]
-        weights = torch.softmax(inverse, 0)
-        self._effective = float(1 / weights.square().sum()) / len(pool)
-        generator = torch.Generator().manual_seed(seed)
-        return pool[torch.multinomial(weights, draws, replacement=True, generator=generator)]
+    def given(self, data: Data) -> "AmortisedGiven":
+        """The posterior of n data sets, which are summarised here, once."""
+        return AmortisedGiven(self, self.features(data))
 
-    def sample_members(self, each: int, data: Data, seed: int) -> torch.Tensor:
+
+@dataclass(frozen=True)
+class AmortisedGiven:
+    """An amortised posterior of n data sets.
+
+    Attributes:
+        posterior: Of any data.
+        summary: Of these.
+    """
+
+    posterior: AmortisedPosterior
+    summary: Summary
+
+    def sample(self, draws: int, seed: int) -> torch.Tensor:
+        """`[draws, n, size]`."""
+        if self.posterior.focus is None:
+            return self.posterior.neural.sample(draws, self.summary.values, seed)
+        return torch.stack([drawn for drawn, _ in self._unfocused(self.posterior.focus, draws, seed)], 1)
+
+    def _unfocused(self, focus: Focus, draws: int, seed: int) -> list[tuple[torch.Tensor, float]]:
+        """For each data set draws of a pool by weights that undo the focus, and the effective share of the pool."""
+        found = []
+        for row, features in enumerate(self.summary.values.split(1)):
+            own = replicate_seed(seed, row)
+            pool = self.posterior.neural.sample(POOL * draws, features, own)[:, 0]
+            inverse = focus.log_inverse(pool).double().nan_to_num(nan=-math.inf, neginf=-math.inf)
+            if not bool(inverse.isfinite().any()):  # far from its focus, which the gate then says
+                found.append((pool[:draws], 0.0))
+                continue
+            weights = torch.softmax(inverse, 0)
+            generator = torch.Generator().manual_seed(own)
+            drawn = pool[torch.multinomial(weights, draws, replacement=True, generator=generator)]
+            found.append((drawn, float(1 / weights.square().sum()) / len(pool)))
+        return found
+
+    def sample_members(self, each: int, seed: int) -> torch.Tensor:
         """Draws of each member, under the focus, `[members, each, n, size]`."""
-        return self.neural.sample_members(each, self._features(data), seed)
+        return self.posterior.neural.sample_members(each, self.summary.values, seed)
 
-    def gates(self) -> tuple[Gate, ...]:
-        """Those of the features, and how even the weights of the last data set are."""
-        made = self.features.gates()
-        if self.focus is None:
-            return made
-        verdict: Verdict = "fail" if not self._effective >= EVEN[1] else "warn" if self._effective < EVEN[0] else "pass"
-        sentence = f"Weights that undo the focus of the second round leave {self._effective:.0%} of the draws."
-        step = "" if verdict == "pass" else "Call fit with second_round=False, or a larger budget."
-        return (*made, Gate("second round", verdict, self._effective, EVEN[1], sentence, step))
-
-    def log_prob(self, z: torch.Tensor, data: Data) -> torch.Tensor:
-        features = self._features(data)
-        density = self.neural.log_prob(z, features)
-        if self.focus is None:
+    def log_prob(self, z: torch.Tensor) -> torch.Tensor:
+        """`[s, n]`."""
+        focus, neural = self.posterior.focus, self.posterior.neural
+        density = neural.log_prob(z, self.summary.values)
+        if focus is None:
             return density
-        pool = self.focus.log_inverse(self.neural.sample(POOL * len(z), features, 0))
-        return density + self.focus.log_inverse(z) - (pool.logsumexp(0) - math.log(len(pool)))
+        pool = focus.log_inverse(neural.sample(POOL * len(z), self.summary.values, 0))
+        return density + focus.log_inverse(z) - (pool.logsumexp(0) - math.log(len(pool)))
 
-
-def as_trained(posterior: Posterior) -> Posterior:
-    """The posterior under the prior that it was trained with, which known truths of that prior belong to."""
-    if isinstance(posterior, AmortisedPosterior) and posterior.focus is not None:
-        return AmortisedPosterior(posterior.features, posterior.neural)
-    return posterior
+    def gates(self, draws: int = 1000, seed: int = 0) -> tuple[Gate, ...]:
+        """How many draws of guides were lost, and how even the weights are that undo the focus, where least so."""
+        made = surrogate_gate(self.posterior.lost, self.summary.lost)
+        if self.posterior.focus is None:
+            return made
+        share = min(share for _, share in self._unfocused(self.posterior.focus, draws, seed))
+        verdict: Verdict = "fail" if not share >= EVEN[1] else "warn" if share < EVEN[0] else "pass"
+        sentence = f"Weights that undo the focus of the second round leave {share:.0%} of the draws."
+        step = "" if verdict == "pass" else "Call fit with second_round=False, or a larger budget."
+        return (*made, Gate("second round", verdict, share, EVEN[1], sentence, step))

@@ -12,9 +12,22 @@ from causal_lpm.inference.posteriors.guides import fit_guides
 from causal_lpm.inference.posteriors.neural import Frame
 from causal_lpm.inference.program.problem import Problem
 
-__all__ = ["Features", "GuideFeatures", "LastFeatures", "SeriesFeatures", "tensors"]
+__all__ = ["Features", "GuideFeatures", "SeriesFeatures", "Summary", "surrogate_gate", "tensors"]
 
 MANY_LOST = 0.05  # share of the guides' draws without a density
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stands for n data sets.
+
+    Attributes:
+        values: float32 `[n, f]`.
+        lost: Share of a guide's draws that had no density, `[n]`; empty where no guide was fitted.
+    """
+
+    values: torch.Tensor
+    lost: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
 class Features(Protocol):
@@ -25,39 +38,18 @@ class Features(Protocol):
         """Coordinates of z that belong to them."""
         ...
 
-    def __call__(self, data: Mapping[str, Any]) -> torch.Tensor:
-        """Data sites `[n, *shape]` -> float32 `[n, f]`."""
+    def __call__(self, data: Mapping[str, Any]) -> Summary:
+        """Of data sites `[n, *shape]`."""
         ...
 
     def embedding(self) -> Callable[[], torch.nn.Module] | None:
         """Makes the network that condenses them further, if any."""
         ...
 
-    def gates(self) -> tuple[Gate, ...]:
-        """What there is to say of how they were made."""
-        ...
-
 
 def tensors(data: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """Data sites as float64 tensors of their own."""
     return {name: torch.tensor(np.asarray(values), dtype=torch.float64) for name, values in data.items()}
-
-
-class LastFeatures:
-    """Features that remember their last data set: its draws, density and members need one optimisation of guides.
-
-    Args:
-        features: Data -> `[n, f]`.
-    """
-
-    def __init__(self, features: Callable[[Mapping[str, Any]], torch.Tensor]) -> None:
-        self._features = features
-        self._last: tuple[Any, torch.Tensor] | None = None
-
-    def __call__(self, data: Mapping[str, Any]) -> torch.Tensor:
-        if self._last is None or self._last[0] is not data:
-            self._last = (data, self._features(data))
-        return self._last[1]
 
 
 @dataclass(frozen=True)
@@ -75,12 +67,12 @@ class SeriesFeatures:
         """That of z itself."""
         return Frame(self.problem.size)
 
-    def __call__(self, data: Mapping[str, Any]) -> torch.Tensor:
+    def __call__(self, data: Mapping[str, Any]) -> Summary:
         parts = []
         for name, values in tensors(data).items():
             known = values.reshape(len(values), -1)[:, self.problem.data[name].present.flatten()]
             parts.append(known.sign() * known.abs().log1p())
-        return torch.cat(parts, -1).float()
+        return Summary(torch.cat(parts, -1).float())
 
     def embedding(self) -> Callable[[], torch.nn.Module] | None:
         """A convolution over days where there are at least 16 of them and none is missing."""
@@ -91,10 +83,6 @@ class SeriesFeatures:
             return None
         channels = sum(int(np.prod(shape[:-1], dtype=int)) for shape in shapes)
         return lambda: SeriesNetwork(channels, min(days))
-
-    def gates(self) -> tuple[Gate, ...]:
-        """None: nothing was optimised."""
-        return ()
 
 
 class SeriesNetwork(torch.nn.Module):
@@ -137,30 +125,34 @@ class GuideFeatures:
     seed: int = 0
     settings: Mapping[str, Any] | None = None
     progress: Callable[[int, int], None] | None = None
-    _lost: list[torch.Tensor] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def frame(self) -> Frame:
         """Where the guide puts z."""
         return Frame(self.problem.size, guided=True)
 
-    def __call__(self, data: Mapping[str, Any]) -> torch.Tensor:
+    def __call__(self, data: Mapping[str, Any]) -> Summary:
         guides = fit_guides(
             self.problem, tensors(data), seed=self.seed, progress=self.progress, **(self.settings or {})
         )
-        self._lost.append(guides.lost)
-        return guides.features.float()
+        return Summary(guides.features.float(), guides.lost)
 
     def embedding(self) -> None:
         """None: there are few of them."""
         return
 
-    def gates(self) -> tuple[Gate, ...]:
-        """The share of the guides' draws that said nothing, if any: of all data sets, or of the last if larger."""
-        share = max(float(lost.mean()) for lost in (torch.cat(self._lost), self._lost[-1])) if self._lost else 0.0
-        if not share:
-            return ()
-        sentence = f"{100 * share:.2g}% of the guides' draws have no density under the surrogate; they were left out."
-        step = "Look for overflow and logarithms of zero in the surrogate, far out in the prior."
-        many = share > MANY_LOST
-        return (Gate("surrogate", "warn" if many else "pass", share, MANY_LOST, sentence, step if many else ""),)
+
+def surrogate_gate(training: torch.Tensor, own: torch.Tensor) -> tuple[Gate, ...]:
+    """A gate of the share of the guides' draws that said nothing, in training or for the data if larger; none if none.
+
+    Args:
+        training: Share of each simulation, `[n]`.
+        own: Of each data set that is asked about, `[n]`.
+    """
+    share = max((float(lost.mean()) for lost in (training, own) if len(lost)), default=0.0)
+    if not share:
+        return ()
+    many = share > MANY_LOST
+    sentence = f"{100 * share:.2g}% of the guides' draws have no density under the surrogate; they were left out."
+    step = "Look for overflow and logarithms of zero in the surrogate, far out in the prior." if many else ""
+    return (Gate("surrogate", "warn" if many else "pass", share, MANY_LOST, sentence, step),)

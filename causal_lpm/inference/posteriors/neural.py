@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from causal_lpm.inference.posteriors.quiet_sbi import NoTracker, quiet, unchecked
+from causal_lpm.inference.posteriors.sbi_tools import NoTracker, quiet, unchecked
 from causal_lpm.validate import known, positive_count
 
 __all__ = ["Frame", "NeuralPosterior", "Training", "train_npe"]

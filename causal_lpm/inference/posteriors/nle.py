@@ -5,22 +5,21 @@ their principal components, or to guides where there is a surrogate.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from causal_lpm.inference.diagnostics import Gate, rhat_gate
-from causal_lpm.inference.posteriors.features import GuideFeatures, LastFeatures, SeriesFeatures
+from causal_lpm.inference.posteriors.features import GuideFeatures, SeriesFeatures, Summary, surrogate_gate
 from causal_lpm.inference.posteriors.neural import Training
-from causal_lpm.inference.posteriors.quiet_sbi import NoTracker, quiet, unchecked
+from causal_lpm.inference.posteriors.posterior import Data
+from causal_lpm.inference.posteriors.sbi_tools import NoTracker, quiet, unchecked
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.runs.simulation_set import SimulationSet
 
-__all__ = ["LearnedLikelihood", "learn_likelihood"]
+__all__ = ["LearnedGiven", "LearnedLikelihood", "learn_likelihood"]
 
 COMPONENTS = 12
 SCALE = 0.015  # of the scatter around the chains' beginnings, in standard deviations of the prior
@@ -46,59 +45,94 @@ OBSERVED = Chains(count=32, warm_up=500, thin=50)  # R-hat must see no differenc
 MANY = Chains(count=16, warm_up=150, thin=10)  # of simulated data sets, hundreds side by side
 
 
+@dataclass(frozen=True)
 class LearnedLikelihood:
     """A posterior through a likelihood of features, sampled by an ensemble of chains.
+
+    Attributes:
+        problem: With the prior.
+        features: Data -> their summary.
+        estimators: sbi's density estimators of features given z.
+        seed: Of nothing but its chains' beginnings.
+        lost: Share of the guides' draws without a density in training, `[simulations]`.
+    """
+
+    problem: Problem
+    features: Callable[[Data], Summary]
+    estimators: Sequence[Any]
+    seed: int
+    lost: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+
+    def given(self, data: Data) -> "LearnedGiven":
+        """The posterior of n data sets, which are summarised here, once."""
+        return LearnedGiven(self, self.features(data))
+
+
+class LearnedGiven:
+    """A learned likelihood at n data sets.
 
     The sampler is the affine-invariant stretch move, all data sets and chains in one batch. One data set alone, the
     observed one, gets longer chains.
 
     Args:
-        problem: With the prior.
-        features: Data -> `[n, f]`.
-        estimators: sbi's density estimators of features given z.
-        seed: Of nothing but its chains' beginnings.
+        posterior: Of any data.
+        summary: Of these.
 
     Source: Goodman and Weare (2010), Ensemble samplers with affine invariance, CAMCoS 5:65-80.
     """
 
-    def __init__(self, problem: Problem, features: Any, estimators: list[Any], seed: int) -> None:
-        self.problem, self.features, self.estimators, self.seed = problem, features, estimators, seed
-        self._chains: npt.NDArray[np.float64] | None = None
-        self._features = LastFeatures(features)
+    def __init__(self, posterior: LearnedLikelihood, summary: Summary) -> None:
+        self.posterior, self.summary = posterior, summary
+        self._runs: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def _log_joint(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """`[c, n, size]` and `[n, f]` -> `[c, n]`; -infinity where the learned density or the prior is not a number."""
+    def log_prob(self, z: torch.Tensor) -> torch.Tensor:
+        """The log density up to a constant of each data set, `[s, n, size]` -> `[s, n]`; -infinity where it is none.
+
+        That is enough for regions of highest density.
+        """
+        x, estimators = self.summary.values, self.posterior.estimators
         flat = z.reshape(-1, z.shape[-1])
         data = x.expand(len(z), *x.shape).reshape(-1, x.shape[-1])
         with torch.no_grad(), unchecked():
-            density = torch.stack([e.log_prob(data.unsqueeze(0), condition=flat)[0] for e in self.estimators])
-            likelihood = torch.logsumexp(density, 0) - math.log(len(self.estimators))
-            joint = (likelihood + self.problem.log_prior(flat)).reshape(z.shape[:-1])
+            density = torch.stack([e.log_prob(data.unsqueeze(0), condition=flat)[0] for e in estimators])
+            likelihood = torch.logsumexp(density, 0) - math.log(len(estimators))
+            joint = (likelihood + self.posterior.problem.log_prior(flat)).reshape(z.shape[:-1])
         return joint.nan_to_num(nan=-math.inf, posinf=-math.inf)
 
-    def sample(self, draws: int, data: Mapping[str, Any], seed: int) -> torch.Tensor:
+    def sample(self, draws: int, seed: int) -> torch.Tensor:
         """Draws of z, `[draws, n, size]`, in random order."""
-        x = self._features(data)
-        how = OBSERVED if len(x) == 1 else MANY
-        generator = torch.Generator().manual_seed(seed)
-        chains = self._run(x, how, max(-(-draws // how.count), 4), generator)
-        if len(x) == 1:
-            self._chains = chains[:, :, 0].double().numpy()
-        mixed = chains.flatten(0, 1)
-        return mixed[torch.randperm(len(mixed), generator=generator)[:draws]]
+        return self._run(draws, seed)[1]
 
-    def _run(self, x: torch.Tensor, how: Chains, each: int, generator: torch.Generator) -> torch.Tensor:
-        """Chains `[chain, draw, n, size]`."""
-        n, size, half = len(x), self.problem.size, how.count // 2
-        z = self._beginnings(x, how.count, generator)
-        now = self._log_joint(z, x)
+    def gates(self, draws: int = 1000, seed: int = 0) -> tuple[Gate, ...]:
+        """R-hat of the chains of one data set, and the share of lost draws of guides."""
+        lost = surrogate_gate(self.posterior.lost, self.summary.lost)
+        if len(self.summary.values) > 1:
+            return lost
+        chains = self._run(draws, seed)[0][:, :, 0].double().numpy()
+        return (rhat_gate(chains, self.posterior.problem.names), *lost)
+
+    def _run(self, draws: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Chains `[chain, draw, n, size]`, and draws of all of them; made once for the same question."""
+        if (draws, seed) not in self._runs:
+            how = OBSERVED if len(self.summary.values) == 1 else MANY
+            generator = torch.Generator().manual_seed(seed)
+            chains = self._chains(how, max(-(-draws // how.count), 4), generator)
+            mixed = chains.flatten(0, 1)
+            order = torch.randperm(len(mixed), generator=generator)[:draws]
+            self._runs[draws, seed] = chains, mixed[order]
+        return self._runs[draws, seed]
+
+    def _chains(self, how: Chains, each: int, generator: torch.Generator) -> torch.Tensor:
+        n, size, half = len(self.summary.values), self.posterior.problem.size, how.count // 2
+        z = self._beginnings(how.count, generator)
+        now = self.log_prob(z)
         kept = []
         for step in range(how.warm_up + each * how.thin):
             for mine, other in ((slice(None, half), slice(half, None)), (slice(half, None), slice(None, half))):
                 partner = z[other][torch.randint(0, half, (half, n), generator=generator), torch.arange(n)]
                 stretch = (1 + torch.rand(half, n, generator=generator)) ** 2 / 2
                 proposal = partner + stretch.unsqueeze(-1) * (z[mine] - partner)
-                there = self._log_joint(proposal, x)
+                there = self.log_prob(proposal)
                 accept = (size - 1) * stretch.log() + there - now[mine]
                 taken = torch.rand(half, n, generator=generator).log() < accept
                 z[mine] = torch.where(taken.unsqueeze(-1), proposal, z[mine])
@@ -107,23 +141,13 @@ class LearnedLikelihood:
                 kept.append(z.clone())
         return torch.stack(kept, 1)
 
-    def _beginnings(self, x: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+    def _beginnings(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """The most probable draws of the prior, scattered a little, `[count, n, size]`."""
-        start = self.problem.draw(STARTS, self.seed).unsqueeze(1).expand(-1, len(x), -1)
-        best = self._log_joint(start, x).topk(count, 0).indices
+        draws = self.posterior.problem.draw(STARTS, self.posterior.seed)
+        start = draws.unsqueeze(1).expand(-1, len(self.summary.values), -1)
+        best = self.log_prob(start).topk(count, 0).indices
         z = torch.gather(start, 0, best.unsqueeze(-1).expand(-1, -1, start.shape[-1]))
         return z + SCALE * torch.randn(z.shape, generator=generator)
-
-    def log_prob(self, z: torch.Tensor, data: Mapping[str, Any]) -> torch.Tensor:
-        """The log density up to a constant of each data set, `[s, n]`: enough for regions of highest density."""
-        return self._log_joint(z, self._features(data))
-
-    def gates(self) -> tuple[Gate, ...]:
-        """R-hat of the chains of the observed data, and those of the features."""
-        return (
-            *(() if self._chains is None else (rhat_gate(self._chains, self.problem.names),)),
-            *self.features.gates(),
-        )
 
 
 class _Components:
@@ -131,19 +155,15 @@ class _Components:
 
     def __init__(self, problem: Problem, data: Mapping[str, Any]) -> None:
         self._features = SeriesFeatures(problem)
-        cloud = self._features(data)
+        cloud = self._features(data).values
         spread = cloud.std(0)
         self._centre, self._scale = cloud.mean(0), torch.where(spread > 0, spread, torch.ones_like(spread))
         rows = (cloud - self._centre) / self._scale
         self._directions = torch.linalg.svd(rows, full_matrices=False).Vh[:COMPONENTS].T
 
-    def __call__(self, data: Mapping[str, Any]) -> torch.Tensor:
-        components: torch.Tensor = ((self._features(data) - self._centre) / self._scale) @ self._directions
-        return components
-
-    def gates(self) -> tuple[Gate, ...]:
-        """None: nothing was optimised."""
-        return ()
+    def __call__(self, data: Mapping[str, Any]) -> Summary:
+        rows = self._features(data).values
+        return Summary(((rows - self._centre) / self._scale) @ self._directions)
 
 
 def learn_likelihood(
@@ -170,10 +190,11 @@ def learn_likelihood(
         from sbi.inference import NLE
         from sbi.neural_nets import likelihood_nn
     z, data = simulations.successful()
-    features: Any = _Components(problem, data)
+    features: Callable[[Data], Summary] = _Components(problem, data)
     if problem.surrogate is not None:
         features = GuideFeatures(problem, seed, settings)
-    parameters, x = torch.as_tensor(z, dtype=torch.float32), features(data)
+    summary = features(data)
+    parameters, x = torch.as_tensor(z, dtype=torch.float32), summary.values
     # With one feature an autoregressive flow would be a normal density.
     how = training or Training(flow="nsf" if x.shape[-1] == 1 else "maf")
     estimators = []
@@ -184,4 +205,4 @@ def learn_likelihood(
             nle = NLE(density_estimator=builder, show_progress_bars=False, tracker=NoTracker())
             nle.append_simulations(parameters, x)
             estimators.append(how.train(nle, len(x)))
-    return LearnedLikelihood(problem, features, estimators, seed)
+    return LearnedLikelihood(problem, features, estimators, seed, summary.lost)

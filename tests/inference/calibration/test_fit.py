@@ -18,11 +18,11 @@ from case_studies.benchmark_tasks import sir
 from causal_lpm import Rollout, event, observed, rollout, tally
 from causal_lpm.inference import fit
 from causal_lpm.inference.calibration import stages
-from causal_lpm.inference.calibration.checks import known_truth
+from causal_lpm.inference.calibration.gates import known_truth
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
-from causal_lpm.inference.posteriors.amortised import as_trained
 from causal_lpm.inference.posteriors.focus import FocusedPrior
+from causal_lpm.inference.posteriors.posterior import as_trained
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.runs.simulation_set import SimulationSet, simulate_set
 from tests.inference.calibration.conjugate import DATA, SMALL, exact, line, normal
@@ -341,8 +341,8 @@ def test_a_second_round_leaves_the_posterior_right_and_nearly_calibrated() -> No
         assert spread == pytest.approx(sd, rel=0.25)
         assert result.tree["prior_predictive"].sizes["draw"] == 500  # of the first round, so of the prior
         prior = ProblemSimulator(result.problem, FocusedPrior(result.problem, posterior.focus))  # type: ignore[arg-type]
-        made = simulate_set(prior, 800, 5, batch=100)
-        ranks = known_truth(result.problem, as_trained(posterior), *made.successful()).arrays["ranks"]  # type: ignore[arg-type]
+        z, data = simulate_set(prior, 800, 5, batch=100).successful()
+        ranks = known_truth(result.problem, as_trained(posterior).given(data), z).arrays["ranks"]  # type: ignore[arg-type]
         coverage.append(float((np.abs(ranks / 399 - 0.5) <= 0.45).mean()))
     assert 0.85 < np.mean(coverage) < 0.94
 

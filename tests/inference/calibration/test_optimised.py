@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from causal_lpm.inference.calibration.optimised import GUIDES, optimise, variational
+from causal_lpm.inference.calibration.optimised import GUIDES, optimise_by_gradient, optimise_by_svi, variational
+from causal_lpm.inference.calibration.plan import Plan
 from causal_lpm.inference.program.problem import Problem
 from tests.inference.calibration.conjugate import DATA, exact, exact_line, line, normal
 
@@ -53,19 +54,19 @@ def test_log_weights_are_the_joint_density_less_the_guide_s() -> None:
 def test_a_guide_is_optimised_and_never_called_calibrated() -> None:
     told: list[tuple[str, int, int]] = []
     problem = Problem(normal(), {"x": DATA})
-    result = optimise(problem, "svi", 0, 100, {"steps": 100}, None, lambda *now: told.append(now))
+    result = optimise_by_svi(problem, Plan(draws=100, settings={"steps": 100}, progress=lambda *now: told.append(now)))
     assert result.status == "optimised"
     assert result.banner.startswith("OPTIMISED with svi: not a posterior")
     assert [gate.name for gate in result.report.gates] == ["k-hat"]
     assert told == [("optimising", 50, 100), ("optimising", 100, 100)]
-    again = optimise(problem, "svi", 0, 100, {"steps": 100})
+    again = optimise_by_svi(problem, Plan(draws=100, settings={"steps": 100}))
     np.testing.assert_array_equal(result.tree["posterior"]["mean"], again.tree["posterior"]["mean"])
     with pytest.raises(ValueError, match="this result answers for no other data"):
         result.check()
 
 
 def test_a_gradient_ends_at_the_mode() -> None:
-    result = optimise(Problem(normal(), {"x": [*DATA[:5], np.nan]}), "gradient", 0, 100, {})
+    result = optimise_by_gradient(Problem(normal(), {"x": [*DATA[:5], np.nan]}), Plan(draws=100))
     assert result.status == "optimised"
     assert result.banner.startswith("OPTIMISED with gradient: not a posterior")
     assert result.tree["posterior"].sizes["draw"] == 1

@@ -1,8 +1,9 @@
 import torch
 
-from causal_lpm.inference.diagnostics import Gate
-from causal_lpm.inference.posteriors.amortised import AmortisedPosterior, as_trained
+from causal_lpm.inference.posteriors.amortised import AmortisedPosterior
+from causal_lpm.inference.posteriors.features import Summary
 from causal_lpm.inference.posteriors.focus import Focus
+from causal_lpm.inference.posteriors.posterior import as_trained
 from tests.inference.calibration.known_posterior import Known, focus
 
 
@@ -12,12 +13,9 @@ class Copy:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, data: dict[str, torch.Tensor]) -> torch.Tensor:
+    def __call__(self, data: dict[str, torch.Tensor]) -> Summary:
         self.calls += 1
-        return data["x"]
-
-    def gates(self) -> tuple[Gate, ...]:
-        return ()
+        return Summary(data["x"])
 
 
 class Posterior(Known):
@@ -47,20 +45,22 @@ def test_the_focus_is_undone() -> None:
     features = Copy()
     posterior = AmortisedPosterior(features, Posterior(0.4, given), given)  # type: ignore[arg-type]
     data = {"x": torch.tensor([[0.2, 0.2], [0.4, 0.3], [0.0, 0.2]])}
-    drawn = posterior.sample(4000, data, seed=2**63 - 1)
+    asked = posterior.given(data)
+    drawn = asked.sample(4000, seed=2**63 - 1)
     assert drawn.shape == (4000, 3, 2)
-    assert torch.equal(posterior.sample(4000, data, seed=2**63 - 1), drawn)
+    assert torch.equal(asked.sample(4000, seed=2**63 - 1), drawn)
     # Standard errors of 0.007 for means, 1.2% for standard deviations, and duplicates; a few in a thousand lie beyond
     # the bound.
     torch.testing.assert_close(drawn.mean(0), data["x"], atol=0.05, rtol=0)
     torch.testing.assert_close(drawn.std(0), torch.full((3, 2), 0.4), atol=0.025, rtol=0)
     z = drawn[:200]
-    torch.testing.assert_close(posterior.log_prob(z, data), Known(0.4).log_prob(z, data["x"]), atol=0.1, rtol=0)
+    torch.testing.assert_close(asked.log_prob(z), Known(0.4).log_prob(z, data["x"]), atol=0.1, rtol=0)
     assert features.calls == 1  # one summary of a data set serves draws and densities
     # A data set has the same draws whatever stands beside it in place of others.
     alone = AmortisedPosterior(Copy(), Posterior(0.4, given), given)  # type: ignore[arg-type]
-    assert torch.equal(alone.sample(4000, {"x": data["x"][:1]}, seed=2**63 - 1)[:, 0], drawn[:, 0])
-    (gate,) = alone.gates()
+    first = alone.given({"x": data["x"][:1]})
+    assert torch.equal(first.sample(4000, seed=2**63 - 1)[:, 0], drawn[:, 0])
+    (gate,) = first.gates()
     assert (gate.name, gate.verdict) == ("second round", "pass")
 
 
@@ -72,9 +72,9 @@ def test_a_stray_draw_of_a_network_does_not_take_all_the_weight() -> None:
             return drawn
 
     posterior = AmortisedPosterior(Copy(), Stray(0.3), focus(0.2, 0.3))  # type: ignore[arg-type]
-    drawn = posterior.sample(1000, {"x": torch.full((1, 2), 0.2)}, 0)
-    assert float(drawn.max()) < 3
-    (gate,) = posterior.gates()
+    asked = posterior.given({"x": torch.full((1, 2), 0.2)})
+    assert float(asked.sample(1000, 0).max()) < 3
+    (gate,) = asked.gates()
     assert gate.verdict == "pass"
 
 
@@ -83,21 +83,22 @@ def test_known_truths_of_the_focused_prior_meet_the_networks_as_they_are() -> No
     posterior = AmortisedPosterior(Copy(), Posterior(0.5, given), given)  # type: ignore[arg-type]
     data = {"x": torch.zeros(2, 2)}
     trained = as_trained(posterior)
-    assert torch.equal(trained.sample(9, data, 4), posterior.neural.sample(9, data["x"], 4))
+    assert torch.equal(trained.given(data).sample(9, 4), posterior.neural.sample(9, data["x"], 4))
     assert as_trained(trained) is trained
 
 
 def test_a_posterior_far_from_its_focus_is_kept_and_fails_the_gate() -> None:
     """Nothing is lost and nothing searched without end: few draws carry the weight, and the verdict is no."""
     posterior = AmortisedPosterior(Copy(), Known(0.3), focus(0.0, 0.05))  # type: ignore[arg-type]
-    drawn = posterior.sample(50, {"x": torch.full((1, 2), 4.0)}, 0)
+    asked = posterior.given({"x": torch.full((1, 2), 4.0)})
+    drawn = asked.sample(50, 0)
     assert drawn.shape == (50, 1, 2)
     assert bool(drawn.isfinite().all())
-    (gate,) = posterior.gates()
+    (gate,) = asked.gates()
     assert (gate.name, gate.verdict) == ("second round", "fail")
 
 
 def test_without_a_focus_draws_are_the_neural_posterior_s() -> None:
     posterior = AmortisedPosterior(Copy(), Known(0.5))  # type: ignore[arg-type]
     data = {"x": torch.zeros(2, 2)}
-    assert torch.equal(posterior.sample(9, data, 4), Known(0.5).sample(9, data["x"], 4))
+    assert torch.equal(posterior.given(data).sample(9, 4), Known(0.5).sample(9, data["x"], 4))

@@ -19,7 +19,7 @@ def two_groups() -> None:
 def test_series_are_read_without_missing_days_on_a_scale_that_keeps_signs() -> None:
     problem = Problem(normal(3), {"x": [1.0, np.nan, -3.0]})
     features = SeriesFeatures(problem)
-    found = features({"x": np.array([[0.0, 5.0, np.e - 1], [1 - np.e, np.nan, 0.0]])})
+    found = features({"x": np.array([[0.0, 5.0, np.e - 1], [1 - np.e, np.nan, 0.0]])}).values
     torch.testing.assert_close(found, torch.tensor([[0.0, 1.0], [-1.0, 0.0]]))
     assert features.embedding() is None
     assert not features.frame.guided
@@ -28,13 +28,13 @@ def test_series_are_read_without_missing_days_on_a_scale_that_keeps_signs() -> N
 def test_whole_series_of_groups_are_condensed_by_a_network() -> None:
     problem = Problem(two_groups, {"cases": np.full((2, 20), 3.0)})
     features = SeriesFeatures(problem)
-    found = features({"cases": np.arange(120.0).reshape(3, 2, 20)})
+    found = features({"cases": np.arange(120.0).reshape(3, 2, 20)}).values
     make = features.embedding()
     assert make is not None
     network = make()
     assert network(found).shape == (3, 16)
     # Groups are channels: the same series in the other group is another data set.
-    swapped = features({"cases": np.arange(120.0).reshape(3, 2, 20)[:, ::-1].copy()})
+    swapped = features({"cases": np.arange(120.0).reshape(3, 2, 20)[:, ::-1].copy()}).values
     assert (network(found) != network(swapped)).any()
     gaps = Problem(two_groups, {"cases": np.where(np.arange(40).reshape(2, 20) == 7, np.nan, 3.0)})
     assert SeriesFeatures(gaps).embedding() is None
@@ -43,7 +43,7 @@ def test_whole_series_of_groups_are_condensed_by_a_network() -> None:
 def test_guides_summarise() -> None:
     problem = Problem(normal(), {"x": DATA})
     features = GuideFeatures(problem, seed=3, settings={"steps": 200, "particles": 4})
-    found = features({"x": np.array([DATA])})
+    found = features({"x": np.array([DATA])}).values
     assert found.dtype == torch.float32
     assert torch.equal(
         found,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causal_lpm.inference.calibration.checks import (
+from causal_lpm.inference.calibration.gates import (
     FAR_AWAY,
     RANKED_AMONG,
     KnownTruth,
@@ -16,16 +16,15 @@ from causal_lpm.inference.calibration.checks import (
     left_out,
     posterior_gates,
 )
+from causal_lpm.inference.calibration.learners import Learned
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics import Gate, Report, disagreements
-from causal_lpm.inference.posteriors.amortised import AmortisedPosterior, Posterior, as_trained
-from causal_lpm.inference.posteriors.focus import Focus
+from causal_lpm.inference.posteriors.posterior import HasMembers, as_trained
+from causal_lpm.inference.program.labels import arrays, dates_of, labels_of
 from causal_lpm.inference.program.problem import Problem
-from causal_lpm.inference.program.tree_inputs import arrays, dates_of, labels_of
 from causal_lpm.inference.results.calibration_tree import About, build_tree
 from causal_lpm.inference.runs.seeds import replicate_seed
-from causal_lpm.inference.runs.simulation_set import SimulationSet
 
 __all__ = ["conclude", "rehearse"]
 
@@ -57,47 +56,29 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
     )
 
 
-def conclude(
-    stages: Stages,
-    method: str,
-    budget: int,
-    posterior: Posterior,
-    used: SimulationSet,
-    focus: Focus | None,
-    gate: int,
-    draws: int,
-    groups: Mapping[str, Any] | None = None,
-) -> CalibrationResult:
-    """The result of a posterior.
+def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult:
+    """The result of a posterior: draws, predictions, gates.
 
     Args:
         stages: For further simulations.
-        method: As given to `fit`; so are `budget`, `gate`, `draws` and `groups`.
-        budget: Simulations to train on.
-        posterior: Any.
-        used: The simulations that it was trained on.
-        focus: Of the prior in the second round, or None.
-        gate: Further simulations for the gates.
-        draws: Of the posterior.
-        groups: Site -> labels of its groups.
+        method: Name.
+        learned: The posterior, the simulations that it was trained on, and its focus.
     """
-    problem, seed, observed = stages.problem, stages.seed, stages.observed
-    groups = labels_of(problem, groups)
-    z = posterior.sample(draws, observed, seed)[:, 0]
+    problem, plan, observed = stages.problem, stages.plan, stages.observed
+    groups, seed, focus, used = labels_of(problem, plan.groups), plan.seed, learned.focus, learned.used
+    given = learned.posterior.given(observed)
+    z = given.sample(plan.draws, seed)[:, 0]
     finite = z.isfinite().all(-1)
     if int(finite.sum()) < 2:
         raise RuntimeError(f"the posterior of the data has no finite draws. {FAR_AWAY}")
-    own = posterior.gates()  # of the data at hand, so before it answers for others
-    members = None
-    if isinstance(posterior, AmortisedPosterior):
-        members = posterior.sample_members(MEMBER_DRAWS, observed, seed)[:, :, 0]
+    members = given.sample_members(MEMBER_DRAWS, seed)[:, :, 0] if isinstance(given, HasMembers) else None
     truth, elsewhere = KnownTruth((), {}), None
-    if gate:
-        true, data = stages.simulate("second gate" if focus is not None else "gate", gate, focus).successful()
-        trained = as_trained(posterior)
-        truth = known_truth(problem, trained, true, data, seed=seed)
-        if isinstance(trained, AmortisedPosterior) and members is not None and len(members) > 1:
-            elsewhere = _disagreements(trained, data, seed)
+    if plan.gate:
+        true, data = stages.simulate("second gate" if focus is not None else "gate", plan.gate, focus).successful()
+        trained = as_trained(learned.posterior).given(data)
+        truth = known_truth(problem, trained, true, seed)
+        if isinstance(trained, HasMembers) and members is not None and len(members) > 1:
+            elsewhere = _disagreements(trained, seed)
     lost = left_out("finite draws", "draws of the posterior are not finite", finite, FAR_AWAY)
     z = z[finite]
     predicted = stages.predict(z[:PREDICTIVE].double().numpy())
@@ -106,17 +87,17 @@ def conclude(
             *truth.gates,
             *data_gates(problem, used.successful()[1], predicted.successful()[1], groups),
             *posterior_gates(problem, z, members, seed, elsewhere, _not_run(truth, members)),
-            *own,
+            *given.gates(plan.draws, seed),
             *lost,
-            *_counts(gate, stages),
+            *_counts(plan.gate, stages),
         )
     )
     if report.banner:
         _LOG.warning(report.banner)
-    prior = problem.draw(draws, replicate_seed(seed, 9))
-    density = posterior.log_prob(z.unsqueeze(1), observed)
+    prior = problem.draw(plan.draws, replicate_seed(seed, 9))
+    density = given.log_prob(z.unsqueeze(1))
     tree = build_tree(
-        About(method, report.status, seed, budget, stages.made, stages.failed),
+        About(method, report.status, seed, plan.budget, stages.made, stages.failed),
         arrays(problem.constrain(z)),
         log_prior={"log_prior": problem.log_prior(z).detach().double().numpy()},
         sample_stats=None if density is None else {"log_q": density[:, 0].double().numpy()},
@@ -131,12 +112,12 @@ def conclude(
         dates=dates_of(problem),
         diagnostics=report.to_dataset(),
     )
-    return CalibrationResult(tree, report, problem, posterior)
+    return CalibrationResult(tree, report, problem, learned.posterior)
 
 
-def _disagreements(posterior: AmortisedPosterior, data: Mapping[str, Array], seed: int) -> Array:
+def _disagreements(posterior: HasMembers, seed: int) -> Array:
     """How much members differ at each simulated data set, where all their draws are finite."""
-    drawn = posterior.sample_members(MEMBER_DRAWS, data, seed).double().numpy()
+    drawn = posterior.sample_members(MEMBER_DRAWS, seed).double().numpy()
     drawn = drawn[:, :, np.isfinite(drawn).all((0, 1, 3))]
     return disagreements(drawn) if drawn.size else np.zeros(0)
 

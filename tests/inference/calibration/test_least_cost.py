@@ -1,6 +1,6 @@
 import pytest
 
-from causal_lpm.inference.calibration.counts import check_counts
+from causal_lpm.inference.calibration.least_cost import check_counts
 from causal_lpm.inference.program.problem import Problem
 from tests.cli.fake_calibrations import counts
 

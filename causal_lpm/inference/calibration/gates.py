@@ -24,8 +24,8 @@ from causal_lpm.inference.diagnostics import (
     tarp_gate,
     tarp_levels,
 )
-from causal_lpm.inference.posteriors.amortised import Posterior
 from causal_lpm.inference.posteriors.features import SeriesFeatures
+from causal_lpm.inference.posteriors.posterior import PosteriorGiven
 from causal_lpm.inference.program.problem import Problem
 
 __all__ = ["FAR_AWAY", "RANKED_AMONG", "KnownTruth", "data_gates", "known_truth", "left_out", "posterior_gates"]
@@ -52,23 +52,20 @@ class KnownTruth:
     arrays: dict[str, Array]
 
 
-def known_truth(
-    problem: Problem, posterior: Posterior, z: Array, data: Mapping[str, Array], seed: int = 0
-) -> KnownTruth:
+def known_truth(problem: Problem, posterior: PosteriorGiven, z: Array, seed: int = 0) -> KnownTruth:
     """Asks the posterior for the parameters of data sets that were simulated with known ones.
 
     Args:
         problem: Names the parameters.
-        posterior: Any one of the problem.
-        z: The truths, `[n, size]`.
-        data: site -> `[n, *shape]`, simulated from them.
+        posterior: Given n data sets.
+        z: The truths that they were simulated with, `[n, size]`.
         seed: Of posterior draws and ties.
     """
     truth = torch.as_tensor(z, dtype=torch.float32)
-    draws = posterior.sample(RANKED_AMONG, data, seed)
+    draws = posterior.sample(RANKED_AMONG, seed)
     answered = draws.isfinite().all(-1).all(0)
     asked = torch.cat([truth.unsqueeze(0), torch.where(answered[:, None], draws, 0.0)])
-    density = posterior.log_prob(asked, data)
+    density = posterior.log_prob(asked)
     if not bool(answered.any()):
         sentence = "The posterior has no finite draws for any simulated data set."
         return KnownTruth((Gate("answers", "fail", 1.0, MANY, sentence, FAR_AWAY),), {})
@@ -115,8 +112,8 @@ def data_gates(
     """
     observed = {name: series.values.numpy() for name, series in problem.data.items()}
     features = SeriesFeatures(problem)
-    cloud = features(simulated).double().numpy()
-    mine = features({name: values[None] for name, values in observed.items()}).double().numpy()
+    cloud = features(simulated).values.double().numpy()
+    mine = features({name: values[None] for name, values in observed.items()}).values.double().numpy()
     series = {name: _by_group(values) for name, values in predicted.items()}
     return (
         misspecification_gate(*_principal(mine[0], cloud)),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from causal_lpm import observed
-from causal_lpm.inference.calibration.checks import data_gates, known_truth, posterior_gates
+from causal_lpm.inference.calibration.gates import data_gates, known_truth, posterior_gates
 from causal_lpm.inference.diagnostics import Gate
 from causal_lpm.inference.program.problem import Problem
 from tests.inference.calibration.conjugate import DATA, exact, normal
@@ -27,14 +27,24 @@ class Exact:
         place = PROBLEM.unconstrain({"mean": torch.as_tensor(mean + self.shift * sd, dtype=torch.float32)})
         return torch.distributions.Normal(place, self.width * sd / float(PROBLEM._scale))
 
-    def sample(self, draws: int, data: Mapping[str, Any], seed: int) -> torch.Tensor:
+    def given(self, data: Mapping[str, Any]) -> "Given":
+        return Given(self._law(data), self.density)
+
+
+class Given:
+    def __init__(self, law: torch.distributions.Normal, density: bool, without: int = 0) -> None:
+        self.law, self.density, self.without = law, density, without
+
+    def sample(self, draws: int, seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
-        return self._law(data).sample((draws,))
+        drawn = self.law.sample((draws,))
+        drawn[3, : self.without] = torch.nan
+        return drawn
 
-    def log_prob(self, z: torch.Tensor, data: Mapping[str, Any]) -> torch.Tensor | None:
-        return self._law(data).log_prob(z).sum(-1) if self.density else None
+    def log_prob(self, z: torch.Tensor) -> torch.Tensor | None:
+        return self.law.log_prob(z).sum(-1) if self.density else None
 
-    def gates(self) -> tuple[Gate, ...]:
+    def gates(self, draws: int = 1000, seed: int = 0) -> tuple[Gate, ...]:
         return ()
 
 
@@ -44,7 +54,8 @@ def simulated(n: int, seed: int = 0) -> tuple[Any, dict[str, Any]]:
 
 
 def verdicts(posterior: Exact) -> dict[str, str]:
-    return {gate.name: gate.verdict for gate in known_truth(PROBLEM, posterior, *simulated(300), seed=0).gates}
+    z, data = simulated(300)
+    return {gate.name: gate.verdict for gate in known_truth(PROBLEM, posterior.given(data), z).gates}
 
 
 def test_an_exact_posterior_passes() -> None:
@@ -66,7 +77,8 @@ def test_a_posterior_that_is_too_narrow_too_wide_or_shifted_fails(wrong: Exact, 
 
 
 def test_arrays_are_of_each_simulation() -> None:
-    found = known_truth(PROBLEM, Exact(), *simulated(50), seed=0).arrays
+    z, data = simulated(50)
+    found = known_truth(PROBLEM, Exact().given(data), z).arrays
     shapes = {name: values.shape for name, values in found.items()}
     assert shapes == {"ranks": (50, 1), "truth": (50, 1), "tarp_level": (50,), "highest_density_level": (50,)}
 
@@ -78,15 +90,14 @@ class Unsure(Exact):
         super().__init__()
         self.without = without
 
-    def sample(self, draws: int, data: Mapping[str, Any], seed: int) -> torch.Tensor:
-        drawn = super().sample(draws, data, seed)
-        drawn[3, : self.without] = torch.nan
-        return drawn
+    def given(self, data: Mapping[str, Any]) -> Given:
+        return Given(self._law(data), self.density, self.without)
 
 
 @pytest.mark.parametrize(("without", "verdict"), [(3, "warn"), (30, "fail"), (300, "fail")])
 def test_data_sets_without_an_answer_are_left_out_and_counted(without: int, verdict: str) -> None:
-    found = known_truth(PROBLEM, Unsure(without), *simulated(300))
+    z, data = simulated(300)
+    found = known_truth(PROBLEM, Unsure(without).given(data), z)
     assert gate(found.gates, "answers").verdict == verdict
     assert gate(found.gates, "answers").value == pytest.approx(without / 300)
     assert len(found.arrays.get("ranks", [])) == 300 - without
