@@ -1,7 +1,9 @@
 """Studies and their policies, simulations, calibration, predictions, effects, diagnostics, gradients."""
 
 from causal_lpm.inference.calibration.fit import fit as fit
+from causal_lpm.inference.calibration.learners import Learned as Learned
 from causal_lpm.inference.calibration.methods import METHODS as METHODS
+from causal_lpm.inference.calibration.methods import Method as Method
 from causal_lpm.inference.calibration.point import PointCalibration as PointCalibration
 from causal_lpm.inference.calibration.point import point_calibration as point_calibration
 from causal_lpm.inference.calibration.result import CalibrationResult as CalibrationResult

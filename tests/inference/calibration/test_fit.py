@@ -19,6 +19,7 @@ from causal_lpm import Rollout, event, observed, rollout, tally
 from causal_lpm.inference import fit
 from causal_lpm.inference.calibration import stages
 from causal_lpm.inference.calibration.gates import known_truth
+from causal_lpm.inference.calibration.plan import Plan
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.posteriors.focus import FocusedPrior
@@ -104,7 +105,7 @@ def test_executors_and_folders_do_not_change_the_numbers(tmp_path: Path, monkeyp
 
 
 def test_every_stage_has_simulations_of_its_own() -> None:
-    made = stages.Stages(Problem(normal(), {"x": DATA}), seed=0, batch=20)
+    made = stages.Stages(Problem(normal(), {"x": DATA}), Plan(), batch=20)
     sets = [made.simulate(stage, 20) for stage in stages.SEEDS if stage != "predictive"]
     assert len(np.unique(np.concatenate([found.z for found in sets]))) == 100
     assert len(np.unique(np.concatenate([found.data["x"] for found in sets]))) == 600
@@ -119,7 +120,7 @@ def test_every_stage_has_simulations_of_its_own() -> None:
 def test_predictions_are_of_the_rows_that_are_given() -> None:
     problem = Problem(normal(noise=0.01), {"x": DATA})
     z = torch.linspace(-2, 2, 7)[:, None].double().numpy()
-    found = stages.Stages(problem, seed=0, batch=3).predict(z)
+    found = stages.Stages(problem, Plan(), batch=3).predict(z)
     means = problem.constrain(torch.as_tensor(z, dtype=torch.float32))["mean"].numpy()
     np.testing.assert_allclose(found.data["x"].mean(1), means, atol=0.03)
 

@@ -154,7 +154,7 @@ def test_many_days_are_compared_in_few_directions() -> None:
 
 
 def test_gates_of_the_posterior_s_draws() -> None:
-    z = Exact().sample(1000, {"x": np.array([DATA])}, 0)[:, 0]
+    z = Exact().given({"x": np.array([DATA])}).sample(1000, 0)[:, 0]
     names = [found.name for found in posterior_gates(PROBLEM, z, None)]
     assert names == ["identifiability", "prior sensitivity", "not shown"]
     alike = torch.stack([z[:500], z[500:]])

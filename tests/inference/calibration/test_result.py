@@ -9,6 +9,7 @@ from causal_lpm.inference import CalibrationResult, fit
 from causal_lpm.inference.charts.style import banner_text
 from causal_lpm.inference.diagnostics import Report
 from causal_lpm.inference.posteriors.amortised import AmortisedPosterior
+from causal_lpm.inference.posteriors.features import Summary
 from causal_lpm.inference.posteriors.focus import Focus, focus_on
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.results.calibration_tree import About, build_tree
@@ -78,7 +79,7 @@ class ExactUnder:
 def test_networks_of_a_second_round_are_asked_for_truths_of_the_focused_prior(calibrated: CalibrationResult) -> None:
     problem = Problem(normal(1), {"x": [1.0]})
     given = focus_on(problem, Known(0.3), torch.full((1, 1), 0.5), seed=0)  # type: ignore[arg-type]
-    posterior = AmortisedPosterior(lambda data: torch.as_tensor(data["x"]), ExactUnder(problem, given), given)  # type: ignore[arg-type]
+    posterior = AmortisedPosterior(lambda data: Summary(torch.as_tensor(data["x"])), ExactUnder(problem, given), given)  # type: ignore[arg-type]
     result = CalibrationResult(calibrated.tree, Report(), problem, posterior)
     assert result.check(simulations=200).status == "calibrated"  # a fixed seed; fails by chance in 3.2% of others
     assert result.check(normal(1, noise=3.0), simulations=200).status == "uncalibrated"
