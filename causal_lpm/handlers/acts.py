@@ -7,6 +7,7 @@ import torch
 from chirho.indexed.ops import get_index_plates
 
 from causal_lpm.handlers.in_place import copied
+from causal_lpm.ops.looking import check
 from causal_lpm.typing import State
 from causal_lpm.validate import same_entries
 
@@ -40,18 +41,25 @@ def fitting(act: Any, value: Any) -> Any:
     if given.dtype == value.dtype:
         return given
     fitted = given.to(value.dtype)
-    floats = given.is_floating_point() and value.is_floating_point()
+    holds = "numbers" if value.is_floating_point() else "whole numbers"
+    check(
+        (given,),
+        lambda: bool(_same(given, fitted).all()),
+        lambda: (
+            f"an act sets {given[~_same(given, fitted)][:3].tolist()} where the value is {value.dtype}: give {holds} "
+            "that it can hold, or let the model hold another type there."
+        ),
+    )
+    return fitted
+
+
+def _same(given: torch.Tensor, fitted: torch.Tensor) -> torch.Tensor:
     # Between floats a rounded number is the same number, and infinity is not; else all digits count. Beyond 64 bits
     # integers are what the machine makes of it, which may come back as the same.
+    if given.is_floating_point() and fitted.is_floating_point():
+        return fitted.isfinite() == given.isfinite()
     large = (given if given.is_floating_point() else fitted).double().abs() >= 2.0**63
-    same = fitted.isfinite() == given.isfinite() if floats else (fitted.to(given.dtype) == given) & ~large
-    if not bool(same.all()):
-        raise ValueError(
-            f"an act sets {given[~same][:3].tolist()} where the value is {value.dtype}: give "
-            f"{'numbers' if value.is_floating_point() else 'whole numbers'} that it can hold, or let the model hold "
-            "another type there."
-        )
-    return fitted
+    return (fitted.to(given.dtype) == given) & ~large
 
 
 def _whole_state(act: Any) -> Any:

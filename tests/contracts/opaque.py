@@ -10,8 +10,8 @@ from causal_lpm.ops.looking import Everybody
 
 OPERATIONS = {"event", "choose", "exposure", "tally", "allocate", "exogenous", "look_up"}
 ARITHMETIC = """add sub mul div neg eq ne lt le gt ge bitwise_and bitwise_or bitwise_not where clamp minimum floor
-    ceil round all sum expand view clone _to_copy stack select slice unsqueeze copy_ index_put_ new_empty new_zeros
-    full_like zeros_like""".split()  # noqa: SIM905
+    ceil round all sum expand view clone _to_copy stack select slice unsqueeze copy_ index_put_ index_select
+    new_empty new_zeros full_like zeros_like""".split()  # noqa: SIM905
 
 
 class Look(Exception):
@@ -36,8 +36,8 @@ class Opaque(torch.Tensor):
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, into_plain = func.overloadpacket.__name__, func._schema.is_mutable and not is_opaque(args[0])
-        by_index = name == "index_put_" and is_opaque(args[1])
-        if func.namespace != "aten" or name not in ARITHMETIC or into_plain or by_index:
+        index = {"index_put_": args[1:2], "index_select": args[2:]}.get(name)
+        if func.namespace != "aten" or name not in ARITHMETIC or into_plain or is_opaque(index):
             raise Look(f"{func} is no arithmetic")
         return sealed(func(*opened(args), **opened(kwargs or {})))
 

@@ -14,7 +14,7 @@ from case_studies.second_dose.model import second_dose, setup
 from case_studies.second_dose.people import king_county
 from causal_lpm import KeyedNoise, Rollout, Worlds, comparing, rollout, tally
 from causal_lpm.typing import State
-from tests.contracts.models import flu, layers, people
+from tests.contracts.models import I, flu, layers, people
 from tests.contracts.opaque import Look, Opaque, Sealed, is_opaque, opened
 
 X = torch.tensor([0, 1, 2])
@@ -31,6 +31,7 @@ LOOKS: list[Callable[[Any], object]] = [
     lambda x: x.nonzero(),
     lambda x: x[x > 0],
     lambda x: X[x],
+    lambda x: X.index_select(0, x),
     lambda x: x.index_put_((x > 0,), X[0]),
     lambda x: x.masked_select(x > 0),
     lambda x: torch.equal(x, x),
@@ -52,9 +53,10 @@ def run_flu(days: int = 30) -> Rollout:
     return run
 
 
-def run_flu_with_an_intervention() -> Rollout:
-    closure = StaticIntervention(torch.tensor(6.0), {"school_closure_day": (torch.tensor(8.0), torch.tensor(12.0))})
-    with Worlds(), closure:
+def run_flu_with_interventions() -> Rollout:
+    closure = StaticIntervention(torch.tensor(6.0), {"school_closure_day": (torch.tensor(8), torch.tensor(12))})
+    cured = StaticIntervention(torch.tensor(9.0), {"stage": lambda stage: torch.where(stage == I, 2.0, stage)})
+    with Worlds(), closure, cured:
         return run_flu()
 
 
@@ -78,7 +80,7 @@ def run_conversions() -> Rollout:
 MODELS = {
     "conversions": (run_conversions, ()),
     "flu": (run_flu, ("cases",)),  # its reports are drawn from this series
-    "flu with an intervention": (run_flu_with_an_intervention, ("cases",)),
+    "flu with interventions": (run_flu_with_interventions, ("cases",)),
     "second dose": (lambda: run_second_dose("archived"), ()),
     "second dose as described": (lambda: run_second_dose("described"), ()),
 }
