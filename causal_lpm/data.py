@@ -1,8 +1,9 @@
 """Data sets by name: checked against their hashes, from a folder of yours or from their original address.
 
-The package ships no data sets. Set CAUSAL_LPM_DATA to a folder that holds them; a data set with a public
-address that serves the same bytes is otherwise downloaded once, into the user's cache. Those registered so
-far are extracts of larger publications, which no address serves as they are: the error says their origin.
+Case studies bring small tables of their own, which `table` reads. The larger sets registered here do not come with
+the package: set CAUSAL_LPM_DATA to a folder that holds them; a data set with a public address that serves the same
+bytes is otherwise downloaded once, into the user's cache. Those registered so far are extracts of larger
+publications, which no address serves as they are: the error says their origin.
 """
 
 import os
@@ -15,7 +16,7 @@ import pooch
 from causal_lpm.provenance import sha256
 from causal_lpm.validate import known
 
-__all__ = ["DATASETS", "Dataset", "path", "read"]
+__all__ = ["DATASETS", "Dataset", "path", "read", "table"]
 
 FOLDER_VARIABLE = "CAUSAL_LPM_DATA"
 DATE_COLUMNS = ("date", "week_ending")
@@ -260,7 +261,21 @@ def read(name: str) -> pd.DataFrame:
     known("data set", name, DATASETS)
     if not name.endswith(".csv"):
         raise ValueError(f"data set {name!r} is no CSV table: open the file at path(name) yourself.")
-    file = path(name)
+    return table(path(name))
+
+
+def table(file: Path) -> pd.DataFrame:
+    """A CSV file as a table, with its dates as dates.
+
+    Args:
+        file: The file, one row a record.
+
+    Returns:
+        Columns `date` and `week_ending` are datetime64, suppressed figures NaN.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
     columns = pd.read_csv(file, nrows=0).columns
     return pd.read_csv(file, parse_dates=[column for column in DATE_COLUMNS if column in columns])
 

@@ -1,6 +1,7 @@
 """What was known about each county at the end of a week: deaths, features, people by age."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from causal_lpm import data
 
 __all__ = ["Counties", "epiweek_start", "load"]
 
+TABLES = Path(__file__).with_name("data")
 MOBILITY = ("gps_retail_and_recreation", "gps_transit_stations", "gps_workplaces", "gps_residential")
 SIGNALS = ("cases", "deaths", "doctor_visits", "wili", "wcli")
 
@@ -77,12 +79,11 @@ def load(until: int = 202034) -> Counties:
     """The ten counties until the end of an epidemiological week.
 
     Raises:
-        FileNotFoundError: the data sets are not at hand, see `causal_lpm.data`.
         ValueError: a day is missing for a county.
     """
     begin = epiweek_start(FIRST_WEEK)
     days = pd.date_range(begin, epiweek_start(until) + pd.Timedelta(days=6))
-    daily = data.read("gradabm_ma_county_daily.csv")
+    daily = data.table(TABLES / "gradabm_ma_county_daily.csv")
     daily["time_value"] = pd.to_datetime(daily["time_value"])
     signals = np.stack([_days(daily, county, days) for county in COUNTIES])  # [counties, days, signals]
     weekly = signals.reshape(len(COUNTIES), len(days) // 7, 7, len(SIGNALS))
@@ -101,19 +102,19 @@ def _days(daily: pd.DataFrame, county: int, days: pd.DatetimeIndex) -> np.ndarra
     table = daily[daily["geo_value"] == county].set_index("time_value")
     if missing := sorted(set(days) - set(table.index)):
         raise ValueError(
-            f"county {county} has no data on {missing[0].date()}: the archive ends before the forecast does."
+            f"county {county} has no data on {missing[0].date()}: the table ends before the forecast does."
         )
     return np.asarray(table.loc[days, list(SIGNALS)].fillna(0.0), dtype=np.float64)
 
 
 def _mobility(days: pd.DatetimeIndex) -> np.ndarray:
     """Mobility of the state `[weeks, signals]`: the archive's weeks end on the same Saturdays."""
-    table = data.read("us_state_google_mobility_weekly.csv")
+    table = data.table(TABLES / "us_state_google_mobility_weekly.csv")
     table = table[table["state"] == "MA"].set_index("week_ending")
     return np.asarray(table.loc[days[6::7], list(MOBILITY)], dtype=np.float64)
 
 
 def _persons() -> np.ndarray:
-    table = data.read("gradabm_ma_county_age_population.csv")
+    table = data.table(TABLES / "gradabm_ma_county_age_population.csv")
     counts = table.pivot(index="fips", columns="age_group", values="population").loc[list(COUNTIES)]
     return np.asarray(counts[sorted(counts.columns)], dtype=np.float64).reshape(len(COUNTIES), len(AGES))

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ __all__ = [
     "DAYS",
     "FIRST_DAY",
     "SERIES",
+    "TABLES",
     "TESTED",
     "WEEKS",
     "WEEK_STARTS",
@@ -36,6 +38,8 @@ SERIES = {"cases": "cases_confirmed", "admissions": "hospitalized", "deaths": "d
 Deaths are confirmed and probable ones, admissions of confirmed and probable cases: nychealth/coronavirus-data.
 """
 
+TABLES = Path(__file__).with_name("data")
+"""The folder of the study's tables; its README.md says what they are."""
 PLACES = ("gps_retail_and_recreation", "gps_transit_stations", "gps_workplaces")
 CENTRE = 3
 """Days: the published mobility is the mean of the last seven days, so a day's own value stands three days later."""
@@ -87,12 +91,8 @@ def day_of(date: str) -> int:
 
 @functools.lru_cache(maxsize=1)
 def first_wave() -> FirstWave:
-    """The data sets of `causal_lpm.data` that this study needs, checked and put together.
-
-    Raises:
-        FileNotFoundError: a data set is not there; the message says where it comes from.
-    """
-    reported = data.read("nyc_covid_daily_borough.csv")
+    """The tables of this study, put together."""
+    reported = data.table(TABLES / "nyc_covid_daily_borough.csv")
     week = (reported["date"] - FIRST_DAY).dt.days // 7
     inside = reported[(week >= 0) & (week < WEEKS)].assign(week=week)
     weekly = {
@@ -100,7 +100,7 @@ def first_wave() -> FirstWave:
         for name, column in SERIES.items()
     }
     by_day = inside.groupby("date")["deaths"].sum()
-    ages = data.read("nyc_population_borough_age.csv")
+    ages = data.table(TABLES / "nyc_population_borough_age.csv")
     ages = ages[ages["borough"].isin(BOROUGHS)]
     persons = ages.groupby("borough")["population"].sum().loc[list(BOROUGHS)]
     return FirstWave(
@@ -118,7 +118,7 @@ def _floats(values: pd.Series) -> torch.Tensor:
 
 
 def _fall() -> torch.Tensor:
-    mobility = data.read("us_city_google_mobility_daily.csv")
+    mobility = data.table(TABLES / "us_city_google_mobility_daily.csv")
     city = mobility[mobility["city"] == "New York City"].set_index("date")[list(PLACES)].mean(axis=1)
     days = pd.date_range(FIRST_DAY + pd.Timedelta(days=CENTRE), periods=DAYS)
     return -_floats(city.loc[days])
@@ -126,7 +126,7 @@ def _fall() -> torch.Tensor:
 
 def _by_age(ages: pd.DataFrame, column: str) -> torch.Tensor:
     """A risk by decade of age, averaged over the residents of each borough: equal attack rates at all ages."""
-    decades = data.read("ifr_verity2020.csv")[column].to_numpy() / 100
+    decades = data.table(TABLES / "ifr_verity2020.csv")[column].to_numpy() / 100
     lower = ages["age"].str.extract(r"(\d+)")[0].astype(int)
     upper = ages["age"].str.extract(r"-(\d+)")[0].astype(float).fillna(99).astype(int)
     risk = [

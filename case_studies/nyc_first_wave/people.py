@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from case_studies.nyc_first_wave.data import BOROUGHS, FirstWave, first_wave
+from case_studies.nyc_first_wave.data import BOROUGHS, TABLES, FirstWave, first_wave
 from case_studies.nyc_first_wave.mobility import MobilityResponse, fitted
 from causal_lpm import data
 from causal_lpm.agents import FreshRandom, FreshWattsStrogatz, Groups, Layer, Population
@@ -61,7 +61,6 @@ def city(persons_per_agent: int = PERSONS_PER_AGENT, seed: int = 0) -> City:
 
     Raises:
         ValueError: persons_per_agent below 1.
-        FileNotFoundError: a data set is not there.
     """
     positive_count("persons_per_agent", persons_per_agent)
     wave = first_wave()
@@ -87,7 +86,7 @@ def city(persons_per_agent: int = PERSONS_PER_AGENT, seed: int = 0) -> City:
 
 def _household_sizes() -> list[float]:
     """Mean persons a household, by borough."""
-    table = data.read("nyc_households_nta_agenttorch.csv")
+    table = data.table(TABLES / "nyc_households_nta_agenttorch.csv")
     code = next(name for name in table.columns if table[name].astype(str).str.fullmatch(r"[A-Z]{2}\d{4}").all())
     sums = table.groupby(table[code].str[:2].map(CODES))[["people_num", "Householder"]].sum().loc[list(BOROUGHS)]
     return [float(size) for size in sums["people_num"] / sums["Householder"]]

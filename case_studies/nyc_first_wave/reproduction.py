@@ -146,7 +146,7 @@ def calibrated(here: City, size: Size, seed: int, workers: int, simulations: Pat
         budget=size.budget,
         gate=size.gate,
         ensemble=size.ensemble,
-        second_round=False,  # a box cut out of fifteen dimensions, half of them unidentified, saves nothing
+        second_round=False,  # a focus on a few of fifteen dimensions, half of them unidentified, saves nothing
         seed=seed,
         workers=workers,
         batch=_batch(here),

@@ -39,6 +39,7 @@ POPULATION = MappingProxyType(
         "Staten Island": (27354, 45755, 29866, 39672, 64719, 59174, 64172, 66130, 46659, 22739, 9903),
     }
 )
+DOSES = Path(__file__).with_name("data") / "nyc_vaccine_doses_daily.csv"
 REPORTED_DEATHS = 8_935  # 2020-12-14 to 2021-06-11, NYC DOHMH, nychealth/coronavirus-data
 BEGINNING_DAYS = 14
 
@@ -173,16 +174,14 @@ def _prepared(agents: int, version: str, device: str) -> Setup:
 
 
 def load(extra: Mapping[str, str | float]) -> NewYork:
-    """The study of New York City from options `doses=FILE`, and `mechanism`, `immune`, `daily_infections` if given.
+    """The study of New York City; options `doses=FILE`, `mechanism`, `immune`, `daily_infections` have defaults.
 
     Raises:
-        ValueError: no file of doses, or one that cannot be used; an unknown option.
+        ValueError: a file of doses that is not there or cannot be used; an unknown option.
     """
     for key in extra:
         known("option", key, ("population", "doses", "mechanism", "immune", "daily_infections"))
-    if "doses" not in extra:
-        raise ValueError("--population nyc needs the doses that were given: add --doses FILE (date, dose1, dose2).")
-    path = Path(str(extra["doses"]))
+    path = Path(str(extra.get("doses", DOSES)))
     first_day, _, _ = read_doses(path, 2)
     assumed = {key: extra.get(key, getattr(NewYork, key)) for key in ("immune", "daily_infections")}
     for key, value in assumed.items():

@@ -67,7 +67,7 @@ class SecondDose(AgeGroupStudy):
         return _policies()
 
     def variant(self, extra: Mapping[str, str | float]) -> Any:
-        """The study of another population: `population=nyc` with `doses=FILE`."""
+        """The study of another population: `population=nyc`, with doses of your own where `doses=FILE` is given."""
         population = str(extra.get("population", "king-county"))
         known("population", population, ("king-county", "nyc"))
         if population == "king-county":

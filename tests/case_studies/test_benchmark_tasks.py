@@ -1,7 +1,6 @@
 """The tasks are those of the papers: solvers against scipy, data against the models, scores against known answers."""
 
 import math
-import os
 from types import ModuleType
 
 import numpy as np
@@ -14,8 +13,6 @@ from case_studies.benchmark_tasks import against_references, known_truths, lotka
 from case_studies.benchmark_tasks.references import OBSERVATIONS, observation, published, reference
 from causal_lpm import KeyedNoise
 from causal_lpm.inference.program.problem import Problem
-
-needs_data = pytest.mark.skipif("CAUSAL_LPM_DATA" not in os.environ, reason="CAUSAL_LPM_DATA names no folder of data")
 
 
 @pytest.mark.parametrize(("beta", "gamma"), [(0.6, 0.17), (1.6, 0.1), (0.1, 0.2)])
@@ -79,7 +76,6 @@ def test_the_seeds_of_the_toy_epidemic_are_its_initial_share() -> None:
     assert int(onsets.sum()) == pytest.approx(100, abs=50)
 
 
-@needs_data
 def test_observations_and_references_belong_to_each_other() -> None:
     """The reference draws make the observations more probable than draws of the prior do."""
     for task, module in against_references.TASKS.items():
@@ -94,7 +90,6 @@ def test_observations_and_references_belong_to_each_other() -> None:
             assert float(mine.min()) > float(prior.max()), (task, number)
 
 
-@needs_data
 def test_published_scores_are_read() -> None:
     assert published("sir").loc["NPE", 10_000] == pytest.approx(0.6796)
     assert published("lotka_volterra").loc["SNLE", 1_000] == pytest.approx(0.909)
@@ -109,7 +104,6 @@ def test_the_toy_epidemic_is_recovered_from_300_simulations() -> None:
     assert found.p_90 > 0.01
 
 
-@needs_data
 @pytest.mark.slow
 def test_the_default_beats_plain_npe_on_the_sir_task() -> None:
     ours, plain = (

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import hypothesis.strategies as st
 import pandas as pd
@@ -269,7 +268,7 @@ def test_svi_npe_forecasts_and_their_checks(counties: Counties, method: str) -> 
     assert all(0 <= share <= 1 for own in found.coverage.values() for share in own.values())
 
 
-def test_the_real_counties(shared_data: Path) -> None:
+def test_the_real_counties() -> None:
     real = load()
     assert real.names == tuple(COUNTIES.values())
     assert real.persons.sum(-1).tolist()[4] == 70_916  # Franklin

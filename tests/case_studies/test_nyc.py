@@ -103,11 +103,9 @@ def test_doses_are_digits(tmp_path: Path, text: str) -> None:
     assert len(str(caught.value)) < 200
 
 
-def test_a_missing_file_and_missing_options_are_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no file of doses"):
         read_doses(tmp_path / "none.csv", 2)
-    with pytest.raises(ValueError, match="add --doses FILE"):
-        study.variant({"population": "nyc"})
     with pytest.raises(ValueError, match="belongs to --population nyc"):
         study.variant({"doses": "x.csv"})
     with pytest.raises(ValueError, match="did you mean 'nyc'"):
@@ -174,8 +172,10 @@ def test_scaled_doses_are_whole_and_right_in_sum(doses: Path) -> None:
     assert float(scaled.sum()) == pytest.approx(float(first.sum()) * AGENTS / nyc.PERSONS, abs=1)
 
 
-def test_the_real_doses_can_be_read(shared_data: Path) -> None:
-    first_day, first, second = read_doses(shared_data / "nyc_vaccine_doses_daily.csv", 180)
+def test_the_doses_are_the_real_ones_where_no_file_is_given() -> None:
+    york = study.variant({"population": "nyc"})
+    assert york.start_date == "2020-12-14"
+    first_day, first, second = read_doses(york.doses, 180)
     assert first_day.isoformat() == "2020-12-14"
     assert (int(first.sum()), int(second.sum())) == (4_625_983, 4_074_813)
 

@@ -14,7 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from case_studies.nyc_first_wave import model, report
-from case_studies.nyc_first_wave.data import BOROUGHS, DAYS, FIRST_DAY, SERIES, TESTED, WEEKS, day_of, first_wave
+from case_studies.nyc_first_wave.data import (
+    BOROUGHS,
+    DAYS,
+    FIRST_DAY,
+    SERIES,
+    TABLES,
+    TESTED,
+    WEEKS,
+    day_of,
+    first_wave,
+)
 from case_studies.nyc_first_wave.delays import ADMITTED, DIED, REPORTED, Delay
 from case_studies.nyc_first_wave.mobility import MobilityResponse, fear
 from case_studies.nyc_first_wave.model import first_wave_of
@@ -45,7 +55,7 @@ TRUTH = {
 
 
 @pytest.fixture
-def small(shared_data: Path) -> City:
+def small() -> City:
     return city(1600)
 
 
@@ -64,9 +74,9 @@ def draws(**changed: list[float]) -> dict[str, torch.Tensor]:
 # --- data ------------------------------------------------------------------------------------------------------------
 
 
-def test_series_are_the_reported_ones(shared_data: Path) -> None:
+def test_series_are_the_reported_ones() -> None:
     wave = first_wave()
-    table = data.read("nyc_covid_daily_borough.csv")
+    table = data.table(TABLES / "nyc_covid_daily_borough.csv")
     inside = table[(table["date"] >= FIRST_DAY) & (table["date"] < FIRST_DAY + pd.Timedelta(days=DAYS))]
     for name, column in SERIES.items():
         assert wave.series[name].shape == (len(BOROUGHS), WEEKS)
@@ -76,13 +86,13 @@ def test_series_are_the_reported_ones(shared_data: Path) -> None:
     assert wave.persons.sum() == pytest.approx(8_336_817, abs=5)
 
 
-def test_the_order_is_the_one_in_the_table(shared_data: Path) -> None:
-    milestones = data.read("us_policy_milestones_ny_ma_wa.csv")
+def test_the_order_is_the_one_in_the_table() -> None:
+    milestones = data.table(TABLES / "us_policy_milestones_ny_ma_wa.csv")
     order = milestones[(milestones["statename"] == "New York") & (milestones["stayathome_first_start"] == 1)]
     assert [day_of(str(date)) for date in order["date"]] == [ORDER_DAY]
 
 
-def test_a_forecast_sees_nothing_after_its_origin(shared_data: Path) -> None:
+def test_a_forecast_sees_nothing_after_its_origin() -> None:
     wave = first_wave()
     for name, values in wave.until(5).items():
         assert values.shape == (5, 5)
@@ -94,7 +104,7 @@ def test_a_forecast_sees_nothing_after_its_origin(shared_data: Path) -> None:
         wave.until(TESTED)
 
 
-def test_risks_follow_the_ages(shared_data: Path) -> None:
+def test_risks_follow_the_ages() -> None:
     wave = first_wave()
     assert bool(((wave.fatality > 0.007) & (wave.fatality < 0.012)).all())
     assert wave.fatality[0] == wave.fatality.min()  # the Bronx is the youngest borough
@@ -284,7 +294,7 @@ def test_worlds_share_luck_and_differ_by_the_order(small: City) -> None:
     assert np.allclose(first.sel(world="a week later"), first.sel(world="as it was"), rtol=0.05)
 
 
-def test_coverage_counts_held_out_weeks(shared_data: Path) -> None:
+def test_coverage_counts_held_out_weeks() -> None:
     import xarray as xr
 
     wave = first_wave()
@@ -318,7 +328,7 @@ def test_a_page_without_a_place_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_the_quick_study_runs(shared_data: Path, tmp_path: Path) -> None:
+def test_the_quick_study_runs(tmp_path: Path) -> None:
     from case_studies.nyc_first_wave.study import study
 
     out = tmp_path / "out"
