@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from case_studies.page import fill
 from case_studies.second_dose import report
 from case_studies.second_dose.inputs import ARCHIVE
 from case_studies.second_dose.study import QUIRKS, study
 from causal_lpm.inference import Options, replicate_seed, run_experiment
 
 SMALL = Options(3_000, 30)
-EXPECTED = Path(report.HERE / "expected.json")
+EXPECTED = Path(report.__file__).parent / "expected.json"
 
 
 def test_sizes_of_the_study() -> None:
@@ -61,13 +62,13 @@ def test_the_report_fills_a_page() -> None:
     tree = run_experiment(study, worlds, references, 2, 0, Options(1_000, 12), workers=1)
     parts = report.tables(tree)
     page = "\n".join(f"<!-- {name} -->\nOUTDATED\n<!-- /{name} -->" for name in parts)
-    filled = report.fill(page, parts)
+    filled = fill(page, parts)
     assert "OUTDATED" not in filled
-    assert report.fill(filled, parts) == filled
+    assert fill(filled, parts) == filled
     assert filled.count("| as archived |") == 1
     assert report.expected(tree)["contrasts"].keys() == json.loads(EXPECTED.read_text())["contrasts"].keys()
     with pytest.raises(ValueError, match="lacks the markers"):
-        report.fill("", parts)
+        fill("", parts)
 
 
 def test_committed_figures_reproduce_the_archive() -> None:
