@@ -69,31 +69,36 @@ class Options:
 
 
 class Listed(Protocol):
-    """What a list shows of a study."""
+    """What a list shows of a study.
+
+    Attributes:
+        name: On the command line, as in `causal-lpm run NAME`.
+        title: One line for people.
+        source: The publication or data that it stands on.
+        outcomes: What is counted each day, the most important first, for example ("deaths", "infections").
+    """
 
     @property
-    def name(self) -> str:
-        """The name on the command line, as in `causal-lpm run NAME`."""
-        ...
-
+    def name(self) -> str: ...
     @property
-    def title(self) -> str:
-        """One line for people."""
-        ...
-
+    def title(self) -> str: ...
     @property
-    def source(self) -> str:
-        """The publication or data that the study stands on."""
-        ...
-
+    def source(self) -> str: ...
     @property
-    def outcomes(self) -> tuple[str, ...]:
-        """What is counted each day, the most important first, for example ("deaths", "infections")."""
-        ...
+    def outcomes(self) -> tuple[str, ...]: ...
 
 
 class Study(Listed, Protocol):
     """A policy question that can be simulated; implement these attributes and methods to add your own.
+
+    Attributes:
+        policies: Name -> policy.
+        groups: Labels of the groups that outcomes are counted in, for example age groups.
+        coupling: How worlds share noise, in words; claims about individuals depend on it.
+        start_date: The ISO date of day 0, or None where days have no date.
+        default_agents: Agents, unless told otherwise.
+        default_days: Days, unless told otherwise.
+        default_replicates: Replicates, unless told otherwise.
 
     Optional attributes: `full_replicates`, the replicates of a run of all its tables; `not_simulating`, files beside
     the study that cannot change a number (such as a report), so that a change there keeps finished runs valid; and
@@ -101,39 +106,19 @@ class Study(Listed, Protocol):
     """
 
     @property
-    def policies(self) -> Mapping[str, Policy]:
-        """Name -> policy."""
-        ...
-
+    def policies(self) -> Mapping[str, Policy]: ...
     @property
-    def groups(self) -> tuple[str, ...]:
-        """Labels of the groups that outcomes are counted in, for example age groups."""
-        ...
-
+    def groups(self) -> tuple[str, ...]: ...
     @property
-    def coupling(self) -> str:
-        """How worlds share noise, in words; claims about individuals depend on it."""
-        ...
-
+    def coupling(self) -> str: ...
     @property
-    def start_date(self) -> str | None:
-        """The ISO date of day 0, or None where days have no date."""
-        ...
-
+    def start_date(self) -> str | None: ...
     @property
-    def default_agents(self) -> int:
-        """Agents, unless told otherwise."""
-        ...
-
+    def default_agents(self) -> int: ...
     @property
-    def default_days(self) -> int:
-        """Days, unless told otherwise."""
-        ...
-
+    def default_days(self) -> int: ...
     @property
-    def default_replicates(self) -> int:
-        """Replicates, unless told otherwise."""
-        ...
+    def default_replicates(self) -> int: ...
 
     def worlds(self, size: str) -> tuple[Worlds, References]:
         """The study's own worlds, and with which of them each is compared; `size` is "demo", "main" or "full"."""
@@ -166,32 +151,26 @@ class HasVariants(Protocol):
 
 
 class HasData(Listed, Protocol):
-    """A study whose model can be calibrated to data; this is optional."""
+    """A study whose model can be calibrated to data; this is optional.
+
+    Attributes:
+        model: A Pyro program without arguments, as `fit` takes it.
+        horizon: The same over all days that are predicted, which may be more than the data have.
+        surrogate: A differentiable program with the same sites.
+        group_labels: In the model's order; empty where there is one group, or where they have none.
+        budget: Simulations to train on, unless told otherwise.
+    """
 
     @property
-    def model(self) -> Model:
-        """A Pyro program without arguments, as `fit` takes it."""
-        ...
-
+    def model(self) -> Model: ...
     @property
-    def horizon(self) -> Model:
-        """The same over all days that are predicted, which may be more than the data have."""
-        ...
-
+    def horizon(self) -> Model: ...
     @property
-    def surrogate(self) -> Model | None:
-        """A differentiable program with the same sites."""
-        ...
-
+    def surrogate(self) -> Model | None: ...
     @property
-    def group_labels(self) -> tuple[str, ...]:
-        """Labels of the groups, in the model's order; empty where there is one, or where they have none."""
-        ...
-
+    def group_labels(self) -> tuple[str, ...]: ...
     @property
-    def budget(self) -> int:
-        """Simulations to train on, unless told otherwise."""
-        ...
+    def budget(self) -> int: ...
 
     def observed(self) -> dict[str, Any]:
         """The data, site -> numbers; raises ValueError where there are none."""
