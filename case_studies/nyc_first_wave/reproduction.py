@@ -74,6 +74,25 @@ QUICK = Size(1600, 80, 0, 1, 40, 1, repeated=False)
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where simulations run and are kept; no number depends on it but by the seed.
+
+    Attributes:
+        folder: Of what is finished: a reproduction that was stopped goes on from there.
+        seed: Of everything.
+        workers: Processes.
+    """
+
+    folder: Path
+    seed: int
+    workers: int
+
+    def of(self, name: str) -> "Place":
+        """The same with a folder of its own."""
+        return replace(self, folder=self.folder / name)
+
+
+@dataclass(frozen=True)
 class Study:
     """What the study found.
 
@@ -91,24 +110,24 @@ class Study:
 def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> str:
     """Writes calibration.nc, forecast.nc, numbers.json and pictures, and returns the tables."""
     torch.set_num_threads(1)  # the processes share the cores
-    study = run(QUICK if quick else FULL, out, seed, workers, say)
+    study = run(QUICK if quick else FULL, out, Place(out / "simulations", seed, workers), say)
     study.forecast.to_netcdf(out / "forecast.nc", engine="h5netcdf")
     (out / "numbers.json").write_text(json.dumps(study.numbers, indent=1) + "\n", encoding="utf-8")
     draw(study.result, study.forecast, study.numbers, first_wave(), out / "pictures")
     return "\n\n".join(filter(None, [study.result.banner, *tables(study.numbers).values()]))
 
 
-def run(size: Size, out: Path, seed: int, workers: int, note: Note) -> Study:
-    """The whole study; the numbers do not depend on the number of workers. Simulations are kept in `out`."""
+def run(size: Size, out: Path, place: Place, note: Note) -> Study:
+    """The whole study; the numbers do not depend on the number of workers."""
     began = time.monotonic()
     here = city(size.persons_per_agent)
     note(f"calibrating {here.people.size:,} agents")
-    result = calibrated(here, size, seed, workers, out / "simulations")
+    result = calibrated(here, size, place.of("calibration"))
     if not (out / "calibration.nc").exists():
         result.save(out / "calibration.nc")
     numbers: dict[str, Any] = {
         "study": "nyc-first-wave",
-        "seed": seed,
+        "seed": place.seed,
         "size": asdict(size),
         "agents": here.people.size,
         "tolerance": TOLERANCE,
@@ -118,15 +137,15 @@ def run(size: Size, out: Path, seed: int, workers: int, note: Note) -> Study:
         "posterior": posterior(result),
     }
     note("forecasting")
-    forecast = predicted(here, result.parameters(size.draws), {"as reported": {}}, size, seed)
+    forecast = predicted(here, result.parameters(size.draws), {"as reported": {}}, size, place.of("forecast"))
     numbers["forecast"] = coverage(forecast, here.wave)
     numbers["infected"] = attack_rate(forecast, here.wave)
     note("asking what if")
-    numbers["effects"] = what_if(here, result, size, seed)
-    numbers["anticipation"] = sensitivity(here, result, size, seed)
+    numbers["effects"] = what_if(here, result, size, place.of("what if"))
+    numbers["anticipation"] = sensitivity(here, result, size, place)
     if size.repeated:
         note("calibrating again, with four times the agents")
-        numbers["repeated"] = repeated(size, seed, workers, out / "more simulations", numbers["posterior"])
+        numbers["repeated"] = repeated(size, place.of("repeated"), numbers["posterior"])
     numbers["minutes"] = round((time.monotonic() - began) / 60, 1)
     return Study(result, forecast, numbers)
 
@@ -137,7 +156,7 @@ def reported(wave: FirstWave) -> dict[str, xr.DataArray]:
     return {name: xr.DataArray(values.numpy(), where, tuple(where)) for name, values in wave.until(ORIGIN).items()}
 
 
-def calibrated(here: City, size: Size, seed: int, workers: int, simulations: Path) -> CalibrationResult:
+def calibrated(here: City, size: Size, place: Place) -> CalibrationResult:
     """The posterior given the weeks up to the forecast origin."""
     return fit(
         partial(first_wave_of, here, SEEN),
@@ -147,22 +166,21 @@ def calibrated(here: City, size: Size, seed: int, workers: int, simulations: Pat
         gate=size.gate,
         ensemble=size.ensemble,
         second_round=False,  # a focus on a few of fifteen dimensions, half of them unidentified, saves nothing
-        seed=seed,
-        workers=workers,
         batch=_batch(here),
-        folder=simulations,
         groups=dict.fromkeys(SERIES, BOROUGHS),
+        **vars(place),
     )
 
 
 def predicted(
-    here: City, parameters: dict[str, torch.Tensor], worlds: dict[str, dict[str, float]], size: Size, seed: int
+    here: City, parameters: dict[str, torch.Tensor], worlds: dict[str, dict[str, float]], size: Size, place: Place
 ) -> xr.Dataset:
     """All 17 weeks of the exact model, paired by luck where there are several worlds."""
     program = partial(first_wave_of, here, DAYS)
     batch = max(1, _batch(here) // len(worlds))
     replicates = size.replicates if len(worlds) > 1 else 1
-    return predict(program, parameters, worlds, replicates=replicates, seed=seed, batch=batch, group_labels=BOROUGHS)
+    asked: dict[str, Any] = {"replicates": replicates, "batch": batch, "group_labels": BOROUGHS, **vars(place)}
+    return predict(program, parameters, worlds, **asked)
 
 
 def coverage(forecast: xr.Dataset, wave: FirstWave) -> dict[str, Any]:
@@ -201,10 +219,10 @@ def posterior(result: CalibrationResult) -> dict[str, list[float]]:
     return {name: rows[name] for name in PRIORS}
 
 
-def what_if(here: City, result: CalibrationResult, size: Size, seed: int) -> dict[str, dict[str, Any]]:
+def what_if(here: City, result: CalibrationResult, size: Size, place: Place) -> dict[str, dict[str, Any]]:
     """Deaths and infections averted by another day of the order, to 27 June."""
     parameters = result.parameters(max(2, size.draws // 2))
-    worlds = predicted(here, parameters, WORLDS, size, seed)
+    worlds = predicted(here, parameters, WORLDS, size, place)
     found: dict[str, dict[str, Any]] = {}
     for outcome in ("expected_deaths", "infections"):
         for row in summarise(effects(worlds, "as it was", outcome), method="inverted_cdf"):
@@ -223,7 +241,7 @@ def what_if(here: City, result: CalibrationResult, size: Size, seed: int) -> dic
     return found
 
 
-def sensitivity(here: City, result: CalibrationResult, size: Size, seed: int) -> dict[str, dict[str, list[float]]]:
+def sensitivity(here: City, result: CalibrationResult, size: Size, place: Place) -> dict[str, dict[str, list[float]]]:
     """Share of deaths averted (5%, 50%, 95%) where `anticipation` is known, world by world."""
     draws = max(5, size.draws // 6)
     one = replace(size, replicates=1)
@@ -231,17 +249,18 @@ def sensitivity(here: City, result: CalibrationResult, size: Size, seed: int) ->
     for value in ANTICIPATION:
         parameters = result.parameters(draws)
         parameters["anticipation"] = torch.full_like(parameters["anticipation"], value)
-        relative = effects(predicted(here, parameters, WORLDS, one, seed), "as it was", "expected_deaths")["relative"]
+        worlds = predicted(here, parameters, WORLDS, one, place.of(f"anticipation {value:g}"))
+        relative = effects(worlds, "as it was", "expected_deaths")["relative"]
         for name, points in curve.items():
             own = relative.values[relative["world"].values == name]
             points[f"{value:g}"] = [_round(q) for q in np.quantile(own, [0.05, 0.5, 0.95])]
     return curve
 
 
-def repeated(size: Size, seed: int, workers: int, simulations: Path, coarse: dict[str, list[float]]) -> dict[str, Any]:
+def repeated(size: Size, place: Place, coarse: dict[str, list[float]]) -> dict[str, Any]:
     """The posterior and effects with four times the agents, beside the posterior `coarse`."""
     here = city(size.persons_per_agent // 4)
-    result = calibrated(here, size, seed, workers, simulations)
+    result = calibrated(here, size, place.of("calibration"))
     fine = posterior(result)
     few = replace(size, draws=size.draws // 3, replicates=1)
     return {
@@ -249,7 +268,7 @@ def repeated(size: Size, seed: int, workers: int, simulations: Path, coarse: dic
         "status": result.status,
         "posterior": fine,
         "agreement": agreement(coarse, fine),
-        "effects": what_if(here, result, few, seed),
+        "effects": what_if(here, result, few, place.of("what if")),
     }
 
 
