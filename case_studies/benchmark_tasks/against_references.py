@@ -58,7 +58,7 @@ def distances(
         method: "svi+npe", "npe" or "svi".
         budget: Simulations; "svi" needs none.
         numbers: Observations.
-        seed: Of all of it.
+        seed: Determines every number.
     """
     from sbi.utils.metrics import c2st
 

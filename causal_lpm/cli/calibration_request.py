@@ -79,7 +79,7 @@ def checked_request(
         file: CSV of the data, instead of the calibration's own.
         surrogate: `package.module:function`, instead of the calibration's own.
         simulating: `budget`, `gate` and `ensemble`, None where not given.
-        seed: Of all of it.
+        seed: Determines every number.
         draws: In the result.
         out: Output folder; by default one that is named after the request.
 

@@ -60,7 +60,7 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
 
 
 def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Tensor:
-    """The noise of agent i at the number it carries, for example its how-manieth infection; never the day.
+    """The noise of agent i at the number it carries, for example which of its infections this is; never the day.
 
     Args:
         seed_name: mix(seed + word(name)), int64 `[*draws, 1]` or `[]`.

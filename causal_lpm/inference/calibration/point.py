@@ -45,7 +45,7 @@ class PointCalibration:
             at the best step.
         losses: Minus the log joint density at every step, float64 `[steps]`.
         best_step: The step with the smallest loss; luck is drawn anew at every step, so it is a noisy minimum.
-        seed: Of all of it.
+        seed: Determines every number.
         estimator: The gradient handler that the model ran under.
     """
 

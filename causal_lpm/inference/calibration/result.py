@@ -174,7 +174,7 @@ class CalibrationResult:
         Args:
             model: Makes the truths and the data; the calibrated model, if not given.
             simulations: How many, at least 200 for a verdict.
-            seed: Of all of it.
+            seed: Determines every number.
 
         Raises:
             ValueError: the result has no posterior for other data sets.

@@ -77,7 +77,7 @@ def fit_guides(
         learning_rate: At the beginning, in units of the prior's standard deviation.
         particles: Draws of each guide in a step.
         starts: Draws of the prior that are tried as a beginning.
-        seed: Of all of it.
+        seed: Determines every number.
         at_once: Data sets side by side; less needs less memory.
         progress: Called with (data sets done, all).
 

@@ -53,7 +53,7 @@ class LearnedLikelihood:
         problem: With the prior.
         features: Data -> their summary.
         estimators: sbi's density estimators of features given z.
-        seed: Of nothing but its chains' beginnings.
+        seed: Of the draws of the prior among which chains begin.
         lost: Share of the guides' draws without a density in training, `[simulations]`.
     """
 
