@@ -87,14 +87,14 @@ class ModelStudy:
     @property
     def groups(self) -> tuple[str, ...]:
         """The labels of the groups; their numbers, where they have none."""
-        return self.group_labels or tuple(map(str, range(self._about.groups)))
+        return self.group_labels or tuple(map(str, range(self._shape[0])))
 
     @property
     def policies(self) -> dict[str, Policy]:
         """Those of the model; with the study's ranges, where it gives some."""
         return {
             name: self.ranges.get(name) or Policy(name, default, "a policy of the model", -ANY, ANY)
-            for name, default in self._about.policies.items()
+            for name, default in _read(self.horizon).policies.items()
         }
 
     @property
@@ -105,20 +105,30 @@ class ModelStudy:
     @property
     def default_agents(self) -> int:
         """As many as the model has."""
-        return self._about.agents
+        return _read(self.horizon).agents
 
     @property
     def default_days(self) -> int:
         """As many as the outcomes have."""
-        return self._about.steps * self.step_days
+        return self._shape[1] * self.step_days
 
     @property
-    def _about(self) -> _About:
-        return _about(self.horizon, self.outcomes)
+    def _shape(self) -> tuple[int, int]:
+        """Groups and steps of the outcomes."""
+        sizes = _read(self.horizon).sizes
+        for name in self.outcomes:
+            known("outcome", name, sizes)
+        chosen = {name: sizes[name] for name in self.outcomes or sizes}
+        if len(set(chosen.values())) != 1:
+            listed = ", ".join(f"{name} {size}" for name, size in chosen.items()) or "none"
+            raise ValueError(
+                f"outcomes need the same groups and days ({listed}): name some that have them, in a study."
+            )
+        return next(iter(chosen.values()))
 
     def with_outcomes(self) -> ModelStudy:
         """The study itself, with the outcomes of its model if it names none."""
-        return self if self.outcomes else replace(self, outcomes=self._about.outcomes)
+        return self if self.outcomes else replace(self, outcomes=tuple(_read(self.horizon).sizes))
 
     def worlds(self, size: str) -> tuple[Worlds, References]:
         """The study's own worlds, each compared with the first."""
@@ -137,6 +147,7 @@ class ModelStudy:
                 raise ValueError(f"{what} is {given}, and the model of {self.name} has {own}: leave --{what} out.")
         for name in options.extra:
             known(f"option of {self.name}", name, ())
+        self.group_sizes(options)
 
     def group_sizes(self, options: Options) -> npt.NDArray[Any]:
         """Persons in each group."""
@@ -144,8 +155,11 @@ class ModelStudy:
 
         if self.group_sizes_of is not None:
             return np.asarray(self.group_sizes_of(), dtype=float)
-        if self._about.groups > 1:
-            raise ValueError(f"{self.name} has {self._about.groups} groups and does not say how large they are.")
+        if len(self.groups) > 1:
+            raise ValueError(
+                f"how large the {len(self.groups)} groups of {self.name} are is not known: make a study of the model, "
+                "with group_sizes_of."
+            )
         return np.array([options.agents])
 
     def simulate(self, worlds: Worlds, options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
@@ -154,9 +168,8 @@ class ModelStudy:
 
         from causal_lpm.inference.policies.predictive import predict
 
-        about = self._about
-        found = predict(self.horizon, _draw(self.horizon, seed), worlds, seed=seed, outcomes=about.outcomes)
-        steps = {name: found[name].values[:, 0, 0] for name in about.outcomes}
+        found = predict(self.horizon, _draw(self.horizon, seed), worlds, seed=seed, outcomes=self.outcomes)
+        steps = {name: found[name].values[:, 0, 0] for name in self.outcomes}
         k = self.step_days
         return steps if k == 1 else {name: np.repeat(values / k, k, axis=-1) for name, values in steps.items()}
 
@@ -174,31 +187,24 @@ def _dated(values: Any, start_date: str) -> xr.DataArray:
     return xr.DataArray(numbers, dims=("group", "date")[-numbers.ndim :], coords={"date": dates})
 
 
-class _About(NamedTuple):
-    """What one run says about a model: policies and their values, agents, and the outcomes, of one shape."""
+class _Read(NamedTuple):
+    """What one run says about a model: policies and their values, agents, groups and steps of series and data sites."""
 
     policies: dict[str, float]
     agents: int
-    outcomes: tuple[str, ...]
-    groups: int
-    steps: int
+    sizes: dict[str, tuple[int, int]]
 
 
 @functools.lru_cache(maxsize=16)
-def _about(model: Model, outcomes: tuple[str, ...]) -> _About:
+def _read(model: Model) -> _Read:
     from causal_lpm.inference.program.program import read
 
     program = read(model)
-    values = program.series | {name: site.value for name, site in program.of("data").items()}
-    for name in outcomes:
-        known("outcome", name, values)
-    sizes = {name: (1, *values[name].shape)[-2:] for name in outcomes or values}
-    if len(set(sizes.values())) != 1:
-        listed = ", ".join(f"{name} {size}" for name, size in sizes.items()) or "none"
-        raise ValueError(f"outcomes need the same groups and days ({listed}): name some that have them, in a study.")
+    sites = {name: site.value for name, site in program.of("data").items() if name not in program.terms}
+    sizes = {name: (1, *value.shape)[-2:] for name, value in (program.series | sites).items()}
     policies = {name: site.value for name, site in program.of("policy").items()}
     shared = {name: float(value) for name, value in policies.items() if value.numel() == 1}
-    return _About(shared, program.agents or 1, tuple(sizes), *next(iter(sizes.values())))
+    return _Read(shared, program.agents or 1, sizes)
 
 
 def _draw(model: Model, seed: int) -> dict[str, Any]:

@@ -129,3 +129,16 @@ def test_a_change_of_the_models_module_is_another_experiment(tmp_path: Path, mon
         study = simulated(load_study(f"town_{version}:model"))
         found.append(manifest(study, WORLDS, 0, OPTIONS)["code"])
     assert found[0] != found[1]
+
+
+def test_groups_of_unknown_sizes_are_refused_before_anything_runs() -> None:
+    def grouped() -> object:
+        run = model()
+        return {name: series.expand(2, DAYS) for name, series in run.tallies.items()}  # type: ignore[attr-defined]
+
+    study = replace(STUDY, model=grouped, outcomes=("infections",))
+    with pytest.raises(ValueError, match="how large the 2 groups of walk are is not known"):
+        study.check(WORLDS, OPTIONS)
+    sized = replace(study, group_sizes_of=lambda: [50, 150], group_labels=("north", "south"))
+    sized.check(WORLDS, OPTIONS)
+    assert sized.group_sizes(OPTIONS).tolist() == [50, 150]
