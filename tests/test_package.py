@@ -4,12 +4,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
 
-import causal_lpm
+import causal_lpm.handlers
+import causal_lpm.ops
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {"anthropic", "arviz", "crypten", "llvmlite", "matplotlib", "numba", "sbi", "triton"}
@@ -49,9 +51,21 @@ def test_it_is_typed() -> None:
     assert (Path(causal_lpm.__file__).parent / "py.typed").is_file()
 
 
-def test_public_names_exist_and_are_few() -> None:
-    assert 0 < len(causal_lpm.__all__) <= 40
-    assert all(hasattr(causal_lpm, name) for name in causal_lpm.__all__)
+@pytest.mark.parametrize("name", ["causal_lpm", "causal_lpm.agents", "causal_lpm.inference"])
+def test_public_names_exist_and_no_module_hides_one(name: str) -> None:
+    face = import_module(name)
+    assert len(set(face.__all__)) == len(face.__all__) > 0
+    assert all(hasattr(face, public) for public in face.__all__)
+    assert set(face.__all__) <= set(dir(face))
+    modules = {path.stem for path in Path(str(face.__file__)).parent.iterdir()}
+    assert not modules & set(face.__all__)  # importing the module would put it in the place of the name
+    with pytest.raises(AttributeError, match="has no attribute 'no_such_name'"):
+        _ = face.no_such_name
+
+
+def test_what_a_model_is_written_with_is_on_the_front_page() -> None:
+    assert len(causal_lpm.__all__) <= 40
+    assert set(causal_lpm.ops.__all__) | set(causal_lpm.handlers.__all__) <= set(causal_lpm.__all__)
 
 
 def test_every_dependency_is_pinned(project: dict[str, object], pins: dict[str, str]) -> None:
