@@ -252,6 +252,7 @@ def predict(
     replicates: Annotated[int, whole_option("Kinds of luck of each draw; at least 2 tell luck from parameters.")] = 2,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Output folder; default ./results/TARGET-predicted-HASH.")] = None,
+    workers: Annotated[int, whole_option("Processes that simulate; the numbers do not depend on it.")] = 1,
     plots: Plots = None,
 ) -> None:
     """What a calibrated model predicts: as it is and with these acts, or in worlds that share every agent's luck."""
@@ -266,6 +267,7 @@ def predict(
         replicates=replicates,
         seed=seed,
         out=out,
+        workers=workers,
         plots=plots,
     )
 

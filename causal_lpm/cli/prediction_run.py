@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from causal_lpm.cli.calibration_request import FILE, slug_of
+from causal_lpm.cli.progress import stage_bars
 from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.policies.effects import effects, totals
@@ -38,6 +40,7 @@ def run_prediction(
     replicates: int,
     seed: int,
     out: Path | None,
+    workers: int,
     plots: bool | None,
 ) -> None:
     """Predicts the worlds that were typed, or the study's own, keeps the predictions and shows them.
@@ -50,14 +53,15 @@ def run_prediction(
         draws: Of the posterior.
         replicates: Of the luck of each draw.
         seed: Of the luck.
-        out: Folder of the predictions; by default one that is named after all of this.
+        out: Folder of the predictions; by default one that is named after all of this. What was stopped goes on there.
+        workers: Processes.
         plots: Whether to draw.
     """
     with bad_input():
         study = with_data(load_study(target))
         worlds = _worlds(study, acts, settings)
         file = _file_of(target, calibration)
-        for name, number in (("draws", draws), ("replicates", replicates)):
+        for name, number in (("draws", draws), ("replicates", replicates), ("workers", workers)):
             whole_number(name, number)
         whole_number("seed", seed, low=0)
         check_plots(plots)
@@ -69,17 +73,19 @@ def run_prediction(
         kept = _kept(folder / PREDICTIONS, identity)
     if kept is None:
         reuse_freed_memory()  # the whole process is ours
-        with failures():
+        with failures(), stage_bars() as report:
             try:
                 known: dict[str, Any] = {
                     "group_labels": study.group_labels or None,
                     "data_sites": list(result.tree["observed_data"].data_vars),
+                    "workers": workers,
+                    "folder": folder / "simulations",
+                    "progress": partial(report, "simulating predictions"),
                 }
                 result.predict(worlds, draws=draws, replicates=replicates, seed=seed, **known)
             except ValueError as error:
                 fail(str(error))
             result.tree.attrs["predicted"] = identity
-            folder.mkdir(parents=True, exist_ok=True)
             result.save(folder / PREDICTIONS)
     else:
         typer.echo(f"{folder / PREDICTIONS} is there already; nothing is computed again.", err=True)

@@ -63,6 +63,18 @@ def test_predictions_come_from_the_studys_own_calibration_and_are_kept(home: Pat
     assert files(home) == before
 
 
+def test_predictions_that_were_stopped_go_on(home: Path) -> None:
+    assert call("calibrate", "contacts", *SVI).exit_code == 0
+    first = call("predict", "contacts", *FEW)
+    (kept,) = home.glob("results/contacts-predicted-*/predictions.nc")
+    kept.unlink()
+    next(kept.parent.glob("simulations/blocks/*.npz")).unlink()
+    again = call("predict", "contacts", *FEW)
+    assert again.exit_code == 0, again.stderr
+    assert "simulating predictions: 9 of 10 are there already." in again.stderr
+    assert again.stdout == first.stdout
+
+
 def test_of_several_calibrations_one_must_be_given(home: Path) -> None:
     for seed in ("0", "1"):
         assert call("calibrate", "contacts", *SVI, "--seed", seed).exit_code == 0
