@@ -71,17 +71,7 @@ def checked_request(
     draws: int = 1000,
     out: Path | None = None,
 ) -> Request:
-    """The request, as far as it can be checked without `fit`.
-
-    Args:
-        target: A name, or `package.module:object`.
-        method: A key of `METHODS`.
-        file: CSV of the data, instead of the calibration's own.
-        surrogate: `package.module:function`, instead of the calibration's own.
-        simulating: `budget`, `gate` and `ensemble`, None where not given.
-        seed: Determines every number.
-        draws: In the result.
-        out: Output folder; by default one that is named after the request.
+    """The request, as far as it can be checked without `fit`; arguments are the command's, `simulating` its counts.
 
     Raises:
         ValueError: it cannot be run, in one sentence.

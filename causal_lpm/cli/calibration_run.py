@@ -2,14 +2,16 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
+from rich.table import Table
 
 from causal_lpm.cli.calibration_request import Request, check_json, checked_request, is_damaged
 from causal_lpm.cli.progress import stage_bars
-from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
+from causal_lpm.cli.terminal import bad_input, check_plots, fail, failures, show
 from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
@@ -32,7 +34,8 @@ def run_calibration(target: str, *, workers: int, json_file: Path | None, plots:
     _say_groups(request)
     reuse_freed_memory()  # the whole process is ours
     result = _kept(request) or _run(request, workers)
-    _report(request, result, json_file, plots)
+    draw = None if plots is False else result.plots
+    show(lambda: _tables(result), request.file, draw, partial(write_json, result, target), json_file)
     if result.status == "uncalibrated":
         sys.exit(UNCALIBRATED)
 
@@ -98,20 +101,5 @@ def _run(request: Request, workers: int) -> CalibrationResult:
     return result
 
 
-def _report(request: Request, result: CalibrationResult, json_file: Path | None, plots: bool | None) -> None:
-    """The tables and where the result is come first: nothing that fails later may hide them."""
-    problems: list[str] = []
-    with noting("the tables", problems):
-        console().print(parameter_table(result), "")
-        if result.report.gates:
-            console().print(gates_table(result), "")
-    typer.echo(f"Result: {request.file}")
-    if json_file is not None:
-        with noting(f"the JSON file {json_file}", problems):
-            write_json(result, request.target, json_file)
-            typer.echo(f"JSON: {json_file}")
-    if plots is not False:
-        with noting("the charts", problems):
-            say_charts(result.plots, request.out / "charts")
-    if problems:
-        fail(f"{' '.join(problems)} The result is complete.", 1)
+def _tables(result: CalibrationResult) -> list[Table]:
+    return [parameter_table(result), *([gates_table(result)] if result.report.gates else [])]

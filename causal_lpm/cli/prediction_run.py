@@ -15,7 +15,7 @@ from rich.table import Table
 
 from causal_lpm.cli.calibration_request import FILE, slug_of
 from causal_lpm.cli.progress import stage_bars
-from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
+from causal_lpm.cli.terminal import bad_input, check_plots, fail, failures, show
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.policies.effects import effects, totals
 from causal_lpm.inference.policies.summaries import summarise
@@ -43,20 +43,7 @@ def run_prediction(
     workers: int,
     plots: bool | None,
 ) -> None:
-    """Predicts the worlds that were typed, or the study's own, keeps the predictions and shows them.
-
-    Args:
-        target: A study, or a model of the user's own.
-        acts: Policies, compared with the world in which nothing is set.
-        settings: Worlds, compared with the first.
-        calibration: A result of `causal-lpm calibrate`, or its folder; by default the one of this study in ./results.
-        draws: Of the posterior.
-        replicates: Of the luck of each draw.
-        seed: Of the luck.
-        out: Folder of the predictions; by default one that is named after all of this. What was stopped goes on there.
-        workers: Processes.
-        plots: Whether to draw.
-    """
+    """Predicts the worlds that were typed, or the study's own, keeps and shows them; arguments are the command's."""
     with bad_input():
         study = with_data(load_study(target))
         worlds = _worlds(study, acts, settings)
@@ -90,17 +77,9 @@ def run_prediction(
     else:
         typer.echo(f"{folder / PREDICTIONS} is there already; nothing is computed again.", err=True)
         result = kept
-    problems: list[str] = []
     predictions = result.tree["predictions"].to_dataset()
-    with noting("the tables", problems):
-        for table in _tables(result, predictions, next(iter(worlds))):
-            console().print(table, "")
-    typer.echo(f"Predictions: {folder / PREDICTIONS}")
-    if plots is not False:
-        with noting("the charts", problems):
-            say_charts(result.plots, folder / "charts")
-    if problems:
-        fail(f"{' '.join(problems)} The predictions are complete.", 1)
+    draw = None if plots is False else result.plots
+    show(lambda: _tables(result, predictions, next(iter(worlds))), folder / PREDICTIONS, draw)
 
 
 def _worlds(study: HasData, acts: Sequence[str], settings: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -21,16 +21,7 @@ ABOUT, TABLES = "reproduction.json", "tables.md"
 def run_reproduction(
     name: str, reproduce: Reproduction, *, quick: bool, seed: int, workers: int, out: Path | None
 ) -> None:
-    """Reproduces, and shows the tables; what is finished is only shown, and parts that were kept are used.
-
-    Args:
-        name: Of the study.
-        reproduce: Computes.
-        quick: Whether to compute little.
-        seed: Of everything random.
-        workers: Processes.
-        out: Folder of the results; by default one that is named after all of this.
-    """
+    """Reproduces, and shows the tables; what is finished is only shown, and parts that were kept are used."""
     about = {"study": name, "quick": quick, "seed": seed, "versions": versions()}
     folder = out or Path("results") / f"{name}{'-quick' if quick else ''}-{seed}"
     with bad_input():

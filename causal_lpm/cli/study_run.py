@@ -5,11 +5,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import typer
-import xarray as xr
-
 from causal_lpm.cli.progress import replicate_bar
-from causal_lpm.cli.terminal import bad_input, check_plots, console, fail, failures, noting, say_charts
+from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
 from causal_lpm.inference.charts.fan_charts import save_fan_charts
 from causal_lpm.inference.runs.run_folder import identity
 from causal_lpm.inference.studies import settings as typed
@@ -64,25 +61,8 @@ def run_study(request: StudyRun, worlds: Worlds, references: References) -> None
     with failures():
         with replicate_bar(f"{study.name}, {len(worlds)} worlds, replicates") as progress:
             tree = run_experiment(study, worlds, references, replicates, request.seed, options, out, workers, progress)
-        _report(request, tree, out)
-
-
-def _report(request: StudyRun, tree: xr.DataTree, out: Path) -> None:
-    """The tables and where the results are come first: nothing that fails later may hide them."""
-    problems: list[str] = []
-    with noting("the tables", problems):
-        for table in result_tables(tree):
-            console().print(table, "")
-    typer.echo(f"Results: {out / 'results.nc'}")
-    if request.json_file is not None:
-        with noting(f"the JSON file {request.json_file}", problems):
-            write_json(tree, request.json_file)
-            typer.echo(f"JSON: {request.json_file}")
-    if request.plots is not False:
-        with noting("the charts", problems):
-            say_charts(partial(save_fan_charts, tree), out / "charts")
-    if problems:
-        fail(f"{' '.join(problems)} The results are complete.", 1)
+        draw = None if request.plots is False else partial(save_fan_charts, tree)
+        show(lambda: result_tables(tree), out / "results.nc", draw, partial(write_json, tree), request.json_file)
 
 
 def typed_worlds(study: Study, settings: Sequence[str]) -> tuple[Worlds, References]:

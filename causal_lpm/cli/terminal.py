@@ -3,7 +3,7 @@
 import io
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,8 +25,7 @@ __all__ = [
     "console",
     "fail",
     "failures",
-    "noting",
-    "say_charts",
+    "show",
     "whole_option",
 ]
 
@@ -70,14 +69,6 @@ def check_plots(wanted: bool | None) -> None:
         raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
 
 
-def say_charts(draw: Callable[[Path], Sequence[Path]], folder: Path) -> None:
-    """Draws, and says where the charts are, or why there are none."""
-    if find_spec("matplotlib") is None:
-        typer.echo("Charts: none, because matplotlib is not installed; the extra 'plots' has it.")
-    else:
-        typer.echo(f"Charts: {len(draw(folder))} files (PNG, SVG) in {folder}")
-
-
 def fail(sentence: str, code: int = 2) -> NoReturn:
     """Ends the program with a sentence on standard error; code 2 is bad input."""
     typer.echo(f"causal-lpm: {' '.join(sentence.split())}", err=True)
@@ -119,9 +110,45 @@ def _what_happened(error: OSError) -> str:
     return f"{error.filename or 'the output'}: {error.strerror.lower()}."
 
 
+def show(
+    tables: Callable[[], Iterable[object]],
+    file: Path,
+    draw: Callable[[Path], Sequence[Path]] | None,
+    write_json: Callable[[Path], None] | None = None,
+    json_file: Path | None = None,
+) -> None:
+    """Shows a finished result: nothing that fails on the way hides the rest, and what failed ends the program with 1.
+
+    Args:
+        tables: Makes them.
+        file: Where the result is.
+        draw: Draws the charts into a folder, which is that of the file; None for none.
+        write_json: Writes the numbers.
+        json_file: Where to, if they are asked for.
+    """
+    problems: list[str] = []
+    with _noting("the tables", problems):
+        for table in tables():
+            console().print(table, "")
+    typer.echo(f"Results: {file}")
+    if json_file is not None and write_json is not None:
+        with _noting(f"the JSON file {json_file}", problems):
+            write_json(json_file)
+            typer.echo(f"JSON: {json_file}")
+    if draw is not None:
+        with _noting("the charts", problems):
+            if find_spec("matplotlib") is None:
+                typer.echo("Charts: none, because matplotlib is not installed; the extra 'plots' has it.")
+            else:
+                folder = file.parent / "charts"
+                typer.echo(f"Charts: {len(draw(folder))} files (PNG, SVG) in {folder}")
+    if problems:
+        fail(f"{' '.join(problems)} The results are complete.", 1)
+
+
 @contextmanager
-def noting(what: str, problems: list[str]) -> Iterator[None]:
-    """After a run: a form of the results that cannot be made is noted, and the others are still made."""
+def _noting(what: str, problems: list[str]) -> Iterator[None]:
+    """A form of the results that cannot be made is noted, and the others are still made."""
     try:
         yield
     except OSError as error:

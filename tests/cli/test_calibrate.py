@@ -91,7 +91,7 @@ def test_the_exit_code_is_the_verdict(status: str, code: int, monkeypatch: pytes
     assert result.exit_code == code, result.stderr
     assert ("UNCALIBRATED" in result.stdout) == (status == "uncalibrated")
     assert ("OPTIMISED" in result.stdout) == (status == "optimised")
-    assert re.search(r"Result: results/normal-[0-9a-f]{12}/calibration.nc", result.stdout)
+    assert re.search(r"Results: results/normal-[0-9a-f]{12}/calibration.nc", result.stdout)
 
 
 def test_what_is_optimised_is_never_called_a_posterior_and_draws_charts(home: Path) -> None:
