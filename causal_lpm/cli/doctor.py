@@ -91,7 +91,7 @@ def _gpus() -> list[str]:
 def _data() -> Iterator[Finding]:
     folder = os.environ.get(DATA_FOLDER)
     if folder is None:
-        yield Finding(DATA_FOLDER, "not set; needed only for studies on real data sets")
+        yield Finding(DATA_FOLDER, "not set; needed only for data sets larger than those of the case studies")
     else:
         there = Path(folder).is_dir()
         yield Finding(DATA_FOLDER, folder if there else f"{folder} is not a folder", there)

@@ -10,8 +10,12 @@ from case_studies.benchmark_tasks import references
 from case_studies.ma_counties import counties
 from case_studies.nyc_first_wave import data as first_wave
 from case_studies.nyc_first_wave import people
+from case_studies.nyc_first_wave.study import study as first_wave_study
 from case_studies.second_dose import nyc
 from case_studies.second_dose.delivered import read_doses
+from case_studies.second_dose.study import study as second_dose
+from causal_lpm.inference import Options, Study
+from causal_lpm.inference.studies.manifest import manifest
 from causal_lpm.provenance import sha256
 
 CASE_STUDIES = Path(__file__).parents[2] / "case_studies"
@@ -35,6 +39,22 @@ def test_every_study_of_real_data_has_its_tables() -> None:
         "nyc_first_wave",
         "second_dose",
     ]
+
+
+@pytest.mark.parametrize(
+    ("study", "table"),
+    [
+        (second_dose.variant({"population": "nyc"}), nyc.DOSES),
+        (first_wave_study, first_wave.TABLES / "ifr_verity2020.csv"),
+    ],
+    ids=["second_dose", "nyc_first_wave"],
+)
+def test_a_changed_table_is_another_run(study: Study, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of a run says from which tables it was made."""
+    before = manifest(study, {}, 0, Options(100, 10))
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda file: read(file) + b"1" * (file == table))
+    assert manifest(study, {}, 0, Options(100, 10))["code"] != before["code"]
 
 
 def inputs() -> list[torch.Tensor]:
