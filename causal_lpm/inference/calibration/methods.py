@@ -38,6 +38,7 @@ class Method:
         settings_of: The function whose keyword arguments are the settings of the method, for a problem.
         needs_sbi: Whether sbi must be installed.
         uses_density: Whether its numbers depend on the density of a differentiable program.
+        needs_term_density: Whether it needs the density of terms given the parameters alone, without nuisances between.
         needs_parameters: Whether a model without sample sites of its own cannot be calibrated.
 
     Raises:
@@ -54,6 +55,7 @@ class Method:
     settings_of: Callable[[Problem], Taker | None] = lambda problem: None
     needs_sbi: bool = False
     uses_density: bool = False
+    needs_term_density: bool = False
     needs_parameters: bool = True
 
     def __post_init__(self) -> None:
@@ -77,7 +79,12 @@ class Method:
             require_sbi(self.name)
 
     def check_settings(self, settings: Mapping[str, Any], problem: Problem) -> None:
-        """Raises ValueError for a setting that the method does not have, or that is out of range."""
+        """Raises ValueError for a setting that the method does not have or that is out of range, and for its limits."""
+        if self.needs_term_density and problem.terms and problem.nuisances:
+            raise ValueError(
+                f"method {self.name!r} needs the density of the terms given the parameters alone, and there are "
+                "nuisances in between: choose 'svi+npe' or 'npe', or make the nuisances parameters, without their mark."
+            )
         taker = self.settings_of(problem)
         allowed = [] if taker is None else [name for name in inspect.signature(taker).parameters if name not in OURS]
         for name, value in settings.items():
@@ -113,6 +120,7 @@ METHODS = {
             learn_nle,
             settings_of=lambda problem: fit_guides if problem.surrogate is not None else None,
             needs_sbi=True,
+            needs_term_density=True,
         ),
         Method(
             "abc",

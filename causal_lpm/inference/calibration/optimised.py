@@ -50,9 +50,10 @@ def optimise_by_gradient(problem: Problem, plan: Plan) -> CalibrationResult:
     if not problem.parameters:
         _check_named(program)
     settings = {**GRADIENT, **(plan.settings or {})}
-    observed = {name: series.values.numpy() for name, series in problem.data.items()}
+    observed = {name: series.values.numpy() for name, series in {**problem.data, **problem.terms}.items()}
     point = point_calibration(program, observed, seed=plan.seed, progress=plan.told("optimising"), **settings)
-    values = {p.name: point.parameters[p.name].reshape(1, *p.batch, *p.event) for p in problem.parameters}
+    latent = problem.coordinates.parameters
+    values = {p.name: point.parameters[p.name].reshape(1, *p.batch, *p.event) for p in latent}
     z = problem.unconstrain(values).detach() if values else torch.zeros(1, 0)
     return _result("gradient", problem, plan, z, torch.tensor(point.losses), Report(), point)
 
@@ -69,10 +70,12 @@ def _result(
     generated = {} if point is None else {name: value[None] for name, value in point.generated.items()}
     tree = build_tree(
         About(method, "optimised", plan.seed, 0, 0),
-        arrays(problem.constrain(z) | generated),
-        log_prior=arrays({"log_prior": problem.log_prior(z)}) if problem.parameters else None,
+        arrays(problem.constrain(z[:, : problem.size]) | generated),
+        log_prior=arrays({"log_prior": problem.log_prior(z[:, : problem.size])}) if problem.parameters else None,
         prior=arrays(problem.constrain(problem.draw(max(plan.draws, 2), plan.seed))),
         observed_data={name: series.values.numpy() for name, series in problem.data.items()},
+        terms={name: series.values.numpy() for name, series in problem.terms.items()},
+        nuisances=arrays({p.name: problem.constrain(z)[p.name] for p in problem.nuisances}),
         groups=labels_of(problem, plan.groups),
         dates=dates_of(problem),
         diagnostics=report.to_dataset() if report.gates else None,
@@ -110,26 +113,27 @@ def variational(
     known("guide", guide, GUIDES)
     steps = whole_number("steps", steps)
     fits_in_time(f"{steps} steps", 50.0 * steps)  # each runs the model
-    if guide == "AutoIAF" and problem.size < 2:
+    if guide == "AutoIAF" and problem.coordinates.size < 2:
         raise ValueError(
             f"guide 'AutoIAF' needs at least two parameters, the model has {problem.size}: give 'AutoNormal'."
         )
-    data = problem.repeated(1)
+    data, size = problem.repeated(1), problem.coordinates.size
     luck = [seed]
 
     def joint(z: torch.Tensor) -> torch.Tensor:
         repeated = {name: values.expand(len(z), *values.shape[1:]) for name, values in data.items()}
-        return problem.log_joint(z, repeated, seed=luck[0])
+        density = problem.log_joint(z, repeated, seed=luck[0])
+        return density + problem.prior.log_terms(z)[1] if problem.terms else density
 
     def program() -> None:
         # Masked: the prior of z is part of the joint density.
-        z = pyro.sample("z", dist.Normal(0.0, 1.0).expand((problem.size,)).to_event(1).mask(False))
-        density = joint(z.reshape(-1, problem.size))
+        z = pyro.sample("z", dist.Normal(0.0, 1.0).expand((size,)).to_event(1).mask(False))
+        density = joint(z.reshape(-1, size))
         pyro.factor("joint", density.reshape(z.shape[:-1]))
 
     with torch.random.fork_rng(devices=[]), pyro.get_param_store().scope():
         torch.manual_seed(seed)
-        start = pyro.infer.autoguide.init_to_value(values={"z": torch.zeros(problem.size)})
+        start = pyro.infer.autoguide.init_to_value(values={"z": torch.zeros(size)})
         options = {} if guide == "AutoIAF" else {"init_scale": 0.2, "init_loc_fn": start}
         auto = GUIDES[guide](program, **options)
         decay = 0.05 ** (1 / steps)
@@ -145,7 +149,7 @@ def variational(
         with torch.no_grad():
             plate = pyro.plate("draws", draws, dim=-1)
             with plate, pyro.poutine.trace() as traced:
-                z = auto()["z"].reshape(draws, problem.size)
+                z = auto()["z"].reshape(draws, size)
             traced.trace.compute_log_prob()
             sites = [traced.trace.nodes[name] for name in traced.trace.stochastic_nodes]
             log_q = torch.stack([site["log_prob"].reshape(-1) for site in sites if site["name"] != "draws"]).sum(0)

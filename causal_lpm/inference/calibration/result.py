@@ -85,8 +85,8 @@ class CalibrationResult:
             name: values for name, values in self._samples(draws).items() if not posterior[name].attrs.get("generated")
         }
 
-    def _samples(self, draws: int | None) -> dict[str, torch.Tensor]:
-        stacked = self.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
+    def _samples(self, draws: int | None, group: str = "posterior") -> dict[str, torch.Tensor]:
+        stacked = self.tree[group].to_dataset().stack(sample=("chain", "draw"))
         count = stacked.sizes["sample"]
         wanted = count if draws is None else draws
         wanted = whole_number("draws", wanted)
@@ -132,8 +132,12 @@ class CalibrationResult:
         own = int(self.tree.attrs["seed"]) if seed is None else seed
         if self.point is not None:
             program, draws = partial(_at_point, self.point, program), 1
-        asked = {"data_sites": () if self.problem is None else tuple(self.problem.data), **options}
-        found = predict(program, self.parameters(draws), worlds, kind=kind, replicates=replicates, seed=own, **asked)
+        given = self.parameters(draws)
+        if "nuisances" in self.tree.children:
+            given |= self._samples(draws, "nuisances")
+        sites = self.tree["observed_data"].data_vars if "observed_data" in self.tree.children else ()
+        asked = {"data_sites": tuple(map(str, sites)), **options}
+        found = predict(program, given, worlds, kind=kind, replicates=replicates, seed=own, **asked)
         if "observed_data" in self.tree.children:
             groups, dates = (options.get(name) is None for name in ("group_labels", "start_date"))
             found = with_labels_of_data(found, self.tree["observed_data"].to_dataset(), groups=groups, dates=dates)
@@ -190,8 +194,8 @@ class CalibrationResult:
         made = simulate_set(
             ProblemSimulator(world, FocusedPrior(world, focus)), simulations, seed, batch=batch_size(world.agents)
         )
-        truth, data = made.successful()
-        return Report(known_truth(self.problem, as_trained(self.posterior).given(data), truth, seed).gates)
+        z, data = made.successful()
+        return Report(known_truth(self.problem, as_trained(self.posterior).given(data), z[:, : world.size], seed).gates)
 
     def to_arviz(self) -> Any:
         """ArviZ's own object: InferenceData up to ArviZ 0.23, the DataTree from 1.0 on."""

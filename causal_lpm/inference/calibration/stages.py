@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Stages:
         return made
 
     def predict(self, z: Array) -> SimulationSet:
-        """One simulation of each row of z."""
+        """One simulation of each row of z, parameters and nuisances."""
         own = replicate_seed(self.plan.seed, SEEDS["predictive"])
         which = hashlib.sha256(np.ascontiguousarray(z).tobytes()).hexdigest()
         return self._set("predictive", GivenParameters(self.problem, z, own, self.batch), len(z), {"given": which})
@@ -91,7 +91,7 @@ class Stages:
         self.prior = self.prior or made
         self.made += n
         self.failed += len(made.failures)
-        return made
+        return replace(made, z=made.z[:, : self.problem.size])  # nuisances are no targets
 
 
 def _folder(stage: str, which: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics import Gate, Report, disagreements
 from causal_lpm.inference.posteriors.posterior import HasMembers, as_trained
-from causal_lpm.inference.program.labels import arrays, dates_of, labels_of
+from causal_lpm.inference.program.labels import arrays, dates_of, labels_of, nuisances_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.results.calibration_tree import About, build_tree
 from causal_lpm.inference.runs.seeds import replicate_seed
@@ -81,7 +81,8 @@ def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult
             elsewhere = _disagreements(trained, seed)
     lost = left_out("finite draws", "draws of the posterior are not finite", finite, FAR_AWAY)
     z = z[finite]
-    predicted = stages.predict(z[:PREDICTIVE].double().numpy())
+    whole = problem.completed(z, seed)
+    predicted = stages.predict(whole[:PREDICTIVE].double().numpy())
     report = Report(
         (
             *truth.gates,
@@ -89,6 +90,7 @@ def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult
             *posterior_gates(problem, z, members, seed, elsewhere, _not_run(truth, members)),
             *given.gates(plan.draws, seed),
             *lost,
+            *(() if problem.weighed is None else problem.weighed.gates()),
             *_counts(plan.gate, stages),
         )
     )
@@ -105,6 +107,8 @@ def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult
         posterior_predictive=predicted.data,
         prior_predictive=(stages.prior or used).successful()[1],
         observed_data={name: series.values.numpy() for name, series in problem.data.items()},
+        terms={name: series.values.numpy() for name, series in problem.terms.items()},
+        nuisances=arrays(nuisances_of(problem, whole)),
         prior_sbc=truth.arrays or None,
         sbc_draws=RANKED_AMONG,
         parameter_names=problem.names,

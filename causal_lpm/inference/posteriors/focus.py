@@ -89,12 +89,12 @@ def focus_on(problem: Problem, neural: NeuralPosterior, features: torch.Tensor, 
     covariance = torch.atleast_2d(torch.cov(z.T)) + 1e-8 * torch.eye(problem.size, dtype=torch.float64)
     focus = Focus(z.mean(0).float(), (WIDTH * torch.linalg.cholesky(covariance)).float(), -math.inf)
     bound = float(torch.quantile(focus.log_weight(z.float()), OUTSIDE))
-    share = float(focus.log_weight(problem.draw(draws, seed)).exp().mean())
+    share = float(focus.log_weight(problem.propose(draws, seed)[:, : problem.size]).exp().mean())
     return replace(focus, bound=bound, share=share)
 
 
 class FocusedPrior:
-    """Draws of the prior times the weight of a focus.
+    """Draws of the prior, weighed by the terms, times the weight of a focus; with nuisances, `[n, all]`.
 
     Args:
         problem: Whose prior it is.
@@ -103,13 +103,16 @@ class FocusedPrior:
 
     def __init__(self, problem: Problem, focus: Focus | None = None) -> None:
         self.problem, self.focus = problem, focus
+        assert problem.weighed is None or problem.weighed.pool.numel()  # once, and not in each process that simulates
         self._highest: float | None = None  # log weight of the proposal's draws
 
     def identity(self) -> dict[str, object]:
         """What determines the draws beside the prior."""
+        terms = {name: series.values.nan_to_num(-1.0).flatten().tolist() for name, series in self.problem.terms.items()}
+        weighed: dict[str, object] = {"terms": terms} if terms else {}
         if self.focus is None:
-            return {}
-        return {"focus": [*self.focus.mean.tolist(), *self.focus.scale_tril.flatten().tolist()]}
+            return weighed
+        return weighed | {"focus": [*self.focus.mean.tolist(), *self.focus.scale_tril.flatten().tolist()]}
 
     def draw(self, n: int, seed: int) -> npt.NDArray[np.float64]:
         """Draws of z, `[n, size]`.
@@ -118,7 +121,7 @@ class FocusedPrior:
             RuntimeError: the prior and the focus have nothing in common.
         """
         if self.focus is None:
-            return self.problem.draw(n, seed).double().numpy()
+            return self.problem.propose(n, seed).double().numpy()
         kept: list[torch.Tensor] = []
         for attempt in range(TRIES):
             kept.append(self._candidates(self.focus, max(4 * n, 2000), replicate_seed(seed, attempt)))
@@ -130,9 +133,9 @@ class FocusedPrior:
         )
 
     def _candidates(self, focus: Focus, n: int, seed: int) -> torch.Tensor:
-        if focus.share >= FEW:
-            z = self.problem.draw(n, seed)
-            return z[focus.kept(z, replicate_seed(seed, 1))]
+        if focus.share >= FEW or self.problem.terms or self.problem.nuisances:
+            z = self.problem.propose(n, seed)
+            return z[focus.kept(z[:, : self.problem.size], replicate_seed(seed, 1))]
         # The prior hardly meets the focus: draws near both, thinned by the product of the two.
         proposal = _between(focus)
         if self._highest is None:

@@ -96,8 +96,10 @@ class LearnedGiven:
         with torch.no_grad(), unchecked():
             density = torch.stack([e.log_prob(data.unsqueeze(0), condition=flat)[0] for e in estimators])
             likelihood = torch.logsumexp(density, 0) - math.log(len(estimators))
-            joint = (likelihood + self.posterior.problem.log_prior(flat)).reshape(z.shape[:-1])
-        return joint.nan_to_num(nan=-math.inf, posinf=-math.inf)
+            joint = likelihood + self.posterior.problem.log_prior(flat)
+            if self.posterior.problem.terms:
+                joint = joint + self.posterior.problem.prior.log_terms(flat)[1]
+        return joint.reshape(z.shape[:-1]).nan_to_num(nan=-math.inf, posinf=-math.inf)
 
     def sample(self, draws: int, seed: int) -> torch.Tensor:
         """Draws of z, `[draws, n, size]`, in random order."""

@@ -11,7 +11,7 @@ from causal_lpm.inference.program.evaluation import alone
 from causal_lpm.inference.program.program import Model, Program, Site, read
 from causal_lpm.validate import known
 
-__all__ = ["check_data_sites", "read_with_data"]
+__all__ = ["check_data_sites", "check_nuisances", "read_with_data"]
 
 TRIES = 10  # draws of the prior, of which one must get through the model
 
@@ -60,7 +60,8 @@ def check_data_sites(model: Model, program: Program, data: Collection[str]) -> N
     for name in data:
         if name not in sites:
             known("data site", name, candidates)
-        _check_days(name, sites[name].fn)
+        if name not in program.terms:
+            _check_days(name, sites[name].fn)
     latent = {name: site.value for name, site in sites.items() if name not in data}
     if latent and (early := [name for name in data if not sites[name].after]):
         other = read_with_data(model, data, seed=1)
@@ -78,6 +79,18 @@ def check_data_sites(model: Model, program: Program, data: Collection[str]) -> N
             raise ValueError(
                 f"site {name!r} {reason}, so it is a data site, and it has no data: give them, or leave the site out "
                 "of the model."
+            )
+
+
+def check_nuisances(model: Model, program: Program, data: Collection[str]) -> None:
+    """Raises ValueError where the prior of a parameter depends on a nuisance: its own density would not be known."""
+    parameters = program.of("parameter")
+    other = read_with_data(model, data, seed=1, given={name: site.value for name, site in parameters.items()})
+    for name, site in parameters.items():
+        if not _same(site, other.sites.get(name)):
+            raise ValueError(
+                f"the prior of {name!r} depends on a nuisance: make the nuisance a parameter, without its mark, or "
+                f"{name!r} a nuisance, too."
             )
 
 

@@ -1,4 +1,4 @@
-"""Runs of a program with many draws side by side: handlers that draw its prior, and that add up its densities.
+"""Runs of a program with many draws side by side: a handler that gives or draws its parameters, and adds up densities.
 
 Far out in a prior a program may leave the range of floating-point numbers. Such a draw has no density (NaN) and passes
 no gradient, and the draws beside it are none the worse.
@@ -16,10 +16,9 @@ from causal_lpm.inference.program.scoring import log_density, per_draw, valid_de
 
 __all__ = [
     "ELEMENTWISE",
+    "Draws",
     "Given",
-    "GivenDraws",
     "NotElementwiseError",
-    "PriorDraws",
     "alone",
     "each_draw",
     "stopping",
@@ -45,8 +44,8 @@ class NotElementwiseError(ValueError):
         )
 
 
-class _LastParameter(Exception):
-    """Nothing after the last parameter is needed."""
+class _Enough(Exception):
+    """Nothing of the program is needed any more."""
 
 
 def alone() -> Messenger:
@@ -57,8 +56,8 @@ def alone() -> Messenger:
 
 @contextmanager
 def stopping() -> Iterator[None]:
-    """A program may end here after its last parameter."""
-    with suppress(_LastParameter):
+    """A program may be left here before its end."""
+    with suppress(_Enough):
         yield
 
 
@@ -104,68 +103,42 @@ class Given(Messenger):
             msg["value"], msg["done"] = value[:, None] if plain else value, True
 
 
-class PriorDraws(Messenger):
-    """Draws n values of every parameter, and stops after the last.
+class Draws(Messenger):
+    """n draws of a program side by side: parameters that are given or drawn, data, and their log densities.
 
     Args:
-        batches: parameter -> its batch shape, of plates.
         n: How many.
-
-    Attributes:
         values: parameter -> `[n, 1 or batch, *event]`.
-    """
-
-    def __init__(self, batches: Mapping[str, tuple[int, ...]], n: int) -> None:
-        super().__init__()
-        self._batches, self._missing, self._n = batches, set(batches), n
-        self.values: dict[str, torch.Tensor] = {}
-
-    def _pyro_sample(self, msg: Any) -> None:
-        name, fn = msg["name"], msg["fn"]
-        if name in self._missing:
-            _check_fixed(name, fn, len(self._batches[name]))
-            msg["value"], msg["done"] = fn.expand((self._n, *(self._batches[name] or (1,))))(), True
-
-    def _pyro_post_sample(self, msg: Any) -> None:
-        name = msg["name"]
-        if name in self._missing:
-            self._missing.discard(name)
-            self.values[name] = msg["value"]
-            if not self._missing:
-                raise _LastParameter
-
-
-class GivenDraws(Messenger):
-    """Gives parameters and data to a program and adds up their log densities, draw by draw.
-
-    Args:
-        values: parameter -> `[n, 1 or batch, *event]`.
-        present: data site -> which of its numbers are there, bool `[*shape]`.
+        free: parameter that is drawn from its prior -> its batch shape, of plates.
         data: data site -> `[n, *shape]`; sites that are not given are drawn.
-        stop: After the last parameter.
+        present: data site -> which of its numbers are there, bool `[*shape]`.
+        until: Sites after the last of which the program is left; none, to run it to its end.
+        densities: Whether densities are asked for, or only what the program makes of the values.
 
     Attributes:
-        log_prior: `[n]`.
-        log_likelihood: `[n]`.
-        drawn: data site -> what it had.
-        missing: Parameters that the program has not sampled.
+        log_prior: Of the values, `[n]`.
+        log_likelihood: Of the data, `[n]`.
+        drawn: What a free parameter or data site had.
+        missing: Parameters with values that the program has not sampled.
     """
 
     def __init__(
         self,
+        n: int,
         values: Mapping[str, torch.Tensor],
-        present: Mapping[str, torch.Tensor],
+        free: Mapping[str, tuple[int, ...]],
         data: Mapping[str, torch.Tensor],
-        stop: bool = False,
+        present: Mapping[str, torch.Tensor],
+        until: Collection[str] = (),
+        densities: bool = True,
     ) -> None:
         super().__init__()
-        self._values, self._present, self._data = _guarded(values), present, data
-        self.missing, self._stop = set(values), stop
-        self._n = len(next(iter(values.values())))
+        self._n, self._values, self._free = n, _guarded(values), free
+        self._data, self._present = data, present
+        self._until, self._stop, self.missing = set(until), bool(until), set(values)
         self.drawn: dict[str, torch.Tensor] = {}
-        self.log_prior = torch.zeros(self._n)
-        self.log_likelihood = torch.zeros(self._n)
-        self._densities, self._checks = bool(data) or stop, ExitStack()
+        self.log_prior, self.log_likelihood = torch.zeros(n), torch.zeros(n)
+        self._densities, self._checks = densities, ExitStack()
 
     def __enter__(self) -> Any:
         # Where data are drawn, a distribution refuses impossible arguments itself, whatever other packages have turned
@@ -187,30 +160,37 @@ class GivenDraws(Messenger):
             log_prob = valid_density(fn, value) if self._densities else fn.log_prob(value)
             _check_shape(f"the prior of {name!r}", log_prob.shape, value.shape[: value.dim() - fn.event_dim])
             self.log_prior = self.log_prior + per_draw(log_prob, self._n)
-            msg["value"], msg["done"] = value, True
+        elif name in self._free:
+            _check_fixed(name, fn, len(self._free[name]))
+            value = fn.expand((self._n, *(self._free[name] or (1,))))()
         elif name in self._data:
             present = self._present[name]
             shape = tuple(fn.shape())
             _check_shape(f"data site {name!r}", shape, (self._n, *present.shape))
             filling = (1,) * (len(shape) - present.dim() - 1)
             value = self._data[name].reshape(self._n, *filling, *present.shape)
-            self.log_likelihood = self.log_likelihood + per_draw(log_density(name, fn, value, present), self._n)
-            msg["value"], msg["done"] = value, True
+            if self._densities:
+                density = per_draw(log_density(name, fn, value, present), self._n)
+                self.log_likelihood = self.log_likelihood + density
+        else:
+            return
+        msg["value"], msg["done"] = value, True
 
     def _pyro_post_sample(self, msg: Any) -> None:
         name = msg["name"]
-        if name in self._present:
+        if name in self._present or name in self._free:
             self.drawn[name] = msg["value"]
         self.missing.discard(name)
-        if self._stop and not self.missing:
-            raise _LastParameter
+        self._until.discard(name)
+        if self._stop and not self._until:
+            raise _Enough
 
 
 def _guarded(values: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
     """The same values `[n, ...]`; no gradient reaches a draw of which a part is NaN or infinite."""
-    whole = torch.cat([value.flatten(1) for value in values.values()], 1)
-    if not whole.requires_grad:
+    if not any(value.requires_grad for value in values.values()):
         return values
+    whole = torch.cat([value.flatten(1) for value in values.values()], 1)
     whole.register_hook(lambda slope: torch.where(slope.isfinite().all(1, keepdim=True), slope, 0.0))
     parts = whole.split([value[0].numel() for value in values.values()], 1)
     return {

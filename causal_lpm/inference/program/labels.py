@@ -9,12 +9,18 @@ import torch
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.validate import known
 
-__all__ = ["arrays", "dates_of", "labels_of"]
+__all__ = ["arrays", "dates_of", "labels_of", "nuisances_of"]
 
 
 def arrays(values: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
     """Draws as float64 arrays, `[draw, *shape]`."""
     return {name: value.detach().double().numpy() for name, value in values.items()}
+
+
+def nuisances_of(problem: Problem, z: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Values of the nuisances that terms speak of, so that predictions go on with them, in z `[draw, all]`."""
+    informed = {p.name for p in problem.nuisances} - problem.prior.late if problem.terms else ()
+    return {name: value for name, value in problem.constrain(z).items() if name in informed}
 
 
 def dates_of(problem: Problem) -> dict[str, npt.NDArray[Any]]:

@@ -1,32 +1,28 @@
 """A Pyro model and its data, seen as a problem of inference: parameters, prior, data sites, densities, simulations.
 
-Parameters are the model's latent sample sites. They live in one vector z: each value through the inverse of Pyro's
-`biject_to` of its prior's support, less the mean and divided by the standard deviation of the prior there. So z is
-unbounded and of order one whatever the units are.
+Parameters are the model's latent sample sites, in one vector z (see `Coordinates`). Nuisances are latent as well, and
+stand in z behind the parameters where they matter: where it is drawn, weighed and simulated. Terms are data whose
+density is known without simulating; the prior that simulations are drawn from is weighed by them.
 """
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy.typing as npt
 import torch
 
 from causal_lpm.handlers import KeyedNoise
-from causal_lpm.inference.program.data_sites import check_data_sites, read_with_data
-from causal_lpm.inference.program.evaluation import (
-    GivenDraws,
-    NotElementwiseError,
-    PriorDraws,
-    alone,
-    stopping,
-    torch_seed,
-)
-from causal_lpm.inference.program.parameters import Parameter, check_names, parameters_of
+from causal_lpm.inference.program.coordinates import Coordinates
+from causal_lpm.inference.program.data_sites import check_data_sites, check_nuisances, read_with_data
+from causal_lpm.inference.program.evaluation import Draws, NotElementwiseError, alone, torch_seed
+from causal_lpm.inference.program.parameters import check_names, parameters_of
+from causal_lpm.inference.program.prior import Prior, repeated
 from causal_lpm.inference.program.program import Model, series_of
-from causal_lpm.inference.program.series import Series, as_series, check_alignment, check_support
+from causal_lpm.inference.program.series import as_series, check_alignment, check_support
 from causal_lpm.inference.program.site_noise import SiteNoise, whole_seeds
+from causal_lpm.inference.program.weighed_prior import WeighedPrior
 from causal_lpm.inference.runs.seeds import replicate_seed
 
 __all__ = ["Problem", "Simulated"]
@@ -62,9 +58,12 @@ class Problem:
 
     Attributes:
         parameters: The latent sites in the order of the model.
-        names: One name an element of z: `beta`, or `beta[0]`, `beta[1]` where a site has several.
-        size: Length of z.
-        data: site -> the data and which of them are there.
+        nuisances: Those that are marked `infer={"nuisance": True}`.
+        coordinates: z, parameters first.
+        names: One name an element of the parameters' z: `beta`, or `beta[0]`, `beta[1]` where a site has several.
+        size: Length of the parameters' z.
+        data: site -> the data and which of them are there, of sites that are simulated.
+        terms: site -> the same, of data sites before the simulation.
         series: Names of the series that the model returns.
         series_sizes: Numbers of groups and days of those.
         agents: The most agents of any state that is simulated; 1 where none is.
@@ -99,38 +98,41 @@ class Problem:
         program = read_with_data(model, data)
         sites, series = program.sites, program.series
         check_data_sites(model, program, data)
-        latent = program.of("parameter", "nuisance")
+        latent, nuisances = program.of("parameter"), program.of("nuisance")
         check_names("data site", data)
-        check_names("parameter", latent)
+        check_names("parameter", {**latent, **nuisances})
         self.parameters = parameters_of(latent)
         self.size = sum(p.where.stop - p.where.start for p in self.parameters)
+        self.nuisances = parameters_of(nuisances, start=self.size)
         self.names = tuple(name for p in self.parameters for name in p.names)
-        self.data: dict[str, Series] = {
-            name: as_series(name, given, tuple(sites[name].value.shape)) for name, given in data.items()
-        }
-        check_alignment(self.data)
-        for name, numbers in self.data.items():
+        self.coordinates = Coordinates(self.parameters + self.nuisances)
+        given = {name: as_series(name, numbers, tuple(sites[name].value.shape)) for name, numbers in data.items()}
+        for name, numbers in given.items():
             check_support(name, numbers, sites[name].fn)
+        self.data = {name: numbers for name, numbers in given.items() if name not in program.terms}
+        self.terms = {name: numbers for name, numbers in given.items() if name in program.terms}
+        check_alignment(self.data)
+        order = list(sites)
+        last = max((order.index(name) for name in self.terms), default=-1)
+        late = {*latent, *nuisances}.intersection(order[last + 1 :])
+        self.agents = program.agents or 1
+        self.prior = Prior(model, self.coordinates, self.terms, late, self.agents)
         self._series = {name: tuple(value.shape) for name, value in series.items()}
         self.series = tuple(self._series)
         self.series_sizes = {size for shape in self._series.values() for size in shape}
-        self.agents = program.agents or 1
-        self._centre, self._scale = torch.zeros(self.size), torch.ones(self.size)
-        if self.parameters:
-            self._standardise()
+        if self.coordinates.parameters:
+            self.coordinates.standardise(self.prior.values(SCALE_DRAWS, seed=0))
+        if nuisances:
+            check_nuisances(model, program, data)
         if surrogate is not None:
             self._check_surrogate(surrogate)
 
-    def _standardise(self) -> None:
-        z = self.draw(SCALE_DRAWS, seed=0).double()
-        self._centre, self._scale = z.mean(0).float(), z.std(0).clamp(min=1e-6).float()
-
     def _check_surrogate(self, surrogate: Model) -> None:
-        sites = read_with_data(surrogate, self.data).of("parameter", "nuisance", "data")
+        sites = read_with_data(surrogate, {**self.data, **self.terms}).of("parameter", "nuisance", "data")
         for name in self.data:
             if name not in sites:
                 raise ValueError(f"the surrogate has no data site {name!r}: give it the data sites of the model.")
-        extra = set(sites) - set(self.data) - {p.name for p in self.parameters}
+        extra = set(sites) - set(self.data) - set(self.terms) - {p.name for p in self.coordinates.parameters}
         if extra:
             raise ValueError(
                 f"the surrogate has a site {min(extra)!r} that the model does not have: give both the same parameters."
@@ -145,71 +147,57 @@ class Problem:
         Raises:
             ValueError: as of a problem; other parameters.
         """
-        other = Problem(model, {name: series.values for name, series in self.data.items()})
-        shapes = [{p.name: (p.batch, p.event) for p in problem.parameters} for problem in (self, other)]
+        other = Problem(model, {name: series.values for name, series in {**self.data, **self.terms}.items()})
+        shapes = [{p.name: (p.batch, p.event) for p in problem.coordinates.parameters} for problem in (self, other)]
         if shapes[0] != shapes[1]:
             raise ValueError(
                 f"the other model has parameters {sorted(shapes[1])} and this one {sorted(shapes[0])}: give both the "
                 "same, of the same shapes."
             )
-        other.parameters, other.names = self.parameters, self.names
-        other._centre, other._scale = self._centre, self._scale
+        other.parameters, other.nuisances, other.names = self.parameters, self.nuisances, self.names
+        other.coordinates = other.prior.coordinates = self.coordinates
         return other
 
     def repeated(self, n: int) -> dict[str, torch.Tensor]:
         """The data as those of `n` draws, site -> `[n, *shape]`; 0, which densities leave out, where missing."""
-        return {
-            name: torch.nan_to_num(series.values).expand(n, *series.values.shape) for name, series in self.data.items()
-        }
+        return repeated(self.data, n)
 
     # --- parameters ------------------------------------------------------------------------------------------
 
     def constrain(self, z: torch.Tensor) -> dict[str, torch.Tensor]:
         """Values of the parameters for `z` `[n, size]`: name -> `[n, *batch, *event]`, in the model's units."""
-        return {p.name: value.reshape(len(z), *p.batch, *p.event) for value, p in self._placed(z)}
-
-    def _placed(self, z: torch.Tensor) -> Iterator[tuple[torch.Tensor, Parameter]]:
-        """Values with the draws left of the place of the agents: `[n, 1, *event]` or `[n, batch, *event]`."""
-        raw = z * self._scale + self._centre
-        for p in self.parameters:
-            batch = p.batch or (1,)
-            unconstrained = raw[:, p.where].reshape(len(z), *batch, *p.unconstrained[len(p.batch) :])
-            yield p.transform(unconstrained), p
+        return self.coordinates.values(z)
 
     def unconstrain(self, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The inverse of `constrain`, `[n, size]`."""
-        parts = [
-            p.transform.inv(torch.as_tensor(values[p.name])).reshape(len(values[p.name]), -1) for p in self.parameters
-        ]
-        return (torch.cat(parts, -1) - self._centre) / self._scale
+        return self.coordinates.inverse(values)
 
     def draw(self, n: int, seed: int) -> torch.Tensor:
-        """`n` draws of the prior, z `[n, size]`; the model is run no further than its last parameter."""
-        if not self.parameters:
-            return torch.zeros(n, 0)
-        prior = PriorDraws({p.name: p.batch for p in self.parameters}, n)
-        with torch.no_grad(), torch_seed(seed), alone(), KeyedNoise(seed), stopping(), prior:
-            self.model()
-        values = {p.name: prior.values[p.name].reshape(n, *p.batch, *p.event) for p in self.parameters}
-        return self.unconstrain(values).float()
+        """`n` draws of the prior, z `[n, size]`; the model is run no further than its last latent site."""
+        return self.prior.draw(n, seed)[:, : self.size] if self.parameters else torch.zeros(n, 0)
 
     def log_prior(self, z: torch.Tensor) -> torch.Tensor:
-        """Log density of the prior at `z` `[n, size]`, of z itself: `[n]`."""
-        given = self._given(z, {}, stop=True)
-        with torch_seed(0), alone(), KeyedNoise(0), stopping(), given:
-            self.model()
-        return given.log_prior + self._log_jacobian(z)
+        """Log density of the prior at `z` `[n, size]`, of z itself, without the terms: `[n]`."""
+        return self.prior.log_density(z)
 
-    def _log_jacobian(self, z: torch.Tensor, without: frozenset[str] = frozenset()) -> torch.Tensor:
-        """Log volume of the parameters' values per volume of z, `[n]`."""
-        raw = z * self._scale + self._centre
-        total = torch.zeros(len(z))
-        for p in self.parameters:
-            if p.name not in without:
-                shaped = raw[:, p.where].reshape(len(z), *p.unconstrained)
-                jacobian = p.transform.log_abs_det_jacobian(shaped, p.transform(shaped))
-                total = total + jacobian.reshape(len(z), -1).sum(-1) + self._scale[p.where].log().sum()
-        return total
+    @cached_property
+    def weighed(self) -> WeighedPrior | None:
+        """The prior weighed by the terms; None where there are none."""
+        return WeighedPrior(self.prior, self.size, self.names) if self.terms else None
+
+    def propose(self, n: int, seed: int) -> torch.Tensor:
+        """`n` draws of the prior, weighed by the terms, with the nuisances: z `[n, all]`."""
+        return (self.weighed or self.prior).draw(n, seed)
+
+    def completed(self, z: torch.Tensor, seed: int) -> torch.Tensor:
+        """Z `[n, size]` of parameters with nuisances that go with them, `[n, all]`.
+
+        Terms speak of nuisances, too: then they are those of the most similar draw of the weighed prior.
+        """
+        nuisances = {p.name for p in self.nuisances}
+        if self.weighed is not None and nuisances - self.prior.late:
+            return self.weighed.nearest(z)
+        return self.prior.drawn_again(z, nuisances, seed)
 
     # --- densities and simulations -----------------------------------------------------------------------------
 
@@ -243,21 +231,19 @@ class Problem:
         given = self._given(z, data)
         with alone(), KeyedNoise(seeds), given:
             program()
-        prior = given.log_prior + self._log_jacobian(z, frozenset(given.missing))
-        for p in self.parameters:
-            if p.name in given.missing:
-                prior = prior - (z[:, p.where] ** 2 / 2 + math.log(2 * math.pi) / 2).sum(-1)
-        return prior, given.log_likelihood
+        return self.coordinates.log_density(z, given.log_prior, given.missing), given.log_likelihood
 
-    def _given(self, z: torch.Tensor, data: Mapping[str, torch.Tensor], stop: bool = False) -> GivenDraws:
-        values = {p.name: value for value, p in self._placed(z)}
-        return GivenDraws(values, {name: series.present for name, series in self.data.items()}, data, stop)
+    def _given(self, z: torch.Tensor, data: Mapping[str, torch.Tensor], densities: bool = True) -> Draws:
+        values = self.coordinates.placed(z)
+        free = {p.name: p.batch for p in self.nuisances if p.name not in values}
+        present = {name: series.present for name, series in {**self.data, **self.terms}.items()}
+        return Draws(len(z), values, free, data, present, densities=densities)
 
     def simulate(self, z: torch.Tensor, seeds: torch.Tensor, stray: int = 0) -> Simulated:
         """Data and series of the exact model; a row's numbers do not depend on the rows beside it.
 
         Args:
-            z: `[n, size]`.
+            z: `[n, size]`, or with the nuisances, `[n, all]`; without them they are luck of each draw.
             seeds: int64 `[n]`, of the luck of each draw.
             stray: Seed of torch's own generator, from which a model should not draw.
 
@@ -267,9 +253,11 @@ class Problem:
         Raises:
             ValueError: the model does not carry the draws through to its data sites.
         """
-        reports = SiteNoise(self.data, seeds.tolist())
+        lucky = [p.name for p in self.nuisances if p.where.stop > z.shape[1]]
+        reports = SiteNoise([*self.data, *lucky], seeds.tolist())
         noise = KeyedNoise(whole_seeds(seeds, len(z))[:, None])
-        with torch.no_grad(), torch_seed(stray), alone(), noise, self._given(z, {}) as given, reports:
+        given = self._given(z, repeated(self.terms, len(z)), densities=False)
+        with torch.no_grad(), torch_seed(stray), alone(), noise, given, reports:
             returned = self.model()
         data = {
             name: _rows(f"data site {name!r}", given.drawn[name], len(z), tuple(series.values.shape))

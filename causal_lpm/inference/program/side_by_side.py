@@ -19,7 +19,7 @@ def check_side_by_side(problem: Problem) -> None:
     """
     sizes = {size for series in problem.data.values() for size in series.values.shape} | problem.series_sizes
     n = next(count for count in (2, 3, 4, 5, 6, 7) if count not in sizes)  # no draws are taken for groups
-    z, seeds = problem.draw(n, seed=0), torch.arange(n)
+    z, seeds = problem.prior.draw(n, seed=0), torch.arange(n)
     together = _simulated(problem, z, seeds)
     if isinstance(together, NotElementwiseError):
         raise together

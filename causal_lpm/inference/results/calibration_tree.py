@@ -3,7 +3,7 @@
 - `posterior`, `prior`: each parameter, (chain, draw, *its shape); `log_prior` and `sample_stats` beside them;
 - `posterior_predictive`, `prior_predictive`: each data site, (chain, draw, group, day); `observed_data`: (group, day),
   NaN where a day is missing. Sites of other sizes, dates or groups have dimensions of their own, `SITE_group` and
-  `SITE_day`;
+  `SITE_day`; data of sites before the simulation, of any shape, are (SITE_dim_0, ...) in `observed_data`;
 - `predictions` (world, draw, replicate, group, day) and `causal_effect` (contrast, draw, ...), which say their kind:
   a draw is a value of the parameters, a replicate is luck;
 - `prior_sbc`: ranks and truths, (simulation, parameter); `diagnostics`: the report;
@@ -75,6 +75,8 @@ def build_tree(
     posterior_predictive: Arrays | None = None,
     prior_predictive: Arrays | None = None,
     observed_data: Arrays | None = None,
+    terms: Arrays | None = None,
+    nuisances: Arrays | None = None,
     constant_data: xr.Dataset | None = None,
     prior_sbc: Arrays | None = None,
     sbc_draws: int | None = None,
@@ -100,6 +102,8 @@ def build_tree(
         posterior_predictive: site -> `[draw, day]` or `[draw, group, day]`, of all posterior draws or the first ones.
         prior_predictive: site -> the same, as many draws as there are.
         observed_data: site -> `[day]` or `[group, day]`, NaN where a day is missing.
+        terms: data site before the simulation -> its data, of any shape; kept with the observed data.
+        nuisances: name -> `[draw, *shape]` of each posterior draw, which predictions need and nothing reports.
         constant_data: what the model was given beside the data.
         prior_sbc: `ranks` and `truth`, `[simulation, parameter]`, and what else there is of each simulation, such as
             `highest_density_level` and `tarp_level`, `[simulation]`, of which the plots draw expected coverage.
@@ -145,6 +149,11 @@ def build_tree(
         tree["prior_predictive"] = layout.samples("prior_predictive", prior_predictive, 1)
     if observed_data:
         tree["observed_data"] = layout.observed(observed_data)
+    for name, values in (terms or {}).items():
+        plain = np.asarray(values)
+        tree["observed_data"][name] = ([f"{name}_dim_{number}" for number in range(plain.ndim)], plain)
+    if nuisances:
+        tree["nuisances"] = samples("nuisances", nuisances, chains, dims, coords)
     if prior_sbc:
         tree["prior_sbc"] = _prior_sbc(prior_sbc, sbc_draws, parameter_names or flat_names(tree["posterior"]))
     _write_units(tree, units or {})
@@ -156,7 +165,7 @@ def build_tree(
     }
     tree |= {name: dataset for name, dataset in ready.items() if dataset is not None}
     result = xr.DataTree.from_dict(tree)
-    result.attrs = {**asdict(about), **_origin(about.seed, observed_data or {})}
+    result.attrs = {**asdict(about), **_origin(about.seed, {**(observed_data or {}), **(terms or {})})}
     return result
 
 

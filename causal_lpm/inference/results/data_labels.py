@@ -32,7 +32,8 @@ def with_labels_of_data(
     """
     for kind, wanted in zip(KINDS, (groups, dates), strict=True):
         if wanted:
-            labels = {str(site): found for site in observed.data_vars if (found := _labels(observed, site, kind))}
+            series = [site for site, values in observed.data_vars.items() if f"{site}_dim_0" not in values.dims]
+            labels = {str(site): found for site in series if (found := _labels(observed, site, kind))}
             predictions = _given_on(predictions, kind, labels)
     return predictions
 

@@ -25,7 +25,7 @@ class Exact:
     def _law(self, data: Mapping[str, Any]) -> torch.distributions.Normal:
         mean, sd = exact(data["x"])
         place = PROBLEM.unconstrain({"mean": torch.as_tensor(mean + self.shift * sd, dtype=torch.float32)})
-        return torch.distributions.Normal(place, self.width * sd / float(PROBLEM._scale))
+        return torch.distributions.Normal(place, self.width * sd / float(PROBLEM.coordinates.scale))
 
     def given(self, data: Mapping[str, Any]) -> "Given":
         return Given(self._law(data), self.density)

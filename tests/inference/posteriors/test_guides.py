@@ -19,7 +19,7 @@ def test_guides_of_a_gaussian_model_are_its_exact_posteriors() -> None:
     x = torch.randn(20, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
     guides = fit_guides(problem, {"x": x}, steps=800, particles=8, seed=1)
     mean, covariance = exact_line(x.numpy())
-    scale = problem._scale.numpy()
+    scale = problem.coordinates.scale.numpy()
     found = problem.constrain(guides.mean)
     # Errors of the optimisation, in standard deviations of the posterior.
     sd = np.sqrt(np.diag(covariance))
@@ -39,7 +39,7 @@ def test_missing_days_widen_the_guide_as_they_should() -> None:
     guides = fit_guides(problem, {"x": torch.tensor([gaps], dtype=torch.float64)}, particles=4)
     mean, sd = exact(gaps)
     assert float(in_units(problem, guides.mean, "mean")) == pytest.approx(mean[0], abs=0.15 * sd)
-    assert float(guides.log_scale.exp() * problem._scale) == pytest.approx(sd, rel=0.1)
+    assert float(guides.log_scale.exp() * problem.coordinates.scale) == pytest.approx(sd, rel=0.1)
 
 
 def test_seeds_give_the_guides_and_parts_do_not_change_what_is_asked() -> None:
