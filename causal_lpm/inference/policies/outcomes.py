@@ -22,11 +22,13 @@ class Outcomes:
         event_dims: Data site -> 1 where its days are one event, else 0; in the order of the model.
         shapes: Series or data site -> (groups, days).
         agents: The most agents of any state; 0 where nothing is simulated.
+        nuisances: Sites that are drawn anew in each row.
     """
 
     event_dims: dict[str, int]
     shapes: dict[str, tuple[int, int]]
     agents: int
+    nuisances: tuple[str, ...] = ()
 
 
 def outcomes_of(
@@ -80,7 +82,7 @@ def outcomes_of(
         shapes[name] = _shape(f"data site {name!r}", value if event_dim else value[..., None])
     if not shapes:
         raise ValueError("the model returns no series and has no data sites: tally something, and return the rollout.")
-    return Outcomes(sites, shapes, program.agents or 0)
+    return Outcomes(sites, shapes, program.agents or 0, tuple(program.of("nuisance")))
 
 
 def _data_sites(program: Program, draws: Mapping[str, torch.Tensor]) -> dict[str, int]:

@@ -83,13 +83,13 @@ class PredictedRows:
             torch.no_grad(),
             torch_seed(seeds[0]),  # of data sites that are no outcomes
             keyed,
-            SiteNoise(self.has.event_dims, seeds) as reports,
+            SiteNoise([*self.has.event_dims, *self.has.nuisances], seeds) as noise,
             comparing(settings, draws=len(rows)) as worlds,
             Given(values),
         ):
             series = series_of(self.model())
-        for name, value in reports.values.items():
-            series[name] = value if self.has.event_dims[name] else value[..., None]
+        for name, event_dim in self.has.event_dims.items():
+            series[name] = noise.values[name] if event_dim else noise.values[name][..., None]
         shape = (len(settings), len(rows))
         return {name: _by_world(name, series[name], worlds, (*shape, *self.has.shapes[name])) for name in self.outcomes}
 

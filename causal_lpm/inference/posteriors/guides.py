@@ -153,7 +153,7 @@ def _fit(
 def _joint(problem: Problem, z: torch.Tensor, data: Mapping[str, torch.Tensor], seed: int) -> torch.Tensor:
     """Log joint densities of draws and their data sets, NaN where the program fails."""
     return each_draw(
-        lambda rows: problem.log_joint(z[rows], {name: values[rows] for name, values in data.items()}, seed), len(z)
+        lambda rows: problem.log_guided(z[rows], {name: values[rows] for name, values in data.items()}, seed), len(z)
     )
 
 
@@ -162,11 +162,11 @@ def _best_start(problem: Problem, data: Mapping[str, torch.Tensor], starts: int,
     n = len(next(iter(data.values())))
     best, start = torch.full((n,), -math.inf, dtype=torch.float64), torch.zeros(n, problem.size)
     centre = torch.zeros(1, problem.size)
-    candidates = torch.cat([centre, problem.draw(starts - 1, seed)]) if starts > 1 else centre
+    candidates = torch.cat([centre, problem.propose(starts - 1, seed)[:, : problem.size]]) if starts > 1 else centre
     with torch.no_grad():
         first = {name: values[:1].expand(starts, *values.shape[1:]) for name, values in data.items()}
         for z in candidates[~_joint(problem, candidates, first, seed).isnan()]:
-            joint = problem.log_joint(z.expand(n, -1), data, seed).double()
+            joint = problem.log_guided(z.expand(n, -1), data, seed).double()
             better = joint > best
             best, start = torch.where(better, joint, best), torch.where(better[:, None], z, start)
     return start.clone()

@@ -145,7 +145,8 @@ class LearnedGiven:
 
     def _beginnings(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """The most probable draws of the prior, scattered a little, `[count, n, size]`."""
-        draws = self.posterior.problem.draw(STARTS, self.posterior.seed)
+        problem = self.posterior.problem
+        draws = problem.propose(STARTS, self.posterior.seed)[:, : problem.size]
         start = draws.unsqueeze(1).expand(-1, len(self.summary.values), -1)
         best = self.log_prob(start).topk(count, 0).indices
         z = torch.gather(start, 0, best.unsqueeze(-1).expand(-1, -1, start.shape[-1]))

@@ -160,7 +160,7 @@ class Draws(Messenger):
             log_prob = valid_density(fn, value) if self._densities else fn.log_prob(value)
             _check_shape(f"the prior of {name!r}", log_prob.shape, value.shape[: value.dim() - fn.event_dim])
             self.log_prior = self.log_prior + per_draw(log_prob, self._n)
-        elif name in self._free:
+        elif name in self._free and not msg["done"]:
             _check_fixed(name, fn, len(self._free[name]))
             value = fn.expand((self._n, *(self._free[name] or (1,))))()
         elif name in self._data:

@@ -67,7 +67,11 @@ class Prior:
         if not which:
             return z
         kept = {name: value for name, value in self.coordinates.placed(z).items() if name not in which}
-        return self.coordinates.inverse(self.values(len(z), seed, kept)).float()
+        found = self.coordinates.inverse(self.values(len(z), seed, kept)).float()
+        for p in self.coordinates.parameters:
+            if p.name in kept:
+                found[:, p.where] = z[:, p.where].float()  # to the bit
+        return found
 
     def log_density(self, z: torch.Tensor) -> torch.Tensor:
         """Log density of z `[n, all]`, or of its first elements, without the terms: `[n]`."""

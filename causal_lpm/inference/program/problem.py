@@ -218,6 +218,13 @@ class Problem:
         prior, likelihood = self._log_densities(z, data, seed, program or self.surrogate or self.model)
         return prior + likelihood
 
+    def log_guided(self, z: torch.Tensor, data: Mapping[str, torch.Tensor], seed: int = 0) -> torch.Tensor:
+        """As `log_joint`; what the terms say is there as a normal density in z, near enough for a summary."""
+        if self.weighed is None:
+            return self.log_joint(z, data, seed)
+        told: torch.Tensor = self.weighed.normal.log_prob(z)
+        return self.log_likelihood(z, data, seed) + told
+
     def log_likelihood(
         self, z: torch.Tensor, data: Mapping[str, torch.Tensor], seed: int = 0, program: Model | None = None
     ) -> torch.Tensor:

@@ -22,6 +22,7 @@ KEPT = 0.005  # share of the prior's draws, below which rejection is given up
 ROUNDS = 10_000  # of rejection, before it is given up
 EACH = 500  # draws of a chain
 WARM_UP = 300
+RIDGE = 1e-8  # of a covariance
 DEPTH = 6  # of NUTS's trees, 63 steps at most
 
 
@@ -35,6 +36,7 @@ class WeighedPrior:
 
     Attributes:
         pool: Draws, z `[n, all]`.
+        normal: A normal density of the parameters' z with their mean and covariance.
 
     Raises:
         RuntimeError: the terms have no density at any of 20,000 draws of the prior.
@@ -59,6 +61,10 @@ class WeighedPrior:
             starts = z[weights.topk(2).indices]
             self._chains = torch.stack([self._chain(start, number) for number, start in enumerate(starts)])
             self.pool = prior.drawn_again(self._chains.flatten(0, 1), prior.late, 1)
+
+        own = self.pool[:, :size]
+        covariance = torch.atleast_2d(torch.cov(own.double().T)) + RIDGE * torch.eye(size, dtype=torch.float64)
+        self.normal = torch.distributions.MultivariateNormal(own.mean(0), covariance.float())
 
     def _log_weights(self, z: torch.Tensor) -> torch.Tensor:
         return self._prior.log_terms(z)[1].double().nan_to_num(-math.inf, math.inf, -math.inf)
