@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from case_studies.nyc_first_wave.data import BOROUGHS, SERIES, WEEK_STARTS, FirstWave
-from causal_lpm.inference import About, CalibrationResult, build_tree, fan_chart
+from causal_lpm.inference import About, CalibrationResult, TreeLabels, build_tree, fan_chart
 
 __all__ = ["draw", "draw_sensitivity"]
 
@@ -31,8 +31,7 @@ def draw(
         {"row": np.arange(predicted["deaths"].sizes["row"])},
         posterior_predictive={site: values.transpose("row", ...).values for site, values in predicted.items()},
         observed_data=known,
-        groups=dict.fromkeys(SERIES, BOROUGHS),
-        dates=dict.fromkeys(SERIES, WEEK_STARTS),
+        labels=TreeLabels(groups=dict.fromkeys(SERIES, BOROUGHS), dates=dict.fromkeys(SERIES, WEEK_STARTS)),
     )
     for site, reported in wave.series.items():
         later = np.where(weeks >= origin, reported.numpy(), np.nan)

@@ -64,6 +64,7 @@ from causal_lpm.inference.posteriors.neural import train_npe as train_npe
 from causal_lpm.inference.program.problem import Problem as Problem
 from causal_lpm.inference.results.arviz import to_arviz as to_arviz
 from causal_lpm.inference.results.calibration_tree import About as About
+from causal_lpm.inference.results.calibration_tree import TreeLabels as TreeLabels
 from causal_lpm.inference.results.calibration_tree import build_tree as build_tree
 from causal_lpm.inference.results.tree_files import load as load
 from causal_lpm.inference.runs.executors import RayExecutor as RayExecutor

@@ -19,7 +19,7 @@ from causal_lpm.inference.diagnostics import Report, khat_gate
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
-from causal_lpm.inference.results.calibration_tree import About, build_tree
+from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.validate import fits_in_time, known, whole_number
 
@@ -76,8 +76,7 @@ def _result(
         observed_data={name: series.values.numpy() for name, series in problem.data.items()},
         terms={name: series.values.numpy() for name, series in problem.terms.items()},
         nuisances=arrays({p.name: problem.constrain(z)[p.name] for p in problem.nuisances}),
-        groups=labels_of(problem, plan.groups),
-        dates=dates_of(problem),
+        labels=TreeLabels(groups=labels_of(problem, plan.groups), dates=dates_of(problem)),
         diagnostics=report.to_dataset() if report.gates else None,
     )
     known = losses[losses.isfinite()]

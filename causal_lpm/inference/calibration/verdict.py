@@ -23,7 +23,7 @@ from causal_lpm.inference.diagnostics import Gate, Report, disagreements
 from causal_lpm.inference.posteriors.posterior import HasMembers, as_trained
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of, nuisances_of
 from causal_lpm.inference.program.problem import Problem
-from causal_lpm.inference.results.calibration_tree import About, build_tree
+from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
 from causal_lpm.inference.runs.seeds import replicate_seed
 
 __all__ = ["conclude", "rehearse"]
@@ -51,8 +51,7 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
         arrays(problem.constrain(problem.draw(2, 0))) or {"network": np.zeros(2)},  # for what it will generate
         posterior_predictive={name: np.zeros((2, *values.shape)) for name, values in series.items()},
         observed_data=series,
-        groups=groups,
-        dates=dates_of(problem),
+        labels=TreeLabels(groups=groups, dates=dates_of(problem)),
     )
 
 
@@ -111,9 +110,7 @@ def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult
         nuisances=arrays(nuisances_of(problem, whole)),
         prior_sbc=truth.arrays or None,
         sbc_draws=RANKED_AMONG,
-        parameter_names=problem.names,
-        groups=groups,
-        dates=dates_of(problem),
+        labels=TreeLabels(groups=groups, dates=dates_of(problem), elements=problem.names),
         diagnostics=report.to_dataset(),
     )
     return CalibrationResult(tree, report, problem, learned.posterior)

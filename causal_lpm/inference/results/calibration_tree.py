@@ -14,7 +14,7 @@ Root attributes say how the numbers were made and where they come from.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,14 @@ from causal_lpm.inference.results.element_names import element_names
 from causal_lpm.provenance import provenance
 from causal_lpm.validate import known
 
-__all__ = ["About", "Arrays", "build_tree", "flat_names", "load", "save", "with_group"]
+__all__ = ["About", "Arrays", "TreeLabels", "build_tree", "flat_names", "load", "save", "with_group"]
 
 STATUSES = ("calibrated", "uncalibrated", "optimised")
 KINDS = ("interventional", "paired", "counterfactual")
+BY_POSTERIOR_DRAW = ("log_prior", "sample_stats", "nuisances", "posterior_predictive")
+SERIES = ("posterior_predictive", "prior_predictive")
+READY = ("constant_data", "diagnostics", "predictions", "causal_effect")
+GROUPS = (*BY_POSTERIOR_DRAW, "prior", "prior_predictive", "observed_data", "prior_sbc", *READY)
 
 
 @dataclass(frozen=True)
@@ -64,31 +68,35 @@ class About:
         known("kind", self.kind, KINDS)
 
 
+@dataclass(frozen=True)
+class TreeLabels:
+    """What the dimensions and numbers of a tree are called; `TreeLabels()` numbers everything.
+
+    Attributes:
+        dims: Parameter -> names of the dimensions of its shape, instead of `NAME_dim_0`.
+        coords: Dimension of parameters -> its labels.
+        groups: Site -> labels of its groups.
+        dates: Site -> the date of each day.
+        units: Site or parameter -> its unit, for charts and tables, such as "new per week".
+        elements: Of the columns of `prior_sbc`; made from the posterior's shapes, if not given.
+    """
+
+    dims: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    dates: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    elements: Sequence[str] | None = None
+
+
 def build_tree(
     about: About,
     posterior: Arrays,
     *,
     chains: int = 1,
-    log_prior: Arrays | None = None,
-    sample_stats: Arrays | None = None,
-    prior: Arrays | None = None,
-    posterior_predictive: Arrays | None = None,
-    prior_predictive: Arrays | None = None,
-    observed_data: Arrays | None = None,
-    terms: Arrays | None = None,
-    nuisances: Arrays | None = None,
-    constant_data: xr.Dataset | None = None,
-    prior_sbc: Arrays | None = None,
     sbc_draws: int | None = None,
-    parameter_names: Sequence[str] | None = None,
-    dims: Mapping[str, Sequence[str]] | None = None,
-    coords: Mapping[str, Sequence[Any]] | None = None,
-    groups: Mapping[str, Sequence[str]] | None = None,
-    dates: Mapping[str, npt.ArrayLike] | None = None,
-    units: Mapping[str, str] | None = None,
-    diagnostics: xr.Dataset | None = None,
-    predictions: xr.Dataset | None = None,
-    causal_effect: xr.Dataset | None = None,
+    labels: TreeLabels = TreeLabels(),
+    **groups: Arrays | xr.Dataset | None,
 ) -> xr.DataTree:
     """The tree of a calibration from numpy arrays by name; draws are always the first dimension.
 
@@ -96,30 +104,17 @@ def build_tree(
         about: how it was made.
         posterior: parameter -> `[draw, *shape]`, in the model's units.
         chains: of the posterior, one after the other in its draws; independent draws are one chain.
-        log_prior: parameter -> log density of each posterior draw, `[draw]`.
-        sample_stats: name -> `[draw, ...]`, of each posterior draw.
-        prior: parameter -> `[draw, *shape]`, as many draws as there are.
-        posterior_predictive: site -> `[draw, day]` or `[draw, group, day]`, of all posterior draws or the first ones.
-        prior_predictive: site -> the same, as many draws as there are.
-        observed_data: site -> `[day]` or `[group, day]`, NaN where a day is missing.
-        terms: data site before the simulation -> its data, of any shape; kept with the observed data.
-        nuisances: name -> `[draw, *shape]` of each posterior draw, which predictions need and nothing reports.
-        constant_data: what the model was given beside the data.
-        prior_sbc: `ranks` and `truth`, `[simulation, parameter]`, and what else there is of each simulation, such as
-            `highest_density_level` and `tarp_level`, `[simulation]`, of which the plots draw expected coverage.
-        sbc_draws: posterior draws that each truth was ranked among.
-        parameter_names: of the columns of `prior_sbc`; made from the posterior's shapes, if not given.
-        dims: parameter -> names of the dimensions of its shape, instead of `NAME_dim_0`.
-        coords: dimension of parameters -> its labels.
-        groups: site -> labels of its groups.
-        dates: site -> the date of each day.
-        units: site or parameter -> its unit, for charts and tables, such as "new per week".
-        diagnostics: the report, as `Report.to_dataset` gives it.
-        predictions: worlds under the posterior, with attribute `kind`.
-        causal_effect: their contrasts, with attribute `kind`.
+        sbc_draws: posterior draws that each truth of `prior_sbc` was ranked among.
+        labels: what dimensions are called.
+        groups: the other groups, each if there is one: of each posterior draw `log_prior` `[draw]`, `sample_stats` and
+            `nuisances`, which predictions need and nothing reports; `prior`, as the posterior; `posterior_predictive`
+            and `prior_predictive`, site -> `[draw, day]` or `[draw, group, day]`; `observed_data`, site -> `[day]` or
+            `[group, day]`, NaN where a day is missing; `terms`, data of any shape, kept with the observed ones;
+            `prior_sbc`, with `ranks` and `truth` `[simulation, parameter]`, and what else there is of each simulation;
+            and as data sets `constant_data`, `diagnostics`, `predictions`, `causal_effect`.
 
     Raises:
-        ValueError: shapes that do not fit each other, or names that NetCDF cannot hold.
+        ValueError: an unknown group, shapes that do not fit each other, or names that NetCDF cannot hold.
 
     Example:
         >>> about = About("svi+npe", "calibrated", seed=0, budget=300, simulations=500)
@@ -132,40 +127,32 @@ def build_tree(
         >>> dict(tree["posterior_predictive"]["cases"].sizes)
         {'chain': 1, 'draw': 4, 'group': 1, 'day': 10}
     """
-    dims, coords = dims or {}, coords or {}
-    layout = SeriesLayout(
-        (posterior_predictive or {}, prior_predictive or {}), observed_data or {}, groups or {}, dates or {}
-    )
-    tree = {"posterior": samples("posterior", posterior, chains, dims, coords)}
-    for name, arrays in {"log_prior": log_prior, "sample_stats": sample_stats}.items():
-        if arrays:
-            tree[name] = samples(name, arrays, chains, dims, coords)
-    if posterior_predictive:
-        tree["posterior_predictive"] = layout.samples("posterior_predictive", posterior_predictive, chains)
+    terms: Any = groups.pop("terms", None) or {}
+    for name in groups:
+        known("group", name, GROUPS)
+    given: dict[str, Any] = {name: value for name, value in groups.items() if isinstance(value, xr.Dataset) or value}
+    series = [given.get(name, {}) for name in (*SERIES, "observed_data")]
+    layout = SeriesLayout(series[:2], series[2], labels.groups, labels.dates)
+    tree = {"posterior": samples("posterior", posterior, chains, labels.dims, labels.coords)}
+    for name, one in {name: given[name] for name in GROUPS if name in given}.items():
+        of = chains if name in BY_POSTERIOR_DRAW else 1
+        if isinstance(one, xr.Dataset):
+            tree[name] = one
+        elif name == "observed_data":
+            tree[name] = layout.observed(one)
+        elif name == "prior_sbc":
+            tree[name] = _prior_sbc(one, sbc_draws, labels.elements or flat_names(tree["posterior"]))
+        elif name in SERIES:
+            tree[name] = layout.samples(name, one, of)
+        else:
+            tree[name] = samples(name, one, of, labels.dims, labels.coords)
     _check_draws(tree)
-    if prior:
-        tree["prior"] = samples("prior", prior, 1, dims, coords)
-    if prior_predictive:
-        tree["prior_predictive"] = layout.samples("prior_predictive", prior_predictive, 1)
-    if observed_data:
-        tree["observed_data"] = layout.observed(observed_data)
-    for name, values in (terms or {}).items():
+    for name, values in terms.items():
         plain = np.asarray(values)
         tree["observed_data"][name] = ([f"{name}_dim_{number}" for number in range(plain.ndim)], plain)
-    if nuisances:
-        tree["nuisances"] = samples("nuisances", nuisances, chains, dims, coords)
-    if prior_sbc:
-        tree["prior_sbc"] = _prior_sbc(prior_sbc, sbc_draws, parameter_names or flat_names(tree["posterior"]))
-    _write_units(tree, units or {})
-    ready = {
-        "constant_data": constant_data,
-        "diagnostics": diagnostics,
-        "predictions": predictions,
-        "causal_effect": causal_effect,
-    }
-    tree |= {name: dataset for name, dataset in ready.items() if dataset is not None}
+    _write_units(tree, labels.units)
     result = xr.DataTree.from_dict(tree)
-    result.attrs = {**asdict(about), **_origin(about.seed, {**(observed_data or {}), **(terms or {})})}
+    result.attrs = {**asdict(about), **_origin(about.seed, {**series[2], **terms})}
     return result
 
 
@@ -197,14 +184,14 @@ def flat_names(dataset: xr.Dataset) -> list[str]:
 
 def _check_draws(tree: Mapping[str, xr.Dataset]) -> None:
     draws = tree["posterior"].sizes["draw"]
-    for name, dataset in tree.items():
-        count = dataset.sizes["draw"]
+    for name in (name for name in BY_POSTERIOR_DRAW if name in tree):
+        count = tree[name].sizes["draw"]
         if count > draws or (count < draws and name != "posterior_predictive"):
             raise ValueError(f"{name!r} has {count} draws a chain and the posterior {draws}: give one of each draw.")
 
 
 def _write_units(tree: Mapping[str, xr.Dataset], units: Mapping[str, str]) -> None:
-    described = [dataset for name, dataset in tree.items() if name not in ("log_prior", "sample_stats", "prior_sbc")]
+    described = [tree[name] for name in ("posterior", "prior", *SERIES, "observed_data") if name in tree]
     for name, unit in units.items():
         known("parameter or data site", name, {str(key) for dataset in described for key in dataset.data_vars})
         for dataset in described:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm.inference.diagnostics import Gate, Report
-from causal_lpm.inference.results.calibration_tree import About, build_tree
+from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
 
 Values = npt.NDArray[np.float64]
 
@@ -91,8 +91,10 @@ def fake_result(
             "tarp_level": rng.random(SIMULATIONS),
         },
         sbc_draws=99,
-        groups={site: GROUPS for site in sites if same_sites or site == "cases"},
-        dates=dict.fromkeys(sites, days) if dates else None,
+        labels=TreeLabels(
+            groups={site: GROUPS for site in sites if same_sites or site == "cases"},
+            dates=dict.fromkeys(sites, days) if dates else {},
+        ),
         diagnostics=gates(status == "uncalibrated").to_dataset(),
         predictions=fake_predictions(rng, posterior["R0"][:60], days if dates else None),
     )

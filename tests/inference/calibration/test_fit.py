@@ -310,7 +310,7 @@ def test_without_sbi_the_extra_is_named_before_anything_runs(method: str, monkey
 
 def test_another_set_s_folder_is_refused(tmp_path: Path) -> None:
     fit(normal(), {"x": DATA}, "abc", folder=tmp_path, budget=40, gate=0, draws=20)
-    with pytest.raises(FileExistsError, match="holds other simulations"):
+    with pytest.raises(FileExistsError, match="holds another run"):
         fit(normal(noise=3.0), {"x": DATA}, "abc", folder=tmp_path, budget=40, gate=0, draws=20)
 
 

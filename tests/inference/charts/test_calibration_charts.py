@@ -18,7 +18,7 @@ from causal_lpm.inference.charts.calibration_charts import (
 )
 from causal_lpm.inference.charts.diagnostic_charts import GRID, simultaneous_band
 from causal_lpm.inference.charts.style import banner_text
-from causal_lpm.inference.results.calibration_tree import About, build_tree, with_group
+from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree, with_group
 from tests.inference.calibration.fake_result import DAYS, ORIGIN, fake_ranking, fake_result
 
 pytest.importorskip("matplotlib")
@@ -104,7 +104,7 @@ def test_without_days_to_come_there_is_no_origin() -> None:
 def test_units_are_on_the_axes() -> None:
     series = {"c": np.ones((3, 5))}
     units = {"c": "new per week", "b": "days"}
-    tree = build_tree(about(), {"b": np.ones(3)}, posterior_predictive=series, units=units)
+    tree = build_tree(about(), {"b": np.ones(3)}, posterior_predictive=series, labels=TreeLabels(units=units))
     assert fan_chart(tree, "c").axes[0].get_ylabel() == "c\n(new per week)"
     assert marginals(tree).axes[0].get_xlabel() == "b (days)"
 
@@ -112,7 +112,8 @@ def test_units_are_on_the_axes() -> None:
 @pytest.mark.parametrize(("days", "unit"), [(1, "per day"), (7, "per week"), (3, "per step")])
 def test_dates_say_what_a_number_counts(days: int, unit: str) -> None:
     dates = {"c": np.datetime64("2024-01-07") + days * np.arange(5)}
-    tree = build_tree(about(), {"b": np.ones(3)}, posterior_predictive={"c": np.ones((3, 2, 5))}, dates=dates)
+    series = {"c": np.ones((3, 2, 5))}
+    tree = build_tree(about(), {"b": np.ones(3)}, posterior_predictive=series, labels=TreeLabels(dates=dates))
     upper, lower = fan_chart(tree, "c").axes
     assert upper.get_ylabel() == f"c\n({unit})"
     assert (upper.get_title("left"), lower.get_title("left")) == ("group 0", "group 1")
@@ -154,7 +155,8 @@ def test_held_out_data_are_drawn_open_and_must_fit() -> None:
 def many_groups(count: int) -> xr.DataTree:
     labels = [f"county {number}" for number in range(count)]
     values = np.ones((4, count, 6)) * np.arange(count)[:, None]
-    return build_tree(about(), {"b": np.ones(4)}, posterior_predictive={"c": values}, groups={"c": labels})
+    names = TreeLabels(groups={"c": labels})
+    return build_tree(about(), {"b": np.ones(4)}, posterior_predictive={"c": values}, labels=names)
 
 
 def test_groups_are_chosen_by_name_and_no_more_than_a_page_holds() -> None:

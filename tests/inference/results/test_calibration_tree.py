@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causal_lpm.inference.results import tree_files
-from causal_lpm.inference.results.calibration_tree import About, build_tree, load, save, with_group
+from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree, load, save, with_group
 from causal_lpm.inference.diagnostics import Report
 from tests.inference.calibration.fake_result import DAYS, DRAWS, GROUPS, ORIGIN, fake_result
 
@@ -73,7 +73,7 @@ def test_the_hash_of_the_data_changes_with_them() -> None:
 
 def test_sites_share_dimensions_only_if_they_agree() -> None:
     def dims(data: dict[str, Any], **more: Any) -> set[str]:
-        return set(map(str, build_tree(ABOUT, {"b": [1.0]}, observed_data=data, **more)["observed_data"].dims))
+        return set(map(str, build_tree(ABOUT, {"b": [1.0]}, observed_data=data, labels=TreeLabels(**more))["observed_data"].dims))
 
     own = {"a_group", "a_day", "b_group", "b_day"}
     same = {"a": np.ones((2, 5)), "b": np.zeros((2, 5))}
@@ -105,8 +105,9 @@ def test_parameters_with_named_dimensions_and_labels() -> None:
     tree = build_tree(
         ABOUT,
         {"beta": np.ones((4, 2)), "gamma": np.ones((4, 2)), "walk": np.ones((4, 3))},
-        dims={"beta": ["borough"], "gamma": ["borough"]},
-        coords={"borough": GROUPS, "unused": ["x"]},
+        labels=TreeLabels(
+            dims={"beta": ["borough"], "gamma": ["borough"]}, coords={"borough": GROUPS, "unused": ["x"]}
+        ),
         prior_sbc={"truth": np.ones((5, 7))},
     )
     assert tree["posterior"]["beta"].dims == ("chain", "draw", "borough")
@@ -124,18 +125,22 @@ def test_parameters_with_named_dimensions_and_labels() -> None:
         ({"posterior": {"b": np.ones(3), "c": np.ones(4)}}, "'c' in 'posterior' has 4 of 'draw', 3 are elsewhere"),
         ({"posterior": {"b/c": np.ones(3)}}, "'b/c' cannot be stored"),
         ({"posterior": {"draw": np.ones(3)}}, "'draw' cannot be stored"),
-        ({"dims": {"b": ["borough"]}}, "name as many as it has"),
-        ({"posterior": {"b": np.ones((4, 3))}, "dims": {"b": ["x"]}, "coords": {"x": [1]}}, "1 labels are given"),
+        ({"labels": TreeLabels(dims={"b": ["borough"]})}, "name as many as it has"),
+        (
+            {"posterior": {"b": np.ones((4, 3))}, "labels": TreeLabels(dims={"b": ["x"]}, coords={"x": [1]})},
+            "1 labels are given",
+        ),
+        ({"posterior_prediction": {"c": np.ones((4, 9))}}, "unknown group .*did you mean 'posterior_predictive'"),
         ({"log_prior": {"b": np.ones(3)}}, "'log_prior' has 3 draws a chain and the posterior 4"),
         ({"posterior_predictive": {"cases": np.ones((5, 9))}}, "5 draws a chain and the posterior 4"),
         ({"posterior_predictive": {"c": np.ones((4, 9)), "d": np.ones((3, 9))}}, r"have \[3, 4\] draws"),
         ({"posterior_predictive": {"c": np.ones((4, 9))}, "observed_data": {"c": np.ones(8)}}, "make them equal"),
         ({"observed_data": {"day": np.ones(8)}}, "cannot be named 'day'"),
         ({"observed_data": {"c": np.ones((1, 1, 8))}}, r"give \[day\] or \[group, day\]"),
-        ({"observed_data": {"c": np.ones(8)}, "groups": {"c": GROUPS}}, "1 groups and 2 labels"),
-        ({"observed_data": {"c": np.ones((2, 8))}, "groups": {"c": ["x", "x"]}}, "'x' appears twice"),
-        ({"observed_data": {"c": np.ones((2, 8))}, "groups": {"c": "xy"}}, "are the text 'xy': give a list"),
-        ({"observed_data": {"c": np.ones(2)}, "dates": {"c": ["2020-01-01"]}}, "2 days and 1 dates"),
+        ({"observed_data": {"c": np.ones(8)}, "labels": TreeLabels(groups={"c": GROUPS})}, "1 groups and 2 labels"),
+        ({"observed_data": {"c": np.ones((2, 8))}, "labels": TreeLabels(groups={"c": ["x", "x"]})}, "'x' appears twice"),
+        ({"observed_data": {"c": np.ones((2, 8))}, "labels": TreeLabels(groups={"c": "xy"})}, "are the text 'xy': give a list"),
+        ({"observed_data": {"c": np.ones(2)}, "labels": TreeLabels(dates={"c": ["2020-01-01"]})}, "2 days and 1 dates"),
         ({"prior_sbc": {"ranks": np.ones((5, 1))}}, "give sbc_draws"),
         ({"prior_sbc": {"truth": np.ones((5, 2))}}, "a column for each of b"),
         ({"prior_sbc": {"truth": np.ones((5, 1)), "tarp_level": np.ones(4)}}, r"arrays of \[4, 5\] simulations"),
@@ -163,7 +168,7 @@ def test_a_single_number_is_a_series_of_one_day() -> None:
 
 def test_units_go_with_their_variables_and_through_files(tmp_path: Path) -> None:
     units = {"b": "days", "cases": "new per week"}
-    more = {"posterior_predictive": {"cases": np.ones((2, 9))}, "prior": {"b": [3.0]}, "units": units}
+    more = {"posterior_predictive": {"cases": np.ones((2, 9))}, "prior": {"b": [3.0]}, "labels": TreeLabels(units=units)}
     tree = build_tree(ABOUT, {"b": [1.0, 2.0]}, observed_data={"cases": np.ones(9)}, **more)
     save(tree, tmp_path / "result.nc")
     back = load(tmp_path / "result.nc")
@@ -176,7 +181,7 @@ def test_units_go_with_their_variables_and_through_files(tmp_path: Path) -> None
     ):
         assert back[group][name].attrs["units"] == units[name]
     with pytest.raises(ValueError, match="unknown parameter or data site 'case': did you mean 'cases'"):
-        build_tree(ABOUT, {"b": [1.0]}, observed_data={"cases": np.ones(9)}, units={"case": "new per week"})
+        build_tree(ABOUT, {"b": [1.0]}, observed_data={"cases": np.ones(9)}, labels=TreeLabels(units={"case": "new per week"}))
 
 
 def test_fewer_predictive_draws_are_the_first_ones() -> None:

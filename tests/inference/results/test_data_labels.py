@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from causal_lpm.inference import CalibrationResult
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.results.data_labels import with_labels_of_data
-from causal_lpm.inference.results.calibration_tree import About, build_tree
+from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
 from causal_lpm.inference.diagnostics import Report
 from tests.inference.calibration.sir import DAYS, posterior, sir
 
@@ -26,9 +26,9 @@ def dates(count: int, first: int = 0, step: int = 1) -> Any:
 
 def observed(shapes: dict[str, tuple[int, int]], **labels: Any) -> xr.Dataset:
     data = {site: np.ones(shape) for site, shape in shapes.items()}
-    return build_tree(About("abc", "uncalibrated", 0, 1, 1), {"b": [1.0]}, observed_data=data, **labels)[
-        "observed_data"
-    ].to_dataset()
+    about = About("abc", "uncalibrated", 0, 1, 1)
+    tree = build_tree(about, {"b": [1.0]}, observed_data=data, labels=TreeLabels(**labels))
+    return tree["observed_data"].to_dataset()
 
 
 def predictions(shapes: dict[str, tuple[int, int]]) -> xr.Dataset:
@@ -117,7 +117,7 @@ def dated() -> CalibrationResult:
         About("abc", "uncalibrated", 3, 10, 10),
         {name: value.numpy() for name, value in posterior(2).items()},
         observed_data={"cases": series.values.numpy()},
-        dates={"cases": series.dates},  # type: ignore[dict-item]
+        labels=TreeLabels(dates={"cases": series.dates}),  # type: ignore[dict-item]
     )
     return CalibrationResult(tree, Report(), problem)
 
@@ -140,7 +140,7 @@ def test_labels_of_groups_reach_effects_and_files(dated: CalibrationResult, tmp_
         About("abc", "uncalibrated", 3, 10, 10),
         {name: value.numpy() for name, value in posterior(2).items()},
         observed_data={"admissions": np.zeros((2, DAYS))},
-        groups={"admissions": ["Zürich", "東京"]},
+        labels=TreeLabels(groups={"admissions": ["Zürich", "東京"]}),
     )
     CalibrationResult(tree, Report()).save(tmp_path / "result.nc")
     result = CalibrationResult.load(tmp_path / "result.nc", model=sir)
