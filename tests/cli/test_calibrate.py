@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 
 from causal_lpm.cli import calibration_run
 from causal_lpm.cli.commands import app
+from causal_lpm.inference import Report
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.diagnostics import Report
 from causal_lpm.inference.studies.catalogue import installed_studies, load_study, with_data
 from tests.inference.calibration.fake_result import fake_result
 

@@ -8,22 +8,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from causal_lpm.inference.diagnostics import (
-    Gate,
-    blind_spots_gate,
-    disagreement_gate,
+from causal_lpm.inference.diagnostics.blind_spots import blind_spots_gate
+from causal_lpm.inference.diagnostics.coverage import (
     expected_coverage_gate,
     highest_density_levels,
-    identifiability_gate,
     interval_coverage_gate,
-    misspecification_gate,
-    predictive_gate,
-    prior_sensitivity_gate,
-    sbc_gate,
-    sbc_ranks,
-    tarp_gate,
-    tarp_levels,
 )
+from causal_lpm.inference.diagnostics.disagreement import disagreement_gate
+from causal_lpm.inference.diagnostics.identifiability import identifiability_gate
+from causal_lpm.inference.diagnostics.misspecification import misspecification_gate
+from causal_lpm.inference.diagnostics.power_scaling import prior_sensitivity_gate
+from causal_lpm.inference.diagnostics.predictive_checks import predictive_gate
+from causal_lpm.inference.diagnostics.report import Gate
+from causal_lpm.inference.diagnostics.sbc import sbc_gate, sbc_ranks
+from causal_lpm.inference.diagnostics.tarp import tarp_gate, tarp_levels
 from causal_lpm.inference.posteriors.features import SeriesFeatures
 from causal_lpm.inference.posteriors.posterior import PosteriorGiven
 from causal_lpm.inference.program.problem import Problem

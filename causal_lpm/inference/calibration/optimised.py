@@ -15,7 +15,8 @@ from causal_lpm.handlers import KeyedNoise, MeanField
 from causal_lpm.inference.calibration.plan import Plan
 from causal_lpm.inference.calibration.point import PointCalibration, point_calibration
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.diagnostics import Report, khat_gate
+from causal_lpm.inference.diagnostics.convergence import khat_gate
+from causal_lpm.inference.diagnostics.report import Report
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model

@@ -13,7 +13,7 @@ from causal_lpm.inference.calibration.gates import known_truth
 from causal_lpm.inference.calibration.point import PointCalibration
 from causal_lpm.inference.calibration.simulator import ProblemSimulator, batch_size
 from causal_lpm.inference.charts.style import banner_text
-from causal_lpm.inference.diagnostics import Report
+from causal_lpm.inference.diagnostics.report import Report
 from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.policies.ranking import Loss, rank_policies

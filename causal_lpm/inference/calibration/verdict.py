@@ -19,7 +19,8 @@ from causal_lpm.inference.calibration.gates import (
 from causal_lpm.inference.calibration.learners import Learned
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.stages import Stages
-from causal_lpm.inference.diagnostics import Gate, Report, disagreements
+from causal_lpm.inference.diagnostics.disagreement import disagreements
+from causal_lpm.inference.diagnostics.report import Gate, Report
 from causal_lpm.inference.posteriors.posterior import HasMembers, as_trained
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of, nuisances_of
 from causal_lpm.inference.program.problem import Problem

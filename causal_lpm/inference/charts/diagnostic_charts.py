@@ -17,7 +17,7 @@ from causal_lpm.inference.charts.style import (
     panels,
     plain,
 )
-from causal_lpm.inference.diagnostics import coverage_curve
+from causal_lpm.inference.diagnostics.coverage import coverage_curve
 from causal_lpm.inference.diagnostics.uniformity import uniform_of_ranks
 from causal_lpm.inference.results.calibration_tree import flat_names
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.diagnostics import Report
+from causal_lpm.inference.diagnostics.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

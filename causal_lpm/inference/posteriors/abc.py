@@ -16,7 +16,7 @@ import torch
 from chirho.observational.handlers.soft_conditioning import soft_eq
 from torch.distributions import constraints
 
-from causal_lpm.inference.diagnostics import Gate
+from causal_lpm.inference.diagnostics.report import Gate
 from causal_lpm.inference.posteriors.features import SeriesFeatures
 from causal_lpm.inference.posteriors.posterior import Data
 from causal_lpm.inference.program.problem import Problem

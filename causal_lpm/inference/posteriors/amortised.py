@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from causal_lpm.inference.diagnostics import Gate
-from causal_lpm.inference.diagnostics.report import Verdict
+from causal_lpm.inference.diagnostics.report import Gate, Verdict
 from causal_lpm.inference.posteriors.features import Features, Summary, surrogate_gate
 from causal_lpm.inference.posteriors.focus import Focus
 from causal_lpm.inference.posteriors.neural import NeuralPosterior

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from causal_lpm.inference.diagnostics import Gate
+from causal_lpm.inference.diagnostics.report import Gate
 from causal_lpm.inference.posteriors.guides import fit_guides
 from causal_lpm.inference.posteriors.neural import Frame
 from causal_lpm.inference.program.problem import Problem

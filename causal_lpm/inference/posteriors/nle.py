@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from causal_lpm.inference.diagnostics import Gate, rhat_gate
+from causal_lpm.inference.diagnostics.convergence import rhat_gate
+from causal_lpm.inference.diagnostics.report import Gate
 from causal_lpm.inference.posteriors.features import GuideFeatures, SeriesFeatures, Summary, surrogate_gate
 from causal_lpm.inference.posteriors.neural import Training
 from causal_lpm.inference.posteriors.posterior import Data

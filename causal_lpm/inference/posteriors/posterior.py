@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from causal_lpm.inference.diagnostics import Gate
+from causal_lpm.inference.diagnostics.report import Gate
 
 __all__ = ["Data", "HasMembers", "Posterior", "PosteriorGiven", "as_trained"]
 

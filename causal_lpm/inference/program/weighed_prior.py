@@ -10,7 +10,8 @@ import pyro
 import torch
 from pyro.infer import MCMC, NUTS
 
-from causal_lpm.inference.diagnostics import Gate, rhat_gate
+from causal_lpm.inference.diagnostics.convergence import rhat_gate
+from causal_lpm.inference.diagnostics.report import Gate
 from causal_lpm.inference.program.evaluation import torch_seed
 from causal_lpm.inference.program.prior import Prior
 from causal_lpm.inference.runs.seeds import replicate_seed

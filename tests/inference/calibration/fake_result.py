@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.diagnostics import Gate, Report
+from causal_lpm.inference import Gate, Report
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
 
 Values = npt.NDArray[np.float64]

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from causal_lpm import observed
+from causal_lpm.inference import Gate
 from causal_lpm.inference.calibration.gates import data_gates, known_truth, posterior_gates
-from causal_lpm.inference.diagnostics import Gate
 from causal_lpm.inference.program.problem import Problem
 from tests.inference.calibration.conjugate import DATA, exact, normal
 

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from causal_lpm.inference import CalibrationResult, fit
+from causal_lpm.inference import CalibrationResult, Report, fit
 from causal_lpm.inference.charts.style import banner_text
-from causal_lpm.inference.diagnostics import Report
 from causal_lpm.inference.posteriors.amortised import AmortisedPosterior
 from causal_lpm.inference.posteriors.features import Summary
 from causal_lpm.inference.posteriors.focus import Focus, focus_on

@@ -1,6 +1,6 @@
 import numpy as np
 
-from causal_lpm.inference.diagnostics import blind_spots, blind_spots_gate
+from causal_lpm.inference import blind_spots, blind_spots_gate
 
 RNG = np.random.default_rng(0)
 PRIOR = RNG.normal(size=(4000, 3)) * [1.0, 5.0, 0.2] + [0.0, 3.0, 1.0]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causal_lpm.inference.diagnostics import (
+from causal_lpm.inference import (
     contraction,
     disagreement,
     disagreement_gate,

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causal_lpm.inference.diagnostics import misspecification_gate, mmd_to_cloud
+from causal_lpm.inference import misspecification_gate, mmd_to_cloud
 
 
 def test_p_is_exact_for_data_of_the_model() -> None:

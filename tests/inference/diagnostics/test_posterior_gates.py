@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.diagnostics import POSTERIORS, gates_of_posterior
-from causal_lpm.inference.diagnostics import (
+from causal_lpm.inference import (
     coverage_curve,
     expected_coverage_gate,
     highest_density_levels,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.diagnostics import COUNTS, share_of_checks_that_fail, wave, weekends
-from causal_lpm.inference.diagnostics import predictive_checks, predictive_gate
+from causal_lpm.inference import predictive_checks, predictive_gate
 
 DAYS = np.arange(40.0)
 

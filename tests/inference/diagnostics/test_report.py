@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from causal_lpm.inference.diagnostics import Gate, Report
+from causal_lpm.inference import Gate, Report
 from causal_lpm.inference.diagnostics.report import FAIL_P, WARN_P, gate_of_test
 
 # Texts as NetCDF holds them: no NUL, no lone surrogates.

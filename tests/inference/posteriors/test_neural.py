@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causal_lpm.inference.diagnostics import interval_coverage_gate, sbc_gate, sbc_ranks
+from causal_lpm.inference import interval_coverage_gate, sbc_gate, sbc_ranks
 from causal_lpm.inference.posteriors.neural import FLOWS, Frame, NeuralPosterior, Training, train_npe
 from causal_lpm.inference.posteriors.sbi_tools import require_sbi
 from tests.inference.calibration.conjugate import SMALL

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from causal_lpm.inference.results import tree_files
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree, load, save, with_group
-from causal_lpm.inference.diagnostics import Report
+from causal_lpm.inference import Report
 from tests.inference.calibration.fake_result import DAYS, DRAWS, GROUPS, ORIGIN, fake_result
 
 ABOUT = About("svi+npe", "calibrated", seed=1, budget=100, simulations=150)

@@ -13,7 +13,7 @@ from causal_lpm.inference import CalibrationResult
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.results.data_labels import with_labels_of_data
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
-from causal_lpm.inference.diagnostics import Report
+from causal_lpm.inference import Report
 from tests.inference.calibration.sir import DAYS, posterior, sir
 
 REGIONS = ("Île-de-France", "Zürich", "東京")
