@@ -20,12 +20,11 @@ from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.program.labels import labels_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.studies.catalogue import load_model, load_study, with_data
-from causal_lpm.inference.studies.json_file import check_json_file, json_object, resolved
 from causal_lpm.inference.studies.series_file import read_series
 from causal_lpm.inference.studies.study import HasData
 from causal_lpm.validate import whole_number
 
-__all__ = ["FILE", "Request", "check_json", "checked_request", "slug_of"]
+__all__ = ["FILE", "Request", "checked_request", "slug_of"]
 
 FILE = "calibration.nc"
 TEMPORARIES = r"calibration\.nc"
@@ -181,18 +180,3 @@ def _request_of(file: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{file} is no whole result of a calibration: give another folder.")
     return found
-
-
-def check_json(path: Path, out: Path, data: Path | None) -> None:
-    """Raises ValueError unless the file can be written, and replaces nothing but the JSON of a calibration."""
-    file, folder = resolved(path), resolved(out)
-    inside = file.relative_to(folder).parts if file.is_relative_to(folder) else ()
-    if inside[:1] in {(FILE,), ("simulations",), ("charts",)}:
-        raise ValueError(f"the JSON file {path} belongs to the calibration itself: give another name.")
-    if not _is_json_of_a_calibration(path):
-        check_json_file(path, out, {} if data is None else {"data": str(data)})
-
-
-def _is_json_of_a_calibration(path: Path) -> bool:
-    content = json_object(path)
-    return "calibration" in content and isinstance(content.get("gates"), list)

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from causal_lpm.cli.calibration_request import Request, check_json, checked_request, is_damaged
+from causal_lpm.cli.calibration_request import FILE, Request, checked_request, is_damaged
 from causal_lpm.cli.progress import stage_bars
 from causal_lpm.cli.terminal import bad_input, check_plots, fail, failures, show
 from causal_lpm.inference.calibration.fit import fit
@@ -17,6 +17,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
 from causal_lpm.inference.files.netcdf import clear_away
 from causal_lpm.inference.files.whole_files import WriteError
+from causal_lpm.inference.studies.json_file import check_json_file
 from causal_lpm.memory import reuse_freed_memory
 
 __all__ = ["run_calibration"]
@@ -29,7 +30,8 @@ def run_calibration(target: str, *, workers: int, json_file: Path | None, plots:
     with bad_input():
         request = checked_request(target, **asked)
         if json_file is not None:
-            check_json(json_file, request.out, asked["file"])
+            own, ours = (FILE, "simulations", "charts"), ("calibration", "gates")
+            check_json_file(json_file, request.out, [asked["file"]], own, ours)
         check_plots(plots)
     _say_groups(request)
     reuse_freed_memory()  # the whole process is ours

@@ -55,7 +55,7 @@ def run_study(request: StudyRun, worlds: Worlds, references: References) -> None
         name = f"{study.name}-{identity(manifest(study, worlds, request.seed, options))}"
         out = request.out or Path("results") / name
         if request.json_file is not None:
-            check_json_file(request.json_file, out, options.extra)
+            check_json_file(request.json_file, out, options.extra.values())
         check_plots(request.plots)
     reuse_freed_memory()  # the whole process is ours
     with failures():

@@ -199,7 +199,7 @@ COUNTS = "date,group,cases\n" + "".join(f"2020-03-0{d},{g},4\n" for g in ("north
         (["normal", "--out", "data.csv"], GOOD, "is a file"),
         (["normal", "--out", "."], GOOD, "is not empty and holds no calibration"),
         (["normal", "--json", "data.csv", "--data", "data.csv"], GOOD, "is an input of the run"),
-        (["normal", "--json", "out/calibration.nc", "--out", "out"], None, "belongs to the calibration itself"),
+        (["normal", "--json", "out/calibration.nc", "--out", "out"], None, "belongs to the run itself"),
         (["normal", "--json", "no/such/folder.json"], None, "cannot be written"),
     ],
 )

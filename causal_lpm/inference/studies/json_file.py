@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from causal_lpm.inference.policies.effects import CONVENTION, per_100k
 from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.inference.studies.study_tree import options, policies
 
-__all__ = ["check_json_file", "json_object", "resolved", "to_json", "write_json"]
+__all__ = ["check_json_file", "to_json", "write_json"]
 
 
 def to_json(tree: xr.DataTree) -> dict[str, Any]:
@@ -63,44 +63,45 @@ def write_json(tree: xr.DataTree, path: str | os.PathLike[str]) -> None:
     write_whole(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def check_json_file(path: Path, out: Path, extra: Mapping[str, str | float]) -> None:
+def check_json_file(
+    path: Path,
+    out: Path,
+    inputs: Iterable[object],
+    own: Collection[str] = ("manifest.json", "results.nc", "replicates"),
+    ours: tuple[str, str] = ("study", "contrasts"),
+) -> None:
     """Raises ValueError unless the file can be written, and replaces nothing but the JSON of an earlier run.
 
     Args:
         path: the file asked for.
         out: the output folder of the run, which need not exist yet.
-        extra: the study's options; what they name is input and never written over.
+        inputs: what the run was told; what is a file among it is never written over.
+        own: what the run itself writes into its folder.
+        ours: two names in the JSON of a run, the second of a list.
     """
-    file, folder = resolved(path), resolved(out)
+    file, folder = _resolved(path), _resolved(out)
     if folder.is_relative_to(file):
         raise ValueError(f"the JSON file {path} and the output folder {out} are in each other's way: rename one.")
-    inside = file.relative_to(folder).parts if file.is_relative_to(folder) else ()
-    if inside in {("manifest.json",), ("results.nc",)} or inside[:1] == ("replicates",):
+    if file.is_relative_to(folder) and file.relative_to(folder).parts[0] in own:
         raise ValueError(f"the JSON file {path} belongs to the run itself: give another name.")
-    named = {Path(value) for value in extra.values() if isinstance(value, str)}
-    if file in {resolved(value) for value in named if value.is_file()}:
+    named = {Path(value) for value in inputs if isinstance(value, str | Path)}
+    if file in {_resolved(value) for value in named if value.is_file()}:
         raise ValueError(f"the JSON file {path} is an input of the run: give another name.")
     parent_is_there = file.parent.is_dir() and os.access(file.parent, os.W_OK)
     if not parent_is_there and not (file.parent == folder and not folder.exists()):
         raise ValueError(f"the JSON file {path} cannot be written: give a file in an existing folder.")
-    if (path.is_symlink() or file.exists()) and not _is_json_of_a_run(file):
+    if (path.is_symlink() or file.exists()) and not _is_json_with(file, *ours):
         raise ValueError(f"{path} is there and is not the JSON of an earlier run: give another file.")
 
 
-def resolved(path: Path) -> Path:
+def _resolved(path: Path) -> Path:
     """The path without links; one that leads to itself, of which `Path.resolve` may make a RuntimeError, stays."""
     return Path(os.path.realpath(path))
 
 
-def json_object(file: Path) -> dict[str, Any]:
-    """The object that a JSON file holds; empty where there is none."""
+def _is_json_with(file: Path, name: str, rows: str) -> bool:
     try:
-        return read_object(file) if file.is_file() else {}
+        content = read_object(file)
     except ValueError:
-        return {}
-
-
-def _is_json_of_a_run(file: Path) -> bool:
-    content = json_object(file)
-    # A manifest names its study, too, but has no contrasts.
-    return "study" in content and isinstance(content.get("contrasts"), list)
+        return False
+    return name in content and isinstance(content.get(rows), list)
