@@ -80,9 +80,12 @@ def test_whatever_is_not_public_is_forbidden_to_case_studies() -> None:
 
 
 def test_pages_use_public_names_only() -> None:
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-        used = re.findall(r"^(?:from|import) (causal_lpm[\w.]*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    pages = [ROOT / "README.md", *(page for part in ("docs", "case_studies") for page in (ROOT / part).rglob("*.md"))]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        used = re.findall(r"^(?:from|import) (causal_lpm[\w.]*)", text, re.MULTILINE)
         deeper = set(used) - PUBLIC
+        assert "python -m case_studies" not in text, f"{page.name} asks for a module, not for `causal-lpm run`"
         assert not deeper, f"{page.name} imports {sorted(deeper)}"
 
 

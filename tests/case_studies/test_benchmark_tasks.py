@@ -1,6 +1,8 @@
 """The tasks are those of the papers: solvers against scipy, data against the models, scores against known answers."""
 
+import json
 import math
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -9,7 +11,15 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-from case_studies.benchmark_tasks import against_references, known_truths, lotka_volterra, sir, toy_epidemic
+from case_studies.benchmark_tasks import (
+    against_references,
+    known_truths,
+    lotka_volterra,
+    report,
+    reproduction,
+    sir,
+    toy_epidemic,
+)
 from case_studies.benchmark_tasks.references import OBSERVATIONS, observation, published, reference
 from causal_lpm import KeyedNoise
 from causal_lpm.inference.program.problem import Problem
@@ -111,3 +121,20 @@ def test_the_default_beats_plain_npe_on_the_sir_task() -> None:
         for method in ("svi+npe", "npe")
     )
     assert ours < min(plain, 0.65)
+
+
+def test_tasks_that_are_scored_are_not_scored_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("it was scored again")
+
+    expected = json.loads((Path(reproduction.__file__).parent / "expected.json").read_text(encoding="utf-8"))
+    for task in ("toy", "sir"):
+        (tmp_path / f"{task}.json").write_text(json.dumps(expected[task]), encoding="utf-8")
+    monkeypatch.setattr(known_truths, "scores", never)
+    monkeypatch.setattr(against_references, "distances", never)
+    said: list[str] = []
+    text = reproduction.reproduce(tmp_path, quick=True, seed=0, workers=1, say=said.append)
+    numbers, parts = report.finished(tmp_path)
+    assert numbers == {"seed": 0, "toy": expected["toy"], "sir": expected["sir"]}
+    assert text == "\n\n".join(parts.values())
+    assert not said

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import hypothesis.strategies as st
 import pandas as pd
@@ -305,3 +306,14 @@ def test_tables_hold_every_method_and_the_published_numbers() -> None:
     assert fill(fill(page, parts), parts) == fill(page, parts)
     with pytest.raises(ValueError, match="lacks the markers"):
         fill("", parts)
+
+
+@pytest.mark.slow
+def test_the_quick_study_runs(tmp_path: Path) -> None:
+    from case_studies.ma_counties.study import study
+
+    text = study.reproduction(tmp_path, quick=True, seed=0, workers=1, say=lambda text: None)
+    numbers, parts = report.finished(tmp_path)
+    assert text == "\n\n".join(parts.values())
+    assert set(numbers["scores"]) == set(METHODS)
+    assert {path.name for path in tmp_path.iterdir()} == {"forecasts.csv", "checks.csv", "numbers.json"}
