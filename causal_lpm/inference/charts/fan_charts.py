@@ -6,27 +6,24 @@ import textwrap
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from causal_lpm.inference.charts.style import GREY, bands, legend_below, new_figure, plain
 from causal_lpm.inference.files.whole_files import write_whole
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
 from causal_lpm.inference.studies.study_tree import options_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 __all__ = ["fan_chart", "save_figure", "save_fan_charts"]
 
 # Okabe and Ito (2008), Color Universal Design, in an order whose neighbours differ most.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
-DIFFERENCE = "#404040"
+LEVELS = ((0.95, 0.15), (0.5, 0.3))  # central shares of replicates, opacity
 ALL_OUTCOMES_UP_TO = 10  # contrasts; of more, only the first outcome is drawn
 
 
@@ -53,28 +50,31 @@ def fan_chart(
         ModuleNotFoundError: if matplotlib is not installed.
         ValueError: if there are more worlds than can be told apart.
     """
-    figure = _figure()
+    figure = new_figure(6.0)
     daily = _daily_per_100k(tree, outcome)
     names = [str(name) for name in (daily["world"].values if worlds is None else worlds)]
     if len(names) > len(COLOURS):
         raise ValueError(f"{len(names)} worlds cannot be told apart in one chart: choose at most {len(COLOURS)}.")
     x = daily["date"].values if "date" in daily.coords else daily["day"].values
     heights = [3, 2] if averted else [1]
+    levels = LEVELS if daily.sizes["sample"] >= ENOUGH_FOR_PERCENTILES else ((1.0, 0.2),)
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for name, colour, line in zip(names, COLOURS, LINES, strict=False):
         smoothed = daily.sel(world=name).rolling(day=smooth, center=True, min_periods=1).mean()
-        _fan(axes[0], x, smoothed.values, colour, line)
+        bands(axes[0], x, smoothed.values, colour, line, levels)
     mean = f"\n({smooth}-day mean)" if smooth > 1 else ""
-    _plain(axes[0].set_ylabel(f"{outcome}, new per day\nper 100,000{mean}"))
+    plain(axes[0].set_ylabel(f"{outcome}, new per day\nper 100,000{mean}"))
     axes[0].set_ylim(bottom=0)
     if averted:
         other, reference = averted
         gap = (daily.sel(world=reference) - daily.sel(world=other)).cumsum("day").values
-        _fan(axes[1], x, gap, DIFFERENCE, "-")
+        bands(axes[1], x, gap, GREY, "-", levels)
         axes[1].axhline(0, color="black", linewidth=0.8)
-        _plain(axes[1].set_ylabel(f"{outcome}, averted so far\nper 100,000"))
+        plain(axes[1].set_ylabel(f"{outcome}, averted so far\nper 100,000"))
         title = _wrapped(f"averted in {other}: {reference} minus {other}, paired in each replicate")
-        _plain(axes[1].set_title(title, fontsize="small", loc="left"))
+        plain(axes[1].set_title(title, fontsize="small", loc="left"))
+    for panel in axes:
+        panel.spines[["top", "right"]].set_visible(False)
     if "date" in daily.coords:
         figure.autofmt_xdate()
     else:
@@ -83,44 +83,18 @@ def fan_chart(
     count = tree["predictions"].sizes["replicate"]
     title = f"{tree.attrs['title']} ({count} replicate{'s' * (count != 1)})"
     lines = [_wrapped(text) for text in (title, options_text(tree)) if text]
-    _plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
-    _legend(figure, axes[0], names, count)
+    plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
+    spread = "one replicate" if count == 1 else f"median, {_spread(count)} of {count} replicates"
+    legend_below(figure, dict(zip(names, axes[0].get_lines(), strict=True)), title=spread)
     return figure
 
 
-def _plain(text: "Text") -> None:
-    """Draws dollar signs as dollar signs: a name is not mathematics."""
-    text.set_parse_math(False)
+def _spread(count: int) -> str:
+    return "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
 
 
 def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 80, max_lines=4, placeholder=" ..."))
-
-
-def _legend(figure: "Figure", axes: "Axes", names: Sequence[str], count: int) -> None:
-    """Below the axes, where it covers no data."""
-    lines = axes.get_lines()
-    enough = "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
-    spread = "one replicate" if count == 1 else f"median, {enough} of {count} replicates"
-    # Named afterwards: matplotlib leaves out of a legend what begins with an underscore.
-    labels = [f"world {number}" for number in range(len(names))]
-    legend = figure.legend(
-        lines, labels, title=spread, loc="outside lower center", fontsize="small", title_fontsize="small"
-    )
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_text(_wrapped(name))
-        _plain(text)
-
-
-def _figure() -> "Figure":
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "plots need matplotlib: install the extra 'plots', as in pip install 'causal-lpm[plots]'."
-        ) from error
-    # A figure by itself, without pyplot, needs no display and leaves no state behind.
-    return Figure(figsize=(8, 6), layout="constrained")
 
 
 def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:
@@ -129,17 +103,6 @@ def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:
     agents = float(predictions["group_size"].sum())
     rates = predictions[outcome].sum("group") * (1e5 / agents)
     return rates.stack(sample=("draw", "replicate")).transpose("sample", "world", "day")
-
-
-def _fan(axes: "Axes", x: npt.NDArray[Any], values: npt.NDArray[Any], colour: str, line: Any) -> None:
-    """Draws `[sample, day]`."""
-    bands = [(0.025, 0.975, 0.15), (0.25, 0.75, 0.3)] if len(values) >= ENOUGH_FOR_PERCENTILES else [(0, 1, 0.2)]
-    for low, high, alpha in bands if len(values) > 1 else []:
-        ends = np.quantile(values, [low, high], axis=0)
-        axes.fill_between(x, *ends, color=colour, alpha=alpha, linewidth=0)
-    axes.plot(x, np.median(values, axis=0), color=colour, linestyle=line, linewidth=1.8)
-    axes.margins(x=0)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> list[Path]:
@@ -164,7 +127,7 @@ def save_fan_charts(tree: xr.DataTree, folder: str | os.PathLike[str]) -> list[P
         ModuleNotFoundError: if matplotlib is not installed.
     """
     folder = Path(folder)
-    _figure()
+    new_figure(1.0)  # refuses before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     predictions = tree["predictions"].to_dataset()

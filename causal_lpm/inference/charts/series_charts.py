@@ -91,8 +91,8 @@ def fan_chart(
     return figure
 
 
-def effect_ribbon(tree: xr.DataTree, outcome: str, minus: tuple[str, str], group: str | None = None) -> "Figure":
-    """Two worlds, and below them their cumulative difference in the same draw and replicate, over time.
+def effect_ribbon(tree: xr.DataTree, outcome: str, averted: tuple[str, str], group: str | None = None) -> "Figure":
+    """Two worlds, and below them what is averted so far in the same draw and replicate: as it was minus what if.
 
     The light ribbon holds 90% of all runs, so parameters and luck; the dark one 90% of the draws after averaging over
     replicates, so parameters, and what little luck is left by then.
@@ -100,7 +100,7 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, minus: tuple[str, str], group
     Args:
         tree: a result with predictions.
         outcome: of the predictions.
-        minus: the worlds (a, b) whose difference a minus b is drawn.
+        averted: the worlds (other, reference) of which the reference minus the other is drawn.
         group: of persons; all together, if not given.
 
     Raises:
@@ -109,24 +109,24 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, minus: tuple[str, str], group
     """
     predictions = _predictions(tree)
     known("outcome", outcome, map(str, predictions.data_vars))
-    for world in minus:
+    for world in averted:
         known("world", world, map(str, predictions["world"].values))
     values = _of_group(_shared(predictions[outcome]), group, total=True).transpose("world", "draw", "replicate", "day")
     figure, (upper, lower) = panels(2, height=2.7)
     x, time = time_axis((upper, lower), values, "day")
     handles = {}
     # The reference comes first, so that the factual world always has the same colour.
-    for world, colour, line in zip(minus[::-1], COLOURS, LINES, strict=False):
+    for world, colour, line in zip(averted[::-1], COLOURS, LINES, strict=False):
         bands(upper, x, _runs(values.sel(world=world)), colour, line, BANDS[:1])
         handles[f"{world}: median, 90%"] = upper.get_lines()[-1]
-    gap = (values.sel(world=minus[0]) - values.sel(world=minus[1])).cumsum("day")
+    gap = (values.sel(world=averted[1]) - values.sel(world=averted[0])).cumsum("day")
     several = gap.sizes["replicate"] > 1
     bands(lower, x, _runs(gap), GREY, "-", BANDS[:1])
-    handles["difference, 90%: parameters and luck" if several else "difference: median, 90%"] = _patch(GREY, 0.2)
+    handles["averted, 90%: parameters and luck" if several else "averted: median, 90%"] = _patch(GREY, 0.2)
     if several:
         low, high = np.quantile(gap.mean("replicate").values, [0.05, 0.95], axis=0)
         lower.fill_between(x, low, high, color=GREY, alpha=0.45, linewidth=0)
-        handles["difference, 90%: parameters, luck averaged"] = _patch(GREY, 0.6)
+        handles["averted, 90%: parameters, luck averaged"] = _patch(GREY, 0.6)
     lower.axhline(0, color="black", linewidth=0.8)
     upper.set_ylim(bottom=0)
     of_group = "" if group is None else f" of {group}"
@@ -134,9 +134,9 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, minus: tuple[str, str], group
     daily = "day" in predictions[outcome].dims
     unit = predictions[outcome].attrs.get("units", "new per day" if daily else "new per step")
     plain(upper.set_ylabel(f"{outcome}{of_group}\n({unit})"))
-    plain(lower.set_ylabel(f"{outcome}{of_group}\n(cumulative difference)"))
+    plain(lower.set_ylabel(f"{outcome}{of_group}\n(averted so far)"))
     kind = str(predictions.attrs.get("kind", "kind not stated"))
-    title = f"{minus[0]} minus {minus[1]} ({KIND_WORDS.get(kind, kind)})"
+    title = f"averted: {averted[1]} minus {averted[0]} ({KIND_WORDS.get(kind, kind)})"
     plain(lower.set_title(title, loc="left", fontsize="small"))
     plain(lower.set_xlabel(time if daily else "step"))
     figure.align_ylabels()

@@ -24,6 +24,7 @@ __all__ = [
     "banner",
     "banner_text",
     "legend_below",
+    "new_figure",
     "outer_labels",
     "panels",
     "plain",
@@ -37,6 +38,18 @@ WIDTH = 8.0
 MOST_PANELS = 12  # on one page
 
 
+def new_figure(height: float) -> "Figure":
+    """An empty figure; ModuleNotFoundError where matplotlib is not installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "plots need matplotlib: install the extra 'plots', as in pip install 'causal-lpm[plots]'."
+        ) from error
+    # A figure by itself, without pyplot, needs no display and leaves no state behind.
+    return Figure(figsize=(WIDTH, height), layout="constrained")
+
+
 def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
     """A figure with `count` panels, in one column up to three and in two or three columns above.
 
@@ -46,16 +59,9 @@ def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
     """
     if count > MOST_PANELS:
         raise ValueError(f"{count} panels do not fit on a page: choose at most {MOST_PANELS}.")
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "plots need matplotlib: install the extra 'plots', as in pip install 'causal-lpm[plots]'."
-        ) from error
     columns = 1 if count <= 3 else 2 if count <= 6 else 3
     rows = math.ceil(count / columns)
-    # A figure by itself, without pyplot, needs no display and leaves no state behind.
-    figure = Figure(figsize=(WIDTH, max(3.4, height * rows + 0.9)), layout="constrained")
+    figure = new_figure(max(3.4, height * rows + 0.9))
     grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes in grid[count:]:
         axes.remove()
@@ -143,7 +149,7 @@ def legend_below(figure: "Figure", handles: Mapping[str, Any], columns: int = 4,
     )
     # Named afterwards: matplotlib leaves out of a legend what begins with an underscore.
     for text, name in zip(legend.get_texts(), handles, strict=True):
-        text.set_text("\n".join(textwrap.wrap(name, 60)))
+        text.set_text("\n".join(textwrap.wrap(name, 60, max_lines=4, placeholder=" ...")))
         plain(text)
 
 

@@ -45,7 +45,7 @@ def about(status: str = "calibrated") -> About:
         ("calibrated", "svi+npe", ""),
         ("uncalibrated", "svi+npe", "UNCALIBRATED: sbc failed"),
         ("optimised", "svi", "OPTIMISED with svi: not a posterior"),
-        ("calibrated", "gradient", "OPTIMISED with gradient: not a posterior"),
+        ("optimised", "gradient", "OPTIMISED with gradient: not a posterior"),
     ],
 )
 def test_every_chart_says_what_is_no_posterior(name: str, status: str, method: str, words: str) -> None:
@@ -173,7 +173,7 @@ def test_the_end_of_the_ribbon_is_the_effect_and_its_kind_is_named() -> None:
     tree = fake_result()
     lower = effect_ribbon(tree, "infections", ("one week later", "factual")).axes[1]
     runs = tree["predictions"].to_dataset()["infections"].sum("day")
-    effect = runs.sel(world="one week later") - runs.sel(world="factual")
+    effect = runs.sel(world="factual") - runs.sel(world="one week later")
     assert np.asarray(lower.get_lines()[0].get_ydata())[-1] == pytest.approx(float(effect.median()))
     assert "paired: the worlds share their luck" in lower.get_title(loc="left")
     total, parameters = (float(np.ptp(band.get_paths()[0].vertices[:, 1])) for band in lower.collections)
