@@ -1,4 +1,4 @@
-"""How this process gets its memory back: large arrays come and go in every step of a large population."""
+"""Reuse of freed memory: large arrays come and go in every step of a large population."""
 
 import ctypes
 
@@ -13,15 +13,14 @@ def reuse_freed_memory() -> bool:
 
     By default the GNU C library asks the system for every array above 32 MB anew, and the system hands out pages one by
     one, each filled with zeros first: from about 4 million agents on that takes longer than the simulation (12 days of
-    8.4 million agents: 25 s, and 8 s with this). The process keeps the most memory that it has had until it ends.
-
-    Smaller arrays gain too: a day of a million agents took 8 ms instead of 9.4.
+    8.4 million agents: 25 s, and 8 s with this). Smaller arrays gain too: a day of a million agents took 8 ms instead
+    of 9.4. Until it ends, the process keeps the most memory that it has ever held.
 
     This changes the whole process, so nothing does it on import. The command line does it for itself; call it yourself
     at the beginning of a program with hundreds of thousands of agents or more.
 
     Returns:
-        Whether the C library knows this; elsewhere nothing happens.
+        Whether the C library has these settings; with another one nothing changes.
 
     Source: mallopt(3), M_MMAP_MAX and M_TRIM_THRESHOLD.
 

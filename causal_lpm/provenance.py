@@ -73,7 +73,7 @@ def provenance(seed: int | None = None, data: Mapping[str, str] | None = None) -
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages whose numbers enter ours; a fix of Python changes none."""
+    """The versions that numbers depend on: of Python (bug-fix releases change none) and of the numerical packages."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {"python": python, **{package: _version(package) for package in NUMERICAL}}
 

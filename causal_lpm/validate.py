@@ -107,7 +107,7 @@ def marginal(name: str, shares: Mapping[str, float], tolerance: float = 1e-6) ->
 
 
 def number_of_agents(state: Mapping[str, torch.Tensor]) -> int:
-    """The number of agents of an initial state, one value an agent or one for all in every entry.
+    """The number of agents of an initial state, whose entries have one value an agent or one for all.
 
     Raises:
         ValueError: no entry or no agents, an entry `t`, an entry that is no tensor, entries of several numbers of
@@ -201,7 +201,7 @@ def days_in_range(what: str, day: float, start: float, end: float) -> None:
 
 
 def fits_in_memory(what: str, needed: float, instead: str = "simulate fewer agents, or on a larger machine") -> None:
-    """Raises ValueError when an estimate in bytes is more than this machine's memory; says nothing where it is unknown.
+    """Raises ValueError when an estimate in bytes is more than this machine's memory, where that is known.
 
     >>> fits_in_memory("10 agents", 8000)
     """
@@ -216,10 +216,10 @@ def fits_in_memory(what: str, needed: float, instead: str = "simulate fewer agen
 
 
 def fits_in_time(what: str, steps: float, agents: float = 1.0, instead: str = "ask for fewer") -> None:
-    """Raises ValueError when so many steps of so many agents take weeks on a machine faster than any.
+    """Raises ValueError when so many steps of so many agents would take more than ten days on the fastest machine.
 
-    A step is taken to last 20 microseconds, and 0.1 nanoseconds for each agent; 70 were measured for a step of nothing,
-    and 8 milliseconds for one of a million agents.
+    A step is taken to last 20 microseconds, or 0.1 nanoseconds an agent where that is more; measured were 70
+    microseconds for an empty step and 8 milliseconds for one of a million agents.
 
     >>> fits_in_time("the simulation of 100000000000 days", 1e11)
     Traceback (most recent call last):

@@ -30,14 +30,14 @@ def whole_numbers(
     """The column as whole numbers in one dimension within the limits, contiguous.
 
     Args:
-        name: Of the column, for the sentence.
+        name: Of the column, for the message.
         x: A tensor, an array, a list or a column of a table, of any integer type; floats where they are whole numbers
             that the type tells apart (below 2**24 in float32).
         lowest: The smallest number that is allowed.
         highest: The largest.
         dtype: Of the result; it holds both.
-        empty: Whether there may be no entry.
-        people: What the numbers stand for, for the sentence about names.
+        empty: Whether the column may be empty.
+        people: What the numbers stand for, for the message about text.
 
     Raises:
         ValueError: text, bool, fractions, NaN, another number of dimensions, or numbers outside the limits.
@@ -69,7 +69,7 @@ def whole_numbers(
 
 
 def _tensor(name: str, x: Any, people: str) -> Tensor:
-    """The column as a tensor, whatever holds it; raises ValueError for text and all else that is no number."""
+    """The column as a tensor, whatever holds it; raises ValueError for text and all else that is not a number."""
     if isinstance(x, Tensor):
         return x
     try:
@@ -116,7 +116,7 @@ def _exact(values: Tensor) -> bool:
 
 
 def flags(name: str, x: Tensor, agents: int) -> Tensor:
-    """Return x, if it is bool `[*dims, agents]`; else raises ValueError.
+    """`x` if it is bool `[*dims, agents]`; else raises ValueError.
 
     >>> flags("symptomatic", torch.tensor([1, 0]), agents=2)
     Traceback (most recent call last):
@@ -128,7 +128,7 @@ def flags(name: str, x: Tensor, agents: int) -> Tensor:
 
 
 def seed_number(seed: object) -> int:
-    """The seed as an integer; raises ValueError for what is none and would become another seed.
+    """The seed as an integer; raises ValueError for anything else, which might silently become another seed.
 
     >>> seed_number(1.5)
     Traceback (most recent call last):

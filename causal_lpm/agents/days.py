@@ -10,7 +10,7 @@ NEVER = -1
 """Stands in a state for a day that has not come."""
 
 LAST = 2**15 - 2
-"""The last day that can be simulated, 89 years after day 0: the next one stands in a state for all later days."""
+"""The last day that can be simulated, 89 years after day 0: the day after it stands in a state for all later ones."""
 
 
 def whole_day(t: torch.Tensor) -> torch.Tensor:
@@ -18,7 +18,7 @@ def whole_day(t: torch.Tensor) -> torch.Tensor:
 
     Raises:
         ValueError: a day below 0 or above 32,766, which int16 does not tell from others; a step that is not one day:
-            what is decided once a day would be decided more often, or what is due in between would never come.
+            daily decisions would be made too often, or days on which something is due be skipped.
 
     >>> whole_day(torch.tensor(3.0))
     tensor(3, dtype=torch.int16)
@@ -47,7 +47,7 @@ def check_days(day: float) -> None:
 
 
 def no_later_than(day: int) -> int:
-    """The day as it stands in a state: all days after `LAST` are one.
+    """The day as it stands in a state, where all days after `LAST` are `LAST + 1`.
 
     >>> no_later_than(30), no_later_than(100_000)
     (30, 32767)

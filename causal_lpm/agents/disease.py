@@ -1,6 +1,6 @@
 """The course of a disease: a graph of stages with probabilities by age and times, drawn once for every agent.
 
-An agent's course belongs to its luck: which branch it takes and how long each stage lasts do not depend on the day of
+An agent's course is part of its noise: which branch it takes and how long each stage lasts do not depend on the day of
 infection, so an agent infected one day later in another world keeps its own course.
 """
 
@@ -27,10 +27,10 @@ MOST_CUT = 0.01
 """Share of waiting times that may be cut."""
 
 COURSE = "course"
-"""Name of a course's noise that nobody chose; two courses under one seed need two names."""
+"""Default name of the noise of a course; two courses under one seed need two names."""
 
 EARLIEST = -(2**14)
-"""The first day on which anybody can change; an earlier one is a day beyond int16 that came out negative."""
+"""The earliest day that is accepted; one before it is a day beyond int16 that came out negative."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Duration:
     def draw(self, uniform: torch.Tensor) -> torch.Tensor:
         """Whole days by inverse CDF from uniforms of any shape; uint8. Days of probability 0 are never drawn."""
         p = torch.tensor(self.probabilities, dtype=torch.float64)  # summed on the CPU: a GPU adds in another order
-        # Rounding must not leave a sliver of the uniforms to the days after the last possible one.
+        # Rounding must not leave some uniforms to days after the last possible one.
         upper = (p.cumsum(0) / p.sum())[: int(p.nonzero().max())]
         return torch.searchsorted(upper.to(uniform.device), uniform.double().contiguous(), right=True).to(torch.uint8)
 
@@ -144,14 +144,14 @@ class Course:
                 is due later than the type holds is booked for its largest number.
             where: bool `[*dims, agents]`.
             today: The day, a whole number `[]`, such as `causal_lpm.agents.testing.whole_day(s["t"])`; a stage entered
-                today lasts one day and the drawn days.
+                today lasts one day more than was drawn.
 
         Returns:
             The new `stage` and `due`.
 
         Raises:
-            ValueError: steps that are not days, a day that int16 did not hold, days of one byte, a `where` that is not
-                one bool an agent, an agent in a stage that the graph does not have.
+            ValueError: steps that are not days, a day that int16 did not hold, a `due` of one byte, a `where` that is
+                not one bool an agent, an agent in a stage that the graph does not have.
         """
         flags("where", where, self.days.shape[-2])
         check_whole(day := float(today))
@@ -226,11 +226,11 @@ class StageGraph:
 
         Args:
             agent_class: Class of each agent (age group), integers `[agents]`; ignored if the graph has one class.
-            name: Name of the noise, one a disease: two courses of one name would be the same luck.
+            name: Name of the noise, one a disease: two courses of one name would share it.
 
         Raises:
-            ValueError: a class that the tables do not have, or classes that are no whole numbers; under `KeyedNoise`, a
-                second course of the default name.
+            ValueError: a class that the tables do not have, or classes that are not whole numbers; under `KeyedNoise`,
+                a second course of the default name.
         """
         row = agent_class if self.classes > 1 else torch.zeros_like(agent_class, dtype=torch.long)
         row = whole_numbers("agent_class", row, -(2**62), 2**62, torch.int64, people="classes")
@@ -258,7 +258,7 @@ class StageGraph:
         self, code: int, row: torch.Tensor, branch: torch.Tensor, time: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         chosen = torch.full(branch.shape, code, dtype=torch.uint8, device=branch.device)
-        # Where no arrow leaves, the longest wait: nothing is due again and again.
+        # Where no arrow leaves, the longest wait, so that nothing becomes due every day.
         wait = torch.full(branch.shape, 255, dtype=torch.uint8, device=branch.device)
         taken = torch.zeros(branch.shape, dtype=torch.bool, device=branch.device)
         for target, upper, duration in self._out.get(code, []):
@@ -270,6 +270,6 @@ class StageGraph:
 
 
 def _upper(shares: torch.Tensor) -> torch.Tensor:
-    """Where each arrow's part of [0, 1] ends, `[arrows, classes]`; the last possible takes what rounding leaves."""
+    """Where each arrow's part of [0, 1] ends, `[arrows, classes]`; the last possible one takes what rounding leaves."""
     later = torch.cat([shares.flip(0).cumsum(0).flip(0)[1:], torch.zeros_like(shares[:1])])
     return (shares.cumsum(0) / shares.sum(0)).masked_fill(later == 0, torch.inf)

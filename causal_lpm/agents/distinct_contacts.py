@@ -1,4 +1,4 @@
-"""One contact at most between two agents: what takes the place of a drawn pair that is there already."""
+"""At most one contact between two agents: how drawn pairs that repeat are replaced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AT_ONCE = 1 << 22  # pairs drawn at a time
 
 
 def again(src: Tensor, dst: Tensor, agents: int) -> Tensor:
-    """Which pairs have been there before in the list, in any direction; bool `[pairs]`."""
+    """Which pairs repeat an earlier one of the list, in either direction; bool `[pairs]`."""
     pair = _number(src, dst, agents)
     order = torch.argsort(pair, stable=True)
     repeated = torch.zeros(pair.shape, dtype=torch.bool)
@@ -37,11 +37,11 @@ def _number(src: Tensor, dst: Tensor, agents: int) -> Tensor:
 
 
 def with_new_for_repeated(indptr: Tensor, neighbours: Tensor, pair_of: PairOf) -> tuple[Tensor, Tensor]:
-    """Rows of the first pairs of a sequence -> rows of as many different pairs: later ones for those that repeat.
+    """The rows of the first pairs of a sequence, with later pairs in place of those that repeat.
 
     Args:
         indptr: int64 `[agents + 1]`, of rows without an agent's own number.
-        neighbours: int32 `[2 * pairs]`, ascending in each row; written over, so that nothing large is there twice.
+        neighbours: int32 `[2 * pairs]`, ascending in each row; overwritten, to spare memory.
         pair_of: The sequence.
 
     Returns:
@@ -54,7 +54,7 @@ def with_new_for_repeated(indptr: Tensor, neighbours: Tensor, pair_of: PairOf) -
     possible = agents * (agents - 1) // 2
     new, number = np.empty(0, dtype=np.int64), drawn
     while len(new) < missing:
-        # As many as it takes on average; what the last round has too much is left out.
+        # As many as it takes on average; what is too much at the end is dropped.
         free = possible - (drawn - missing) - len(new)
         count = min(math.ceil((missing - len(new)) * possible / free), _AT_ONCE)
         one, other = pair_of(torch.arange(number, number + count))
@@ -114,10 +114,10 @@ def _with(indptr: Tensor, neighbours: Tensor, owner: Tensor, other: Tensor) -> T
 
 
 def repaired(src: Tensor, dst: Tensor, agents: int, key: Tensor) -> tuple[Tensor, Tensor]:
-    """Pairs in which every agent stands as often as before, without loops and repeated pairs.
+    """Pairs in which every agent occurs as often as before, without loops and repeated pairs.
 
     A pair that cannot stay swaps ends with another one, drawn at random, where that leaves no more such pairs than
-    before. Where no swap is found in a long time, what cannot stay is left out.
+    before. Where no swap is found in many tries, what cannot stay is left out.
 
     Args:
         src: integers `[pairs]`, one end.
@@ -134,7 +134,7 @@ def repaired(src: Tensor, dst: Tensor, agents: int, key: Tensor) -> tuple[Tensor
     ends = torch.stack([src, dst]).int()
     (one, other), tries = ends.numpy(), 0
     contacts, draws = _Contacts(np.sort(_number(src, dst, agents).numpy()), agents), _draws(key, 2 * len(one))
-    # Where nearly all pairs are there, one swap in so many as there are pairs gains something.
+    # In a nearly complete graph hardly more than one swap in `len(one)` helps.
     while waiting and tries < min(1_000 + 20 * len(one), 100_000):
         mine = waiting.popleft()
         a, b = int(one[mine]), int(other[mine])
@@ -153,17 +153,17 @@ def repaired(src: Tensor, dst: Tensor, agents: int, key: Tensor) -> tuple[Tensor
 
 
 class _Contacts:
-    """How often each pair is there: as in the sorted list at the beginning, and what has changed since."""
+    """How often each pair occurs: in the sorted list at the beginning, and by the changes since."""
 
     def __init__(self, pairs: np.ndarray, agents: int) -> None:
         self.pairs, self.agents, self.changed = pairs, agents, Counter[int]()
 
     def may_stay(self, a: int, b: int) -> bool:
-        """Whether this pair is no loop, and there once."""
+        """Whether this pair is not a loop, and occurs once."""
         return a != b and self._times(self._number(a, b)) == 1
 
     def swap(self, a: int, b: int, c: int, d: int) -> int:
-        """(a, b), (c, d) -> (a, c), (b, d), where that gains or costs nothing: the change in pairs that cannot stay."""
+        """(a, b), (c, d) -> (a, c), (b, d) unless more pairs then cannot stay; returns the change in their number."""
         steps = (((a, b), -1), ((c, d), -1), ((a, c), 1), ((b, d), 1))
         change = sum(self._change(*pair, by) for pair, by in steps)
         if change > 0:

@@ -22,13 +22,15 @@ def watts_strogatz(agents: int, degree: float, rewire: float, seed: int) -> Grap
 
     Args:
         agents: number of agents, in ring order.
-        degree: expected degree, at most agents - 1; half of it may be a fraction, then its part of the edges exists.
+        degree: expected degree, at most agents - 1; where half of it has a fraction, the farthest edges exist with that
+            probability.
         rewire: probability that an edge is rewired to a uniform agent outside the lattice neighbourhood; where the two
             are joined already, it is left in place.
         seed: any integer; the same seed gives the same graph.
 
     Raises:
-        ValueError: no agents, degree outside 0 ... agents - 1, rewire outside [0, 1], a seed that is no whole number.
+        ValueError: no agents, degree outside 0 ... agents - 1, rewire outside [0, 1], a seed that is not a whole
+            number.
 
     Source: Watts and Strogatz (1998), Collective dynamics of small-world networks, Nature 393.
 
@@ -39,7 +41,7 @@ def watts_strogatz(agents: int, degree: float, rewire: float, seed: int) -> Grap
     everybody = torch.zeros(agents, dtype=torch.int32)
     ring = FreshWattsStrogatz(everybody, torch.tensor([float(degree)]), rewire, "static").ring
     src, dst, exists = ring_edges(key, *ring, rewire)
-    step = 1 + torch.arange(src.shape[0]) % max(src.shape[0] // agents, 1)  # edges stand there agent by agent
+    step = 1 + torch.arange(src.shape[0]) % max(src.shape[0] // agents, 1)  # edges are listed agent by agent
     lattice = (src + step) % agents
     # Opposite agents would be reached from both sides: they are drawn below, pair by pair.
     exists &= 2 * step != agents
@@ -62,8 +64,8 @@ def random_graph(
     """A random graph that stays the same, with a given mean degree or (nearly) given degrees.
 
     Give one of the two. With `mean_degree`, the first round(agents * mean_degree / 2) different pairs of a sequence of
-    uniform pairs: every graph with so many edges is as likely, and degrees are close to Poisson. With `degrees`, the
-    configuration model: stubs are paired at random; a pair of one agent with itself, or one that is there already,
+    uniform pairs: all graphs with so many edges are equally likely, and degrees are close to Poisson. With `degrees`,
+    the configuration model: stubs are paired at random; a pair of one agent with itself, or one that is there already,
     swaps ends with another pair. A degree can end up below what was asked for only where no such swap is found: the sum
     is odd, or no graph has these degrees.
 
@@ -75,7 +77,7 @@ def random_graph(
 
     Raises:
         ValueError: both or none of the two, a degree that is negative, NaN or above agents - 1, the wrong length, fewer
-            than two agents with `mean_degree`, a seed that is no whole number.
+            than two agents with `mean_degree`, a seed that is not a whole number.
 
     Source: Erdos and Renyi (1959), On random graphs I, Publicationes Mathematicae 6; Milo et al. (2003), On the uniform
     generation of random graphs with prescribed degree sequences, arXiv:cond-mat/0312028, section "switching".

@@ -25,8 +25,8 @@ class Groups(Layer):
     """Everybody meets everybody else in the group: households, workplaces, classes.
 
     Args:
-        group: integers `[agents]`, the number of each agent's group from 0; -1: in no group. Numbers as large as
-            official serial numbers cost no more memory than small ones: they are counted anew from 0, in their order.
+        group: integers `[agents]`, the number of each agent's group from 0; -1: in no group. Large numbers,
+            such as official serial numbers, cost no memory: they are renumbered from 0, in their order.
 
     Raises:
         ValueError: not integers, not one-dimensional, no agents, or a number below -1.
@@ -95,12 +95,12 @@ class Graph(Layer):
             dst: integers `[edges]`, the other end.
             agents: number of agents.
             distinct: True: two agents have one contact at most, however often and in whichever direction the list has
-                it. False: every entry of the list is a contact, so that one given twice counts twice. None: the same,
-                and a list in which every contact stands in both directions is refused.
+                it. False: every entry of the list is a contact, so that one given twice counts twice. None: as False,
+                but a list in which every contact stands in both directions is refused.
 
         Raises:
-            ValueError: no agents, ends that are no whole numbers or out of range, src and dst of different length, or
-                every contact given in both directions without a word about `distinct`.
+            ValueError: no agents, ends that are not whole numbers or out of range, src and dst of different length, or
+                every contact given in both directions while `distinct` is None.
 
         >>> Graph.from_edges(torch.tensor([0, 2]), torch.tensor([1, 2]), agents=3).degree()
         tensor([1., 1., 0.])
@@ -144,7 +144,7 @@ class Graph(Layer):
         return graph_change(total, before, messages(self, x), self.indptr, self.neighbours)
 
     def part(self, first: int, here: int) -> GraphPart:
-        """As of every layer; it has the contacts of these agents only."""
+        """See `Layer.part`; it has the contacts of these agents only."""
         begin, end = int(self.indptr[first]), int(self.indptr[first + here])
         indptr = self.indptr[first : first + here + 1] - begin
         return GraphPart(indptr, self.neighbours[begin:end].clone(), self.agents)
@@ -155,7 +155,7 @@ class Graph(Layer):
 
 @dataclass(frozen=True, eq=False)
 class GraphPart(Layer):
-    """The contacts of some agents among all, made by `Graph.part`: messages of all, sums of these.
+    """The contacts of some agents, made by `Graph.part`: it takes messages of all agents and gives the sums of these.
 
     Args:
         indptr: int64 `[agents here + 1]`, where the neighbours of each begin.
@@ -180,7 +180,7 @@ class GraphPart(Layer):
 
 
 def check_size(agents: float, edges: float = 0) -> int:
-    """The number of agents as an integer; raises ValueError for a graph that cannot be, or not on this machine."""
+    """The number of agents as an integer; raises ValueError for a graph that is impossible or too large."""
     if not float(agents).is_integer() or not 1 <= agents < MOST:
         raise ValueError(
             f"a graph of {agents} agents was asked for: give a whole number, at least 1 and fewer than 2**31 - 1."
@@ -190,7 +190,7 @@ def check_size(agents: float, edges: float = 0) -> int:
 
 
 def _check_rows(indptr: Tensor, neighbours: Tensor) -> None:
-    """Raises ValueError unless each pair stands in the rows as often in one order as in the other, and nobody alone."""
+    """Raises ValueError unless every edge stands equally often at both ends, and joins two agents."""
     agents, balance = indptr.shape[0] - 1, torch.zeros((), dtype=torch.int64, device=indptr.device)
     for begin in range(0, neighbours.shape[0], BLOCK):
         other = neighbours[begin : begin + BLOCK].long()
@@ -210,5 +210,5 @@ def _mutual(src: Tensor, dst: Tensor, agents: int) -> bool:
 
 
 def _more_one_way(src: Tensor, dst: Tensor, agents: int) -> Tensor:
-    """What, added up over all pairs, is zero if each is there as often in both directions (else: by chance 2**-64)."""
+    """A sum of hashes, 0 over all pairs if each is there as often in both directions (else with chance 2**-64)."""
     return (hashing.mix(src * agents + dst) - hashing.mix(dst * agents + src)).sum()

@@ -32,7 +32,7 @@ class Layer(ABC):
         return () if name is None else (name,)
 
     def part(self, first: int, here: int) -> Layer:
-        """What a process needs that holds the agents `first` to `first + here - 1`: messages of all, sums of these."""
+        """The layer of a process that holds `here` agents from `first` on: messages of all agents, sums of these."""
         return Part(self, first, here)
 
     def to(self, device: torch.device | str) -> Layer:
@@ -66,7 +66,7 @@ class Layers(Layer):
         networks: at least one layer, all of the same agents.
 
     Raises:
-        ValueError: no layer, different numbers of agents, or two fresh layers of one name (they would share luck).
+        ValueError: no layer, different numbers of agents, or two fresh layers of one name (they would share noise).
 
     >>> from causal_lpm.agents import Graph, Groups
     >>> both = Groups(torch.tensor([0, 0, 1])) + Graph.from_edges(torch.tensor([0]), torch.tensor([2]), 3)
@@ -85,7 +85,7 @@ class Layers(Layer):
             raise ValueError(f"the layers connect {sizes} agents: all must connect the same number of agents.")
         names = self.noise_names
         if len(set(names)) < len(names):
-            raise ValueError(f"the fresh layers are named {names}: give each its own name, or they share their luck.")
+            raise ValueError(f"the fresh layers are named {names}: give each its own name, or they share their noise.")
         self._set(agents=sizes[0])
 
     @property
@@ -110,7 +110,7 @@ class Layers(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Part(Layer):
-    """The sums of some agents, from those of all: right for every layer, and no less work.
+    """The sums of some agents, from those of all: right for every layer, and as much work as those of all.
 
     Args:
         network: the layer.
@@ -141,7 +141,7 @@ class Part(Layer):
 
 
 def messages(layer: Layer, x: Tensor) -> Tensor:
-    """Return x, if it is bool, int64 or float with the layer's agents last; else raises ValueError."""
+    """`x` if it is bool, int64 or float with the layer's agents last; else raises ValueError."""
     if x.shape[-1:] != (layer.agents,) or not (x.dtype in (torch.bool, torch.int64) or x.is_floating_point()):
         raise ValueError(
             f"got messages of shape {tuple(x.shape)} and type {x.dtype} for {layer.agents} agents: "

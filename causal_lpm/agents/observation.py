@@ -1,7 +1,7 @@
 """How an epidemic is seen: counts that scatter more than a Poisson, and reports that arrive late.
 
 A model knows its infections; a health office knows its reports. What lies between is written here, on series of
-tallies, so that observing costs days and not agents.
+tallies, so that its cost grows with the days and not with the agents.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ FLOOR = 1e-3
 """Smallest mean: a report on a day on which the model has none is improbable, but not impossible."""
 
 STEADY = 1e10
-"""Largest dispersion: beyond, what float64 leaves of the difference of log gammas is no density any more."""
+"""Largest dispersion: beyond it, rounding of the log gammas in float64 spoils their difference, the density."""
 
 
 def negative_binomial(mean: torch.Tensor | float, dispersion: torch.Tensor | float = 10.0) -> dist.NegativeBinomial:
@@ -36,8 +36,8 @@ def negative_binomial(mean: torch.Tensor | float, dispersion: torch.Tensor | flo
         A distribution with the batch shape of `mean` (broadcast with `dispersion`), float64.
 
     Raises:
-        ValueError: a mean or a dispersion that is negative or NaN, a dispersion that is zero or above 1e10; where it
-            is drawn from, a mean so large that counts are no whole numbers of 64 bits.
+        ValueError: a mean or a dispersion that is negative or NaN, a dispersion that is zero or above 1e10; when it
+            is drawn from, a mean so large that counts are beyond 64 bits.
 
     >>> import torch
     >>> reports = negative_binomial(torch.tensor([[4, 20]]), dispersion=10.0)

@@ -39,7 +39,7 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, tuple[str, ...]
 
     Raises:
         ValueError: more agents than memory holds, missing values, columns that are neither numbers nor text,
-            numbers from 2**63 on, a file that is not Parquet, or not all of it.
+            numbers from 2**63 on, a file that is not Parquet or incomplete.
     """
     try:
         return _columns(path)

@@ -33,7 +33,7 @@ class Population:
 
     Raises:
         ValueError: no attribute, zero agents, attributes of different lengths, NaN, numbers with which torch does not
-            compute, a class without label, a label given twice or that is no text, attributes on different devices.
+            compute, a class without label, a label given twice or that is not text, attributes on different devices.
         TypeError: an attribute that is not a tensor.
 
     >>> import torch
@@ -203,7 +203,7 @@ class Population:
 
         Raises:
             ValueError: more agents than memory holds, columns that `from_frame` would refuse, or a file that is not
-                Parquet, or not all of it.
+                Parquet or incomplete.
         """
         from causal_lpm.agents import parquet
 

@@ -165,7 +165,7 @@ def zipf_sizes(largest: int, exponent: float = 1.059) -> dict[tuple[int, int], f
         (smallest, largest size) -> share of workplaces, in classes that double: 1, 2-3, 4-7, ...
 
     Raises:
-        ValueError: a largest size below 1, an exponent that is not positive, or next to nothing.
+        ValueError: a largest size below 1, an exponent that is not positive, or too near 0.
 
     Source: Axtell (2001), Zipf distribution of U.S. firm sizes, Science 293, 1818-1820.
 

@@ -24,14 +24,14 @@ class Testing:
         shares: Share of each delay; sums to 1.
         sensitivity: Probability that a true case tests positive.
         name: Stands before the entry of the state and the noise of the tests: one name a kind of test, since two of one
-            name would have the same luck.
+            name would have the same noise.
 
     Raises:
         ValueError: delays that are not ascending whole days from 1, shares that do not belong to them or do not
             sum to 1, a sensitivity outside [0, 1].
     """
 
-    __test__ = False  # the name is not that of a test
+    __test__ = False  # despite its name, pytest has nothing to collect here
 
     delays: Sequence[int] = (2, 3, 4)
     shares: Sequence[float] = (0.3, 0.4, 0.3)
@@ -72,12 +72,12 @@ class Testing:
         due = s[entry] == today
         positive = event(named(self.name, "positive"), hazard_of(self.sensitivity), where=due)
         swabbed = flags("symptomatic", symptomatic, agents) & (s[entry] <= today)
-        luck = exogenous(named(self.name, "test_delay"), agents, "uniform")
+        noise = exogenous(named(self.name, "test_delay"), agents, "uniform")
         (shortest, below), *longer = [pair for pair in zip(self.delays, self.shares, strict=True) if pair[1] > 0]
-        delay = torch.full(luck.shape, int(shortest), dtype=torch.int16, device=luck.device)
+        delay = torch.full(noise.shape, int(shortest), dtype=torch.int16, device=noise.device)
         before = shortest
         for days, share in longer:
-            delay.add_((luck > below).to(torch.int16), alpha=int(days - before))
+            delay.add_((noise > below).to(torch.int16), alpha=int(days - before))
             before, below = days, below + share
         delay = delay.clamp(max=LAST + 1 - int(today)) if int(today) + before > LAST else delay
         waiting = torch.where(due, torch.full_like(s[entry], NEVER), s[entry])

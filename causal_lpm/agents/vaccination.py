@@ -60,10 +60,10 @@ class Vaccination:
         second_adds: True: the second dose can only add protection (one draw an agent decides, against both
             efficacies). False: it replaces the first dose's protection by a new draw.
         name: Stands before the policies, entries of the state, tallies and noise of the campaign: one name a campaign,
-            since two of one name would have the same luck.
+            since two of one name would have the same noise.
 
     Raises:
-        ValueError: a probability outside [0, 1], a shelf life that is no whole number from 0.
+        ValueError: a probability outside [0, 1], a shelf life that is not a whole number from 0.
     """
 
     shelf_life: int = 2
@@ -153,7 +153,7 @@ class Vaccination:
             ValueError: under `KeyedNoise`, a second campaign without a name.
         """
         if not self.name:
-            once("the luck of a campaign without a name")
+            once("the noise of a campaign without a name")
         first = exogenous(self._named("dose_1"), agents, "uniform")
         return first, first if self.second_adds else exogenous(self._named("dose_2"), agents, "uniform")
 
@@ -182,7 +182,7 @@ class Vaccination:
 
 def _check_policies(s: State, campaign: str) -> None:
     """Raises ValueError where a policy of the campaign is impossible."""
-    # All at once: one after the other they would be a part of a day that one sees.
+    # All at once: checks one after the other would take a noticeable part of a day.
     given = torch.stack(torch.broadcast_tensors(*(s[name] for name in _ORDER)), -1)
     shares, switches = given[..., : len(_SHARES)], given[..., : len(SWITCHES)]
     possible = (given >= 0).all() & (shares <= 1).all() & (switches == switches.round()).all()
@@ -222,7 +222,7 @@ def _seniority(seniority: torch.Tensor, agents: int) -> torch.Tensor:
 
 def _days_before(t: torch.Tensor, days: torch.Tensor) -> torch.Tensor:
     """The last day that lies at least `days` before `t`, int16: whole days are compared with it."""
-    # A time that is longer than the type holds is before all days, those before day 0 included.
+    # A time earlier than int16 holds is before all days, those before day 0 included.
     return (t - days).floor().clamp(min=-(2**15)).to(torch.int16)
 
 

@@ -22,8 +22,8 @@ def fitting(act: Any, value: Any) -> Any:
     state returns all of its entries. None and acts on anything else pass as they are.
 
     Raises:
-        ValueError: no number; a partial state; a fraction in place of whole numbers; a number that the value's type
-            cannot hold.
+        ValueError: an act that is not a number; a partial state; a fraction in place of whole numbers; a number that
+            the value's type cannot hold.
 
     >>> import torch
     >>> fitting(torch.tensor(84), torch.tensor([21.0]))
@@ -54,8 +54,8 @@ def fitting(act: Any, value: Any) -> Any:
 
 
 def _same(given: torch.Tensor, fitted: torch.Tensor) -> torch.Tensor:
-    # Between floats a rounded number is the same number, and infinity is not; else all digits count. Beyond 64 bits
-    # integers are what the machine makes of it, which may come back as the same.
+    # Between floats rounding is allowed, and a new infinity is not; else all digits count. What becomes of floats
+    # beyond 64 bits in integers depends on the machine, and may turn back into the same float.
     if given.is_floating_point() and fitted.is_floating_point():
         return fitted.isfinite() == given.isfinite()
     large = (given if given.is_floating_point() else fitted).double().abs() >= 2.0**63
@@ -78,7 +78,7 @@ def _whole_state(act: Any) -> Any:
 
 
 def with_room(value: Any, acts: tuple[Any, ...], event_dim: int = 0) -> Any:
-    """The value as large as its acts: one number for all becomes one an agent where an act gives one an agent.
+    """The value expanded to fit its acts: one number for all becomes one an agent where an act gives one an agent.
 
     Args:
         value: `[*dims, agents or 1]`, then `event_dim` more dimensions.

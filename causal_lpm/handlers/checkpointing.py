@@ -24,7 +24,7 @@ from causal_lpm.validate import positive_count
 __all__ = ["Checkpointing"]
 
 LARGE = 2**18
-"""Entries of at least so many agents are worth handing their memory back after every step."""
+"""From so many agents on, free memory is handed back to the system after every step."""
 
 
 class Checkpointing(Handler):
@@ -42,7 +42,7 @@ class Checkpointing(Handler):
 
     Raises:
         ValueError: steps below 1; entered inside a solver; days that come out otherwise when they are computed again,
-            as far as gradients depend on it.
+            where gradients depend on them.
 
     Source: Griewank and Walther (2000), Algorithm 799: revolve, ACM Trans Math Softw 26. The name is torch's.
 
@@ -152,9 +152,9 @@ _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def _twins(handlers: list[Messenger], advance: Any) -> tuple[list[Messenger], Any]:
-    """These handlers as they are now, without recorders, and the solver's method among them.
+    """Copies of these handlers without recorders, and the solver's method bound to its copy.
 
-    Copies, since handlers may be entered again before the backward pass, with another seed for example.
+    Handlers may be entered again before the backward pass, with another seed for example.
     """
     copies = {id(handler): _twin(handler) for handler in handlers if not _records(handler)}
     return list(copies.values()), types.MethodType(advance.__func__, copies[id(advance.__self__)])
@@ -184,7 +184,7 @@ def _trim() -> None:
     """Hands free memory back to the system.
 
     glibc takes tensors between 128 KiB and 32 MiB from its heap once one of that size has been freed, and keeps the
-    heap's holes: intermediate results that are gone would count on, 20 MB a day for a million agents.
+    heap's holes: the memory of dropped results would stay with the process, 20 MB a day for a million agents.
     """
     if (trim := _malloc_trim()) is not None:
         trim(0)

@@ -1,4 +1,4 @@
-"""Settings of policies side by side: one world a setting, all sharing every agent's luck."""
+"""Settings of policies side by side: one world a setting, all sharing every agent's noise."""
 
 import contextlib
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ __all__ = ["comparing"]
 class _Settings(Handler):
     """Sets every policy to what each setting says, and to the model's own value where a setting says nothing.
 
-    `do` alone would ignore a policy that the model does not have; this does not let the simulation begin.
+    `do` alone would ignore a policy that the model does not have; here the simulation does not begin.
     """
 
     def __init__(self, settings: list[Mapping[str, float]]) -> None:
@@ -43,7 +43,7 @@ class _Settings(Handler):
         same = all(torch.equal(act, fact) for act in acts)
         msg["value"] = fact if same else intervene(fact, tuple(acts), event_dim=0, name=name)  # type: ignore[arg-type]
 
-    # Policies come before the simulation.
+    # All policies have been named when the simulation begins.
     def _pyro_rollout(self, msg: Any) -> None:
         self._run.simulates()
         self._check()
@@ -67,7 +67,7 @@ class _Comparison(contextlib.ContextDecorator, contextlib.AbstractContextManager
     def __init__(self, settings: Mapping[str, Mapping[str, float]], replicates: int, draws: int) -> None:
         self._settings = {name: dict(setting) for name, setting in settings.items()}
         self._sizes = (replicates, draws)
-        self._worlds()  # what is refused is refused here
+        self._worlds()  # errors are raised here
         self._entered: list[contextlib.ExitStack] = []
 
     def _worlds(self) -> Worlds:
@@ -85,7 +85,7 @@ class _Comparison(contextlib.ContextDecorator, contextlib.AbstractContextManager
 
 
 def comparing(settings: Mapping[str, Mapping[str, float]], replicates: int = 1, draws: int = 1) -> _Comparison:
-    """One world a setting of policies, sharing all luck; the first is the factual world.
+    """One world a setting of policies, sharing all noise; the first is the factual world.
 
     Args:
         settings: World name -> policy -> value; a policy that a setting does not name keeps the model's own

@@ -1,11 +1,11 @@
-"""Observations under several worlds: data belong to the factual world, and tell us the luck of the individual.
+"""Observations under several worlds: data belong to the factual world, and tell of the noise of individuals.
 
 ChiRho's `FactualConditioningMessenger` looks at the type of an observed distribution: a transformed distribution is
-inverted, so that other worlds keep its noise, and all else is drawn anew. So does this, with the same names of sites.
-What differs:
+inverted, so that other worlds keep its noise, and all else is drawn anew. The same is done here, with the same names of
+sites, but:
 
-- Replicates and draws are no worlds, where ChiRho takes every index plate for one.
-- A site splits over those worlds only that its distribution knows.
+- Replicates and draws are not worlds, while ChiRho takes every index plate for one.
+- A site splits only over worlds that its distribution has.
 - A density is counted once, in the factual world. ChiRho 0.3.0 counts that of inverted noise in every world, and its
   log Jacobian with the wrong sign.
 - Responses (`event`, `choose`) are abducted, and transformed distributions inside of `to_event`, `mask` and `expand`.
@@ -54,7 +54,7 @@ def _observed(rv: Any, obs: torch.Tensor, name: str) -> torch.Tensor:
     return _fixed(name, _in_all_worlds(rv, obs, name), rv.event_dim)
 
 
-# ChiRho's own world handlers abduct our responses too: they dispatch on the type, and ours is new to them.
+# Lets ChiRho's own world handlers, which dispatch on the type, abduct our responses too.
 FactualConditioningMessenger._dispatched_observe.register(  # type: ignore[attr-defined]
     Response, lambda _, rv, obs, name: _observed(rv, obs, name)
 )
@@ -73,7 +73,7 @@ def _factual(rv: Any, device: torch.device) -> Any:
 
 
 def _fixed(name: str, value: torch.Tensor, event_dim: int) -> torch.Tensor:
-    """A site that says what came out, and adds nothing to the density."""
+    """A site that records a value, and adds nothing to the density."""
     # Delta asks for a float; the site itself keeps the value as it is.
     point = value.to(torch.get_default_dtype()) if value.dtype == torch.bool else value
     fixed: torch.Tensor = pyro.sample(name, dist.Delta(point, event_dim=event_dim).mask(False), obs=value)
@@ -137,7 +137,7 @@ def _of_transformed(core: Any, wrapper: Wrapper, obs: torch.Tensor, name: str) -
     factual = {key: gather(likely, IndexSet(**{key: {0}}), event_dim=within) for key in _worlds(prior)}
     own = [key for key in factual if not bool((likely == factual[key]).all())]
     if not own or _worlds(prior).keys() <= _worlds(implied, prior.event_dim).keys():
-        density = gather(prior.log_prob(noise), _worlds(rv))  # as all luck: one site without worlds
+        density = gather(prior.log_prob(noise), _worlds(rv))  # one site without worlds, as for all noise
         noise = noise.expand(density.shape + prior.event_shape)
         pyro.sample(f"{name}_noise_prior", dist.Delta(noise, density, event_dim=prior.event_dim), obs=noise)
     else:

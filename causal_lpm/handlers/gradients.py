@@ -2,7 +2,7 @@
 
 A threshold has no derivative. Both handlers here put the derivative of the probability p = 1 - exp(-hazard) in its
 place. Both are biased, because p is not what happened; docs/explanation/gradients.md measures how much. `relaxed` makes
-the threshold smooth instead, with what is here; `score` leaves it as it is and is unbiased.
+the threshold smooth instead, on the same base; `score` leaves it as it is and is unbiased.
 """
 
 from collections.abc import Iterable, Mapping
@@ -104,8 +104,8 @@ class StraightThrough(Differentiable):
     docs/explanation/gradients.md). With `where` in `event` it was worse (220% and 180% in the last case): leave it out.
 
     A model for gradients keeps float columns of 0 and 1 in its state and multiplies them by events, which under this
-    handler are float32. It runs without the handler as well, where they are bool. Where that is not kept, an error says
-    so. Events with data (`obs`, or a condition on their site) keep their data and pass nothing back.
+    handler are float32. It runs without the handler as well, where they are bool. A model that cuts a gradient off is
+    refused. Events with data (`obs`, or a condition on their site) keep their data and pass nothing back.
 
     Raises:
         ValueError: logic, comparisons, rounding or powers of an event, a bool exposure, a result with a gradient put
@@ -139,7 +139,7 @@ class StraightThrough(Differentiable):
 
 
 class MeanField(Differentiable):
-    """Every event happens to the part p = 1 - exp(-hazard) of each agent: deterministic, smooth, no noise. Biased.
+    """Every event happens to the fraction p = 1 - exp(-hazard) of each agent: deterministic, smooth, no noise. Biased.
 
     Agents are probabilities that are independent of each other: an epidemic cannot die out, and an agent can be
     infected back by those it has infected. On an SIR of 1000 agents over 40 days, at attack rates of 14%, 33% and 82%,
@@ -175,7 +175,7 @@ class MeanField(Differentiable):
 
 
 def has_data(name: str, obs: torch.Tensor | None) -> bool:
-    """Whether a response is observed, of every agent: of some, gradients of the others would be lost."""
+    """Whether a response is observed; refused where only some agents are, as gradients of the others would be lost."""
     data = data_of(name, obs)
     if data is not None and unknown(numbers(f"what is observed of {name!r}", data)) is not None:
         raise ValueError(
@@ -200,7 +200,7 @@ def sums_by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int
 
 
 def _columns(infectiousness: torch.Tensor) -> torch.Tensor:
-    # Rounded and summed in the column's own type, as the plain simulation rounds it; float32 only then.
+    # float64 stays, so that it is rounded as the plain simulation rounds it; float32 has the other types exactly.
     return infectiousness if infectiousness.dtype == torch.float64 else infectiousness.float()
 
 

@@ -41,7 +41,7 @@ class Handler(Messenger):
         """Forgets what was remembered before it was entered."""
 
     def twin(self) -> Self:
-        """Itself as it is now, with a memory of its own: days may be computed again when it is in use for others."""
+        """A copy as it is now, with a memory of its own, under which days are computed again later."""
         return copy.copy(self)
 
     def refuse_other_threads(self) -> None:

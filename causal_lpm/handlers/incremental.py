@@ -55,7 +55,7 @@ class Incremental(Handler):
     def _total(self, network: Network, messages: torch.Tensor) -> torch.Tensor:
         if not _follows_changes(network):
             return network.total(messages)
-        kept = self._kept.pop(network, None)  # sums are brought up to date in place: not kept if that is broken off
+        kept = self._kept.pop(network, None)  # sums change in place: forgotten if that fails halfway
         if kept is None or not kept.leads_to(network, messages):
             kept = _Kept(messages.clone(), network.total(messages), _written(network))
         elif kept.messages.shape == messages.shape:
@@ -92,7 +92,7 @@ def _written(network: IncrementalNetwork) -> tuple[int, ...]:
 
 
 def _follows_changes(network: Network) -> TypeGuard[IncrementalNetwork]:
-    """Whether the class that says what its totals are also says how they change: a subclass may have its own total."""
+    """Whether the class that defines `total` also defines `changed_total`: a subclass may define the first alone."""
     for cls in type(network).__mro__:
         if "total" in vars(cls) or "changed_total" in vars(cls):
             return "changed_total" in vars(cls)

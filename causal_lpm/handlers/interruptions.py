@@ -1,4 +1,4 @@
-"""The interruptions and logs around a simulation: checked before it begins, and in force in each one of their block."""
+"""The interruptions and logs around a simulation: checked before it begins, and in force in all of their block."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ def arm(part: Steps) -> None:
 def begin(steps: Steps, entries: Iterable[str]) -> None:
     """Refuses interruptions and logs that the simulation of these steps would ignore, and empties the logs.
 
-    A log would go on from where a simulation was broken off by an exception.
+    Otherwise a log would go on from a simulation that an exception ended.
 
     Raises:
         ValueError: an interruption or a time of a log outside the simulated days, or followed by no step; an

@@ -15,7 +15,7 @@ class ModelRun:
 
     A model names each policy once, so a policy that is named again begins another run. Pyro's tools (`Predictive`, SVI)
     trace each run, so another trace inside of the handler is another run. Noise goes by traces alone: two runs that
-    compare policies under one seed are to have the same luck.
+    compare policies under one seed are to have the same noise.
 
     Attributes:
         policies: The policies that this run has named.

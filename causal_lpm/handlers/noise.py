@@ -29,9 +29,9 @@ __all__ = ["KeyedNoise"]
 class KeyedNoise(Handler):
     """Answers all exogenous noise from a seed.
 
-    A name stands for one field of noise: given again, it is the same luck on purpose. Two things are refused, because
-    they give the same luck to matters that have nothing to do with each other: a name of `event`, `choose` or
-    `allocate` used twice in one step, and what is drawn twice under a default name (a rollout without one, a course).
+    A name stands for one field of noise: given again, it is the same noise on purpose. Two things are refused, because
+    they would give unrelated things the same noise: a name of `event`, `choose`, `allocate` or a fresh network used
+    twice in one step, and a default name drawn twice (of a rollout, a course or a campaign that were given none).
     `KeyedNoise(seed)(model)` enters the noise anew in each call of a model.
 
     Responses (`event`, `choose`) that nobody observes become functions of the seed: they are answered here and leave no
@@ -42,13 +42,13 @@ class KeyedNoise(Handler):
             device: for agents on a GPU give `torch.tensor(7, device="cuda")`.
 
     Raises:
-        ValueError: a seed that is no whole number, or stands there twice; the seed carries a world dimension, or not
-            one value for each of the announced replicates; a name that is used twice.
+        ValueError: a seed that is not a whole number, or is given twice; a seed with a world dimension, or without one
+            value for each announced replicate; a name that is used twice.
 
     >>> import torch
     >>> from causal_lpm import exogenous
     >>> with KeyedNoise(7):
-    ...     a, b = exogenous("luck", 4), exogenous("luck", 5)
+    ...     a, b = exogenous("recovery", 4), exogenous("recovery", 5)
     >>> bool((a == b[:4]).all())
     True
     """
@@ -101,7 +101,7 @@ class KeyedNoise(Handler):
         return hashing.mix(self._shared(self.first_seed()) + hashing.word(self._full_name(name)))
 
     def first_seed(self) -> torch.Tensor:
-        """The seed of what no step belongs to."""
+        """The seed of noise that belongs to no step."""
         return self._seed
 
     def _shared(self, seed: torch.Tensor) -> torch.Tensor:
@@ -126,12 +126,12 @@ class KeyedNoise(Handler):
         for layer in (single for network in msg["args"][0].values() for single in _layers(network)):
             for name in getattr(layer, "noise_names", ()):
                 if self._fresh.setdefault(name, layer) is not layer:
-                    raise _same_luck(f"the name {name!r} of a fresh network is used twice in step {step.number}")
+                    raise _same_noise(f"the name {name!r} of a fresh network is used twice in step {step.number}")
 
     def _once_a_step(self, msg: Any) -> None:
         kind, name, step = msg["type"], msg["args"][0], running_step()
         if step is not None and name in self._in_step:
-            raise _same_luck(f"the name {name!r} of this {kind} is used twice in step {step.number}")
+            raise _same_noise(f"the name {name!r} of this {kind} is used twice in step {step.number}")
         self._in_step.add(name)
 
     _pyro_event = _pyro_choose = _once_a_step
@@ -140,10 +140,11 @@ class KeyedNoise(Handler):
         self._notice_run()
         what = msg["args"][0]
         if what in self._used | self._since:
-            raise _same_luck(f"{what} is drawn twice under one seed")
+            raise _same_noise(f"{what} is drawn twice under one seed")
         self._since.add(what)
 
-    # A simulation that ends well has used its names; one that failed leaves no trace, nor does what was drawn for it.
+    # A simulation that ends well has used its names; after one that failed, it and what was drawn for it may come
+    # again.
     def _pyro_simulation_ends(self, msg: Any) -> None:
         self._used |= self._since if msg["args"][0] else set()
         self._since = set()
@@ -161,9 +162,8 @@ class KeyedNoise(Handler):
 
     def _pyro_allocate(self, msg: Any) -> None:
         self._once_a_step(msg)
-        if not population(
-            msg["args"][1].shape[-1]
-        ).is_part:  # else all ranges choose together, by noise that is written
+        # Ranges of a population select together, by noise that is written out.
+        if not population(msg["args"][1].shape[-1]).is_part:
             msg["fn"] = self._allocate
 
     def _allocate(self, name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
@@ -184,7 +184,7 @@ class KeyedNoise(Handler):
 
 def _happens(event: Event, key: torch.Tensor) -> torch.Tensor:
     key = hashing.ahead(key, _first(event.batch_shape[-1]))
-    # Checked on the way: a pass over all hazards of its own would be a twentieth of a step.
+    # Checked on the way: a separate pass over all hazards would take a twentieth of a step.
     try:
         return kernels.happens(event.rate, key, event.where, check=True)
     except ValueError:
@@ -193,7 +193,7 @@ def _happens(event: Event, key: torch.Tensor) -> torch.Tensor:
 
 
 def _first(agents: int) -> int:
-    """The number of the first agent whose noise is drawn here; one value is everybody's."""
+    """The number of the first agent whose noise is drawn here, 0 of one value for everybody."""
     return 0 if agents == 1 else population(agents).first
 
 
@@ -203,8 +203,8 @@ def _layers(network: Any) -> list[Any]:
     return [network] if parts is None else [layer for part in parts for layer in _layers(part)]
 
 
-def _same_luck(what: str) -> ValueError:
-    return ValueError(f"{what}: both would have the same luck; give each its own name.")
+def _same_noise(what: str) -> ValueError:
+    return ValueError(f"{what}: both would have the same noise; give each its own name.")
 
 
 def _seeds(seed: Any) -> torch.Tensor:
@@ -223,8 +223,8 @@ def _seeds(seed: Any) -> torch.Tensor:
     different, times = seeds.unique(return_counts=True)
     if different.numel() < seeds.numel():
         raise ValueError(
-            f"the seed {int(different[times.argmax()])} stands there {int(times.max())} times: these replicates would "
-            "be one and the same; give each its own seed, or one seed for all rows that are to share their luck."
+            f"the seed {int(different[times.argmax()])} is given {int(times.max())} times: these replicates would "
+            "be one and the same; give each its own seed, or one seed for all rows that are to share their noise."
         )
     return seeds
 

@@ -1,6 +1,6 @@
 """Differential equations inside a step: within-host immunity, a compartmental surrogate.
 
-ChiRho's `TorchDiffEq` solves them in the same program. Two things stand in the way and are mended here: an inner
+ChiRho's `TorchDiffEq` solves them in the same program. Two obstacles are removed here: an inner
 `simulate` must not consume the interruptions of the rollout around it, and ChiRho 0.3.0 fails on torch 2.13 in every
 solve.
 """

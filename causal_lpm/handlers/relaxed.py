@@ -1,4 +1,4 @@
-"""A smooth threshold: agents in between, forward and backward."""
+"""A smooth threshold: events are fractions, forward and backward."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ class Relaxed(Differentiable):
     exactly those to whom it happens, and near 0 and 1 at low temperatures; there the gradient is that of few agents
     and its variance large. What is asked of a model, and what data do, is as for `StraightThrough`.
 
-    It is biased forward and backward, because parts of agents infect: at temperature 0.5, on an SIR of 1000 agents over
-    40 days at attack rates of 14%, 33% and 82%, E[infected] came out 251%, 119% and 11% too large and d E[infected] / d
-    beta off by +118%, -36% and -64%; on 5000 agents by +90%, -41% and -61% (12,000 pairs with common random numbers;
-    docs/explanation/gradients.md).
+    It is biased forward and backward, because fractions of agents infect: at temperature 0.5, on an SIR of 1000 agents
+    over 40 days at attack rates of 14%, 33% and 82%, E[infected] came out 251%, 119% and 11% too large and d
+    E[infected] / d beta off by +118%, -36% and -64%; on 5000 agents by +90%, -41% and -61% (12,000 pairs with common
+    random numbers; docs/explanation/gradients.md).
 
     Args:
         temperature: Above 0; the smaller, the nearer to the exact simulation.

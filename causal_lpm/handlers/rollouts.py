@@ -24,7 +24,7 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "",
         days: Number of days, at least 1.
         name: Prefix of this rollout's sites and noise; needed for the second rollout in one model.
         first_day: Number of the first day; above 0 for a simulation that goes on from the state of an earlier one of
-            the same name, with the luck of its own days. What rules (`on`) have seen before is not known any more.
+            the same name, with the noise of its own days. What rules (`on`) saw before is forgotten.
 
     Raises:
         ValueError: days below 1, or no whole number of the solver's steps; no agents, several numbers of agents, an

@@ -13,7 +13,7 @@ __all__ = ["Score"]
 
 
 class Score(Handler):
-    """Collects the log probabilities of what happens, whose gradients give that of any expected tally. Unbiased.
+    """Collects the log probabilities of what happens, which give the gradient of any expected tally. Unbiased.
 
     d E[r] / d theta = E[r d log p / d theta], which needs no derivative of what happens: stages, comparisons and
     choices may be anything, and all tallies are those of the plain run, bit for bit. What it costs is variance. Three
@@ -52,7 +52,7 @@ class Score(Handler):
         super().__init__()
         self._steps = 0  # finished ones
         self._log_probability: dict[int, torch.Tensor] = {}  # `[*dims, 1]` by the number of steps finished before
-        self._replicates = True  # whether dimension -2 holds luck and not worlds
+        self._replicates = True  # whether dimension -2 holds replicates and not worlds
         self._ended = True  # whether all of this belongs to a simulation that has ended
         self._asked, self._ambiguous = True, False  # whether its series was asked for, and the one before was not
         self._before: dict[str, Any] = {}
@@ -124,7 +124,7 @@ class Score(Handler):
         return total + ((log_probability - log_probability.detach()) * advantage).sum(-1)
 
     def _beyond_others(self, to_go: torch.Tensor) -> torch.Tensor:
-        """Less the mean of all other replicates, which knows nothing of this one's luck."""
+        """`to_go` less the mean of all other replicates, which is independent of this one's noise."""
         replicates = to_go.shape[-3] if to_go.dim() > 2 and self._replicates else 1
         if replicates == 1:
             return to_go

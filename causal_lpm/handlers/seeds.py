@@ -1,4 +1,4 @@
-"""Seeds of noise as Pyro sites, so that inference can weigh and resample luck."""
+"""Seeds of noise as Pyro sites, so that inference can weigh and resample noise."""
 
 import itertools
 from typing import Any, Self
@@ -16,7 +16,7 @@ __all__ = ["Seeds"]
 
 
 class Seeds(KeyedNoise):
-    """Keyed noise whose seed is a Pyro site, one integer a time window, so that inference can weigh and resample luck.
+    """Keyed noise whose seed is a Pyro site, one integer a time window, so that inference can weigh and resample it.
 
     Replicates of `Worlds(replicates=...)` live on this site alone and spread from it by broadcasting.
 
@@ -30,10 +30,10 @@ class Seeds(KeyedNoise):
 
     >>> import pyro
     >>> from causal_lpm import exogenous
-    >>> with Seeds("luck"), pyro.poutine.trace() as tr:
+    >>> with Seeds("season"), pyro.poutine.trace() as tr:
     ...     _ = exogenous("x", 3)
     >>> list(tr.trace.nodes)
-    ['luck_0']
+    ['season_0']
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Seeds(KeyedNoise):
 
     @property
     def drawn(self) -> dict[str, torch.Tensor]:
-        """Site -> its seeds, int64 `[]` or `[replicates, 1]`: of replicates that were resampled, those of their past.
+        """Site -> its seeds, int64 `[]` or `[replicates, 1]`: of resampled replicates, those of their ancestors.
 
         A model that is conditioned on them under `Seeds` goes the same way again.
         """
@@ -72,7 +72,7 @@ class Seeds(KeyedNoise):
         return self._of_window(sum(first <= number for first in self.windows) - 1)
 
     def first_seed(self) -> torch.Tensor:
-        # Numbered noise has no day: it may not change where a window ends.
+        # Numbered noise has no day: it must not change where a window ends.
         return self._of_window(0)
 
     def _of_window(self, window: int) -> torch.Tensor:

@@ -104,7 +104,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         if self._whole is not None:
             where = "inside a step" if self._agents is not None else "inside an interruption"
             raise ValueError(
-                f"a population is simulated {where} of another: its luck would be the same every day; make it entries "
+                f"a population is simulated {where} of another: its noise would be the same every day; make it entries "
                 "of the same state, or use solve_ode for equations."
             )
         if any(isinstance(other, Solver) and other is not self for other in handlers_in_force()):
@@ -115,7 +115,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         msg["args"] = (dynamics, state, _tensor(start), _tensor(end), *msg["args"][4:])
         begin(steps, state)
         self._triggers, self._entries = Triggers(), set(state)
-        if not self._named and not steps.first:  # a name given twice asks for the same luck
+        if not self._named and not steps.first:  # a name given twice asks for the same noise
             once(f"a rollout without a name{f' in {self.prefix}' if self.prefix else ''}")
         self._in_force, well = len(handlers_in_force()), False
         heard_by_all(msg, self._in_force)

@@ -8,7 +8,7 @@ import torch
 __all__ = ["Steps", "steps_until"]
 
 MOST = 2**24
-"""Steps are at most so many: beyond it, float32 does not hold their numbers."""
+"""The most steps: float32 does not hold the numbers of more."""
 
 
 class Steps:
@@ -20,7 +20,7 @@ class Steps:
         dt: Length of a step in days.
 
     Raises:
-        ValueError: a start below 0, an end before the start, a time that is no whole number of steps, or more than
+        ValueError: a start below 0, an end before the start, a time that is not a whole number of steps, or more than
             `MOST` steps.
 
     >>> steps = Steps(0.0, 21.0, dt=7.0)
@@ -44,7 +44,7 @@ class Steps:
         self.first, self.last = self._whole(self.start), self._whole(self.end)
 
     def until(self, time: float) -> int:
-        """How many steps end until `time`."""
+        """How many steps have ended by `time`."""
         return steps_until(time, self.dt)
 
     def _whole(self, time: float) -> int:
@@ -61,12 +61,12 @@ class Steps:
 
 
 def steps_until(time: float, dt: float) -> int:
-    """How many steps of `dt` days end until `time`.
+    """How many steps of `dt` days have ended by `time`.
 
     >>> steps_until(1.5, dt=1.0)
     1
     """
-    # Times are float32: a time that is a step's up to rounding is that step, however late it comes.
+    # Times are float32: one that is the end of a step up to rounding counts as that end, however late it is.
     steps = time / dt
     return math.floor(steps + _rounding(steps))
 

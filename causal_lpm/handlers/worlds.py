@@ -1,7 +1,7 @@
 """Factual and counterfactual worlds of one population, side by side in named dimensions.
 
-Noise carries no world dimension, so every agent has the same luck in every world; what differs is what the policies do.
-Days before an intervention acts run once for all worlds.
+Noise carries no world dimension, so every agent has the same noise in every world; what differs is what the policies
+do. Days before an intervention acts run once for all worlds.
 """
 
 import contextlib
@@ -114,7 +114,7 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
 
     Args:
         names: Names of the worlds, factual first; by default made of the acts.
-        replicates: Number of replicates of the luck, drawn at the sites of `Seeds`.
+        replicates: Number of replicates of the noise, whose seeds are drawn at the sites of `Seeds`.
         draws: Number of parameter draws, as used by ChiRho's `BatchedLatents(draws, name="draws")`.
 
     Raises:

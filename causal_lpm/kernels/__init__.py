@@ -60,7 +60,7 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
 
 
 def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Tensor:
-    """The noise of agent i at the number it carries, for example which of its infections this is; never the day.
+    """The noise of each agent at a number of its own, such as that of its infection, whatever the day.
 
     Args:
         seed_name: mix(seed + word(name)), int64 `[*draws, 1]` or `[]`.
@@ -159,8 +159,8 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
 def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """The sum of x over each agent's neighbours in a fixed symmetric graph.
 
-    Rows may be those of some agents only, whose neighbours are numbered among all: then there are sums for these, and
-    no gradients.
+    `indptr` may have the rows of some agents only, with neighbours numbered among all: then the sums are those of these
+    agents, without gradients.
 
     Args:
         x: bool, int64 or floats `[*dims, agents]`; gradients flow to floats.
@@ -168,7 +168,7 @@ def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
         neighbours: int32 `[2 * edges]`; every edge stands at both of its ends.
 
     Returns:
-        int64 (int32 for bool, floats for floats) `[*dims, agents]`; repeated edges count as often as they stand there.
+        int64 (int32 for bool, floats for floats) `[*dims, agents]`; repeated edges count as often as they occur.
 
     >>> import torch
     >>> graph_total(torch.tensor([1, 2, 4]), torch.tensor([0, 1, 2, 2]), torch.tensor([1, 0]))

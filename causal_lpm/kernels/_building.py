@@ -11,7 +11,7 @@ from causal_lpm.kernels._compile import loop
 __all__ = ["count", "finish", "place"]
 
 Array = NDArray[Any]
-_SHORT = 32  # rows up to here are sorted by insertion, a third of the time that the general sort takes
+_SHORT = 32  # rows up to this length are sorted by insertion, in a third of the time of the general sort
 
 
 @loop

@@ -1,4 +1,4 @@
-"""How the loops are compiled."""
+"""How the loops are compiled by numba."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -11,10 +11,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def loop(function: Function) -> Function:
-    """Compiled at the first call, kept on disk, without the interpreter lock."""
+    """Compiles a loop at its first call, keeps it on disk, and runs it without the interpreter lock."""
     return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def inner(function: Function) -> Function:
-    """A piece of the loops of this file, compiled into them."""
+    """Compiles a function into the loops that call it."""
     return cast(Function, numba.njit(inline="always", error_model="numpy")(function))

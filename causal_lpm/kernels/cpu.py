@@ -1,4 +1,4 @@
-"""The kernels on CPU tensors: hands them as arrays to the compiled loops, over `torch.get_num_threads()` threads.
+"""The kernels on CPU tensors: given as arrays to the compiled loops, over `torch.get_num_threads()` threads.
 
 Loads numba, so it is imported only by the dispatch, when the first kernel is called.
 """
@@ -21,7 +21,7 @@ from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_noise, cpu_totals, hashi
 from causal_lpm.kernels.cpu_hash import Array
 
 _KINDS = {"exponential": cpu_hash.EXPONENTIAL, "uniform": cpu_hash.UNIFORM, "gumbel": cpu_hash.GUMBEL}
-SPARSE = 3  # a sum follows single agents while fewer than one in three have something to say
+SPARSE = 3  # a sum follows single agents while fewer than one in three send something
 _WORTH_A_THREAD = 1 << 17  # elements; below about a tenth of a millisecond of work a thread is not worth waking
 
 
@@ -173,7 +173,7 @@ def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     (rows, _), agents = _rows(x, x.shape[:-1], x.dtype), indptr.shape[0] - 1
     out = torch.zeros((rows.shape[0], agents), dtype=_sum_type(x))
     graph = _array(indptr, torch.int64), _array(neighbours, torch.int32)
-    whole = agents == x.shape[-1]  # else it is not known to whom an agent sends
+    whole = agents == x.shape[-1]  # a part of the rows does not say to whom an agent sends
     few = np.array([whole and SPARSE * np.count_nonzero(row) < row.size for row in rows], dtype=np.bool_)
     push, pull = np.flatnonzero(few), np.flatnonzero(~few)
     edges = neighbours.numel()

@@ -14,7 +14,7 @@ from causal_lpm.kernels._compile import inner, loop
 from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, ZERO, Array, U, bits, mix, noise_of, uniform
 
 _BUCKETS, _TO_BUCKET = 1 << 14, U(50)
-_ABOVE = 1.0 + 1e-6  # more than float32 noise and the bounds of a test are rounded by
+_ABOVE = 1.0 + 1e-6  # above the rounding of float32 noise and of the bounds in a test
 
 
 @loop
@@ -83,7 +83,7 @@ def _marked(eights: Any, at: Any) -> Any:
 
 @inner
 def _rates(h: Any, where: Any, wide: Any, masked: Any, rate: Any) -> Any:
-    """Writes the hazards of a block, 0 where the event is not asked about."""
+    """Writes the hazards of a block, 0 outside of `where`."""
     one = np.float64(h[0])
     if wide and masked:
         for i in range(where.size):
@@ -124,7 +124,7 @@ def happens(
 ) -> None:  # fmt: skip
     """Exponential noise below the hazard, bool `[rows, agents]`; `where` and `out` are bytes, and `out` is zero.
 
-    Sets `bad[0]` where a hazard is negative or NaN: every hazard passes by here, so that this costs nothing.
+    Sets `bad[0]` where a hazard is negative or NaN: every hazard is read here anyway.
     Noise is made once for all rows of one key, and only for agents whom the event can happen to, if they are few.
     """
     wide, masked = hazard.shape[1] > 1, where.shape[1] > 0

@@ -1,7 +1,7 @@
 """The kernels on CUDA tensors, in Triton: the same integers as `reference`, without its temporaries.
 
 Float noise is rounded from float64 and can differ from torch's in the last bit, in fewer than one of a hundred million
-numbers; an event changes by that only if its hazard is that very number.
+numbers; an event then changes only if its hazard is that very number.
 """
 
 from causal_lpm.kernels.gpu_fresh import ring_total, stub_total

@@ -20,7 +20,7 @@ from causal_lpm.kernels.gpu_noise import bits, exponential, uniform
 __all__ = ["select", "select_by"]
 
 _DIGITS = 5
-_HALF = 1 << 16  # values of a digit, but for the class
+_HALF = 1 << 16  # values of every digit but the class
 
 
 @kernel

@@ -118,9 +118,9 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
 
 
 def _along_edges(out: Tensor, x: Tensor, before: Tensor | None, indptr: Tensor, neighbours: Tensor) -> Tensor:
-    """Pushes what is new if that takes few edges, else pulls everything, as always where rows are those of some agents.
+    """Pushes what is new if that takes few edges, else pulls everything; pulls always for rows of some agents only.
 
-    Both are launched, and read on the device whose turn it is: asking from here would wait for the GPU.
+    Both are launched, and find out on the device which of them is to run: asking from here would wait for the GPU.
     """
     senders, agents, rows = x.shape[-1], out.shape[-1], x.shape[:-1].numel()
     few = neighbours.shape[0] // _SPARSE

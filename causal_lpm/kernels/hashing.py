@@ -71,7 +71,7 @@ def stream(seed: Tensor, name: str, counter: Tensor | int) -> Tensor:
     Args:
         seed: int64 of any shape, for example `[*draws, 1]`.
         name: of the site.
-        counter: of the step, an integer or int64 that broadcasts against `seed`.
+        counter: number of the step, an integer or int64 that broadcasts against `seed`.
 
     Returns:
         int64 of the broadcast shape.
@@ -81,7 +81,7 @@ def stream(seed: Tensor, name: str, counter: Tensor | int) -> Tensor:
     """
     plain = type(seed) is Tensor and seed.dtype == torch.int64 and seed.device.type == "cpu"
     if plain and seed.numel() == 1 and isinstance(counter, int):
-        # One number: a hundredth of the time of torch's operations, several times a step.
+        # Done several times a step: for one number Python takes a hundredth of the time of torch's operations.
         return torch.full_like(seed, signed(_mix(_mix(_mix(int(seed) + word(name)) + counter * GOLDEN))))
     number = torch.as_tensor(counter, dtype=torch.int64, device=seed.device)
     return mix(mix(mix(seed + word(name)) + number * GOLDEN))
@@ -136,8 +136,8 @@ def side(size: int) -> int:
 def rounds(width: int) -> int:
     """Rounds of the Feistel network on `width` x `width` values.
 
-    Measured over 400,000 keys: on few values neighbouring images are not equally likely pairs, with six rounds on up to
-    25 values, with ten on up to 9; with sixteen they are. It takes more keys to see a difference as the values grow.
+    Measured over 400,000 keys: the pairs of images of neighbours are not equally likely with six rounds on up to 25
+    values, nor with ten on up to 9; with sixteen they are. With more values, it takes more keys to see a difference.
 
     >>> rounds(3), rounds(300)
     (16, 6)

@@ -88,7 +88,7 @@ def select_by(
         classes: As there.
         first: Number of the first agent of this range.
         total: Number of agents in all ranges; by default they are all here.
-        summed: Counts of this range, int64, to those of all ranges.
+        summed: Makes int64 counts of all ranges from those of this one.
     """
     order = (noise.float() + 0.0).contiguous().view(torch.int32).long()  # + 0.0: there is one zero
     # Floats order like their bits, except that negative ones run backwards; shift all to 0 ... 2**32 - 1.
@@ -141,7 +141,7 @@ def ring_total(
 
 
 def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool) -> Tensor:
-    """See `causal_lpm.kernels.stub_total`; `first` is only a short cut for kernels that need it."""
+    """See `causal_lpm.kernels.stub_total`; `first` is a shortcut for other implementations."""
     src, dst = stub_edges(key, owner, chain)
     return _over_edges(x, src, dst, src != dst)
 

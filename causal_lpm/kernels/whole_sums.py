@@ -24,7 +24,7 @@ _are_small: ContextVar[bool] = ContextVar("small messages", default=False)
 
 @contextlib.contextmanager
 def known_small() -> Iterator[None]:
-    """Inside, whole messages are known to be below `SMALL`: who has looked at them spares the kernels the look."""
+    """In the block, the caller has checked that whole messages are below `SMALL`, and kernels do not look again."""
     token = _are_small.set(True)
     try:
         yield
@@ -42,7 +42,7 @@ def are_small(x: Tensor) -> bool:
 
 
 def largest(x: Tensor) -> float:
-    """The largest size of a number, NaN if one of them is; an int of integers, 0 of none.
+    """The largest absolute value, NaN if one is NaN; an int for integers, 0 for no numbers.
 
     >>> largest(torch.tensor([3, -7]))
     7
@@ -56,7 +56,7 @@ def exact_total(total: Callable[[Tensor], Tensor], x: Tensor, what: str) -> Tens
     """The sums of int64 numbers, exact.
 
     Args:
-        total: int64 `[2, ...]` to sums of fewer than 2**31 terms each, `[2, ...]`.
+        total: Sums int64 `[2, ...]`, fewer than 2**31 terms each, to `[2, ...]`.
         x: int64.
         what: What is summed, for the message.
 

@@ -14,7 +14,7 @@ CLASSES = 256
 """Priority classes are 0..CLASSES - 1; CLASSES and above mean "not asking"."""
 
 MOST = 2**31 - 1
-"""Agents among whom kernels select: they are numbered in int32."""
+"""The most agents among whom kernels select: they number them in int32."""
 
 
 @effectful(type="allocate")
@@ -29,8 +29,8 @@ def _allocate(name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.
 def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | float) -> torch.Tensor:
     """Serves at most `supply` agents: best class first, ties by exogenous noise, then by agent number.
 
-    A counting cut-off (radix selection), never a sort. Raising the supply serves the same agents and some more. Where a
-    process holds a part of the population, the supply is that of everybody.
+    The cut-off is found by counting (radix selection), without sorting. Raising the supply serves the same agents and
+    some more. Where a process holds a part of the population, the supply is that of everybody.
 
     Args:
         name: Name of the allocation and of its noise; once a step.
@@ -42,7 +42,7 @@ def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | float) ->
         bool `[*dims, agents]`.
 
     Raises:
-        ValueError: classes that are floats or negative; a supply that is NaN or a fraction, or not one number a row.
+        ValueError: classes that are floats or negative; a supply that is NaN, a fraction, or not one number a row.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
@@ -69,7 +69,7 @@ def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor | float) ->
 
 
 def checked_supply(name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
-    """The supply from 0 to the number of agents, int64 `[*dims, 1]`; whoever answers an allocation asks for it.
+    """The supply from 0 to the number of agents, int64 `[*dims, 1]`; a handler that answers an allocation calls it.
 
     Raises:
         ValueError: a class below 0, a supply that is NaN or a fraction.

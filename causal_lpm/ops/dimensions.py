@@ -1,4 +1,4 @@
-"""Which of the named dimensions left of the agents are worlds, and which hold luck or parameters."""
+"""Which of the named dimensions left of the agents are worlds, and which are replicates or draws."""
 
 import torch
 from chirho.indexed.ops import get_index_plates
@@ -6,7 +6,7 @@ from chirho.indexed.ops import get_index_plates
 __all__ = ["DRAWS", "in_all_worlds", "of_replicates", "refuse_worlds", "world_dimensions"]
 
 DRAWS = ("replicates", "draws")
-"""Names of dimensions that hold luck and parameters, beside those that ChiRho's particle handlers make."""
+"""Names of the dimensions of noise and of parameters, beside those that ChiRho's particle handlers make."""
 
 PARTICLES = "__particles"
 
@@ -25,7 +25,7 @@ def world_dimensions() -> dict[str, int]:
 
 
 def in_all_worlds(value: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
-    """`value` with every world dimension in force, equal where no policy reached it.
+    """`value` expanded over every world dimension in force.
 
     Args:
         value: `[*dims, agents or 1]`, then `event_dim` more dimensions.
@@ -43,7 +43,7 @@ def in_all_worlds(value: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
 
 
 def of_replicates(value: torch.Tensor, numbers: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
-    """`value` of the replicates of these numbers, as it is where replicates do not differ.
+    """The rows of `value` of the numbered replicates; `value` itself where replicates do not differ.
 
     Args:
         value: `[*dims, agents or 1]`, then `event_dim` more dimensions.
@@ -61,7 +61,7 @@ def of_replicates(value: torch.Tensor, numbers: torch.Tensor, event_dim: int = 0
 
 
 def refuse_worlds(what: str, value: torch.Tensor, event_dim: int = 0) -> None:
-    """Raises ValueError when exogenous noise differs by world: then worlds would not share their agents' luck.
+    """Raises ValueError when exogenous noise differs by world: then worlds would not share it.
 
     Args:
         what: What carries the noise, for the message.

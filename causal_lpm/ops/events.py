@@ -34,7 +34,7 @@ def _site(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None) -> to
 def _data_site(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None) -> torch.Tensor:
     if obs is not None:
         return _site(name, fn, obs)
-    marked: Any = {"observed": True}  # whoever reads a model knows it from a parameter
+    marked: Any = {"observed": True}  # tells readers of a model that it is not a parameter
     value: torch.Tensor = pyro.sample(name, fn, infer=marked)
     return value
 
@@ -87,7 +87,7 @@ def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.
         value = _site(name, response, None if obs is None else known)
         if (missing := unknown(known)) is not None:
             value = torch.where(missing, response.respond(response.noise()), value)
-        # Data stay what they are, whatever the model writes into what happened.
+        # A copy: what the model writes into the outcome does not change the data.
         return value.expand(torch.broadcast_shapes(value.shape, response.batch_shape)).clone()
 
 
@@ -112,8 +112,8 @@ def event(
         hazard: Rate integrated over the step, dimensionless, `[*dims, agents]`, `[*dims, 1]` or a number.
         obs: Observed 0/1 `[agents]`: adds log p of the factual world and draws E from its posterior. NaN is unknown:
             such an agent is as if it were not observed.
-        where: bool `[*dims, agents]`, whom it can happen to: the hazard of all others is 0. As `torch.where(where,
-            hazard, 0.0)`, and faster: nothing is computed for the others.
+        where: bool `[*dims, agents]`, whom it can happen to: the hazard of all others is 0. The same as
+            `torch.where(where, hazard, 0.0)`, but faster: nothing is computed for the others.
 
     Returns:
         bool `[*dims, agents]`.
@@ -138,7 +138,7 @@ def event(
     shapes = rate.shape, torch.Size([1]) if where is None else where.shape
     agents = common_shape(f"hazard and where of event {name!r}", *shapes)[-1]
     validate.whole_number(f"the number of agents of event {name!r}", agents)
-    # What is one for all goes where the agents are.
+    # A value for all agents is moved to the device of the agents.
     device = next((x.device for x in (rate, where) if x is not None and x.shape[-1] > 1), None)
     if device is None:
         address = population()
@@ -179,9 +179,9 @@ def choose(
         logits: Unnormalised log probabilities `[*dims, agents, K]`; float64 is kept, all else becomes float32.
         obs: Observed choices `[agents]`: adds log p and draws the noise from its posterior. NaN is unknown, as for
             `event`.
-        coupling: How one agent's choices in two worlds hang together: `"gumbel"` (the same Gumbel noise: an option that
+        coupling: How one agent's choices in two worlds are related: `"gumbel"` (the same Gumbel noise: an option that
             becomes likelier relative to all others is never left), `"inverse_cdf"` (one uniform: ordered options move
-            to neighbours), `"independent"`. Claims about individuals depend on it and no data can choose it.
+            to neighbours), `"independent"`. Claims about individuals depend on it, and data cannot decide it.
 
     Returns:
         int64 `[*dims, agents]`.

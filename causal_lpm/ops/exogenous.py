@@ -1,6 +1,6 @@
 """Exogenous noise: the luck of every agent, drawn apart from what the model makes of it.
 
-A counterfactual keeps the luck and changes the rules. That works only if luck is a variable of its own: a Bernoulli
+A counterfactual keeps the noise and changes the rules. That works only if noise is a variable of its own: a Bernoulli
 site is drawn again in every world, while `noise < probability` is not. So all randomness of an agent model enters here.
 """
 
@@ -111,12 +111,12 @@ def exogenous(
         `[*replicates, agents]`, `[*replicates, agents, slots]` for slots > 1, or the shape of `index`.
 
     Raises:
-        ValueError: unknown kind, agents or slots that are no whole numbers from 1, more than fit into memory, an index
-            that is not one whole number an agent or leaves the slots, noise that differs by world.
+        ValueError: unknown kind, agents or slots that are not whole numbers from 1, more than fit into memory, an index
+            that is not one whole number an agent or lies outside the slots, noise that differs by world.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
-    >>> exogenous("luck", 3).shape
+    >>> exogenous("recovery", 3).shape
     torch.Size([3])
     """
     known("kind of noise", kind, get_args(NoiseKind))
@@ -133,7 +133,7 @@ def exogenous(
 
 
 def checked_index(name: str, index: torch.Tensor, slots: int) -> torch.Tensor:
-    """The index as integers within the slots; whoever answers noise with an index asks for it."""
+    """The index as integers within the slots; a handler that answers noise with an index calls it."""
     if index.is_floating_point() and bool((index != index.trunc()).any()):
         raise ValueError(f"the index into noise {name!r} has NaN or fractions: give whole numbers.")
     whole = index.long() if index.dtype == torch.bool else index

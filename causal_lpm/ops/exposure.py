@@ -43,13 +43,13 @@ def from_fixed_point(total: torch.Tensor) -> torch.Tensor:
 
 
 def checked_size(infectiousness: torch.Tensor) -> float:
-    """The largest size of a message that is worth a look, else 0; whoever answers an exposure asks for it.
+    """The largest message in size, in units of the sums, 0 if none can overflow; a handler that answers calls it.
 
     Raises:
         ValueError: NaN, infinity, or a float that has no fixed point.
     """
     if not infectiousness.is_floating_point():
-        # Only 64 bits hold whole numbers that are worth the look.
+        # Sums of smaller types cannot overflow.
         return largest(infectiousness) if infectiousness.dtype == torch.int64 else 0
     size = largest(infectiousness)
     if not size < math.inf:
@@ -60,12 +60,12 @@ def checked_size(infectiousness: torch.Tensor) -> float:
 
 
 def sums(layers: Layers, infectiousness: torch.Tensor, total: Total = lambda layer, x: layer.total(x)) -> Sums:
-    """The exposure by name of the layer, with another way to sum the messages that are small enough.
+    """The exposure by name of the layer, where a handler sums small messages in another way.
 
     Args:
         layers: Name -> network.
         infectiousness: As in `exposure`.
-        total: A layer and messages, bool or int64, to their sums.
+        total: Sums messages, bool or int64, over a layer.
     """
     size, fractions = checked_size(infectiousness), infectiousness.is_floating_point()
     if fractions:
@@ -105,8 +105,8 @@ def exposure(
     sharing: float sums differ in the last bit, and one infection that flips on it changes hundreds of others later.
 
     Args:
-        network: A network layer, a sum of layers, or named layers to be summed apart; where a process
-            holds a part of the population, of all agents, or what `part` of such a layer gives.
+        network: A network layer, a sum of layers, or named layers to be summed apart. Where a process
+            holds a part of the population, a layer still connects all agents, or is the `part` of one that does.
         infectiousness: bool, integer or float `[*dims, agents]`; floats are rounded to multiples of 2**-20.
 
     Returns:
@@ -114,7 +114,7 @@ def exposure(
 
     Raises:
         ValueError: the last dimension is not the network's number of agents; NaN or infinity; a message or a sum beyond
-            2**63, in units of 2**-20 for floats; two fresh layers of one name, which would share their luck.
+            2**63, in units of 2**-20 for floats; two fresh layers of one name, which would share their noise.
 
     >>> import torch
     >>> from causal_lpm.agents import Groups
@@ -136,6 +136,6 @@ def exposure(
     totals: Sums = _exposure(layers, infectiousness)
     if here.is_part:
         for name, total in totals.items():
-            if total.shape[-1] != here.here:  # what the network gives is for everybody
+            if total.shape[-1] != here.here:  # the network has summed for everybody
                 totals[name] = total.narrow(-1, here.first, here.here)
     return totals if isinstance(network, Mapping) else totals[""]

@@ -39,8 +39,8 @@ def _check_range(table: torch.Tensor, index: torch.Tensor) -> None:
 def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """The entries of a table at each agent's index, such as the infectiousness of its stage.
 
-    As `table[index]`, by a message: so a model that looks numbers up by its state also runs on numbers that may not be
-    an index, and a table of numbers that carry a gradient passes it on.
+    Like `table[index]`, but a message: a handler can answer it where a state may not be used as an index. A table whose
+    numbers carry a gradient passes it on.
 
     Args:
         table: `[K]`, the same for everybody, or `[*dims, agents or 1, K]`, one for each agent, world or draw.
@@ -50,8 +50,8 @@ def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         The type of `table`, `[*dims, agents]`.
 
     Raises:
-        ValueError: a table without entries, an index that is not of integers or leaves the table, shapes that do not
-            fit together.
+        ValueError: a table without entries, an index that is not of integers or lies outside the table, shapes that do
+            not fit together.
 
     >>> import torch
     >>> infectiousness = torch.tensor([0.0, 1.0, 0.5, 0.0])

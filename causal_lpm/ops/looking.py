@@ -1,7 +1,7 @@
-"""What code between the operations asks about values, as messages: numbers of another type may not be looked at.
+"""What the package's own code between the operations asks about values, as messages: not all types may be looked at.
 
-A handler of such a type (shares of a secret, say) answers `check` with nothing, since nobody may know the answer, and
-`found` with `Everybody`.
+A handler of a type that hides its values (shares of a secret, say) skips `check`, since nobody may know the answer, and
+answers `found` with `Everybody`.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,7 @@ __all__ = ["Everybody", "Few", "Found", "check", "found"]
 
 @effectful(type="check")
 def check(values: tuple[Any, ...], holds: Callable[[], bool], sentence: Callable[[], str]) -> None:
-    """Raises ValueError with the sentence unless something holds of the values, which both functions look at.
+    """Raises ValueError with `sentence()` unless `holds()`; `values` are what both of them look at.
 
     >>> import torch
     >>> x = torch.tensor([-1.0])
@@ -31,7 +31,7 @@ def check(values: tuple[Any, ...], holds: Callable[[], bool], sentence: Callable
 
 
 class Found(ABC):
-    """The agents in `where`, bool `[*dims, agents]`; what is given of others broadcasts to its shape."""
+    """The agents in `where`, bool `[*dims, agents]`; all other arguments broadcast to its shape."""
 
     def __init__(self, where: torch.Tensor) -> None:
         self.where = where
@@ -46,7 +46,7 @@ class Found(ABC):
 
     @abstractmethod
     def entries(self, tables: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """The entry of each one's own table, `[*dims, agents, K]`, at the index of each."""
+        """The entry of each agent's own table, `[*dims, agents, K]`, at its index."""
 
     @abstractmethod
     def put(self, x: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
@@ -54,7 +54,7 @@ class Found(ABC):
 
 
 class Few(Found):
-    """Those alone: what concerns few agents is computed for few."""
+    """Found agents alone: what concerns few is computed for few."""
 
     def __init__(self, where: torch.Tensor) -> None:
         super().__init__(where)
@@ -76,7 +76,7 @@ class Few(Found):
 
 
 class Everybody(Found):
-    """All agents, where nobody may see who they are: new values are computed for all, and most of them not put."""
+    """All agents, where nobody may see who was found: new values are computed for all, and put for those alone."""
 
     def __bool__(self) -> bool:
         return True
@@ -93,7 +93,7 @@ class Everybody(Found):
 
 @effectful(type="found")
 def found(where: torch.Tensor) -> Found:
-    """The agents in `where`, for whom alone something is to be computed.
+    """The agents in `where`, the only ones for whom something must be computed.
 
     >>> few = found(torch.tensor([False, True, True]))
     >>> few.put(torch.zeros(3), few.of(torch.tensor([5.0, 6.0, 7.0])))

@@ -1,4 +1,4 @@
-"""Which types of numbers the operations take, and what becomes of them: all of torch that are real."""
+"""Which types of numbers the operations take, all real ones of torch, and what becomes of them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: to
 
 
 def numbers(what: str, x: Any) -> torch.Tensor:
-    """The numbers as a tensor of a type that torch computes with, `[*dims]` at least `[1]`.
+    """The numbers as a tensor of a type that torch computes with, of at least one dimension.
 
     Unsigned integers of 16 bits or more, which torch can only store, become signed ones that hold them. All else stays
     as it is, without a copy.
@@ -23,7 +23,8 @@ def numbers(what: str, x: Any) -> torch.Tensor:
         x: A number, a tensor, an array or a list.
 
     Raises:
-        ValueError: complex numbers, floats of 8 bits, texts and what else is no number; integers from 2**63 on.
+        ValueError: complex numbers, floats of 8 bits, text or anything else that is not a number; integers from 2**63
+            on.
 
     >>> numbers("ages", [3, 4]), numbers("ages", torch.tensor([7], dtype=torch.uint16)).dtype
     (tensor([3, 4]), torch.int32)
@@ -40,7 +41,7 @@ def numbers(what: str, x: Any) -> torch.Tensor:
 
 
 def single_precision(what: str, x: Any) -> torch.Tensor:
-    """The numbers as float32, `[*dims]` at least `[1]`: fractions are rounded, whole numbers stay what they are.
+    """The numbers as float32 of at least one dimension: fractions are rounded, whole numbers stay what they are.
 
     Infinity is a number here. Floats from 2**53 on, where doubles are rounded themselves, count as fractions.
 
@@ -49,8 +50,8 @@ def single_precision(what: str, x: Any) -> torch.Tensor:
         x: A number, a tensor, an array or a list.
 
     Raises:
-        ValueError: NaN; numbers beyond float32; whole numbers that float32 would change, all of them above 2**24; what
-            is no number.
+        ValueError: NaN; numbers beyond float32; whole numbers that float32 would change, all of them above 2**24;
+            anything that is not a number.
 
     >>> single_precision("the day", 30), single_precision("the share", 0.1).dtype
     (tensor([30.]), torch.float32)

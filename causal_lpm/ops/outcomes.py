@@ -1,7 +1,7 @@
-"""What is observed of agents: where the data come from, and what they can say.
+"""What is observed of agents: where the data come from, and which values they may have.
 
 Data are outcomes, whole numbers from 0, one an agent. NaN is an agent of whom nothing is known: it adds no log p, and
-its noise is its own.
+its noise keeps its prior.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ __all__ = ["checked_data", "data_of", "in_step", "unknown"]
 
 
 def data_of(name: str, obs: Any) -> Any:
-    """The data of a response: `obs`, or those of `pyro.condition` or ChiRho's `condition` on its site; None without."""
+    """The data of a response: `obs`, or those of `pyro.condition` or ChiRho's `condition` on its site, else None."""
     if obs is not None:
         return obs
     for handler in reversed(handlers_in_force()):
@@ -34,7 +34,7 @@ def data_of(name: str, obs: Any) -> Any:
 
 
 def in_step() -> str:
-    """Where an error is: " in step 3", or nothing outside of a rollout.
+    """Where an error occurred, " in step 3" for example; empty outside of a rollout.
 
     >>> in_step()
     ''
@@ -44,7 +44,7 @@ def in_step() -> str:
 
 
 def unknown(data: torch.Tensor) -> torch.Tensor | None:
-    """Of which agents nothing is known, bool; None if of all something is."""
+    """Which agents have no data (NaN), bool; None if all have some."""
     missing = data.isnan() if data.is_floating_point() else None
     return missing if missing is not None and bool(missing.any()) else None
 
@@ -56,7 +56,7 @@ def checked_data(what: str, data: Any, shape: torch.Size, outcomes: int) -> torc
         what: What is observed, for the message.
         data: `[*draws, agents]`, 0 to `outcomes` - 1 or NaN.
         shape: Of the response, `[*dims, agents]`.
-        outcomes: How many an agent has.
+        outcomes: How many outcomes there are.
 
     Raises:
         ValueError: not one number an agent; another number; data that differ by world.

@@ -12,12 +12,12 @@ from causal_lpm.ops.step import running_step
 __all__ = ["policy"]
 
 
-# By position, as in `events`.
+# Arguments travel by position, as in `events`.
 @effectful(type="policy")
 def _policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
     given = single_precision(f"policy {name!r}", value).clone()
     decided: Any = pyro.deterministic(name, given, event_dim=0)
-    # In memory of its own, as the site is: a model may write into it, and the act of an intervention stays what it is.
+    # A copy, as the value of the site is: what a model writes into it does not change the act of an intervention.
     return single_precision(f"policy {name!r}", decided).clone()
 
 
@@ -35,8 +35,8 @@ def policy(name: str, value: torch.Tensor | float) -> torch.Tensor:
         float32 `[1]` or `[agents]`, with worlds to its left where an intervention splits it.
 
     Raises:
-        ValueError: NaN, what is no number, a number beyond float32, a whole number above 2**24 that float32 would
-            change; of the value, and of what an intervention puts in its place.
+        ValueError: the value, or what an intervention puts in its place, is NaN, not a number, beyond float32, or a
+            whole number above 2**24 that float32 would change; a policy that is named inside a step.
 
     >>> policy("school_closure_day", 30)
     tensor([30.])

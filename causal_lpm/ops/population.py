@@ -1,9 +1,9 @@
-"""Which agents this process holds, and what it needs of those that others hold.
+"""Which agents this process holds, and what it needs of those that other processes hold.
 
 One process usually holds everybody. A handler may say that it holds a range of a larger population: agents are then
-numbered through all ranges, have the luck of their number, and what concerns all of them, such as who is served when
-supply is short, is computed from what the ranges hand each other. Which ranges there are, and how they speak to each
-other, is the handler's business; nothing here knows.
+numbered through all ranges, have the noise of their number, and what concerns all of them, such as who is served when
+supply is short, is computed from what the ranges hand each other. Which ranges there are, and how they communicate,
+only the handler knows.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Address:
 
     @property
     def is_part(self) -> bool:
-        """Whether others hold further agents."""
+        """Whether other processes hold further agents."""
         return self.here < self.total
 
 
@@ -62,11 +62,11 @@ def population(agents: int | None = None, /) -> Address:
     """The agents that this process holds, everybody unless a handler says otherwise.
 
     A handler of ranges changes what is answered: `msg["value"] = replace(msg["value"], first=500, total=1000)` in its
-    `_pyro_post_population`, where `here` is the number of its agents. Another number of values is not one an agent (one
-    for everybody, one a region): all ranges hold the whole of that, and it is left as it is.
+    `_pyro_post_population`, where `here` is the number of its agents. It leaves other numbers as they are: values that
+    are not one an agent (one for everybody, one a region) are held whole by every range.
 
     Args:
-        agents: How many values whoever asks has, one an agent; None: as many as there are agents in the running step.
+        agents: How many values the caller has, one an agent; None: as many as there are agents in the running step.
 
     Raises:
         ValueError: asked without a number outside of steps.
@@ -84,7 +84,7 @@ def population(agents: int | None = None, /) -> Address:
 
 @effectful(type="sum_over_ranges")
 def sum_over_ranges(part: torch.Tensor) -> torch.Tensor:
-    """The sum of what all ranges have, of one shape: itself, where one process holds everybody.
+    """The sum of `part` over all ranges, of the same shape; `part` itself where one process holds everybody.
 
     >>> sum_over_ranges(torch.tensor([3, 4]))
     tensor([3, 4])
@@ -94,7 +94,7 @@ def sum_over_ranges(part: torch.Tensor) -> torch.Tensor:
 
 @effectful(type="join_ranges")
 def join_ranges(part: torch.Tensor) -> torch.Tensor:
-    """The values of all agents `[*dims, total]`, from those of this range `[*dims, here]`: itself, where it has all.
+    """The values of all agents `[*dims, total]`, from `[*dims, here]` of this range; `part` itself where it has all.
 
     >>> join_ranges(torch.tensor([True, False]))
     tensor([ True, False])

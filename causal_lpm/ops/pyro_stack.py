@@ -1,4 +1,4 @@
-"""The handlers in force, outermost first: Pyro keeps them in a private list, which nobody else here reads."""
+"""The handlers in force, outermost first: Pyro keeps them in a private list, which only this file reads."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -50,8 +50,8 @@ def in_place_of_all(handlers: Sequence[Any]) -> Iterator[None]:
 def heard_by_all(msg: Any, before: int) -> None:
     """Makes every handler hear of the end of a message that may bring more handlers into force.
 
-    Worlds that split put their plates among the handlers, and Pyro would forget as many of the outermost ones when it
-    says that a message is done: a log, for example.
+    Worlds that split put plates on the stack; when Pyro reports that a message is done, it would leave out as many of
+    the outermost handlers, a log for example.
 
     Args:
         msg: The message.

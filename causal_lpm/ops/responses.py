@@ -1,9 +1,9 @@
 """Distributions of what an agent does, written as functions of its exogenous noise: x = f(parameter, noise).
 
-Unobserved, a response is computed from its noise and adds nothing to the log density (the noise has it). Observed, it
-adds the marginal log p of the observation, and the noise is drawn from its posterior given that observation: abduction
-for one individual, after which other worlds replay the same individual (Pearl 2009, section 7.1; Oberst and Sontag
-2019 for the Gumbel posterior).
+Unobserved, a response is computed from its noise and adds nothing to the log density (that of its noise counts).
+Observed, it adds the marginal log p of the observation, and the noise is drawn from its posterior given that
+observation: abduction for one individual, after which other worlds replay the same individual (Pearl 2009, section 7.1;
+Oberst and Sontag 2019 for the Gumbel posterior).
 """
 
 import math
@@ -23,7 +23,7 @@ from causal_lpm.ops.outcomes import checked_data, in_step, unknown
 __all__ = ["Choice", "Coupling", "Event", "Response"]
 
 Coupling: TypeAlias = Literal["gumbel", "inverse_cdf", "independent"]
-"""How the choices of one agent in two worlds hang together; data on one world cannot decide it."""
+"""How the choices of one agent in two worlds are related; data on one world cannot decide it."""
 
 
 class Response(dist.TorchDistribution):
@@ -43,7 +43,7 @@ class Response(dist.TorchDistribution):
 
     def __init__(self, name: str, parameter: torch.Tensor, event_dim: int = 0) -> None:
         self.name, self._parameter, self.parameter_dim = name, parameter, event_dim
-        self.drawn = False  # whether its value came from its noise, and is no data
+        self.drawn = False  # whether its value was computed from its noise, and is not data
         self._noise: torch.Tensor | None = None
         super().__init__(parameter.shape[: parameter.dim() - event_dim], validate_args=False)
 
@@ -87,7 +87,7 @@ class Response(dist.TorchDistribution):
         return torch.where(missing, noise, self.posterior(noise, _filled(value)))
 
     def checked(self, data: Any) -> torch.Tensor:
-        """Data of this response, refused where they are none of its outcomes or one that no draw can have."""
+        """Data of this response, refused where they are not among its outcomes, or impossible in every draw."""
         what = f"{self.kind} {self.name!r}{in_step()}"
         given = checked_data(what, data, self.batch_shape, self.outcomes)
         parameter = self.parameter
@@ -154,7 +154,7 @@ class Event(Response):
 
     @property
     def parameter(self) -> torch.Tensor:
-        """The hazard of every agent; made only when it is asked for."""
+        """The hazard of every agent, computed on request."""
         return self.rate if self.where is None else torch.where(self.where, self.rate, 0.0)
 
     def fresh_noise(self) -> torch.Tensor:
@@ -209,7 +209,7 @@ class Choice(Response):
         return self._independent_races(agents, options)
 
     def _independent_races(self, agents: int, options: int) -> torch.Tensor:
-        """A field of its own for every world; that of the factual world is the field of a run without worlds."""
+        """A field of its own for every world; the factual world has that of a run without worlds."""
         dims = list(self.parameter.shape[:-2])
         split = {dim + 1 for dim in world_dimensions().values()}  # the dimension of agents is not among `dims`
         worlds = [size if i - len(dims) in split else 1 for i, size in enumerate(dims)]
@@ -227,7 +227,7 @@ class Choice(Response):
     def respond(self, noise: torch.Tensor) -> torch.Tensor:
         if self.coupling == "inverse_cdf":
             upper = self.parameter.softmax(-1).cumsum(-1)
-            # What is impossible is not chosen: neither first by a uniform of 0, nor last because a sum ends below 1.
+            # An impossible option is not chosen: neither first, by a uniform of 0, nor last, as a sum ends below 1.
             within = noise.clamp(min=torch.finfo(noise.dtype).tiny).minimum(upper[..., -1])
             return (within[..., None] > upper[..., :-1]).sum(-1)
         return (self.parameter - noise.log()).argmax(-1)
@@ -238,7 +238,7 @@ class Choice(Response):
 
     def posterior(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         if self.coupling == "independent":
-            return noise  # the fact says nothing about the other worlds' races
+            return noise  # the observation says nothing about the other worlds' races
         probability = self.parameter.softmax(-1)
         chosen = value.long()[..., None]
         if self.coupling == "inverse_cdf":
@@ -253,6 +253,6 @@ class Choice(Response):
 
 
 def _races(name: str, agents: int, options: int) -> torch.Tensor:
-    """Exponential noise of every option, `[*replicates, agents, K]`: a field of one slot has no dimension for it."""
+    """Exponential noise of every option, `[*replicates, agents, K]`: fields of one slot lack the last dimension."""
     noise = exogenous(name, agents, "exponential", options)
     return noise[..., None] if options == 1 else noise

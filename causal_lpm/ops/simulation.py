@@ -1,9 +1,9 @@
-"""A simulation as messages: its days as one that handlers may run, cut, continue or answer, its end, and its luck.
+"""A simulation as messages: its days, which handlers may run, cut, continue or answer, its end, and its noise.
 
 The message of its days is `rollout`, made by the solver, with the arguments `(dynamics, state, first_day, days, name)`
 and a `Rollout` as its value. A handler with `_pyro_rollout` may set the value, or put a function around `msg["fn"]`,
-which simulates the days that it is asked for. Where it takes the first ten days, and then all others from the state
-that they leave, `first.followed_by(rest)` is the whole, bit for bit.
+which simulates the days that it is asked for. Where that function asks for the first ten days, and then for all others
+from the state that they leave, `first.followed_by(rest)` is the whole, bit for bit.
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Rollout:
 
     Attributes:
         state: `[*dims, agents or 1]` an entry, after the last step.
-        tallies: name -> `[*dims, 1 or groups, days]`, all worlds in each, also where no policy reached it; time is an
+        tallies: name -> `[*dims, 1 or groups, days]`, all worlds in each, also where they do not differ; time is an
             event dimension of likelihoods (`.to_event(1)`).
     """
 
@@ -33,7 +33,7 @@ class Rollout:
         """These days and the following ones as one simulation; worlds may have split in between.
 
         Raises:
-            ValueError: a tally of one of them that is missing in the other.
+            ValueError: a tally that one of them lacks.
 
         >>> first, rest = (Rollout({}, {"cases": torch.tensor([days])}) for days in ([1, 2], [3]))
         >>> first.followed_by(rest).tallies["cases"]
@@ -53,20 +53,20 @@ class Rollout:
 
 @effectful(type="simulation_ends")
 def simulation_ends(well: bool) -> None:
-    """The simulation whose `rollout` was the last message of that kind has ended.
+    """The simulation that the last message `rollout` began has ended.
 
-    Pyro calls what a handler does after a message only where that succeeded: nothing else tells it of an exception.
+    Pyro tells handlers that a message is done only where it succeeded: this one also tells them of an exception.
 
     Args:
-        well: Whether all of its days are there; otherwise an exception ended it, and nothing of it counts.
+        well: Whether all of its days were simulated; otherwise an exception ended it, and nothing of it counts.
     """
 
 
 @effectful(type="resampled")
 def resampled(ancestors: torch.Tensor) -> None:
-    """Between two parts of a simulation, each replicate has taken the state of another one, and its past with it.
+    """Between two parts of a simulation, each replicate has taken the state of an ancestor, and its past with it.
 
-    Luck that was drawn before, and what rules have seen, go on from the ancestor as well.
+    The past includes seeds that were drawn before, and what rules have seen.
 
     Args:
         ancestors: int64 `[replicates]`: the number of the replicate from which each goes on.
@@ -75,7 +75,7 @@ def resampled(ancestors: torch.Tensor) -> None:
 
 @effectful(type="once")
 def once(what: str) -> None:
-    """Noise is about to be drawn under a default name, which two parts of a model may use without meaning to.
+    """Noise is about to be drawn under a default name, which two parts of a model may share by mistake.
 
     Args:
         what: What draws it, with its name, for the message.

@@ -20,21 +20,21 @@ __all__ = ["data_for"]
 def data_for(name: str, fn: dist.TorchDistribution, data: Any, in_all_worlds: bool = False) -> torch.Tensor:
     """`data` as a tensor that is one observation of `fn`.
 
-    Replicates, draws and worlds may be missing: data are repeated along them. All else that `fn` has data must have,
-    because one series for several groups would be counted once a group.
+    Replicates, draws and worlds may be missing: data are repeated along them. All other dimensions of `fn` must be
+    there, because one series for several groups would be counted once a group.
 
     Args:
         name: Name of the site, for the message.
         fn: Distribution of the site.
         data: A tensor, an array, a list or a number.
-        in_all_worlds: Whether data may have the worlds of `fn`, and so speak of each.
+        in_all_worlds: Whether data may have the worlds of `fn`, one value for each.
 
     Returns:
         int64 or floating point, on the device of `fn`.
 
     Raises:
-        ValueError: no numbers; NaN; data that differ by world; another shape than that of `fn`; a number that `fn`
-            cannot give.
+        ValueError: data that are not numbers; NaN; data that differ by world; another shape than that of `fn`; a number
+            that `fn` cannot give.
 
     >>> data_for("cases", dist.Poisson(torch.ones(3)), [2, 0, 1])
     tensor([2, 0, 1])
@@ -44,7 +44,7 @@ def data_for(name: str, fn: dist.TorchDistribution, data: Any, in_all_worlds: bo
     """
     numbers = data if isinstance(data, torch.Tensor) else _tensor(name, fn, data)
     if isinstance(fn, Response):
-        return numbers  # it knows what may be observed of agents
+        return numbers  # it checks data of agents itself
     numbers = _in_a_type_of_densities(name, fn, numbers)
     _check_worlds(name, fn, numbers, in_all_worlds)
     _check_shape(name, fn, numbers)
@@ -66,7 +66,7 @@ def _tensor(name: str, fn: dist.TorchDistribution, data: Any) -> torch.Tensor:
 
 
 def _in_a_type_of_densities(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> torch.Tensor:
-    """Where arithmetic is right: unsigned integers wrap, bool has none, and half precision is too little."""
+    """The data in a type that computes right: unsigned integers wrap, bool has no sums, half precision is too low."""
     if data.is_complex():
         raise ValueError(f"the data of site {name!r} are {data.dtype}: give real numbers.")
     parameter = _parameter(fn, torch.empty((), device=data.device))
@@ -88,7 +88,7 @@ def _parameter(fn: Any, otherwise: torch.Tensor) -> torch.Tensor:
 
 
 def _support(fn: dist.TorchDistribution) -> Any:
-    """What one element of the distribution can be, without what `to_event` puts around it; None where unknown."""
+    """The support of one element of the distribution, without what `to_event` puts around it; None where unknown."""
     try:
         support = fn.support
     except NotImplementedError:
@@ -140,7 +140,7 @@ def _check_support(name: str, fn: dist.TorchDistribution, data: torch.Tensor) ->
         return
     possible = support.check(data) & _all_of_event(data.isfinite(), support.event_dim)
     worlds = world_dimensions().keys() - indices_of(data, event_dim=fn.event_dim).keys()
-    # A number that other worlds cannot give may well be that of the factual one.
+    # Only the factual world must be able to give the number.
     factual = IndexSet(**{world: {0} for world in worlds})
     possible = gather(possible, factual, event_dim=fn.event_dim - support.event_dim)
     if not bool(possible.all()):

@@ -17,7 +17,7 @@ __all__ = ["Running", "running_step", "step", "step_length"]
 
 
 class Running(Messenger):
-    """On the stack while a step runs, and gone with it, however it ends; names what is sampled there.
+    """A handler on the stack while a step runs, however that ends; it names what is sampled there.
 
     Args:
         number: Number of the step from 0.
@@ -30,7 +30,7 @@ class Running(Messenger):
         self.site_prefix = f"{prefix}t={number}/"
 
     def _pyro_sample(self, msg: Any) -> None:
-        # Given once: ChiRho's `condition` samples a site again from outside, already named.
+        # Prefixed once: ChiRho's `condition` samples a site again from outside, already named.
         if not msg["name"].startswith(self.site_prefix):
             msg["name"] = self.site_prefix + msg["name"]
 
@@ -56,10 +56,10 @@ def step_length() -> float:
 
 @effectful(type="step")
 def step(dynamics: Dynamics, state: State, number: int, time: torch.Tensor, prefix: str) -> State:
-    """The next state: `dynamics` under names of this step, entries complete and of their own dtype.
+    """The next state by `dynamics`, complete and with the dtype of each entry; sites in it are named after the step.
 
-    What `dynamics` writes into the state that it is given changes no other day, nor does what it writes later into a
-    tensor of its own that it has returned: entries are in memory that nobody else keeps, save those that it passes on.
+    What `dynamics` writes in place, into the state that it is given or later into a tensor that it has returned,
+    changes no other day: the next state has copies of its own, except of entries that are passed on.
 
     Args:
         dynamics: State with `t` -> next state.
@@ -85,7 +85,7 @@ def step(dynamics: Dynamics, state: State, number: int, time: torch.Tensor, pref
 
 
 def _fitting(name: str, given: object, old: torch.Tensor, number: int, agents: int) -> torch.Tensor:
-    """The value in the entry's own type and memory, refused where that would change numbers in silence."""
+    """A copy of the value in the type of the entry, refused where that would change numbers in silence."""
     if given is old:
         return old
     value: torch.Tensor = numbers(f"what step {number} returned for {name!r}", given)
@@ -109,7 +109,7 @@ def _fitting(name: str, given: object, old: torch.Tensor, number: int, agents: i
 
 
 def _same(fitted: torch.Tensor, value: torch.Tensor) -> bool:
-    """Whether numbers are what they were: between floats a rounded one is, and an infinity that was none is not."""
+    """Whether numbers are what they were: between floats rounding is allowed, and a new infinity is not."""
     if value.dtype == torch.bool:
         return True
     if not (fitted.is_floating_point() and value.is_floating_point()):

@@ -43,7 +43,7 @@ def _by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) ->
     if values.dtype == torch.bool:
         sums = torch.bincount(cell, minlength=cells)
     elif values.is_floating_point():
-        sums = torch.bincount(cell, rows[row, agent].double(), minlength=cells).double()  # int64 of none
+        sums = torch.bincount(cell, rows[row, agent].double(), minlength=cells).double()  # of no rows: int64
     else:
         found = rows[row, agent].long()
         sums = total(found) if are_small(found) else exact_total(total, found, f"tally {name!r}")
@@ -63,7 +63,7 @@ def _counts(rows: torch.Tensor) -> torch.Tensor:
 
 
 def check_groups(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) -> None:
-    """Raises ValueError for labels outside -1 to `groups` - 1; whoever answers a tally by groups asks for it."""
+    """Raises ValueError for labels outside -1 to `groups` - 1; a handler that answers a tally by groups calls it."""
     low, high = (int(end) for end in torch.aminmax(by)) if len(by) else (-1, -1)
     if low < -1:
         raise ValueError(f"tally {name!r} is by groups from {low}: number them from 0, and give -1 for no group.")
@@ -81,22 +81,22 @@ def tally(
     """The sum over agents, recorded under `name` as one entry of a daily series.
 
     Recording, likelihoods and the opening of secret shares happen here and nowhere else. NaN or infinity of an agent
-    is one in the sum of its row and group, so that a draw of parameters that went wrong shows, and no other. Where a
+    stays in the sum of its row and group, and spoils no other: a draw of parameters that went wrong shows. Where a
     process holds a part of the population, the series of its part is recorded, and the model gets the sum of everybody.
 
     Args:
         name: Name of the series; once a step.
         values: bool, integer or float `[*dims, agents]`.
         by: Group of each agent, integers `[agents]` from 0; -1: in no group, counted nowhere.
-        groups: How many groups there are, with `by`: which labels are there does not tell, since the last group may be
-            empty today, or in the part of the population that is here.
+        groups: How many groups there are, with `by`: the labels do not tell, since the last group may be empty today,
+            or in the part of the population that is here.
 
     Returns:
         `[*dims, 1]`, or `[*dims, groups]` with `by`; int64, float64 for floats.
 
     Raises:
         ValueError: one of `by` and `groups` without the other; `by` does not have one group an agent, is not of
-            integers or leaves -1 ... `groups` - 1; a sum of integers beyond 2**63.
+            integers from -1 to `groups` - 1; a sum of integers beyond 2**63.
 
     >>> import torch
     >>> tally("cases", torch.tensor([True, False, True]), by=torch.tensor([0, 1, 1]), groups=3)

@@ -99,7 +99,7 @@ def test_two_named_rollouts_under_one_seed(noise: str) -> None:
 def test_two_rollouts_without_a_name_under_one_seed_are_refused(noise: KeyedNoise) -> None:
     with noise:
         columns(torch.tensor(0.06))
-        with pytest.raises(ValueError, match="would have the same luck"):
+        with pytest.raises(ValueError, match="would have the same noise"):
             columns(torch.tensor(0.06))
 
 

@@ -32,7 +32,7 @@ def ill(name: str = "", fails_at: float = -1.0) -> torch.Tensor:
 
 @pytest.mark.parametrize("noise", [lambda: KeyedNoise(1), lambda: Seeds("luck")], ids=["KeyedNoise", "Seeds"])
 def test_two_seasons_without_a_name_would_share_their_luck(noise: Callable[[], KeyedNoise]) -> None:
-    message = "a rollout without a name is drawn twice under one seed: both would have the same luck"
+    message = "a rollout without a name is drawn twice under one seed: both would have the same noise"
     for solver in (False, True):
         with pytest.raises(ValueError, match=message), noise(), DiscreteTime() if solver else noise():
             ill(), ill()
@@ -65,7 +65,7 @@ def test_two_diseases_have_courses_of_their_own() -> None:
 
 
 def test_two_campaigns_have_luck_of_their_own() -> None:
-    with KeyedNoise(1), pytest.raises(ValueError, match="the luck of a campaign without a name is drawn twice"):
+    with KeyedNoise(1), pytest.raises(ValueError, match="the noise of a campaign without a name is drawn twice"):
         Vaccination().luck(N), Vaccination().luck(N)
     with KeyedNoise(1):
         assert not torch.equal(Vaccination().luck(N)[0], Vaccination(name="boosters").luck(N)[0])
@@ -82,7 +82,7 @@ def test_two_fresh_networks_of_one_name_in_one_step_are_refused() -> None:
             rollout(day, {"x": torch.ones(N)}, 2)
 
     first, second = FreshRandom(torch.full((N,), 3)), FreshRandom(torch.full((N,), 3))
-    with pytest.raises(ValueError, match="of a fresh network is used twice in step 0: both would have the same luck"):
+    with pytest.raises(ValueError, match="of a fresh network is used twice in step 0: both would have the same noise"):
         contacts(first, second)
     contacts(first, first, Groups(torch.zeros(N, dtype=torch.long)) + first, FreshRandom(torch.full((N,), 3), name="b"))
 
@@ -162,7 +162,7 @@ def test_a_seed_is_a_whole_number(seed: int) -> None:
 
 
 def test_seeds_of_replicates_differ() -> None:
-    with pytest.raises(ValueError, match="the seed 4 stands there 2 times: these replicates would be one and the same"):
+    with pytest.raises(ValueError, match="the seed 4 is given 2 times: these replicates would be one and the same"):
         KeyedNoise(torch.tensor([[4], [1], [4]]))
 
 

@@ -121,7 +121,7 @@ def test_a_population_inside_a_step_of_another_is_refused() -> None:
 
     with DiscreteTime():
         with pytest.raises(
-            ValueError, match="simulated inside a step of another: its luck would be the same every day"
+            ValueError, match="simulated inside a step of another: its noise would be the same every day"
         ):
             rollout(day, {"x": torch.zeros(2)}, 2)
         assert rollout(count, {"x": torch.zeros(2)}, 2).state["x"].tolist() == [2.0, 2.0]
