@@ -145,15 +145,14 @@ def run(
 
         run_reproduction(study, reproduce, quick=quick, seed=seed, workers=2 if workers is None else workers, out=out)
         return
-    from causal_lpm.cli.study_run import StudyRun, run_study, typed_worlds
+    from causal_lpm.cli.study_run import run_study, typed_worlds
 
     with bad_input():
         chosen = variant(simulated(found), extra)
         size = "full" if full else "demo" if quick else "main"
         worlds = typed_worlds(chosen, setting) if setting else chosen.worlds(size)
     number = DEMO_REPLICATES if quick and replicates is None else replicates
-    request = StudyRun(chosen, agents, days, number, seed, device, out, json, workers, plots, extra, full)
-    run_study(request, *worlds)
+    run_study(chosen, *worlds, agents, days, number, seed, device, out, json, workers, plots, extra, full)
 
 
 @app.command(cls=Once)
@@ -176,14 +175,13 @@ def whatif(
     option: Extra = None,
 ) -> None:
     """One question: the study's defaults, and the same with these acts."""
-    from causal_lpm.cli.study_run import StudyRun, question_worlds, run_study
+    from causal_lpm.cli.study_run import question_worlds, run_study
 
     with bad_input():
         extra = extra_options(mechanism, population, doses, option)
         found = variant(simulated(load_study(study)), extra)
         worlds = question_worlds(found, [*(do or []), *(acts or [])])
-    request = StudyRun(found, agents, days, replicates, seed, device, out, json, workers, plots, extra)
-    run_study(request, *worlds)
+    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, workers, plots, extra)
 
 
 @app.command(cls=Once)

@@ -1,7 +1,6 @@
 """Runs a study as the command line asks for it: checked first, then simulated, tabulated and drawn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,52 +16,46 @@ from causal_lpm.inference.studies.study import Options, References, Study, World
 from causal_lpm.inference.studies.tables import result_tables
 from causal_lpm.memory import reuse_freed_memory
 
-__all__ = ["StudyRun", "question_worlds", "run_study", "typed_worlds"]
+__all__ = ["question_worlds", "run_study", "typed_worlds"]
 
 
-@dataclass(frozen=True)
-class StudyRun:
-    """What to run and where its results go, as far as the command line says."""
+def run_study(
+    study: Study,
+    worlds: Worlds,
+    references: References,
+    agents: int | None,
+    days: int | None,
+    replicates: int | None,
+    seed: int,
+    device: str,
+    out: Path | None,
+    json_file: Path | None,
+    workers: int | None,
+    plots: bool | None,
+    extra: dict[str, str | float],
+    full: bool = False,
+) -> None:
+    """Runs the worlds, keeps them and shows the tables; ends the program with a sentence where that is impossible.
 
-    study: Study
-    agents: int | None = None
-    days: int | None = None
-    replicates: int | None = None
-    seed: int = 0
-    device: str = "cpu"
-    out: Path | None = None
-    json_file: Path | None = None
-    workers: int | None = None
-    plots: bool | None = None
-    extra: dict[str, str | float] = field(default_factory=dict)
-    full: bool = False
-
-    def options(self) -> Options:
-        """The options with the study's defaults filled in; a zero is a mistake, not a missing value."""
-        agents = self.study.default_agents if self.agents is None else self.agents
-        days = self.study.default_days if self.days is None else self.days
-        return Options(agents, days, self.device, self.extra)
-
-
-def run_study(request: StudyRun, worlds: Worlds, references: References) -> None:
-    """Runs the worlds, keeps them and shows the tables; ends the program with a sentence where that is impossible."""
-    study, options = request.study, request.options()
-    replicates = replicates_of(study, request.full) if request.replicates is None else request.replicates
-    workers = (2 if options.device == "cpu" else 1) if request.workers is None else request.workers
+    The arguments are the command's; where they are None the study says. A zero is a mistake, not a missing value.
+    """
+    agents, days = study.default_agents if agents is None else agents, study.default_days if days is None else days
+    options = Options(agents, days, device, extra)
+    number = replicates_of(study, full) if replicates is None else replicates
+    processes = (2 if device == "cpu" else 1) if workers is None else workers
     with bad_input():
-        typed.check_experiment(study, worlds, references, replicates, request.seed, options, workers)
+        typed.check_experiment(study, worlds, references, number, seed, options, processes)
         typed.check_differences(study, worlds, references)
-        name = f"{study.name}-{identity(manifest(study, worlds, request.seed, options))}"
-        out = request.out or Path("results") / name
-        if request.json_file is not None:
-            check_json_file(request.json_file, out, options.extra.values())
-        check_plots(request.plots)
+        out = out or Path("results") / f"{study.name}-{identity(manifest(study, worlds, seed, options))}"
+        if json_file is not None:
+            check_json_file(json_file, out, extra.values())
+        check_plots(plots)
     reuse_freed_memory()  # the whole process is ours
     with failures():
         with replicate_bar(f"{study.name}, {len(worlds)} worlds, replicates") as progress:
-            tree = run_experiment(study, worlds, references, replicates, request.seed, options, out, workers, progress)
-        draw = None if request.plots is False else partial(save_fan_charts, tree)
-        show(lambda: result_tables(tree), out / "results.nc", draw, partial(write_json, tree), request.json_file)
+            tree = run_experiment(study, worlds, references, number, seed, options, out, processes, progress)
+        draw = None if plots is False else partial(save_fan_charts, tree)
+        show(lambda: result_tables(tree), out / "results.nc", draw, partial(write_json, tree), json_file)
 
 
 def typed_worlds(study: Study, settings: Sequence[str]) -> tuple[Worlds, References]:
