@@ -69,7 +69,7 @@ def _help_alone(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Policy questions on populations of agents, in worlds that share every agent's luck."""
+    """Policy questions on populations of agents, in worlds that share every agent's noise."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -247,13 +247,13 @@ def predict(
         typer.Option(help="A result of calibrate, or its folder; default: the one in ./results."),
     ] = None,
     draws: Annotated[int, whole_option("Draws of the posterior.")] = 100,
-    replicates: Annotated[int, whole_option("Kinds of luck of each draw; at least 2 tell luck from parameters.")] = 2,
+    replicates: Annotated[int, whole_option("Runs of each draw; at least 2 tell noise from parameters.")] = 2,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Output folder; default ./results/TARGET-predicted-HASH.")] = None,
     workers: Annotated[int, whole_option("Processes that simulate; the numbers do not depend on it.")] = 1,
     plots: Plots = None,
 ) -> None:
-    """What a calibrated model predicts: as it is and with these acts, or in worlds that share every agent's luck."""
+    """What a calibrated model predicts: as it is and with these acts, or in worlds that share every agent's noise."""
     from causal_lpm.cli.prediction_run import run_prediction
 
     run_prediction(

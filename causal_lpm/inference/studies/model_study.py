@@ -163,7 +163,7 @@ class ModelStudy:
         return np.array([options.agents])
 
     def simulate(self, worlds: Worlds, options: Options, seed: int) -> dict[str, npt.NDArray[Any]]:
-        """One replicate: a draw of the prior and its luck in all worlds, outcome -> `[world, group, day]`."""
+        """One replicate: a draw of the prior and its noise in all worlds, outcome -> `[world, group, day]`."""
         import numpy as np
 
         from causal_lpm.inference.policies.predictive import predict
