@@ -15,14 +15,15 @@ from rich.table import Table
 
 from causal_lpm.cli.calibration_request import FILE, slug_of
 from causal_lpm.cli.progress import stage_bars
+from causal_lpm.cli.study_run import question_worlds, typed_worlds
 from causal_lpm.cli.terminal import bad_input, check_plots, fail, failures, show
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.policies.effects import effects, totals
 from causal_lpm.inference.policies.summaries import summarise
-from causal_lpm.inference.studies import settings as typed
 from causal_lpm.inference.studies.catalogue import load_study, simulated, with_data
-from causal_lpm.inference.studies.study import HasData
+from causal_lpm.inference.studies.study import Study, Worlds
 from causal_lpm.memory import reuse_freed_memory
+from causal_lpm.provenance import sha256
 from causal_lpm.validate import whole_number
 
 __all__ = ["run_prediction"]
@@ -46,15 +47,14 @@ def run_prediction(
     """Predicts the worlds that were typed, or the study's own, keeps and shows them; arguments are the command's."""
     with bad_input():
         study = with_data(load_study(target))
-        worlds = _worlds(study, acts, settings)
+        worlds = _worlds(simulated(study), acts, settings)
         file = _file_of(target, calibration)
         for name, number in (("draws", draws), ("replicates", replicates), ("workers", workers)):
             whole_number(name, number)
         whole_number("seed", seed, low=0)
         check_plots(plots)
         result = CalibrationResult.load(file, study.horizon)
-        of = result.tree.attrs.get("request", str(file))
-        identity = json.dumps([of, worlds, draws, replicates, seed], sort_keys=True)
+        identity = json.dumps([sha256(file), worlds, draws, replicates, seed], sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
         folder = out or Path("results") / f"{slug_of(target)}-predicted-{digest}"
         kept = _kept(folder / PREDICTIONS, identity)
@@ -82,16 +82,12 @@ def run_prediction(
     show(lambda: _tables(result, predictions, next(iter(worlds))), folder / PREDICTIONS, draw)
 
 
-def _worlds(study: HasData, acts: Sequence[str], settings: Sequence[str]) -> dict[str, dict[str, float]]:
-    policies = simulated(study).policies
+def _worlds(study: Study, acts: Sequence[str], settings: Sequence[str]) -> Worlds:
     if acts and settings:
         raise ValueError("--do and --setting are two ways to say what to predict: leave out either.")
     if acts:
-        text = ", ".join(acts)
-        return {"as it is": {}, text: typed.parse_acts(text, policies)}
-    if settings:
-        return typed.parse_worlds(settings, policies)
-    return {name: dict(world) for name, world in simulated(study).worlds("main")[0].items()}
+        return question_worlds(study, acts)[0]
+    return typed_worlds(study, settings)[0] if settings else study.worlds("main")[0]
 
 
 def _file_of(target: str, given: Path | None) -> Path:

@@ -89,6 +89,7 @@ def test_of_several_calibrations_one_must_be_given(home: Path) -> None:
     ("arguments", "sentence"),
     [
         (["contacts", "--do", "contacts=0"], "unknown policy 'contacts': did you mean 'contact'?"),
+        (["contacts", "--do", ""], "there is no act"),
         (["contacts", "--do", "contact=3"], "policy 'contact' is 3: give a number from 0 to 2"),
         (["contacts", "--do", "contact=0", "--setting", "contact=1"], "leave out either"),
         (["contacts", "--calibration", "none.nc"], "none.nc does not exist"),
