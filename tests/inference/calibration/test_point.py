@@ -1,5 +1,6 @@
 """Point calibration: it finds modes, trains networks through a simulation, leaves nothing behind, and refuses."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -262,3 +263,26 @@ def test_a_fitted_network_answers_policies() -> None:
     found = result.predict({"as it is": {}, "closed": {"closure_day": 4.0}}, replicates=2)
     assert found.attrs["status"] == "optimised"
     assert float(found["infections"].sel(world="closed")[..., 5:].sum()) == 0.0
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_fitted_parameter_goes_with_the_model_wherever_it_is_simulated(workers: int) -> None:
+    """What `pyro.param` holds belongs to the process; other processes must not begin with the initial value."""
+
+    def model() -> Any:
+        hazard = pyro.deterministic("rate", pyro.param("hazard", torch.tensor(1e-3)))
+
+        def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            tally("x", event("x", hazard.expand(200)))
+            return s
+
+        run = rollout(day, {"well": torch.ones(200)}, 4)
+        observed("cases", dist.Poisson(run.tallies["x"] + 0.1).to_event(1))
+        return run
+
+    result = fit(model, {"cases": [120.0] * 4}, "gradient", settings={"steps": 40, "learning_rate": 0.2})
+    alone = result.predict(replicates=6)
+    assert float(alone["x"].mean()) > 20  # at the initial value it is 0.2
+    with ThreadPoolExecutor(2) as executor:
+        assert result.predict(replicates=6, executor=executor).identical(alone)
+    assert result.predict(replicates=6, workers=workers).identical(alone)
