@@ -1,6 +1,8 @@
 """Which policy to choose when the parameters are not known, and what it would be worth to know them."""
 
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -63,13 +65,10 @@ def rank_policies(predictions: xr.Dataset, loss: Loss) -> xr.Dataset:
     if len(worlds) < 2:
         raise ValueError(f"there is one world, {worlds[0]!r}: predict at least two to rank them.")
     rows = np.stack([_loss(predictions, loss, world) for world in worlds])  # [world, draw, replicate]
-    replicates = rows.shape[2]
+    _, draws, replicates = rows.shape
     by_draw = rows.mean(2)
-    expected = by_draw.mean(1)
-    smallest = by_draw.min(0)
-    best_here = by_draw == smallest
-    regret = by_draw - smallest
-    draws = by_draw.shape[1]
+    expected, smallest = by_draw.mean(1), by_draw.min(0)
+    best_here, regret = by_draw == smallest, by_draw - smallest
     mcse = by_draw.std(1, ddof=1) / np.sqrt(draws) if draws > 1 else np.full(len(worlds), np.nan)
     dataset = xr.Dataset(
         {
@@ -114,15 +113,12 @@ def _costs(world: xr.Dataset, costs: Mapping[str, float]) -> xr.DataArray:
         raise ValueError("the loss names no outcome: give the cost of at least one.")
     for outcome in costs:
         validate.known("outcome", outcome, map(str, world.data_vars))
+    runs = ("draw", "replicate")
     parts = [
-        cost
-        * world[outcome].astype(float).sum([dim for dim in world[outcome].dims if dim not in ("draw", "replicate")])
+        cost * world[outcome].astype(float).sum([dim for dim in world[outcome].dims if dim not in runs])
         for outcome, cost in costs.items()
     ]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+    return reduce(add, parts)
 
 
 def _judged_apart(rows: Values, expected: Values) -> float:

@@ -8,6 +8,8 @@ match is never believed, however it came there.
 import hashlib
 import json
 import logging
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from causal_lpm.inference.files.json_object import read_object
-from causal_lpm.inference.files.stamps import UNREADABLE, is_lost_manifest
 from causal_lpm.inference.files.whole_files import (
     check_folder,
     clear_leftovers,
@@ -33,6 +34,8 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Manifest: TypeAlias = Mapping[str, Any]
 
 _LOG = logging.getLogger("causal_lpm")
+# What reading a file may raise that is no whole `.npz`, or has not what it should have.
+UNREADABLE = (OSError, KeyError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 # Before all names in a file, so that none of an output can be one of ours.
 _STAMP, _DATA = "stamp/", "data/"
 
@@ -105,7 +108,19 @@ class RunFolder:
         return there
 
     def _is_lost(self) -> bool:
-        return is_lost_manifest(self._manifest, self._files, _STAMP + "run", self._run)
+        """Whether a manifest that is gone or cannot be read, as after a power cut, was of this run.
+
+        It was if all files that can be read say so; and an empty one beside none of them is in nobody's way.
+        """
+        owners = set()
+        for path in self._files.glob("*.npz"):
+            try:
+                with path.open("rb") as raw, np.load(raw) as file:
+                    owners.add(str(file[_STAMP + "run"]) if _STAMP + "run" in file.files else "")
+            except UNREADABLE:
+                continue
+        empty = self._manifest.exists() and not self._manifest.stat().st_size
+        return owners == {self._run} or (not owners and empty)
 
     def _begin(self, content: Manifest, notes: Mapping[str, Any]) -> dict[str, Any]:
         self.path.mkdir(parents=True, exist_ok=True)
