@@ -96,7 +96,7 @@ def predict(
         ValueError: an unknown kind, policy, parameter or outcome; no draws, or different numbers of them; a parameter
             of the model without draws; a model with data in it; series without days.
 
-    >>> import pyro, pyro.distributions as dist
+    >>> import pyro, torch, pyro.distributions as dist
     >>> from causal_lpm import event, policy, rollout, tally
     >>> def model():
     ...     rate = pyro.sample("rate", dist.LogNormal(-2.0, 0.5))
