@@ -250,17 +250,17 @@ def read(name: str) -> pd.DataFrame:
         One row a record; columns `date` and `week_ending` are datetime64, suppressed figures NaN.
 
     Raises:
-        ValueError: The data set is unknown, is no table, or is not the registered file.
+        ValueError: The data set is unknown, not a table, or not the registered file.
         FileNotFoundError: As for `path`.
 
     Example:
         >>> read("bmj2021_parameters.json")
         Traceback (most recent call last):
-        ValueError: data set 'bmj2021_parameters.json' is no CSV table: open the file at path(name) yourself.
+        ValueError: data set 'bmj2021_parameters.json' is not a CSV table: open the file at path(name) yourself.
     """
     known("data set", name, DATASETS)
     if not name.endswith(".csv"):
-        raise ValueError(f"data set {name!r} is no CSV table: open the file at path(name) yourself.")
+        raise ValueError(f"data set {name!r} is not a CSV table: open the file at path(name) yourself.")
     return table(path(name))
 
 
@@ -286,7 +286,7 @@ def _local(name: str) -> Path | None:
         return None
     if not Path(folder).is_dir():
         raise FileNotFoundError(
-            f"{FOLDER_VARIABLE} is {folder!r}, which is no folder: set it to where the data sets are."
+            f"{FOLDER_VARIABLE} is {folder!r}, which is not a folder: set it to where the data sets are."
         )
     file = Path(folder) / name
     return file if file.is_file() else None

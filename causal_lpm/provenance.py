@@ -92,10 +92,7 @@ def _commit(checkout: Path) -> str | None:
     try:
         commit = _git(checkout, "rev-parse", "HEAD")
         changes = _git(checkout, "status", "--porcelain", "--untracked-files=no")
-    except (
-        OSError,
-        subprocess.CalledProcessError,
-    ):  # no git here, no commit yet, or the folder of another user
+    except (OSError, subprocess.CalledProcessError):  # no git here, no commit yet, or the folder of another user
         return None
     return f"{commit}-modified" if changes else commit
 

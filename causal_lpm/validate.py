@@ -80,7 +80,7 @@ def positive_count(name: str, value: object) -> None:
     """
     try:
         number = math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's, of several values
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's, for several values
         number = math.nan
     if not number.is_integer() or number < 1:
         raise ValueError(f"{name} is {value}: give a whole number of at least 1.")
@@ -110,8 +110,8 @@ def number_of_agents(state: Mapping[str, torch.Tensor]) -> int:
     """The number of agents of an initial state, whose entries have one value an agent or one for all.
 
     Raises:
-        ValueError: no entry or no agents, an entry `t`, an entry that is no tensor, entries of several numbers of
-            agents.
+        ValueError: no entry or no agents, an entry `t`, an entry that is not a tensor, entries of several numbers
+            of agents.
 
     >>> import torch
     >>> number_of_agents({"x": torch.zeros(3), "y": torch.zeros(1)})
@@ -173,7 +173,7 @@ def whole_number(name: str, value: object, low: int = 1, high: int = 2**63 - 1) 
     Traceback (most recent call last):
     ValueError: seed is 1.5: give a whole number from 0 to 2**63 - 1.
     """
-    if hasattr(value, "item") and math.prod(getattr(value, "shape", (0,))) == 1:  # one of torch or numpy
+    if hasattr(value, "item") and math.prod(getattr(value, "shape", (0,))) == 1:  # a number of torch or numpy
         value = value.item()
     number: int | None = None
     if not isinstance(value, bool) and isinstance(value, numbers.Integral):

@@ -83,7 +83,7 @@ def test_a_folder_that_is_none_is_said_to_be_none(
     registry: Mapping[str, data.Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CAUSAL_LPM_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(FileNotFoundError, match="which is no folder"):
+    with pytest.raises(FileNotFoundError, match="which is not a folder"):
         data.path("table.csv")
 
 

@@ -100,7 +100,7 @@ def households(
 ) -> torch.Tensor:
     """Households with given shares of sizes, filled until everybody is placed; the last one may be cut short.
 
-    Without `adult`, households are of consecutive agents, whoever they are. With it, one adult lives in each household,
+    Without `adult`, households consist of consecutive agents of any kind. With it, one adult lives in each household,
     and the other adults and the children are spread over the other places at random. Sizes are the same in both cases.
 
     Args:
@@ -221,7 +221,7 @@ def workplaces(
     for low, high in sizes:
         if not (1 <= low <= high and float(low).is_integer() and float(high).is_integer()):
             raise ValueError(
-                f"the size class {low} to {high} is none: give whole numbers (smallest, largest) with 1 <= smallest."
+                f"the size class {low} to {high} is wrong: give whole numbers (smallest, largest) with 1 <= smallest."
             )
     _fits(agents, 45)
     # A stream of its own, as for households.
@@ -232,7 +232,7 @@ def workplaces(
         code = _column("within", column, agents)[members]
         if code.dtype.kind not in "iu" or (len(code) and code.min() < 0):
             raise ValueError(f"within contains {column.dtype} or numbers below 0: give classes from 0 to the employed.")
-        if code.max(initial=0) >= MOST:  # serial numbers: times the number of cells they are more than int64 holds
+        if code.max(initial=0) >= MOST:  # serial numbers, which times the number of cells may exceed int64
             code = np.unique(code, return_inverse=True)[1]
         cell = np.unique(cell * (int(code.max(initial=0)) + 1) + code, return_inverse=True)[1]
     members = members[np.argsort(cell, kind="stable")]

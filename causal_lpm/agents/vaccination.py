@@ -130,7 +130,7 @@ class Vaccination:
     def _delivered(s: State, agents: int) -> torch.Tensor:
         """Whole doses delivered today, so that a fraction a day adds up over the days from the first whole one on."""
         day = s["t"] - s["vaccination_start"].ceil()
-        # More than so many a day are as good as endless, and the sums of all days stay whole numbers in float64.
+        # More doses a day are as good as endless; up to here sums over all days are whole numbers in float64.
         rate = (s["doses_per_day"].double() * agents / 100_000).clamp(max=2.0**32)
         doses = ((day + 1) * rate + 1e-6).floor() - (day * rate + 1e-6).floor()
         return torch.where((day >= 0) & (s["vaccination"] > 0), doses, torch.zeros_like(doses)).long()

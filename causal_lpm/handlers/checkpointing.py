@@ -68,7 +68,7 @@ class Checkpointing(Handler):
             raise ValueError("Checkpointing stands inside of the solver, whose steps it divides: enter it first.")
         msg["fn"] = functools.partial(self._in_blocks, msg["fn"])
 
-    # Copies of this handler stay on the stack when days are computed again, for this alone.
+    # For this alone, copies of this handler stay on the stack when days are computed again.
     def _pyro_post_step(self, msg: Any) -> None:
         if max(entry.numel() for entry in msg["value"].values()) >= LARGE:
             _trim()
@@ -116,7 +116,7 @@ class _Block:
         stack, advance = _twins(self._stack, self._advance)
         for handler in stack:
             if isinstance(handler, Handler):
-                handler.serve_this_thread()  # torch's, where the backward pass of a GPU runs
+                handler.serve_this_thread()  # one of torch's, for the backward pass on a GPU
 
         def keep(result: torch.Tensor) -> torch.Tensor:
             results.append(result.detach())
@@ -143,7 +143,7 @@ class _Block:
 def _fingerprint(x: torch.Tensor) -> torch.Tensor:
     """The sum of all bit patterns, in wrapping int64 `[]`: the order plays no part, and nothing waits for a GPU."""
     x = x.detach()
-    if x.layout != torch.strided or x.is_complex():  # not looked at
+    if x.layout != torch.strided or x.is_complex():  # these are not compared
         return torch.zeros((), dtype=torch.int64)
     return (x.view(_BITS[x.element_size()]) if x.is_floating_point() else x).sum(dtype=torch.int64)
 

@@ -246,7 +246,7 @@ _CUTTING = {"bool", "byte", "short", "int", "long", "nonzero", "argwhere", "iscl
 _CUTTING |= {f"{bitwise}_{op}" for bitwise in ("bitwise", "logical") for op in ("and", "or", "xor", "not")}
 _CUTTING |= {f"__{side}{op}__" for side in ("", "r", "i") for op in ("and", "or", "xor")} | {"__invert__"}
 _CUTTING |= {f"{under}{op}{under}" for under in ("", "__") for op in ("eq", "ne", "lt", "le", "gt", "ge")}
-# Of 0 and 1 they change nothing, and their derivatives are 0, or not that of the event.
+# These leave 0 and 1 as they are, but their derivatives are 0, or not that of the event.
 _CUTTING |= {"round", "sign", "sgn", "ceil", "floor", "trunc", "fix", "floor_divide", "__floordiv__", "__rfloordiv__"}
 _CUTTING |= {"pow", "__pow__", "__rpow__", "__ipow__", "float_power", "square"}
 

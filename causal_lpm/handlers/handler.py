@@ -28,7 +28,7 @@ class Handler(Messenger):
     _thread: int | None = None
 
     def __enter__(self) -> Any:
-        # Before it is on the stack: a thread that is refused leaves the other one's handlers as they are.
+        # Checked before it is on the stack: a refused thread leaves the other one's handlers as they are.
         for handler in handlers_in_force():
             if isinstance(handler, Handler):
                 handler.refuse_other_threads()

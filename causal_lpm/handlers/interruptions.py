@@ -60,7 +60,7 @@ def _check_interruption(handler: Any, steps: Steps, entries: set[str], taken: se
         )
     day = float(time)
     days_in_range("interruption", day, steps.start, steps.end)
-    if steps.until(day) >= steps.last:  # ChiRho drops it in silence
+    if steps.until(day) >= steps.last:  # ChiRho drops it silently
         raise ValueError(
             f"the interruption at day {day:g} acts before a step, and day {steps.end:g} is the end: "
             "simulate longer, or read the last state."

@@ -40,7 +40,7 @@ class ModelRun:
         """Notes a policy; True where another run of the model begins with it."""
         before = self.policies
         if policy in before:
-            # Those since the last simulation are of this run, if it has named them before the one that comes again.
+            # If the repeated one was named before the last simulation, those named since belong to the new run.
             own = self._simulations if before[policy] != self._simulations else None
             self.policies = {name: number for name, number in before.items() if number == own}
         begins = policy in before and not self.policies

@@ -143,8 +143,7 @@ class KeyedNoise(Handler):
             raise _same_noise(f"{what} is drawn twice under one seed")
         self._since.add(what)
 
-    # A simulation that ends well has used its names; after one that failed, it and what was drawn for it may come
-    # again.
+    # A simulation that ends well has used its names and those drawn for it; one that failed gives them back.
     def _pyro_simulation_ends(self, msg: Any) -> None:
         self._used |= self._since if msg["args"][0] else set()
         self._since = set()
@@ -176,7 +175,7 @@ class KeyedNoise(Handler):
         if msg["value"] is None:
             msg["value"] = _happens(fn, self.key(fn.name)) if isinstance(fn, Event) else fn.respond(fn.noise())
         elif not fn.drawn:
-            return  # data, or a trace that is replayed; what a handler inside of us drew is our noise all the same
+            return  # data, or a trace that is replayed; what an inner handler drew came from noise, too
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)

@@ -86,7 +86,7 @@ class _Series:
 
     def __init__(self) -> None:
         self.steps: list[int] = []
-        self._values: list[torch.Tensor] = []  # each a part of a block, or itself where gradients flow through it
+        self._values: list[torch.Tensor] = []  # each a view of a block, or a copy where gradients flow through it
         self._block: torch.Tensor | None = None
         self._used = 0
 

@@ -46,7 +46,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         name: Prefix of the sites of this rollout; two rollouts in one model need two names.
 
     Raises:
-        ValueError: dt is not positive; times that are no whole number of steps; an intervention lies outside the
+        ValueError: dt is not positive; times that are not a whole number of steps; an intervention lies outside the
             simulated days or names an entry that the state does not have; a state function returns a partial state;
             entries of different numbers of agents; another solver is active; another thread simulates.
 
@@ -71,10 +71,10 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         self._end = math.inf  # of the part that runs
         self._device = torch.device("cpu")  # of the entry that has the agents
         self._entries: set[str] = set()
-        self._own: State = {}  # the last state that we made: nobody else keeps these tensors
+        self._own: State = {}  # the last state made here: nobody else keeps its tensors
         self._lent: Lent | None = None  # the state that a callback is given
         self._looks = False  # whether that callback only looks at it
-        # The state from which days ran that a log asked for, and the states of those days.
+        # For logs: the state from which their days ran, and the states of those days.
         self._logged: tuple[State, dict[float, State]] | None = None
         super().__init__()
 
@@ -195,7 +195,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         msg["args"] = (value, fitting(act, value))
 
     def _owned(self, state: State) -> State:
-        """The state in memory that only we keep, whoever made it, with the entries and the agents that it must have.
+        """The state in memory that only this handler keeps, with the entries and the agents that it must have.
 
         Then what is written into it in place changes no act, no log, no other day and nothing of the caller's.
         """
@@ -230,7 +230,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         self._own = dict(state)
         return state
 
-    # `fn` and not `value` is set: whoever answers, LogTrajectory inside or outside of us, the steps run once.
+    # `fn` and not `value` is set: the steps run once, whether LogTrajectory stands inside or outside of this handler.
     def _pyro_simulate_point(self, msg: Any) -> None:
         msg["fn"] = self._advance
 

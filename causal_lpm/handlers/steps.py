@@ -28,7 +28,7 @@ class Steps:
     (0, 3)
     >>> Steps(0.0, 60.0, dt=7.0)
     Traceback (most recent call last):
-    ValueError: day 60 is no whole number of steps of 7 days: simulate until day 56 or 63.
+    ValueError: day 60 is not a whole number of steps of 7 days: simulate until day 56 or 63.
     """
 
     def __init__(self, start: Any, end: Any, dt: float) -> None:
@@ -54,7 +54,7 @@ class Steps:
             nearest = [number * self.dt] if number * self.dt > self.start or time == self.start else []
             choices = " or ".join(f"{day:g}" for day in [*nearest, (number + 1) * self.dt])
             raise ValueError(
-                f"day {time:g} is no whole number of steps of {self.dt:g} days: simulate "
+                f"day {time:g} is not a whole number of steps of {self.dt:g} days: simulate "
                 f"{'from' if time == self.start else 'until'} day {choices}."
             )
         return number

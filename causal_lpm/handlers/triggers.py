@@ -34,10 +34,11 @@ class Triggers:
     def firing(self, handler: Any, time: torch.Tensor, state: State) -> torch.Tensor:
         """In which worlds `handler` fires now: bool `[*dims, 1]` or `[]`.
 
-        NaN (a share of nobody, 0/0) is no sign: nothing fires on it, and the first sign is the first number's.
+        NaN (a share of no agents, 0/0) has no sign: nothing fires on it, and the first sign is that of the first
+        number.
 
         Raises:
-            ValueError: the condition is no number, or has a value an agent.
+            ValueError: the condition is not a number, or has one value an agent.
         """
         predicate, now = handler.predicate, time.clone()
         env = {**copied(state), "t": now}  # what a condition writes in place is not the state

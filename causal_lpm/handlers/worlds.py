@@ -199,10 +199,10 @@ class ProductWorlds(Dimensions, FactualConditioning, MultiWorldCounterfactual):
 
     def __init__(self, replicates: int = 1, draws: int = 1) -> None:
         super().__init__(replicates, draws)
-        self._unnamed: list[str] = []  # dimensions of what a simulation intervenes on without a name: its state
-        self._taken: int | None = None  # how many of them the running simulation has come to; None outside
+        self._unnamed: list[str] = []  # dimensions of interventions without a name, on the state
+        self._taken: int | None = None  # how many of them the running simulation has used; None outside
 
-    # What intervenes in each of several simulations makes the same worlds in each.
+    # An intervention that acts in several simulations makes the same worlds in each.
     def _pyro_rollout(self, msg: Any) -> None:
         super()._pyro_rollout(msg)
         self._unnamed, self._taken = [name for name in self._unnamed if name in self.plates], 0

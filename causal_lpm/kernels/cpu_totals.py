@@ -60,7 +60,7 @@ def graph_pull(x: Array, indptr: Array, neighbours: Array, rows: Array, out: Arr
 def changed(x: Array, before: Array, words: Array, words_before: Array, who: Array) -> int:
     """Writes the agents whose message changed, as many as `who` has room for; returns how many there are.
 
-    `words` are the messages of one row, read as words of 8 bytes as far as they fill them: nearly all are as they were.
+    `words` are the messages of one row, read as whole words of 8 bytes, nearly all of which are as they were.
     """
     found, width = 0, 8 // x.itemsize
     for word in range(words.size):

@@ -142,7 +142,7 @@ def _define() -> None:
         torch.library.register_fake(f"causal_lpm::{name}", _FAKES[name], lib=library)
         if name in TOTALS:
             _differentiable(name, library)
-    # They live as long as this object, so it is kept where a second load of this module will find it.
+    # Operators live as long as this object, so it is kept where a second load of this module will find it.
     operators._definitions = library
 
 

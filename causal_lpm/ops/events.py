@@ -188,7 +188,7 @@ def choose(
 
     Raises:
         ValueError: unknown coupling, logits without an option dimension, NaN or infinite logits, integers that float32
-            would change, an agent whose options are all impossible (-inf); observations that are no option, or one
+            would change, an agent whose options are all impossible (-inf); observations that are not options, or one
             that is impossible in every draw.
 
     >>> import torch, pyro

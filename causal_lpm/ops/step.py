@@ -46,7 +46,7 @@ def running_step() -> Running | None:
 
 @effectful(type="step_length")
 def step_length() -> float:
-    """The length of a step in days, answered by the solver; a day where there is none.
+    """The length of a step in days, answered by the solver; one day where there is none.
 
     >>> step_length()
     1.0

@@ -104,7 +104,7 @@ def tally(
     """
     values = numbers(f"what tally {name!r} sums", values)
     if by is None and groups is not None:
-        raise ValueError(f"tally {name!r} has {groups} groups and nobody's group: give by=, too.")
+        raise ValueError(f"tally {name!r} has {groups} groups, but no agent has one: give by=, too.")
     if by is not None and groups is None:
         raise ValueError(f"tally {name!r} is by groups: say how many there are with groups=, the last may be empty.")
     if by is not None:

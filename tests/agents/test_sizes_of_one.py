@@ -64,7 +64,7 @@ def test_workplaces_within_serial_numbers(sectors: list[int], first: int, step: 
 
 @pytest.mark.parametrize("sizes", [{(1, math.inf): 1.0}, {(1.5, 2): 1.0}, {(math.nan, 2): 1.0}])
 def test_sizes_that_are_no_counts_are_refused(sizes: dict[tuple[int, int], float]) -> None:
-    with pytest.raises(ValueError, match="is none: give whole numbers"):
+    with pytest.raises(ValueError, match="is wrong: give whole numbers"):
         workplaces(ONE, sizes)
 
 

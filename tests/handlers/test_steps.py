@@ -27,17 +27,15 @@ def test_whole_steps_are_those_of_float32_times(dt: float, first: int, number: i
     [(60, 7.0, "until day 56 or 63"), (60, 100.0, "until day 100"), (1, 0.3, "until day 0.9 or 1.2")],
 )
 def test_a_horizon_of_no_whole_number_of_steps_is_refused(days: int, dt: float, choices: str) -> None:
-    with (
-        pytest.raises(ValueError, match=f"day {days} is no whole number of steps of {dt:g} days: simulate {choices}"),
-        DiscreteTime(dt),
-    ):
+    sentence = f"day {days} is not a whole number of steps of {dt:g} days: simulate {choices}"
+    with pytest.raises(ValueError, match=sentence), DiscreteTime(dt):
         rollout(count, {"x": torch.zeros(1)}, days)
 
 
 @pytest.mark.parametrize(
     ("start", "end", "message"),
     [
-        (0.5, 3.0, "day 0.5 is no whole number of steps of 1 days: simulate from day 0 or 1"),
+        (0.5, 3.0, "day 0.5 is not a whole number of steps of 1 days: simulate from day 0 or 1"),
         (3.0, 1.0, "ends on day 1 and begins on day 3"),
         (0.0, float("nan"), "the end of a simulation is day nan"),
         (0.0, float("inf"), "the end of a simulation is day inf"),

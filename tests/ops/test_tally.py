@@ -98,7 +98,7 @@ ONES = torch.ones(3)
         (torch.tensor([0, 1, 2]), 2, "has 2 groups and label 2: number them 0 to 1"),
         (torch.tensor([0, 1, 2]), 0, "is 0: give a whole number of at least 1"),
         (torch.tensor([0, 1, 2]), 2.5, "is 2.5: give a whole number of at least 1"),
-        (None, 2, "has 2 groups and nobody's group: give by=, too"),
+        (None, 2, "has 2 groups, but no agent has one: give by=, too"),
         (torch.tensor([0, 10**9, 5]), 3, "has 3 groups and label 1000000000: number them 0 to 2 without gaps"),
         (torch.tensor([0, 10**13, 5]), 10**13 + 1, "10000000000001 groups of tally 'x' need about 80000 GB"),
         (torch.tensor([[0, 1, 2]]), 3, "give one group an agent"),
