@@ -1,7 +1,7 @@
 """The course of a disease: a graph of stages with probabilities by age and times, drawn once for every agent.
 
-An agent's course is part of its noise: which branch it takes and how long each stage lasts do not depend on the day of
-infection, so an agent infected one day later in another world keeps its own course.
+An agent's course follows from its class and its noise: which branch it takes and how long each stage lasts do not
+depend on the day of infection, so an agent infected one day later in another world keeps its own course.
 """
 
 import math

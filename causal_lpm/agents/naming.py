@@ -2,7 +2,7 @@
 
 
 def named(part: str, what: str) -> str:
-    """The name of a part's noise, event, tally, policy or entry of the state, with the name of the part in front.
+    """The name of a part's noise, event, tally, policy or entry of the state: with the part's own in front.
 
     >>> named("", "positive"), named("flu", "positive")
     ('positive', 'flu_positive')

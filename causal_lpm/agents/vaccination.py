@@ -128,7 +128,7 @@ class Vaccination:
 
     @staticmethod
     def _delivered(s: State, agents: int) -> torch.Tensor:
-        """Whole doses delivered today, so that a fraction a day adds up over the days from the first whole one on."""
+        """Whole doses delivered today; fractions of doses a day add up over the days of the campaign."""
         day = s["t"] - s["vaccination_start"].ceil()
         # More doses a day are as good as endless; up to here sums over all days are whole numbers in float64.
         rate = (s["doses_per_day"].double() * agents / 100_000).clamp(max=2.0**32)

@@ -15,7 +15,7 @@ __all__ = ["fitting", "with_room"]
 
 
 def fitting(act: Any, value: Any) -> Any:
-    """`act` with the dtype of the tensor that it replaces, so that worlds with and without it can stand in one tensor.
+    """`act` with the dtype of the tensor that it replaces, so that worlds with and without it fit in one tensor.
 
     Numbers of all kinds and arrays become tensors; tuples of acts are fitted one by one. A function gets a copy of the
     value, so that what it writes in place stays out of other worlds, and what it returns is fitted; a function of a

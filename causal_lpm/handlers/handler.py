@@ -15,7 +15,7 @@ __all__ = ["Handler"]
 
 
 class Handler(Messenger):
-    """A handler that serves the thread that entered it, and refuses all others by name.
+    """A handler that serves the thread that entered it, and refuses all others.
 
     Attributes:
         recorder: Whether it only remembers what happened: it has seen it already when days are computed again.

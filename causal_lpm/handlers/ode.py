@@ -1,8 +1,7 @@
 """Differential equations inside a step: within-host immunity, a compartmental surrogate.
 
-ChiRho's `TorchDiffEq` solves them in the same program. Two obstacles are removed here: an inner
-`simulate` must not consume the interruptions of the rollout around it, and ChiRho 0.3.0 fails on torch 2.13 in every
-solve.
+ChiRho's `TorchDiffEq` solves them in the same program. Two obstacles are removed here: an inner `simulate` would
+consume the interruptions of the rollout around it, and ChiRho 0.3.0 fails on torch 2.13 in every solve.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Seeds of noise as Pyro sites, so that inference can weigh and resample noise."""
+"""Seeds of noise as Pyro sites, so that inference can weigh and resample them."""
 
 import itertools
 from typing import Any, Self

@@ -34,8 +34,7 @@ class Triggers:
     def firing(self, handler: Any, time: torch.Tensor, state: State) -> torch.Tensor:
         """In which worlds `handler` fires now: bool `[*dims, 1]` or `[]`.
 
-        NaN (a share of no agents, 0/0) has no sign: nothing fires on it, and the first sign is that of the first
-        number.
+        NaN (a share of no agents, 0/0) has no sign: nothing fires on it, and the first number gives the first sign.
 
         Raises:
             ValueError: the condition is not a number, or has one value an agent.

@@ -43,7 +43,7 @@ def from_fixed_point(total: torch.Tensor) -> torch.Tensor:
 
 
 def checked_size(infectiousness: torch.Tensor) -> float:
-    """The largest message in size, in units of the sums, 0 if none can overflow; a handler that answers calls it.
+    """The largest absolute message, in units of the sums, or 0 if none can overflow; handlers that answer call it.
 
     Raises:
         ValueError: NaN, infinity, or a float that has no fixed point.

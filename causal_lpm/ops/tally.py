@@ -80,9 +80,9 @@ def tally(
 ) -> torch.Tensor:
     """The sum over agents, recorded under `name` as one entry of a daily series.
 
-    Recording, likelihoods and the opening of secret shares happen here and nowhere else. NaN or infinity of an agent
-    stays in the sum of its row and group, and spoils no other: a draw of parameters that went wrong shows. Where a
-    process holds a part of the population, the series of its part is recorded, and the model gets the sum of everybody.
+    Series are made here and nowhere else, so shares of a secret are opened here. NaN or infinity of an agent stays in
+    the sum of its row and group, and spoils no other: a draw of parameters that went wrong shows. Where a process holds
+    a part of the population, the series of its part is recorded, and the model gets the sum of everybody.
 
     Args:
         name: Name of the series; once a step.
