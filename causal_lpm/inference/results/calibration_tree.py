@@ -149,7 +149,7 @@ def build_tree(
     _check_draws(tree)
     for name, values in terms.items():
         plain = np.asarray(values)
-        tree["observed_data"][name] = ([f"{name}_dim_{number}" for number in range(plain.ndim)], plain)
+        tree["observed_data"][name] = ([f"{name}_dim_{number}" for number in range(plain.ndim)], plain, {"term": 1})
     _write_units(tree, labels.units)
     result = xr.DataTree.from_dict(tree)
     result.attrs = {**asdict(about), **_origin(about.seed, {**series[2], **terms})}

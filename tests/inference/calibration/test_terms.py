@@ -107,6 +107,19 @@ def test_simulations_are_kept_by_what_the_survey_said(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("first-*"))) == 2
 
 
+def test_one_number() -> None:
+    def model() -> Any:
+        mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
+        observed("survey", dist.Normal(mean, 1.0))
+        run = rollout(lambda s: tally("x", s["x"]) is None or s, {"x": mean if mean.dim() else mean.expand(1)}, 4)
+        observed("y", dist.Normal(run.tallies["x"].float(), 2.0).to_event(1))
+        return run
+
+    result = fit(model, {"survey": 1.0, "y": Y}, "abc", **QUICK)
+    assert float(result.tree["observed_data"]["survey"]) == 1.0
+    assert list(result.predict(draws=3).data_vars) == ["x", "y"]
+
+
 def test_a_table_of_answers() -> None:
     """Questions by archetypes, one of them not answered: no days, and more than one dimension."""
 
