@@ -46,8 +46,8 @@ def fit(
         model: A Pyro program without arguments: parameters as sample sites, data as sites `observed(name,
             distribution)` without data, series as its return value. Latent sites with `infer={"nuisance": True}` are
             drawn in each simulation and not reported.
-        data: Site -> numbers `[days]` or `[groups, days]`, NaN where missing; pandas and xarray bring their dates. Sites
-            before the simulation have data of any shape, which weigh the prior exactly.
+        data: Site -> numbers `[days]` or `[groups, days]`, NaN where missing; pandas and xarray bring their dates.
+            Those of sites before the simulation have any shape, and weigh the prior exactly.
         method: A key of `METHODS` ("svi+npe", "npe", "nle", "abc", "svi", "gradient"), or a `Method` of your own.
         surrogate: A differentiable program with the same sites, for "svi+npe", "svi"; the model itself, if not given.
         budget: Simulations of the exact model to train on.

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from causal_lpm import observed, rollout, tally
+from causal_lpm.inference.posteriors.focus import Focus, FocusedPrior
 from causal_lpm.inference.program import weighed_prior
 from causal_lpm.inference.program.problem import Problem
 from tests.inference.calibration.surveyed import Y, answers_of, exact, surveyed
@@ -34,6 +35,29 @@ def test_rejection_draws_a_conjugate_posterior() -> None:
     agree(values, *exact(answers_of(2), days=0), effective=4000)
     assert subject.weighed.gates()[0].verdict == "pass"
     assert subject.log_prior(torch.zeros(1, 1)).isfinite()
+
+
+def test_a_focus_goes_on_top() -> None:
+    """A normal prior, weighed by a normal survey, times a normal focus that is as wide as the prior."""
+    subject = problem()
+    centre, scale = float(subject.coordinates.centre), float(subject.coordinates.scale)
+    focus = Focus(torch.tensor([1.0]), torch.eye(1), -np.inf, share=0.001)
+    values = subject.constrain(torch.as_tensor(FocusedPrior(subject, focus).draw(4000, 2)).float())["mean"]
+    mean, sd = exact(answers_of(2), days=0)
+    precision = sd**-2 + scale**-2
+    agree(values, (mean / sd**2 + (centre + scale) / scale**2) / precision, precision**-0.5, effective=4000)
+
+
+def test_a_surrogate_need_not_have_the_survey() -> None:
+    def curve() -> None:
+        mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
+        observed("y", dist.Normal(mean[..., None].expand(*mean.shape, 4), 2.0).to_event(1))
+
+    subject = Problem(surveyed(2), {"survey": answers_of(2), "y": Y}, surrogate=curve)
+    data, z = subject.repeated(1), torch.linspace(-2, 2, 401)[:, None]
+    density = subject.log_guided(z, {name: values.expand(401, *values.shape[1:]) for name, values in data.items()})
+    best = subject.constrain(z[density.argmax(), None])["mean"]
+    assert float(best) == pytest.approx(exact(answers_of(2))[0], abs=0.05)  # the mode of a normal is its mean
 
 
 def test_nuts_draws_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
