@@ -88,8 +88,10 @@ class AmortisedGiven:
         density = neural.log_prob(z, self.summary.values)
         if focus is None:
             return density
-        pool = focus.log_inverse(neural.sample(POOL * len(z), self.summary.values, 0))
-        return density + focus.log_inverse(z) - (pool.logsumexp(0) - math.log(len(pool)))
+        # A pool of each by itself, so that its density is the same whatever stands beside it.
+        pools = [neural.sample(POOL * len(z), features, 0) for features in self.summary.values.split(1)]
+        inverse = focus.log_inverse(torch.cat(pools, 1))
+        return density + focus.log_inverse(z) - (inverse.logsumexp(0) - math.log(len(inverse)))
 
     def gates(self, draws: int = 1000, seed: int = 0) -> tuple[Gate, ...]:
         """How many draws of guides were lost, and how even the weights are that undo the focus, where least so."""

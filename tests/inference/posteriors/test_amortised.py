@@ -56,11 +56,19 @@ def test_the_focus_is_undone() -> None:
     z = drawn[:200]
     torch.testing.assert_close(asked.log_prob(z), Known(0.4).log_prob(z, data["x"]), atol=0.1, rtol=0)
     assert features.calls == 1  # one summary of a data set serves draws and densities
-    # A data set has the same draws whatever stands beside it in place of others.
+    # A data set has the same draws whatever stands beside it in place of others, and the same density in any row.
     alone = AmortisedPosterior(Copy(), Posterior(0.4, given), given)  # type: ignore[arg-type]
     first = alone.given({"x": data["x"][:1]})
     assert torch.equal(first.sample(4000, seed=2**63 - 1)[:, 0], drawn[:, 0])
-    (gate,) = first.gates()
+    together = asked.log_prob(z)
+    for row in range(3):
+        own = alone.given({"x": data["x"][row : row + 1]}).log_prob(z[:, row : row + 1])
+        torch.testing.assert_close(own[:, 0], together[:, row], atol=1e-4, rtol=1e-4)
+    before = first.gates()
+    first.sample(50, 3)
+    alone.given(data).sample(50, 3)
+    assert first.gates() == before  # of what was asked before or in between, nothing is kept
+    (gate,) = before
     assert (gate.name, gate.verdict) == ("second round", "pass")
 
 
