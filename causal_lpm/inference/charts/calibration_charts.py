@@ -1,7 +1,6 @@
 """All charts of a calibration, and the folder that they are written to."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, count
@@ -13,9 +12,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm.inference.charts.diagnostic_charts import CURVES, coverage_chart, marginals, rank_chart
-from causal_lpm.inference.charts.fan_charts import COLOURS, save_figure
 from causal_lpm.inference.charts.series_charts import effect_ribbon, fan_chart, reproduction_ribbon
-from causal_lpm.inference.charts.style import MOST_PANELS, banner, panels, plain
+from causal_lpm.inference.charts.style import COLOURS, MOST_PANELS, banner, panels, plain, save_figure, slug
 from causal_lpm.inference.results.calibration_tree import flat_names
 
 if TYPE_CHECKING:
@@ -105,8 +103,8 @@ def save_calibration_plots(
     files: list[Path] = []
     taken: set[str] = set()
     for name, draw in charts(tree, origin, held_out, truth):
-        slugs = chain([_slug(name)], (f"{_slug(name)}-{number}" for number in count(2)))
-        taken.add(own := next(slug for slug in slugs if slug not in taken))  # two names may have one slug
+        slugs = chain([slug(name)], (f"{slug(name)}-{number}" for number in count(2)))
+        taken.add(own := next(one for one in slugs if one not in taken))  # two names may have one slug
         files += save_figure(draw(), folder / f"{own}.png")
     return files
 
@@ -159,8 +157,3 @@ def _pages(name: str, labels: Sequence[str]) -> Iterator[tuple[str, Sequence[str
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _slug(name: str) -> str:
-    """The name as part of a file name."""
-    return re.sub("[^a-z0-9_]+", "-", name.lower())[:80].strip("-")

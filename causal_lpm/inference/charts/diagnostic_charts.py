@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.charts.fan_charts import COLOURS, LINES
 from causal_lpm.inference.charts.style import (
+    COLOURS,
     GREY,
+    LINES,
     MOST_PANELS,
     banner,
     legend_below,

@@ -1,28 +1,33 @@
 """Fan charts of two worlds, with a ribbon of their paired difference below."""
 
 import os
-import re
-import textwrap
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from causal_lpm.inference.charts.style import GREY, bands, legend_below, new_figure, plain
-from causal_lpm.inference.files.whole_files import write_whole
+from causal_lpm.inference.charts.style import (
+    COLOURS,
+    GREY,
+    LINES,
+    bands,
+    few_worlds,
+    legend_below,
+    new_figure,
+    plain,
+    save_figure,
+    slug,
+    wrapped,
+)
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
 from causal_lpm.inference.studies.study_tree import options_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["fan_chart", "save_figure", "save_fan_charts"]
+__all__ = ["fan_chart", "save_fan_charts"]
 
-# Okabe and Ito (2008), Color Universal Design, in an order whose neighbours differ most.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
 LEVELS = ((0.95, 0.15), (0.5, 0.3))  # central shares of replicates, opacity
 ALL_OUTCOMES_UP_TO = 10  # contrasts; of more, only the first outcome is drawn
 
@@ -53,8 +58,7 @@ def fan_chart(
     figure = new_figure(6.0)
     daily = _daily_per_100k(tree, outcome)
     names = [str(name) for name in (daily["world"].values if worlds is None else worlds)]
-    if len(names) > len(COLOURS):
-        raise ValueError(f"{len(names)} worlds cannot be told apart in one chart: choose at most {len(COLOURS)}.")
+    few_worlds(names)
     x = daily["date"].values if "date" in daily.coords else daily["day"].values
     heights = [3, 2] if averted else [1]
     levels = LEVELS if daily.sizes["sample"] >= ENOUGH_FOR_PERCENTILES else ((1.0, 0.2),)
@@ -71,7 +75,7 @@ def fan_chart(
         bands(axes[1], x, gap, GREY, "-", levels)
         axes[1].axhline(0, color="black", linewidth=0.8)
         plain(axes[1].set_ylabel(f"{outcome}, averted so far\nper 100,000"))
-        title = _wrapped(f"averted in {other}: {reference} minus {other}, paired in each replicate")
+        title = wrapped(f"averted in {other}: {reference} minus {other}, paired in each replicate")
         plain(axes[1].set_title(title, fontsize="small", loc="left"))
     for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
@@ -82,7 +86,7 @@ def fan_chart(
     figure.align_ylabels()
     count = tree["predictions"].sizes["replicate"]
     title = f"{tree.attrs['title']} ({count} replicate{'s' * (count != 1)})"
-    lines = [_wrapped(text) for text in (title, options_text(tree)) if text]
+    lines = [wrapped(text) for text in (title, options_text(tree)) if text]
     plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
     spread = "one replicate" if count == 1 else f"median, {_spread(count)} of {count} replicates"
     legend_below(figure, dict(zip(names, axes[0].get_lines(), strict=True)), title=spread)
@@ -93,29 +97,12 @@ def _spread(count: int) -> str:
     return "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
 
 
-def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, 80, max_lines=4, placeholder=" ..."))
-
-
 def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:
     """(sample, world, day), a sample being a draw and replicate."""
     predictions = tree["predictions"].to_dataset()
     agents = float(predictions["group_size"].sum())
     rates = predictions[outcome].sum("group") * (1e5 / agents)
     return rates.stack(sample=("draw", "replicate")).transpose("sample", "world", "day")
-
-
-def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> list[Path]:
-    """Writes the figure as PNG and as SVG, whatever the suffix of `path`, and returns both paths."""
-    files = [Path(path).with_suffix(suffix) for suffix in (".png", ".svg")]
-    from matplotlib import rc_context
-
-    # Neither a date nor random ids inside, so that the same result gives the same file.
-    with rc_context({"svg.hashsalt": "causal_lpm"}):
-        for file in files:
-            metadata = {"Date": None} if file.suffix == ".svg" else None
-            write_whole(file, partial(figure.savefig, dpi=150, metadata=metadata))
-    return files
 
 
 def save_fan_charts(tree: xr.DataTree, folder: str | os.PathLike[str]) -> list[Path]:
@@ -147,10 +134,5 @@ def save_fan_charts(tree: xr.DataTree, folder: str | os.PathLike[str]) -> list[P
         for number, (contrast, other, reference) in enumerate(pairs, start=1):
             # The reference comes first, so that the factual world always has the same colour.
             figure = fan_chart(tree, outcome, [str(reference), str(other)], (str(other), str(reference)))
-            files += save_figure(figure, folder / f"{_slug(f'{outcome}-{number:02d}-{contrast}')}.png")
+            files += save_figure(figure, folder / f"{slug(f'{outcome}-{number:02d}-{contrast}')}.png")
     return files
-
-
-def _slug(name: str) -> str:
-    """The name as part of a file name: "delayed - standard 0.9" is delayed-standard-0-9."""
-    return re.sub("[^a-z0-9_]+", "-", name.lower())[:80].strip("-")

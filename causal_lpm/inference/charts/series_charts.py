@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.charts.fan_charts import COLOURS, LINES
 from causal_lpm.inference.charts.style import (
     BANDS,
+    COLOURS,
     GREY,
+    LINES,
     bands,
     banner,
+    few_worlds,
     legend_below,
     outer_labels,
     panels,
@@ -162,24 +164,15 @@ def reproduction_ribbon(
     """
     values, where = _found(tree, name)
     values = _of_group(_shared(values), group, total=False)
-    names = (
-        _chosen([str(world) for world in values["world"].values], worlds, len(COLOURS))
-        if "world" in values.dims
-        else []
-    )
+    names = _chosen([str(world) for world in values["world"].values], worlds) if "world" in values.dims else []
+    few_worlds(names)
+    levels, spread = (BANDS, "50% and 90%") if len(names) < 2 else (BANDS[:1], "90%")
     figure, (axes,) = panels(1, height=3.2)
     x, time = time_axis((axes,), values, str(values.dims[-1]))
     handles: dict[str, Any] = {}
     for world, colour, line in zip(names or [""], COLOURS, LINES, strict=False):
-        bands(
-            axes,
-            x,
-            _runs(values.sel(world=world) if world else values),
-            colour,
-            line,
-            BANDS if len(names) < 2 else BANDS[:1],
-        )
-        handles[f"{world or name}: median, {'50% and 90%' if len(names) < 2 else '90%'}"] = axes.get_lines()[-1]
+        bands(axes, x, _runs(values.sel(world=world) if world else values), colour, line, levels)
+        handles[f"{world or name}: median, {spread}"] = axes.get_lines()[-1]
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylim(bottom=0)
     kind = str(tree[where].attrs.get("kind", "")) if names else ""
@@ -239,17 +232,14 @@ def _of_group(values: xr.DataArray, group: str | None, total: bool) -> xr.DataAr
 
 def _runs(values: xr.DataArray) -> npt.NDArray[Any]:
     """`[sample, time]`, whatever the samples are called."""
-    samples = values.dims[:-1]
-    runs: npt.NDArray[Any] = values.transpose(*samples, values.dims[-1]).values.reshape(-1, values.shape[-1])
+    runs: npt.NDArray[Any] = values.values.reshape(-1, values.shape[-1])
     return runs
 
 
-def _chosen(labels: Sequence[str], wanted: Sequence[str] | None, most: int | None = None) -> list[str]:
+def _chosen(labels: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
     chosen = list(labels if wanted is None else wanted)
     for label in chosen:
         known("name", label, labels)
-    if most is not None and len(chosen) > most:
-        raise ValueError(f"{len(chosen)} worlds cannot be told apart in one chart: choose at most {most}.")
     return chosen
 
 
@@ -273,11 +263,10 @@ def _patch(colour: str, opacity: float) -> Any:
 def _fan_handles(origin: bool, held_out: bool) -> dict[str, Any]:
     from matplotlib.lines import Line2D
 
-    handles: dict[str, Any] = {"data": Line2D([], [], marker="o", color="black", markersize=3, linestyle="")}
+    dots: dict[str, Any] = {"marker": "o", "color": "black", "markersize": 3, "linestyle": ""}
+    handles = {"data": Line2D([], [], **dots)}
     if held_out:
-        handles["data held out"] = Line2D(
-            [], [], marker="o", color="black", markersize=3.5, linestyle="", fillstyle="none", markeredgewidth=0.7
-        )
+        handles["data held out"] = Line2D([], [], **{**dots, "markersize": 3.5}, fillstyle="none", markeredgewidth=0.7)
     handles["median"] = Line2D([], [], color=COLOURS[0])
     handles["50%"] = _patch(COLOURS[0], 0.48)
     handles["90%"] = _patch(COLOURS[0], 0.2)

@@ -1,8 +1,12 @@
-"""What the charts of a calibration share: figures, panels, bands, and the banner of a result that is no posterior."""
+"""What charts share: colours, figures, panels, bands, legends, files, and the banner of what is no posterior."""
 
 import math
+import os
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm.inference.diagnostics.report import Report
+from causal_lpm.inference.files.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,19 +23,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BANDS",
+    "COLOURS",
     "GREY",
+    "LINES",
     "MOST_PANELS",
     "bands",
     "banner",
     "banner_text",
+    "few_worlds",
     "legend_below",
     "new_figure",
     "outer_labels",
     "panels",
     "plain",
+    "save_figure",
+    "slug",
     "time_axis",
+    "wrapped",
 ]
 
+# Okabe and Ito (2008), Color Universal Design, in an order whose neighbours differ most.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
 GREY = "#595959"
 WARNING = "#B54A00"  # Okabe and Ito's vermillion, dark enough for white letters
 BANDS = ((0.9, 0.2), (0.5, 0.35))  # central probability, opacity
@@ -115,6 +129,39 @@ def plain(text: "Text") -> None:
     text.set_parse_math(False)
 
 
+def wrapped(text: str, width: int = 80) -> str:
+    """The text in at most four lines."""
+    return "\n".join(textwrap.wrap(text, width, max_lines=4, placeholder=" ..."))
+
+
+def slug(name: str) -> str:
+    """The name as part of a file name.
+
+    >>> slug("Delayed - standard 0.9")
+    'delayed-standard-0-9'
+    """
+    return re.sub("[^a-z0-9_]+", "-", name.lower())[:80].strip("-")
+
+
+def few_worlds(names: Sequence[str]) -> None:
+    """Raises ValueError for more worlds than can be told apart."""
+    if len(names) > len(COLOURS):
+        raise ValueError(f"{len(names)} worlds cannot be told apart in one chart: choose at most {len(COLOURS)}.")
+
+
+def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> list[Path]:
+    """Writes the figure as PNG and as SVG, whatever the suffix of `path`, and returns both paths."""
+    files = [Path(path).with_suffix(suffix) for suffix in (".png", ".svg")]
+    from matplotlib import rc_context
+
+    # Neither a date nor random ids inside, so that the same result gives the same file.
+    with rc_context({"svg.hashsalt": "causal_lpm"}):
+        for file in files:
+            metadata = {"Date": None} if file.suffix == ".svg" else None
+            write_whole(file, partial(figure.savefig, dpi=150, metadata=metadata))
+    return files
+
+
 def bands(
     axes: "Axes",
     x: npt.NDArray[Any],
@@ -149,7 +196,7 @@ def legend_below(figure: "Figure", handles: Mapping[str, Any], columns: int = 4,
     )
     # Named afterwards: matplotlib leaves out of a legend what begins with an underscore.
     for text, name in zip(legend.get_texts(), handles, strict=True):
-        text.set_text("\n".join(textwrap.wrap(name, 60, max_lines=4, placeholder=" ...")))
+        text.set_text(wrapped(name, 60))
         plain(text)
 
 

@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 from causal_lpm.inference import Options, run_experiment
-from causal_lpm.inference.charts.fan_charts import fan_chart, save_fan_charts, save_figure
+from causal_lpm.inference.charts.fan_charts import fan_chart, save_fan_charts
+from causal_lpm.inference.charts.style import save_figure
 from tests.inference.fake_study import FakeStudy
 
 
