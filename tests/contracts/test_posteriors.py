@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from causal_lpm.inference import METHODS, CalibrationResult, Gate, Learned, Method, Problem, fit
+from causal_lpm.inference import METHODS, CalibrationResult, Gate, Learned, Method, Problem, Report, fit
+from causal_lpm.inference.results.calibration_tree import About, build_tree
 from tests.inference.calibration.conjugate import DATA, SMALL, exact, normal
 
 LEARNING = [name for name, method in METHODS.items() if method.simulates]
@@ -60,8 +61,9 @@ class Conjugate:
 
 class ConjugateGiven:
     def __init__(self, mean: Any, sd: float) -> None:
-        place = PROBLEM.unconstrain({"mean": torch.as_tensor(mean, dtype=torch.float32)})
-        self.law = torch.distributions.Normal(place, sd / float(PROBLEM._scale))
+        centre = torch.as_tensor(mean, dtype=torch.float32)
+        place, higher = (PROBLEM.unconstrain({"mean": value}) for value in (centre, centre + sd))
+        self.law = torch.distributions.Normal(place, higher - place)  # of a normal prior, z is linear in the mean
 
     def sample(self, draws: int, seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
@@ -81,6 +83,16 @@ def test_a_method_of_a_user_s_own_is_calibrated_like_all_others() -> None:
     ((_, mean, sd, _, _),) = found.summary()
     assert mean == pytest.approx(exact(DATA)[0][0], abs=0.1)  # four standard errors
     assert sd == pytest.approx(exact(DATA)[1], rel=0.1)
+
+
+def test_what_a_method_of_a_user_s_own_optimises_is_never_called_calibrated() -> None:
+    def optimise(problem: Problem, plan: Any) -> CalibrationResult:
+        tree = build_tree(About("best", "calibrated", plan.seed, 0, 0), {"mean": np.zeros(1)})
+        return CalibrationResult(tree, Report((Gate("mine", "pass", 1.0, 0.0, "All is well."),)), problem)
+
+    found = fit(normal(), {"x": DATA}, Method("best", "one point", optimise=optimise))
+    assert found.status == "optimised"
+    assert found.banner.startswith("OPTIMISED with best: not a posterior")
 
 
 def test_a_method_learns_or_optimises() -> None:

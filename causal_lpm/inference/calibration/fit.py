@@ -104,7 +104,9 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if chosen.optimise is not None:
-            return chosen.optimise(problem, plan)
+            found = chosen.optimise(problem, plan)
+            found.tree.attrs["status"] = "optimised"  # whatever a method of a user's own says of itself
+            return found
         assert chosen.learn is not None
         check_side_by_side(problem)
         stages = Stages(problem, plan, batch_size(problem.agents) if plan.batch is None else plan.batch)
