@@ -68,15 +68,7 @@ def blind_spots_gate(
 ) -> Gate:
     """Says what the data could not have shown; it never warns, since no data show everything. Its value is how many.
 
-    Args:
-        posterior: as of `blind_spots`, as are all others.
-        prior: draws `[S', d]`.
-        observed: site -> data.
-        names: of the parameters.
-        not_run: checks that were left out, in words.
-
-    Raises:
-        ValueError: as of `contraction`.
+    Takes and raises what `blind_spots` does.
     """
     found = blind_spots(posterior, prior, observed, names, not_run)
     sentence = f"The data could not have shown: {'; '.join(found)}."

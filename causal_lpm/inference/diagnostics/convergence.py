@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from causal_lpm.inference.diagnostics.arrays import Floats, finite, names_of_parameters
 from causal_lpm.inference.diagnostics.pareto import pareto_smooth
-from causal_lpm.inference.diagnostics.report import Gate, Verdict
+from causal_lpm.inference.diagnostics.report import Gate, gate_of_measure
 
 __all__ = ["khat_gate", "rhat_gate", "split_rhat"]
 
@@ -30,7 +30,7 @@ def khat_gate(log_weights: npt.ArrayLike) -> Gate:
     effective = 1 / np.square(np.exp(logs)).sum()
     sentence = f"Pareto k-hat of the importance weights is {k:.2f}: {effective:.0f} effective of {logs.size} draws."
     step = "Draw from a proposal nearer to the posterior, or one with heavier tails."
-    return _gate("k-hat", k, KHAT, sentence, step)
+    return gate_of_measure("k-hat", k, KHAT, sentence, step)
 
 
 def split_rhat(chains: npt.ArrayLike) -> Floats:
@@ -69,13 +69,8 @@ def rhat_gate(chains: npt.ArrayLike, names: Sequence[str] | None = None) -> Gate
     worst = int(rhat.argmax())
     label = names_of_parameters(names, rhat.size)[worst]
     sentence = f"R-hat is largest for {label}: {rhat[worst]:.3f}."
-    return _gate("R-hat", float(rhat[worst]), RHAT, sentence, "Run longer chains, or start them elsewhere and compare.")
-
-
-def _gate(name: str, value: float, thresholds: tuple[float, float], sentence: str, step: str) -> Gate:
-    warns, fails = thresholds
-    verdict: Verdict = "fail" if not value <= fails else "warn" if value > warns else "pass"
-    return Gate(name, verdict, value, fails, sentence, "" if verdict == "pass" else step)
+    step = "Run longer chains, or start them elsewhere and compare."
+    return gate_of_measure("R-hat", float(rhat[worst]), RHAT, sentence, step)
 
 
 def _normal_scores(chains: Floats) -> Floats:

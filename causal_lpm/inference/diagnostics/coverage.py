@@ -130,13 +130,7 @@ def coverage_curve(levels: npt.ArrayLike, at: npt.ArrayLike) -> Floats:
 def expected_coverage_gate(log_q_truth: npt.ArrayLike, log_q_draws: npt.ArrayLike, seed: int = 0) -> Gate:
     """Fails if highest-density regions of the joint posterior hold the truth too rarely or too often.
 
-    Args:
-        log_q_truth: log posterior density of the truth, `[n]`.
-        log_q_draws: log posterior density of S posterior draws, `[S, n]`.
-        seed: as of `highest_density_levels`.
-
-    Raises:
-        ValueError: the shapes do not fit, or a value is not finite.
+    Takes and raises what `highest_density_levels` does.
     """
     levels = highest_density_levels(log_q_truth, log_q_draws, seed)
     test = uniformity(levels)

@@ -71,15 +71,8 @@ def strongest_correlation(posterior: npt.ArrayLike) -> tuple[int, int, float]:
 def identifiability_gate(posterior: npt.ArrayLike, prior: npt.ArrayLike, names: Sequence[str] | None = None) -> Gate:
     """Warns if the data say almost nothing of a parameter (contraction below 10%) or if two move as one (|r| > 0.95).
 
-    It never fails: a posterior as wide as its prior may be right. Its value is the smallest contraction.
-
-    Args:
-        posterior: draws `[S, d]`.
-        prior: draws `[S', d]`.
-        names: of the parameters.
-
-    Raises:
-        ValueError: as of `contraction`.
+    It never fails: a posterior as wide as its prior may be right. Its value is the smallest contraction. Takes and
+    raises what `contraction` does, and names of the parameters.
     """
     learnt = contraction(posterior, prior)
     labels = names_of_parameters(names, learnt.size)

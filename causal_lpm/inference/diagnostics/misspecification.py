@@ -57,14 +57,7 @@ def misspecification_gate(observed: npt.ArrayLike, simulated: npt.ArrayLike) -> 
     """Fails if the features of the data lie outside the cloud of simulated features.
 
     With features of the training simulations it asks whether prior and model can produce the data at all, which is
-    where a neural posterior is trained.
-
-    Args:
-        observed: features of the data, `[f]`.
-        simulated: the same features of n simulated data sets, `[n, f]`.
-
-    Raises:
-        ValueError: the shapes do not fit, or a value is not finite.
+    where a neural posterior is trained. Takes and raises what `mmd_to_cloud` does.
     """
     mmd, p = mmd_to_cloud(observed, simulated)
     vector, cloud = _checked(observed, simulated)

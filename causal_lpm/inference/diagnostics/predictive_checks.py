@@ -91,13 +91,7 @@ def predictive_gate(
     Exact for data from the predictive distribution itself; since the posterior has seen the data, it fails less often
     than it says (Gelman, Meng, Stern 1996, Statistica Sinica 6:733-807).
 
-    Args:
-        predicted: site -> series `[draw, group, day]` or `[draw, day]`, the same draws for all sites.
-        observed: site -> data `[group, day]` or `[day]`; NaN is a missing day.
-        groups: site -> labels of its groups, for the sentence.
-
-    Raises:
-        ValueError: as of `predictive_checks`.
+    Takes and raises what `predictive_checks` does, and site -> labels of its groups for the sentence.
     """
     labels, values = _statistics(predicted, observed)
     columns = [compressed(name, column) for (_, _, name), column in zip(labels, values.T, strict=True)]

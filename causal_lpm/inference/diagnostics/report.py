@@ -17,7 +17,7 @@ from rich.table import Table
 
 from causal_lpm.validate import known, unique_entries
 
-__all__ = ["ENOUGH_SIMULATIONS", "FAIL_P", "WARN_P", "Gate", "Report", "Verdict", "gate_of_test"]
+__all__ = ["ENOUGH_SIMULATIONS", "FAIL_P", "WARN_P", "Gate", "Report", "Verdict", "gate_of_measure", "gate_of_test"]
 
 FAIL_P = 0.008
 WARN_P = 0.02
@@ -72,6 +72,21 @@ def gate_of_test(name: str, p: float, finding: str, next_step: str, simulations:
         sentence += f" {simulations} simulations see only gross faults."
         next_step = f"Use at least {ENOUGH_SIMULATIONS} simulations. {next_step}"
     return Gate(name, verdict, p, FAIL_P, sentence, "" if verdict == "pass" else next_step)
+
+
+def gate_of_measure(name: str, value: float, thresholds: tuple[float, float], sentence: str, next_step: str) -> Gate:
+    """The gate of a number that warns beyond the first threshold and fails beyond the second, in that direction.
+
+    >>> [gate_of_measure("k-hat", k, (0.5, 0.7), "k.", "").verdict for k in (0.5, 0.6, 0.8, float("nan"))]
+    ['pass', 'warn', 'fail', 'fail']
+    >>> [gate_of_measure("share", share, (0.3, 0.03), "k.", "").verdict for share in (0.3, 0.1, 0.01)]
+    ['pass', 'warn', 'fail']
+    """
+    warns, fails = thresholds
+    sign = 1 if warns < fails else -1
+    bad, worse = sign * value > sign * warns, not sign * value <= sign * fails  # NaN fails
+    verdict: Verdict = "fail" if worse else "warn" if bad else "pass"
+    return Gate(name, verdict, value, fails, sentence, "" if verdict == "pass" else next_step)
 
 
 @dataclass(frozen=True)

@@ -25,21 +25,6 @@ def _level(series: Floats) -> Floats:
     return np.log(series + 0.5) if series.min() >= 0 else series
 
 
-def _peak(series: Floats, days: Floats) -> Floats:
-    highest: Floats = series.max(1)
-    return highest
-
-
-def _peak_day(series: Floats, days: Floats) -> Floats:
-    day: Floats = days[series.argmax(1)]
-    return day
-
-
-def _total(series: Floats, days: Floats) -> Floats:
-    total: Floats = series.sum(1)
-    return total
-
-
 def _growth(series: Floats, days: Floats) -> Floats:
     """Slope a day of the level up to the day when the mean series peaks; over all days, if that is too soon."""
     until = int(series.mean(0).argmax()) + 1
@@ -108,9 +93,9 @@ def _lag_7(series: Floats, days: Floats) -> Floats:
 
 
 OF_SERIES: dict[str, tuple[int, Statistic]] = {
-    "peak": (3, _peak),
-    "peak day": (3, _peak_day),
-    "total": (1, _total),
+    "peak": (3, lambda series, days: series.max(1)),
+    "peak day": (3, lambda series, days: days[series.argmax(1)]),
+    "total": (1, lambda series, days: series.sum(1)),
     "growth": (FEWEST_FOR_GROWTH, _growth),
     "largest sum of 2 days": (7, _largest_sum(2)),
     "largest sum of 7 days": (14, _largest_sum(7)),

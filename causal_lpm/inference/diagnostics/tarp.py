@@ -39,16 +39,7 @@ def tarp_levels(draws: npt.ArrayLike, truth: npt.ArrayLike, seed: int = 0) -> Fl
 
 
 def tarp_gate(draws: npt.ArrayLike, truth: npt.ArrayLike, seed: int = 0) -> Gate:
-    """Fails if the levels of `tarp_levels` are not uniform.
-
-    Args:
-        draws: S posterior draws for each of n simulated data sets, `[S, n, d]`.
-        truth: the parameters that made these, `[n, d]`.
-        seed: as of `tarp_levels`.
-
-    Raises:
-        ValueError: the shapes do not fit, or a value is not finite.
-    """
+    """Fails if the levels of `tarp_levels`, which takes and raises the same, are not uniform."""
     levels = np.sort(tarp_levels(draws, truth, seed))
     steps = np.arange(levels.size + 1) / levels.size
     deviation = float(np.maximum(steps[1:] - levels, levels - steps[:-1]).max())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from causal_lpm.inference.diagnostics.report import Gate, Verdict
+from causal_lpm.inference.diagnostics.report import Gate, gate_of_measure
 from causal_lpm.inference.posteriors.features import Features, Summary, surrogate_gate
 from causal_lpm.inference.posteriors.focus import Focus
 from causal_lpm.inference.posteriors.neural import NeuralPosterior
@@ -99,7 +99,6 @@ class AmortisedGiven:
         if self.posterior.focus is None:
             return made
         share = min(share for _, share in self._unfocused(self.posterior.focus, draws, seed))
-        verdict: Verdict = "fail" if not share >= EVEN[1] else "warn" if share < EVEN[0] else "pass"
         sentence = f"Weights that undo the focus of the second round leave {share:.0%} of the draws."
-        step = "" if verdict == "pass" else "Call fit with second_round=False, or a larger budget."
-        return (*made, Gate("second round", verdict, share, EVEN[1], sentence, step))
+        step = "Call fit with second_round=False, or a larger budget."
+        return (*made, gate_of_measure("second round", share, EVEN, sentence, step))
