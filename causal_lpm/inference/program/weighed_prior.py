@@ -18,9 +18,10 @@ from causal_lpm.inference.runs.seeds import replicate_seed
 
 __all__ = ["WeighedPrior"]
 
-PILOT = 20_000  # draws of the prior that find the largest density of the terms
-KEPT = 0.005  # share of the prior's draws, below which rejection is given up
-ROUNDS = 10_000  # of rejection, before it is given up
+PILOT = 50_000  # draws of the prior that find the largest density of the terms
+KEPT = 0.001  # share of the prior's draws, below which rejection is given up
+ROUNDS = 1000  # of rejection, before it is given up
+AT_ONCE = 10_000  # draws that are thinned together
 EACH = 500  # draws of a chain
 WARM_UP = 300
 RIDGE = 1e-8  # of a covariance
@@ -40,7 +41,7 @@ class WeighedPrior:
         normal: A normal density of the parameters' z with their mean and covariance.
 
     Raises:
-        RuntimeError: the terms have no density at any of 20,000 draws of the prior.
+        RuntimeError: the terms have no density at any of 50,000 draws of the prior.
     """
 
     def __init__(self, prior: Prior, size: int, names: tuple[str, ...]) -> None:
@@ -77,7 +78,7 @@ class WeighedPrior:
             return self.pool[torch.randint(len(self.pool), (n,), generator=generator)]
         found, count = list[torch.Tensor](), 0
         for attempt in range(ROUNDS):
-            z = self._prior.draw_early(max(2 * n, 2000), replicate_seed(seed, attempt))
+            z = self._prior.draw_early(max(2 * n, AT_ONCE), replicate_seed(seed, attempt))
             with torch.no_grad():
                 below = self._log_weights(z) - self._highest
             found.append(z[torch.rand(len(z), generator=generator).log() < below])

@@ -85,7 +85,7 @@ def test_the_tree_keeps_the_survey_and_charts_leave_it_alone(calibrated: Calibra
 
 
 def test_nuisances_are_no_parameters_of_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten people, drawn by NUTS; predictions keep what the survey says of them."""
+    """Ten people; predictions keep what the survey says of them."""
     monkeypatch.setattr(weighed_prior, "EACH", 200)
     monkeypatch.setattr(weighed_prior, "WARM_UP", 150)
     survey = answers_of(10)
