@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import xarray as xr
 
@@ -25,6 +26,7 @@ from causal_lpm.inference.results import tree_files
 from causal_lpm.inference.results.arviz import to_arviz
 from causal_lpm.inference.results.calibration_tree import with_group
 from causal_lpm.inference.results.data_labels import with_labels_of_data
+from causal_lpm.inference.results.sample_arrays import element_draws
 from causal_lpm.inference.runs.simulation_set import simulate_set
 from causal_lpm.validate import whole_number
 
@@ -74,9 +76,14 @@ class CalibrationResult:
         """What every chart and table of it must say; empty for a calibrated result."""
         return banner_text(self.tree)
 
-    def __repr__(self) -> str:
+    @property
+    def draws(self) -> int:
+        """How many draws of the posterior there are, of all chains."""
         sizes = self.tree["posterior"].sizes
-        return f"CalibrationResult({self.method!r}, {self.status!r}, {sizes['draw'] * sizes['chain']} draws)"
+        return int(sizes["chain"] * sizes["draw"])
+
+    def __repr__(self) -> str:
+        return f"CalibrationResult({self.method!r}, {self.status!r}, {self.draws} draws)"
 
     def parameters(self, draws: int | None = None) -> dict[str, torch.Tensor]:
         """Posterior draws, evenly chosen, name -> float32 `[draw, *shape]`; without what networks generate."""
@@ -86,16 +93,14 @@ class CalibrationResult:
         }
 
     def _samples(self, draws: int | None, group: str = "posterior") -> dict[str, torch.Tensor]:
-        stacked = self.tree[group].to_dataset().stack(sample=("chain", "draw"))
-        count = stacked.sizes["sample"]
-        wanted = count if draws is None else draws
-        wanted = whole_number("draws", wanted)
+        count = self.draws
+        wanted = whole_number("draws", count if draws is None else draws)
         if wanted > count:
             raise ValueError(f"{wanted} draws were asked for and the posterior has {count}: ask for at most that many.")
-        chosen = torch.linspace(0, count - 1, wanted).round().long().tolist()
+        chosen = torch.linspace(0, count - 1, wanted).round().long()
         return {
-            str(name): torch.as_tensor(values.transpose("sample", ...).values[chosen], dtype=torch.float32)
-            for name, values in stacked.data_vars.items()
+            str(name): torch.as_tensor(values.values, dtype=torch.float32).flatten(0, 1)[chosen]
+            for name, values in self.tree[group].to_dataset().data_vars.items()
         }
 
     def predict(
@@ -218,18 +223,12 @@ class CalibrationResult:
         report = Report.from_dataset(tree["diagnostics"].to_dataset()) if "diagnostics" in tree.children else Report()
         return cls(tree, report, model=model)
 
-    def summary(self) -> Sequence[tuple[str, float, float, float, float]]:
-        """Rows of (parameter, mean, sd, 5%, 95%) of the posterior, and of what networks generate."""
+    def summary(self, group: str = "posterior") -> Sequence[tuple[str, float, float, float, float]]:
+        """Rows of (parameter, mean, sd, 5%, 95%) of the posterior, and of what networks generate; or of the "prior"."""
         rows = []
-        for name, values in self._samples(None).items():
-            flat = values.double().reshape(len(values), -1)
-            for number in range(flat.shape[1]):
-                label = name if flat.shape[1] == 1 else f"{name}[{number}]"
-                column = flat[:, number]
-                low, high = torch.quantile(column, torch.tensor([0.05, 0.95], dtype=torch.float64)).tolist()
-                rows.append(
-                    (label, float(column.mean()), float(column.std(correction=min(1, len(column) - 1))), low, high)
-                )
+        for name, draws in element_draws(self.tree[group].to_dataset()).items():
+            low, high = np.quantile(draws, [0.05, 0.95]).tolist()
+            rows.append((name, float(draws.mean()), float(draws.std(ddof=min(1, draws.size - 1))), low, high))
         return rows
 
 

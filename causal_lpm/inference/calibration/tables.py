@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,7 +16,7 @@ __all__ = ["gates_table", "parameter_table", "to_json", "write_json"]
 
 def parameter_table(result: CalibrationResult) -> Table:
     """Mean, standard deviation and 90% interval of each parameter, beside the interval of its prior."""
-    draws = _draws(result)
+    draws = result.draws
     kind = {"calibrated": "Posterior", "uncalibrated": "Uncalibrated draws", "optimised": "Optimised, not a posterior"}
     title = f"{kind[result.status]}: {result.method}, {draws} draw{'' if draws == 1 else 's'}"
     banner = f"[bold red]{escape(result.banner)}[/]" if result.banner else None
@@ -25,7 +24,8 @@ def parameter_table(result: CalibrationResult) -> Table:
     spread = ("mean", "sd", "5%", "95%") if draws > 1 else ("value",)
     for column in ("parameter", *spread, "prior 5%", "prior 95%"):
         table.add_column(column, justify="left" if column == "parameter" else "right")
-    prior = _intervals(result.tree["prior"].to_dataset()) if "prior" in result.tree.children else {}
+    before = result.summary("prior") if "prior" in result.tree.children else ()
+    prior = {name: ends for name, _, _, *ends in before}
     for name, *found in result.summary():
         numbers = (*found[: len(spread)], *prior.get(name, ()))
         table.add_row(escape(name), *(f"{number:.4g}" for number in numbers))
@@ -39,25 +39,9 @@ def gates_table(result: CalibrationResult) -> Table:
     return table
 
 
-def _draws(result: CalibrationResult) -> int:
-    sizes = result.tree["posterior"].sizes
-    return int(sizes["draw"] * sizes["chain"])
-
-
-def _intervals(samples: xr.Dataset) -> dict[str, tuple[float, float]]:
-    """5% and 95% of every element of every parameter, under the names of `CalibrationResult.summary`."""
-    found = {}
-    for name, values in samples.data_vars.items():
-        flat = values.transpose("chain", "draw", ...).values.reshape(values.shape[0] * values.shape[1], -1)
-        for number, column in enumerate(flat.T):
-            low, high = np.quantile(column, [0.05, 0.95])
-            found[str(name) if flat.shape[1] == 1 else f"{name}[{number}]"] = (float(low), float(high))
-    return found
-
-
 def to_json(result: CalibrationResult, target: str) -> dict[str, Any]:
     """Parameters, verdict and gates, for people who read them with other tools."""
-    names = ("parameter", "mean", "sd", "q05", "q95")[: 5 if _draws(result) > 1 else 2]  # a point has no spread
+    names = ("parameter", "mean", "sd", "q05", "q95")[: 5 if result.draws > 1 else 2]  # a point has no spread
     gates = ("name", "verdict", "value", "threshold", "sentence", "next_step")
     return {
         "calibration": target,

@@ -14,7 +14,7 @@ import xarray as xr
 from causal_lpm.inference.charts.diagnostic_charts import CURVES, coverage_chart, marginals, rank_chart
 from causal_lpm.inference.charts.series_charts import effect_ribbon, fan_chart, reproduction_ribbon
 from causal_lpm.inference.charts.style import COLOURS, MOST_PANELS, banner, panels, plain, save_figure, slug
-from causal_lpm.inference.results.calibration_tree import flat_names
+from causal_lpm.inference.results.sample_arrays import flat_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

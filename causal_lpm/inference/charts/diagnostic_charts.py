@@ -20,7 +20,7 @@ from causal_lpm.inference.charts.style import (
 )
 from causal_lpm.inference.diagnostics.coverage import coverage_curve
 from causal_lpm.inference.diagnostics.uniformity import uniform_of_ranks
-from causal_lpm.inference.results.calibration_tree import flat_names
+from causal_lpm.inference.results.sample_arrays import element_draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,8 +49,8 @@ def marginals(tree: xr.DataTree, truth: Mapping[str, float] | None = None, page:
         ModuleNotFoundError: matplotlib is not installed.
         ValueError: there is no such page.
     """
-    posterior = _elements(tree["posterior"].to_dataset())
-    prior = _elements(tree["prior"].to_dataset()) if "prior" in tree.children else {}
+    posterior = element_draws(tree["posterior"].to_dataset())
+    prior = element_draws(tree["prior"].to_dataset()) if "prior" in tree.children else {}
     names = list(posterior)[page * MOST_PANELS : (page + 1) * MOST_PANELS]
     if not names:
         raise ValueError(f"there is no page {page} of {len(posterior)} parameters: pages count from 0.")
@@ -79,16 +79,6 @@ def _density(draws: Values) -> tuple[Values, Values]:
     edges = np.linspace(low, high, bins + 1) if high > low else np.array([low - 0.5, low + 0.5])
     # A share of all draws, also of those outside.
     return np.histogram(draws, edges)[0] / (draws.size * np.diff(edges)), edges
-
-
-def _elements(dataset: xr.Dataset) -> dict[str, Values]:
-    """Flat name -> its draws."""
-    columns = [
-        column
-        for values in dataset.data_vars.values()
-        for column in values.values.reshape(values.sizes["chain"] * values.sizes["draw"], -1).T
-    ]
-    return dict(zip(flat_names(dataset), columns, strict=True))
 
 
 def rank_chart(tree: xr.DataTree, page: int = 0) -> "Figure":

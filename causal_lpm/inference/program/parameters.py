@@ -10,8 +10,7 @@ from torch.distributions import biject_to
 
 from causal_lpm.inference.program.program import Site
 from causal_lpm.inference.program.series import distribution_name
-from causal_lpm.inference.results.element_names import element_names
-from causal_lpm.inference.results.sample_arrays import check_name
+from causal_lpm.inference.results.sample_arrays import check_name, element_names
 from causal_lpm.inference.results.series_layout import RESERVED
 
 __all__ = ["Parameter", "check_names", "parameters_of", "valued"]

@@ -21,14 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.results.sample_arrays import Arrays, check_name, samples
+from causal_lpm.inference.results.sample_arrays import Arrays, check_name, flat_names, samples
 from causal_lpm.inference.results.series_layout import SeriesLayout
 from causal_lpm.inference.results.tree_files import load, save
-from causal_lpm.inference.results.element_names import element_names
 from causal_lpm.provenance import provenance
 from causal_lpm.validate import known
 
-__all__ = ["About", "Arrays", "TreeLabels", "build_tree", "flat_names", "load", "save", "with_group"]
+__all__ = ["About", "Arrays", "TreeLabels", "build_tree", "load", "save", "with_group"]
 
 STATUSES = ("calibrated", "uncalibrated", "optimised")
 KINDS = ("interventional", "paired", "counterfactual")
@@ -168,18 +167,6 @@ def with_group(tree: xr.DataTree, name: str, dataset: xr.Dataset) -> xr.DataTree
     more = tree.copy()
     more[name] = xr.DataTree(dataset)
     return more
-
-
-def flat_names(dataset: xr.Dataset) -> list[str]:
-    """One name an element of a draw: "beta", or "beta[0]", "beta[1]" where a parameter has several.
-
-    >>> flat_names(samples("posterior", {"beta": np.ones((5, 2)), "rho": np.ones(5)}, 1, {}, {}))
-    ['beta[0]', 'beta[1]', 'rho']
-    """
-    names = []
-    for name, values in dataset.data_vars.items():
-        names += element_names(str(name), values.shape[2:])
-    return names
 
 
 def _check_draws(tree: Mapping[str, xr.Dataset]) -> None:

@@ -1,5 +1,6 @@
 """Arrays of draws as data sets with ArviZ's dimensions (chain, draw, ...)."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-__all__ = ["SAMPLE_DIMS", "Arrays", "check_name", "number_samples", "samples", "split_chains"]
+__all__ = [
+    "SAMPLE_DIMS",
+    "Arrays",
+    "check_name",
+    "element_draws",
+    "element_names",
+    "flat_names",
+    "number_samples",
+    "samples",
+    "split_chains",
+]
 
 Arrays = Mapping[str, npt.ArrayLike]
 """Name -> draws, the first dimension."""
@@ -89,3 +100,32 @@ def check_name(what: str, name: str) -> None:
             f"the {what} {name!r} cannot be stored: a name is not empty, has no '/' and is none of "
             f"{', '.join(SAMPLE_DIMS)}."
         )
+
+
+def element_names(name: str, shape: Sequence[int]) -> list[str]:
+    """`name`, or `name[0]`, `name[1]` and so on where it has a shape.
+
+    >>> element_names("beta", ()), element_names("rate", (1, 2))
+    (['beta'], ['rate[0,0]', 'rate[0,1]'])
+    """
+    if not shape:
+        return [name]
+    return [f"{name}[{','.join(map(str, at))}]" for at in itertools.product(*map(range, shape))]
+
+
+def flat_names(dataset: xr.Dataset) -> list[str]:
+    """One name an element of a draw: "beta", or "beta[0]", "beta[1]" where a parameter has several.
+
+    >>> flat_names(samples("posterior", {"beta": np.ones((5, 2)), "rho": np.ones((5, 1))}, 1, {}, {}))
+    ['beta[0]', 'beta[1]', 'rho']
+    """
+    shapes = {str(name): values.shape[2:] for name, values in dataset.data_vars.items()}
+    return [each for name, shape in shapes.items() for each in element_names(name, () if shape == (1,) else shape)]
+
+
+def element_draws(dataset: xr.Dataset) -> dict[str, npt.NDArray[Any]]:
+    """Flat name -> its draws of all chains, `[chain * draw]`."""
+    columns: list[npt.NDArray[Any]] = []
+    for values in dataset.data_vars.values():
+        columns += list(values.values.reshape(values.sizes["chain"] * values.sizes["draw"], -1).T)
+    return dict(zip(flat_names(dataset), columns, strict=True))
