@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,26 +12,15 @@ import xarray as xr
 
 from causal_lpm.inference.charts.diagnostic_charts import CURVES, coverage_chart, marginals, rank_chart
 from causal_lpm.inference.charts.series_charts import effect_ribbon, fan_chart, reproduction_ribbon
-from causal_lpm.inference.charts.style import COLOURS, MOST_PANELS, banner, panels, plain, save_figure, slug
+from causal_lpm.inference.charts.style import COLOURS, FEW_CONTRASTS, MOST_PANELS, banner, panels, plain, save_charts
 from causal_lpm.inference.results.sample_arrays import flat_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "charts",
-    "coverage_chart",
-    "effect_ribbon",
-    "fan_chart",
-    "marginals",
-    "rank_chart",
-    "regret_bars",
-    "reproduction_ribbon",
-    "save_calibration_plots",
-]
+__all__ = ["charts", "regret_bars", "save_calibration_plots"]
 
 REPRODUCTION = ("R_t", "Rt", "reproduction_number")
-FEW_EFFECTS = 10  # of more, only the first outcome is drawn: more charts than anybody looks at cost minutes
 
 
 def regret_bars(ranking: xr.Dataset, tree: xr.DataTree | None = None) -> "Figure":
@@ -43,7 +31,6 @@ def regret_bars(ranking: xr.Dataset, tree: xr.DataTree | None = None) -> "Figure
         tree: the result that it was made from, whose banner is drawn; else that of the ranking's own `status`.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed.
         ValueError: more policies than fit.
     """
     ordered = ranking.sortby("expected_regret", ascending=False)
@@ -93,20 +80,8 @@ def save_calibration_plots(
 
     Returns:
         The files, in the order of the report: fans, parameters, diagnostics, effects.
-
-    Raises:
-        ModuleNotFoundError: matplotlib is not installed.
     """
-    panels(1)  # refuses before anything is written
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    files: list[Path] = []
-    taken: set[str] = set()
-    for name, draw in charts(tree, origin, held_out, truth):
-        slugs = chain([slug(name)], (f"{slug(name)}-{number}" for number in count(2)))
-        taken.add(own := next(one for one in slugs if one not in taken))  # two names may have one slug
-        files += save_figure(draw(), folder / f"{own}.png")
-    return files
+    return save_charts(charts(tree, origin, held_out, truth), folder)
 
 
 def charts(
@@ -137,7 +112,7 @@ def charts(
 def _predicted(tree: xr.DataTree, predictions: xr.Dataset) -> "Iterator[tuple[str, Callable[[], Figure]]]":
     reference, *others = (str(world) for world in predictions["world"].values)
     outcomes = [str(name) for name in predictions.data_vars if name not in REPRODUCTION]
-    for outcome in outcomes if len(others) <= FEW_EFFECTS else outcomes[:1]:
+    for outcome in outcomes if len(others) <= FEW_CONTRASTS else outcomes[:1]:
         for number, world in enumerate(others, start=1):
             yield f"effect-{outcome}-{number:02d}-{world}", partial(effect_ribbon, tree, outcome, (world, reference))
     for name in (str(name) for name in predictions.data_vars if name in REPRODUCTION):

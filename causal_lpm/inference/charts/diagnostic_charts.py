@@ -46,7 +46,6 @@ def marginals(tree: xr.DataTree, truth: Mapping[str, float] | None = None, page:
         page: of twelve parameters each.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed.
         ValueError: there is no such page.
     """
     posterior = element_draws(tree["posterior"].to_dataset())
@@ -92,7 +91,6 @@ def rank_chart(tree: xr.DataTree, page: int = 0) -> "Figure":
         page: of twelve parameters each.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed.
         ValueError: there are no ranks, or no such page.
     """
     sbc = _sbc(tree, "ranks")
@@ -127,7 +125,6 @@ def coverage_chart(tree: xr.DataTree) -> "Figure":
         tree: a result with `highest_density_level` or `tarp_level` in `prior_sbc`.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed.
         ValueError: there is neither.
     """
     sbc = _sbc(tree, *CURVES)

@@ -1,7 +1,8 @@
 """Fan charts of two worlds, with a ribbon of their paired difference below."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,16 @@ import xarray as xr
 
 from causal_lpm.inference.charts.style import (
     COLOURS,
+    FEW_CONTRASTS,
     GREY,
     LINES,
     bands,
     few_worlds,
     legend_below,
-    new_figure,
+    panels,
     plain,
-    save_figure,
-    slug,
+    save_charts,
+    time_axis,
     wrapped,
 )
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["fan_chart", "save_fan_charts"]
 
 LEVELS = ((0.95, 0.15), (0.5, 0.3))  # central shares of replicates, opacity
-ALL_OUTCOMES_UP_TO = 10  # contrasts; of more, only the first outcome is drawn
 
 
 def fan_chart(
@@ -52,17 +53,14 @@ def fan_chart(
         smooth: daily counts are drawn as centred means over this many days; the difference never is.
 
     Raises:
-        ModuleNotFoundError: if matplotlib is not installed.
         ValueError: if there are more worlds than can be told apart.
     """
-    figure = new_figure(6.0)
     daily = _daily_per_100k(tree, outcome)
     names = [str(name) for name in (daily["world"].values if worlds is None else worlds)]
     few_worlds(names)
-    x = daily["date"].values if "date" in daily.coords else daily["day"].values
-    heights = [3, 2] if averted else [1]
     levels = LEVELS if daily.sizes["sample"] >= ENOUGH_FOR_PERCENTILES else ((1.0, 0.2),)
-    axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    figure, axes = panels(2 if averted else 1, height=2.7)
+    x, time = time_axis(axes, daily, "day")
     for name, colour, line in zip(names, COLOURS, LINES, strict=False):
         smoothed = daily.sel(world=name).rolling(day=smooth, center=True, min_periods=1).mean()
         bands(axes[0], x, smoothed.values, colour, line, levels)
@@ -77,24 +75,16 @@ def fan_chart(
         plain(axes[1].set_ylabel(f"{outcome}, averted so far\nper 100,000"))
         title = wrapped(f"averted in {other}: {reference} minus {other}, paired in each replicate")
         plain(axes[1].set_title(title, fontsize="small", loc="left"))
-    for panel in axes:
-        panel.spines[["top", "right"]].set_visible(False)
-    if "date" in daily.coords:
-        figure.autofmt_xdate()
-    else:
-        axes[-1].set_xlabel("time (days)")
+    axes[-1].set_xlabel(time)
     figure.align_ylabels()
     count = tree["predictions"].sizes["replicate"]
     title = f"{tree.attrs['title']} ({count} replicate{'s' * (count != 1)})"
     lines = [wrapped(text) for text in (title, options_text(tree)) if text]
     plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
-    spread = "one replicate" if count == 1 else f"median, {_spread(count)} of {count} replicates"
+    enough = "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
+    spread = "one replicate" if count == 1 else f"median, {enough} of {count} replicates"
     legend_below(figure, dict(zip(names, axes[0].get_lines(), strict=True)), title=spread)
     return figure
-
-
-def _spread(count: int) -> str:
-    return "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
 
 
 def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:
@@ -106,33 +96,22 @@ def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:
 
 
 def save_fan_charts(tree: xr.DataTree, folder: str | os.PathLike[str]) -> list[Path]:
-    """One chart for each outcome and contrast, or of the first worlds where there is no contrast.
+    """One chart for each outcome and contrast, or of the first worlds where there is no contrast."""
+    return save_charts(_charts(tree), folder)
 
-    With more than ten contrasts only the first outcome is drawn: more charts than anybody looks at cost minutes.
 
-    Raises:
-        ModuleNotFoundError: if matplotlib is not installed.
-    """
-    folder = Path(folder)
-    new_figure(1.0)  # refuses before anything is written
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
+def _charts(tree: xr.DataTree) -> "Iterator[tuple[str, Callable[[], Figure]]]":
     predictions = tree["predictions"].to_dataset()
     outcomes = [str(outcome) for outcome in predictions.data_vars]
-    if "causal_effect" in tree.children and tree["causal_effect"].sizes["contrast"] > ALL_OUTCOMES_UP_TO:
-        del outcomes[1:]
-    for outcome in outcomes:
-        if "causal_effect" not in tree.children:
-            worlds = [str(name) for name in predictions["world"].values[: len(COLOURS)]]
-            files += save_figure(fan_chart(tree, outcome, worlds), folder / f"{outcome}.png")
-            continue
-        effects = tree["causal_effect"].to_dataset()
-        pairs = zip(
-            *(effects[name].values for name in ("contrast", "world", "reference")),
-            strict=True,
-        )
-        for number, (contrast, other, reference) in enumerate(pairs, start=1):
+    if "causal_effect" not in tree.children:
+        worlds = [str(name) for name in predictions["world"].values[: len(COLOURS)]]
+        for outcome in outcomes:
+            yield outcome, partial(fan_chart, tree, outcome, worlds)
+        return
+    effects = tree["causal_effect"].to_dataset()
+    contrasts = list(zip(*(effects[name].values.tolist() for name in ("contrast", "world", "reference")), strict=True))
+    for outcome in outcomes if len(contrasts) <= FEW_CONTRASTS else outcomes[:1]:
+        for number, (contrast, other, reference) in enumerate(contrasts, start=1):
             # The reference comes first, so that the factual world always has the same colour.
-            figure = fan_chart(tree, outcome, [str(reference), str(other)], (str(other), str(reference)))
-            files += save_figure(figure, folder / f"{slug(f'{outcome}-{number:02d}-{contrast}')}.png")
-    return files
+            draw = partial(fan_chart, tree, outcome, [reference, other], (other, reference))
+            yield f"{outcome}-{number:02d}-{contrast}", draw

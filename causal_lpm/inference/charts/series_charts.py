@@ -106,7 +106,6 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, averted: tuple[str, str], gro
         group: of persons; all together, if not given.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed.
         ValueError: there are no predictions, or an unknown outcome, world or group.
     """
     predictions = _predictions(tree)
@@ -159,7 +158,6 @@ def reproduction_ribbon(
         group: which of several; needed if there are several.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed.
         ValueError: nothing has this name, an unknown world or group, or more worlds than can be told apart.
     """
     values, where = _found(tree, name)

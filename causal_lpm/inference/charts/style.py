@@ -4,8 +4,9 @@ import math
 import os
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BANDS",
     "COLOURS",
+    "FEW_CONTRASTS",
     "GREY",
     "LINES",
     "MOST_PANELS",
@@ -32,10 +34,10 @@ __all__ = [
     "banner_text",
     "few_worlds",
     "legend_below",
-    "new_figure",
     "outer_labels",
     "panels",
     "plain",
+    "save_charts",
     "save_figure",
     "slug",
     "time_axis",
@@ -50,18 +52,7 @@ WARNING = "#B54A00"  # Okabe and Ito's vermillion, dark enough for white letters
 BANDS = ((0.9, 0.2), (0.5, 0.35))  # central probability, opacity
 WIDTH = 8.0
 MOST_PANELS = 12  # on one page
-
-
-def new_figure(height: float) -> "Figure":
-    """An empty figure; ModuleNotFoundError where matplotlib is not installed."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "plots need matplotlib: install the extra 'plots', as in pip install 'causal-lpm[plots]'."
-        ) from error
-    # A figure by itself, without pyplot, needs no display and leaves no state behind.
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+FEW_CONTRASTS = 10  # of more, only the first outcome is drawn: more charts than anybody looks at cost minutes
 
 
 def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
@@ -73,9 +64,16 @@ def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
     """
     if count > MOST_PANELS:
         raise ValueError(f"{count} panels do not fit on a page: choose at most {MOST_PANELS}.")
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "plots need matplotlib: install the extra 'plots', as in pip install 'causal-lpm[plots]'."
+        ) from error
     columns = 1 if count <= 3 else 2 if count <= 6 else 3
     rows = math.ceil(count / columns)
-    figure = new_figure(max(3.4, height * rows + 0.9))
+    # A figure by itself, without pyplot, needs no display and leaves no state behind.
+    figure = Figure(figsize=(WIDTH, max(3.4, height * rows + 0.9)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes in grid[count:]:
         axes.remove()
@@ -149,6 +147,19 @@ def few_worlds(names: Sequence[str]) -> None:
         raise ValueError(f"{len(names)} worlds cannot be told apart in one chart: choose at most {len(COLOURS)}.")
 
 
+def save_charts(charts: "Iterable[tuple[str, Callable[[], Figure]]]", folder: str | os.PathLike[str]) -> list[Path]:
+    """Draws charts of these names into a folder, which is made if need be, and returns the files."""
+    panels(1)  # refuses before anything is written
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    files: list[Path] = []
+    taken: set[str] = set()
+    for name, draw in charts:
+        slugs = chain([slug(name)], (f"{slug(name)}-{number}" for number in count(2)))
+        taken.add(own := next(one for one in slugs if one not in taken))  # two names may have one slug
+        files += save_figure(draw(), Path(folder, f"{own}.png"))
+    return files
+
+
 def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> list[Path]:
     """Writes the figure as PNG and as SVG, whatever the suffix of `path`, and returns both paths."""
     files = [Path(path).with_suffix(suffix) for suffix in (".png", ".svg")]
@@ -211,7 +222,6 @@ def time_axis(grid: "Sequence[Axes]", values: xr.DataArray, dim: str) -> tuple[n
             axes.xaxis.set_major_locator(locator)
             axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
         return values[dates[0]].values, "date"
-    numbers: npt.NDArray[Any] = (
-        values[dim].values if dim in values.coords and values[dim].dtype.kind in "iuf" else np.arange(values.sizes[dim])
-    )
+    numbered = dim in values.coords and values[dim].dtype.kind in "iuf"
+    numbers: npt.NDArray[Any] = values[dim].values if numbered else np.arange(values.sizes[dim])
     return numbers, "time (days since the start)" if dim.endswith("day") else "step"

@@ -5,18 +5,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from causal_lpm.inference.charts.calibration_charts import (
-    charts,
-    coverage_chart,
-    effect_ribbon,
-    fan_chart,
-    marginals,
-    rank_chart,
-    regret_bars,
-    reproduction_ribbon,
-    save_calibration_plots,
-)
-from causal_lpm.inference.charts.diagnostic_charts import GRID, simultaneous_band
+from causal_lpm.inference.charts.calibration_charts import charts, regret_bars, save_calibration_plots
+from causal_lpm.inference.charts.diagnostic_charts import GRID, coverage_chart, marginals, rank_chart, simultaneous_band
+from causal_lpm.inference.charts.series_charts import effect_ribbon, fan_chart, reproduction_ribbon
 from causal_lpm.inference.charts.style import banner_text
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree, with_group
 from tests.inference.calibration.fake_result import DAYS, ORIGIN, fake_ranking, fake_result

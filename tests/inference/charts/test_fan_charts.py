@@ -44,7 +44,7 @@ def test_worlds_differ_in_colour_and_line_and_axes_have_units() -> None:
     assert len({line.get_color() for line in drawn}) == len({line.get_linestyle() for line in drawn}) == 2
     assert "per 100,000" in fan.get_ylabel()
     assert "per 100,000" in ribbon.get_ylabel()
-    assert ribbon.get_xlabel() == "time (days)"
+    assert ribbon.get_xlabel() == "time (days since the start)"
 
 
 def test_the_end_of_the_ribbon_is_the_effect() -> None:
@@ -109,7 +109,7 @@ def test_percentiles_are_drawn_of_forty_replicates_and_more(replicates: int, spr
 
 def test_of_many_contrasts_only_the_first_outcome_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr("causal_lpm.inference.charts.fan_charts.save_figure", lambda figure, path: [path])
+    monkeypatch.setattr("causal_lpm.inference.charts.style.save_figure", lambda figure, path: [path])
     worlds: dict[str, dict[str, float]] = {f"{number}": {} for number in range(12)}
     for count, outcomes in ((10, {"deaths", "infections"}), (11, {"deaths"})):
         references = {f"{n}": "0" for n in range(1, count + 1)}

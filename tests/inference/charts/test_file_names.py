@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from causal_lpm.inference.charts import calibration_charts as plots
+from causal_lpm.inference.charts import style
 from causal_lpm.inference.results.calibration_tree import About, build_tree
 
 
@@ -17,7 +18,7 @@ def test_names_that_differ_in_signs_alone_have_files_of_their_own(
     drawn: list[str] = []
     monkeypatch.setattr(plots, "fan_chart", lambda tree, site, *_: site)
     monkeypatch.setattr(plots, "marginals", lambda *_: "parameters")
-    monkeypatch.setattr(plots, "save_figure", lambda figure, path: drawn.append(f"{figure}: {path.name}") or [path])
+    monkeypatch.setattr(style, "save_figure", lambda figure, path: drawn.append(f"{figure}: {path.name}") or [path])
     files = plots.save_calibration_plots(tree, tmp_path)
     assert len(set(files)) == len(files) == 5
     assert drawn == [
