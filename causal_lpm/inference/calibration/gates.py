@@ -53,11 +53,7 @@ class KnownTruth:
 def known_truth(problem: Problem, posterior: PosteriorGiven, z: Array, seed: int = 0) -> KnownTruth:
     """Asks the posterior for the parameters of data sets that were simulated with known ones.
 
-    Args:
-        problem: Names the parameters.
-        posterior: Given n data sets.
-        z: The truths that they were simulated with, `[n, size]`.
-        seed: Of posterior draws and ties.
+    The posterior is that given n data sets, z `[n, size]` the truths that they were simulated with.
     """
     truth = torch.as_tensor(z, dtype=torch.float32)
     draws = posterior.sample(RANKED_AMONG, seed)
@@ -102,21 +98,13 @@ def data_gates(
 ) -> tuple[Gate, ...]:
     """Whether the model can produce the data: under the prior, and under the posterior.
 
-    Args:
-        problem: With the data.
-        simulated: site -> `[n, *shape]` of the simulations that the posterior was trained on.
-        predicted: site -> `[draw, *shape]` under the posterior.
-        groups: site -> labels of its groups.
+    `simulated` are those that the posterior was trained on, site -> `[n, *shape]`, and `predicted` those of its draws.
     """
     observed = {name: series.values.numpy() for name, series in problem.data.items()}
     features = SeriesFeatures(problem)
     cloud = features(simulated).values.double().numpy()
     mine = features({name: values[None] for name, values in observed.items()}).values.double().numpy()
-    series = {name: _by_group(values) for name, values in predicted.items()}
-    return (
-        misspecification_gate(*_principal(mine[0], cloud)),
-        predictive_gate(series, _sites(observed), groups),
-    )
+    return misspecification_gate(*_principal(mine[0], cloud)), predictive_gate(predicted, observed, groups)
 
 
 def _principal(vector: Array, cloud: Array) -> tuple[Array, Array]:
@@ -137,14 +125,6 @@ def _principal(vector: Array, cloud: Array) -> tuple[Array, Array]:
     return split(row[None])[0], split(rows)
 
 
-def _by_group(values: Array) -> Array:
-    return values if values.ndim == 3 else values.reshape(len(values), 1, -1)
-
-
-def _sites(observed: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: values if values.ndim == 2 else values.reshape(1, -1) for name, values in observed.items()}
-
-
 def posterior_gates(
     problem: Problem,
     draws: torch.Tensor,
@@ -156,7 +136,7 @@ def posterior_gates(
     """Identifiability, prior sensitivity, disagreement of an ensemble, and what the data could not have shown.
 
     Args:
-        problem: With the prior.
+        problem: With the prior and the data.
         draws: Of the posterior, z `[draw, size]`.
         members: The same by member, `[member, draw, size]`, or None.
         seed: Of the draws of the prior.
@@ -171,7 +151,7 @@ def posterior_gates(
         z = draws.double()[inside].numpy()
         gates.append(identifiability_gate(z, prior, problem.names))
         gates.append(prior_sensitivity_gate(z, log_prior[inside].numpy(), prior, problem.names))
-        series = _sites({name: series.values.numpy() for name, series in problem.data.items()})
+        series = {name: series.values.numpy() for name, series in problem.data.items()}
         gates.append(blind_spots_gate(z, prior, series, problem.names, not_run))
     if members is not None and len(members) > 1:
         finite = members.isfinite().all(-1).all(0)

@@ -15,12 +15,7 @@ TRAINING = 5e4  # steps in which the training of a network is counted: a second
 def check_counts(problem: Problem, budget: int, gate: int, draws: int, ensemble: int) -> None:
     """Raises ValueError where simulations, draws or networks are more than memory holds, or than months suffice for.
 
-    Args:
-        problem: Of which the simulations are.
-        budget: Simulations to train on.
-        gate: Further ones.
-        draws: Of the posterior, in the result.
-        ensemble: Networks.
+    `budget` and `gate` count simulations, `draws` those of the posterior in the result, `ensemble` networks.
     """
     shapes = [tuple(series.values.shape) for series in problem.data.values()]
     numbers, days = problem.size + sum(map(math.prod, shapes)), max((shape[-1] for shape in shapes if shape), default=1)

@@ -24,12 +24,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ProblemSimulator:
-    """Draws of a proposal and data sets of the exact model, for `simulate_set`.
-
-    Attributes:
-        problem: The model.
-        proposal: The prior, or the prior focused on a posterior.
-    """
+    """Draws of a proposal (the prior, or the prior focused on a posterior) and data sets of the exact model."""
 
     problem: Problem
     proposal: FocusedPrior
@@ -58,13 +53,9 @@ class ProblemSimulator:
 
 @dataclass(frozen=True)
 class GivenParameters:
-    """Data sets of the exact model for parameters that are there, such as draws of a posterior.
+    """Data sets of the exact model for given parameters z `[n, size]`, such as draws of a posterior.
 
-    Attributes:
-        problem: The model.
-        z: `[n, size]`.
-        seed: Of the set that they are simulated as.
-        batch: Of that set.
+    Seed and batch are those of the set that they are simulated as.
     """
 
     problem: Problem

@@ -30,15 +30,12 @@ TRAINING = ("first", "second", "rest")
 
 @dataclass
 class Stages:
-    """Simulates the stages of a calibration.
+    """Simulates the stages of a calibration, each with a seed and, in the plan's folder, a folder of its own.
 
     Attributes:
-        problem: What is asked.
-        plan: Seed of the calibration, where to simulate, and the folder that keeps all stages, each in one of its own.
         batch: Simulations side by side.
         prior: The first simulations, of the whole prior; None before.
-        made: Simulations so far.
-        failed: How many of them failed.
+        made: Simulations so far, of which `failed` failed.
         observed: data site -> `[1, *shape]`, as one data set.
     """
 

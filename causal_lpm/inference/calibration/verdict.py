@@ -57,13 +57,7 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
 
 
 def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult:
-    """The result of a posterior: draws, predictions, gates.
-
-    Args:
-        stages: For further simulations.
-        method: Name.
-        learned: The posterior, the simulations that it was trained on, and its focus.
-    """
+    """The result of what a method of this name has learned: draws, predictions of further stages, and gates."""
     problem, plan, observed = stages.problem, stages.plan, stages.observed
     groups, seed, focus, used = labels_of(problem, plan.groups), plan.seed, learned.focus, learned.used
     given = learned.posterior.given(observed)

@@ -23,13 +23,7 @@ Integers = npt.NDArray[np.int64]
 
 
 def finite(what: str, values: npt.ArrayLike, dimensions: int, shape: str) -> Floats:
-    """The values as float64, checked.
-
-    Args:
-        what: their name in errors.
-        values: numbers.
-        dimensions: how many the array must have.
-        shape: the same in words.
+    """The values as float64; `shape` says in words what the dimensions are.
 
     Raises:
         ValueError: another number of dimensions, no values, or values that are not finite.
@@ -46,11 +40,7 @@ def finite(what: str, values: npt.ArrayLike, dimensions: int, shape: str) -> Flo
 
 
 def log_densities(what: str, values: npt.ArrayLike, dimensions: int, shape: str) -> Floats:
-    """Like `finite`, but -infinity, a density of zero, is allowed and becomes the smallest float64.
-
-    Raises:
-        ValueError: as of `finite`.
-    """
+    """Like `finite`, but -infinity, a density of zero, is allowed and becomes the smallest float64."""
     return finite(what, np.maximum(np.asarray(values, dtype=np.float64), -np.finfo(np.float64).max), dimensions, shape)
 
 

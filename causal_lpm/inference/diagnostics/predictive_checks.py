@@ -151,8 +151,8 @@ def _pooled(site: str, predicted: npt.ArrayLike, observed: npt.ArrayLike) -> tup
     """Predictions and then data, `[draw + 1, group, day]`, and which days were observed, `[group, day]`."""
     data = np.asarray(observed, dtype=np.float64)
     series = np.asarray(predicted, dtype=np.float64)
-    if data.ndim == 1 and series.ndim == 2:
-        data, series = data[None], series[:, None]
+    if data.ndim < 2 and series.ndim == data.ndim + 1:  # one group, or one number
+        data, series = data.reshape(1, -1), series.reshape(len(series), 1, -1)
     if data.ndim != 2 or series.ndim != 3 or series.shape[1:] != data.shape or not len(series):
         raise ValueError(
             f"site {site!r} has predictions of shape {list(series.shape)} and data of shape {list(data.shape)}: "

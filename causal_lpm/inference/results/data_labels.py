@@ -17,13 +17,8 @@ def with_labels_of_data(
     """Predictions with the labels and dates of the data sites, wherever numbers of groups or days agree.
 
     A site whose labels are others than those of its neighbours gets a dimension of its own, `SITE_group` or `SITE_day`,
-    as in `observed`. A series that is no data site has the labels that all data of its size share.
-
-    Args:
-        predictions: Of `predict`.
-        observed: The data of the result, with dimensions (group, day) or (SITE_group, SITE_day).
-        groups: Whether names of groups are given on.
-        dates: Whether dates are.
+    as in `observed`, the data of the result. A series that is no data site has the labels that all data of its size
+    share. `groups` and `dates` say which of the two are given on.
 
     >>> data = xr.Dataset({"cases": (("group", "day"), np.ones((2, 3)))}, {"group": ["Bronx", "Queens"]})
     >>> series = xr.Dataset({"infections": (("group", "day"), np.ones((2, 3)))}, {"group": ["0", "1"]})

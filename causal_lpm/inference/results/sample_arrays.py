@@ -31,12 +31,7 @@ def samples(
 ) -> xr.Dataset:
     """Arrays `[chain * draw, *shape]` as variables (chain, draw, *shape).
 
-    Args:
-        group: its name, for errors.
-        arrays: name -> values.
-        chains: one after the other in the first dimension.
-        dims: name -> names of the dimensions of its shape, instead of `NAME_dim_0`.
-        coords: dimension -> its labels.
+    `dims` has the names of the dimensions of a variable's shape, instead of `NAME_dim_0`, and `coords` their labels.
 
     Raises:
         ValueError: no array, or arrays of different numbers of draws, or shapes that do not fit their names.

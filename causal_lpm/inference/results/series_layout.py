@@ -30,8 +30,7 @@ class SeriesLayout:
         groups: site -> labels of its groups; without them they are numbered.
         dates: site -> the date of each day.
 
-    Attributes:
-        shared: whether all sites have the same groups, days, labels and dates, and so share `group` and `day`.
+    All share `group` and `day` (`shared`) where they have the same groups, days, labels and dates.
 
     Raises:
         ValueError: a site's shapes, labels and dates do not fit each other.
