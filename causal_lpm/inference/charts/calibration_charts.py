@@ -77,9 +77,6 @@ def save_calibration_plots(
         origin: first day of the forecast, as `fan_chart` takes it.
         held_out: site -> later data, as `fan_chart` takes them.
         truth: parameter -> its true value, where it is known.
-
-    Returns:
-        The files, in the order of the report: fans, parameters, diagnostics, effects.
     """
     return save_charts(charts(tree, origin, held_out, truth), folder)
 

@@ -18,13 +18,8 @@ RHAT = (1.01, 1.05)
 def khat_gate(log_weights: npt.ArrayLike) -> Gate:
     """Fails if the k-hat of importance weights is above 0.7, warns above 0.5.
 
-    Only for importance sampling: the draws of a neural posterior have no weights.
-
-    Args:
-        log_weights: log of the importance weights, not normalised, `[S]`; -infinity is a weight of zero.
-
-    Raises:
-        ValueError: not a vector of numbers, or all weights are zero.
+    Only for importance sampling: the draws of a neural posterior have no weights. Takes and raises what
+    `pareto_smooth` does.
     """
     logs, k = pareto_smooth(log_weights)
     effective = 1 / np.square(np.exp(logs)).sum()
@@ -56,14 +51,8 @@ def split_rhat(chains: npt.ArrayLike) -> Floats:
 def rhat_gate(chains: npt.ArrayLike, names: Sequence[str] | None = None) -> Gate:
     """Fails if R-hat of a parameter is above 1.05, warns above 1.01.
 
-    Only for Markov chains: independent draws have an R-hat of 1 whatever they are drawn from.
-
-    Args:
-        chains: draws of Markov chains, `[chain, draw, d]`.
-        names: of the parameters.
-
-    Raises:
-        ValueError: as of `split_rhat`.
+    Only for Markov chains: independent draws have an R-hat of 1 whatever they are drawn from. Takes and raises what
+    `split_rhat` does.
     """
     rhat = split_rhat(chains)
     worst = int(rhat.argmax())

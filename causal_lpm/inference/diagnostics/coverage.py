@@ -49,15 +49,7 @@ def interval_coverage(ranks: npt.ArrayLike, draws: int, level: float) -> tuple[F
 def interval_coverage_gate(ranks: npt.ArrayLike, draws: int, names: Sequence[str] | None = None) -> Gate:
     """Fails if central 50% or 90% intervals of a parameter hold the truth too rarely or too often.
 
-    Exact binomial tests, after Bonferroni over parameters and levels.
-
-    Args:
-        ranks: `[n, d]` of 0..draws, from `sbc_ranks`.
-        draws: how many posterior draws they were ranked among.
-        names: of the parameters.
-
-    Raises:
-        ValueError: ranks outside 0..draws, or names that do not fit.
+    Exact binomial tests, after Bonferroni over parameters and levels. Takes and raises what `interval_coverage` does.
 
     Example:
         >>> ranks = np.random.default_rng(1).integers(0, 100, (200, 3))

@@ -76,14 +76,8 @@ def disagreement_gate(
     At 1 the networks are as uncertain as the parameter. Its value is the larger of both measures, each over its
     threshold. It warns above 0.3 and 1.5 where members also differ more than at 97.5% of simulated data sets: networks
     of few simulations differ somewhat everywhere, in right worlds too, and what they are worth the coverage says.
-
-    Args:
-        draws: posterior draws of each member, `[member, S, d]`.
-        names: of the parameters.
-        elsewhere: `disagreements` at simulated data sets, `[n]`; with fewer than 100 it does not warn.
-
-    Raises:
-        ValueError: as of `disagreement`.
+    Takes and raises what `disagreement` does; `elsewhere` are the `disagreements` at simulated data sets, `[n]`, and
+    with fewer than 100 it does not warn.
     """
     spread, ratio = disagreement(draws)
     labels = names_of_parameters(names, spread.size)

@@ -13,6 +13,8 @@ _FEWEST_IN_TAIL = 5
 def pareto_smooth(log_weights: npt.ArrayLike) -> tuple[Floats, float]:
     """Log importance weights `[S]`, normalised, their largest replaced by quantiles of a generalised Pareto; and k-hat.
 
+    What is given need not be normalised; -infinity is a weight of zero.
+
     k-hat below 0.5: fine; to 0.7: usable; above: the mean under these weights is not to be trusted. It is infinite if
     there are too few draws to tell, and -infinity if the largest weights are all the same.
 

@@ -36,11 +36,7 @@ def sbc_ranks(draws: npt.ArrayLike, truth: npt.ArrayLike, seed: int = 0) -> Inte
 def sbc_gate(ranks: npt.ArrayLike, draws: int, names: Sequence[str] | None = None, seed: int = 0) -> Gate:
     """Fails if the ranks of any parameter are not uniform, after Bonferroni over parameters.
 
-    Args:
-        ranks: `[n, d]` of 0..draws, from `sbc_ranks`.
-        draws: how many posterior draws they were ranked among.
-        names: of the parameters.
-        seed: spreads ranks within their cells.
+    The ranks `[n, d]` of 0..draws are those of `sbc_ranks`; `seed` spreads them within their cells.
 
     Raises:
         ValueError: ranks outside 0..draws, or names that do not fit.

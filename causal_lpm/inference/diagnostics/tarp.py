@@ -19,13 +19,7 @@ def tarp_levels(draws: npt.ArrayLike, truth: npt.ArrayLike, seed: int = 0) -> Fl
 
     Source: Lemos, Coogan, Hezaveh, Perreault-Levasseur 2023 (arXiv:2302.03026).
 
-    Args:
-        draws: S posterior draws for each of n simulated data sets, `[S, n, d]`.
-        truth: the parameters that made these, `[n, d]`.
-        seed: of the reference points and of ties.
-
-    Raises:
-        ValueError: the shapes do not fit, or a value is not finite.
+    Takes and raises what `sbc_ranks` does; `seed` is of the reference points and of ties.
     """
     draws, truth = draws_and_truth(draws, truth)
     cloud = draws.reshape(-1, draws.shape[-1])
