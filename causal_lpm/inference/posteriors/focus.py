@@ -103,7 +103,7 @@ class FocusedPrior:
 
     def __init__(self, problem: Problem, focus: Focus | None = None) -> None:
         self.problem, self.focus = problem, focus
-        assert problem.weighed is None or problem.weighed.pool.numel()  # once, and not in each process that simulates
+        self._weighed = problem.weighed  # made here, once, and not in each process that simulates
         self._highest: float | None = None  # log weight of the proposal's draws
 
     def identity(self) -> dict[str, object]:

@@ -50,7 +50,7 @@ def test_other_posteriors_hold_it_too(method: str) -> None:
     """ "abc" is wider than the posterior, and not wider than the survey alone makes it."""
     settings = {"steps": 100} if method == "svi+npe" else {}
     mean, sd = exact(SURVEY)
-    found, spread = moments(fit(surveyed(3), DATA, method, **{**QUICK, "ensemble": 1}, settings=settings))
+    found, spread = moments(fit(surveyed(3), DATA, method, **{**QUICK, "ensemble": 1, "draws": 300}, settings=settings))
     assert found == pytest.approx(mean, abs=0.5 * sd)
     assert 0.7 * sd < spread < 1.1 * exact(SURVEY, days=0)[1] + 0.1 * sd
 
