@@ -26,25 +26,26 @@ ERRORS = 3.0
 def finite_differences(
     model: Model,
     outcome: Outcome,
-    at: At | None = None,
     wrt: Iterable[str] | None = None,
-    step: float | Mapping[str, float] = 0.05,
-    replicates: int = 100,
-    seed: int = 0,
+    at: At | None = None,
+    *,
     by: Sequence[str] | None = None,
+    replicates: int = 100,
+    step: float | Mapping[str, float] = 0.05,
+    seed: int = 0,
 ) -> xr.Dataset:
     """The derivatives of an expected total by central differences with common random numbers.
 
     Args:
         model: A program without arguments: samples its parameters, returns its rollout or series by name.
         outcome: Name of a tally, or a function of all tallies that returns a series.
-        at: Parameter -> value; by default what the model is conditioned on.
         wrt: Parameters and policies; by default all parameters. Entries of a vector are varied one by one.
+        at: Parameter -> value; by default what the model is conditioned on.
+        by: Labels of the groups of the tally, for one row each; by default they are summed.
+        replicates: Pairs of simulations a parameter, at least 2.
         step: Half the distance between the two worlds, relative to the value (absolute where that is 0); or
             parameter -> absolute. The bias is of its square, the standard error of its inverse at most.
-        replicates: Pairs of simulations a parameter, at least 2.
         seed: Of the noise.
-        by: Labels of the groups of the tally, for one row each; by default they are summed.
 
     Returns:
         `value [group]` with `value_error`, `slope [group, parameter]` with its standard error `error` and `sd` of one
@@ -129,13 +130,14 @@ class GradientCheck:
 
 def check_gradient(
     model: Model,
-    wrt: Iterable[str] | None,
     outcome: Outcome,
-    estimators: Sequence[Estimator] | None = None,
+    wrt: Iterable[str] | None = None,
     at: At | None = None,
-    step: float | Mapping[str, float] = 0.05,
+    *,
+    estimators: Sequence[Estimator] | None = None,
     replicates: int = 200,
     pairs: int | None = None,
+    step: float | Mapping[str, float] = 0.05,
     seed: int = 0,
 ) -> list[GradientCheck]:
     """Bias and standard deviation of gradient estimators for this model at these parameters.
@@ -146,14 +148,14 @@ def check_gradient(
 
     Args:
         model: As in `finite_differences`.
-        wrt: Parameters; None for all.
-        outcome: As in `finite_differences`.
-        estimators: Handlers; by default `StraightThrough`, `MeanField`, `Relaxed` and `Score`.
+        outcome: The same.
+        wrt: Parameters; by default all.
         at: Parameter -> value; by default what the model is conditioned on.
-        step: Of the finite differences.
+        estimators: Handlers; by default `StraightThrough`, `MeanField`, `Relaxed` and `Score`.
         replicates: Of each estimator, at least 2, with other noise than the pairs; `MeanField` stops after two that
             agree.
         pairs: Replicates of the finite differences; by default as many as `replicates`.
+        step: Of the finite differences.
         seed: Of the noise.
 
     Returns:
@@ -173,7 +175,7 @@ def check_gradient(
     ...         return {"S": s["S"] - infected}
     ...
     ...     return rollout(day, {"S": torch.ones(1000)}, days=3)
-    >>> for row in check_gradient(model, ["hazard"], "infections", at={"hazard": 0.1}, pairs=400):
+    >>> for row in check_gradient(model, "infections", at={"hazard": 0.1}, pairs=400):
     ...     row.estimator, row.verdict
     ('StraightThrough()', 'unbiased within error (+-...%)')
     ('MeanField()', 'unbiased within error (+-...%)')

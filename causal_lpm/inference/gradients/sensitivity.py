@@ -17,9 +17,10 @@ def sensitivity(
     model: Model,
     outcome: Outcome,
     wrt: Iterable[str] | None = None,
+    at: At | None = None,
+    *,
     by: Sequence[str] | None = None,
     estimator: Estimator | None = None,
-    at: At | None = None,
     replicates: int = 1,
     pairs: int = 2,
     step: float | Mapping[str, float] = 0.05,
@@ -41,9 +42,9 @@ def sensitivity(
             estimator asks of it is in docs/explanation/gradients.md.
         outcome: Name of a tally, or a function of all tallies that returns a series.
         wrt: Parameters and policies; by default all parameters.
+        at: Parameter -> value; by default what the model is conditioned on.
         by: Labels of the groups of the tally, such as age groups or boroughs, for one row each; by default summed.
         estimator: A gradient handler; by default `MeanField()`.
-        at: Parameter -> value; by default what the model is conditioned on.
         replicates: Runs under the estimator, of which the mean is taken; `MeanField` needs one.
         pairs: Pairs of finite differences a parameter, of which two give a rough standard error; 0 leaves them out.
         step: Of the finite differences, as in `finite_differences`.

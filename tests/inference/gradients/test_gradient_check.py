@@ -132,7 +132,7 @@ def test_the_mean_field_is_run_once_or_as_often_as_it_has_noise() -> None:
 
 def test_verdicts_where_the_answer_is_known() -> None:
     """Without infection all but the relaxed are unbiased. A verdict on those is wrong in 1 of 370; seeds are fixed."""
-    rows = check_gradient(independent, ["hazard"], "infections", at={"hazard": 0.2}, replicates=400, pairs=1500)
+    rows = check_gradient(independent, "infections", ["hazard"], at={"hazard": 0.2}, replicates=400, pairs=1500)
     assert [row.estimator for row in rows] == ["StraightThrough()", "MeanField()", "Relaxed(0.5)", "Score()"]
     verdicts = [row.verdict.split(" (")[0] for row in rows]
     assert verdicts[:2] == ["unbiased within error"] * 2
@@ -143,9 +143,8 @@ def test_verdicts_where_the_answer_is_known() -> None:
 
 
 def test_straight_through_is_found_to_be_biased_in_an_epidemic_and_the_score_is_not() -> None:
-    rows = check_gradient(
-        sir, ["beta"], "infections", (StraightThrough(), Score()), AT, replicates=3000, pairs=3000, seed=1
-    )
+    both = (StraightThrough(), Score())
+    rows = check_gradient(sir, "infections", ["beta"], AT, estimators=both, replicates=3000, pairs=3000, seed=1)
     straight, score = rows
     assert straight.verdict.startswith("biased by +")
     assert score.verdict.startswith("unbiased within error")  # wrong in 1 of 370; the seed is fixed
@@ -153,12 +152,12 @@ def test_straight_through_is_found_to_be_biased_in_an_epidemic_and_the_score_is_
 
 
 def test_few_replicates_say_nothing() -> None:
-    (row,) = check_gradient(sir, ["beta"], "infections", (Score(),), AT, replicates=4)
+    (row,) = check_gradient(sir, "infections", ["beta"], AT, estimators=(Score(),), replicates=4)
     assert row.verdict.startswith("too noisy to say")
 
 
 def test_all_parameters_have_a_row() -> None:
-    rows = check_gradient(sir, None, "infections", (Relaxed(1.0), MeanField()), AT, replicates=5)
+    rows = check_gradient(sir, "infections", at=AT, estimators=(Relaxed(1.0), MeanField()), replicates=5)
     assert [(row.estimator, row.parameter) for row in rows] == [
         (estimator, name) for estimator in ("Relaxed(1)", "MeanField()") for name in ("beta", "recovery")
     ]
