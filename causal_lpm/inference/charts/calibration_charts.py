@@ -26,9 +26,7 @@ REPRODUCTION = ("R_t", "Rt", "reproduction_number")
 def regret_bars(ranking: xr.Dataset, tree: xr.DataTree | None = None) -> "Figure":
     """The expected regret of each policy, best first, with the probability that it is the best one.
 
-    Args:
-        ranking: of `rank_policies`.
-        tree: the result that it was made from, whose banner is drawn; else that of the ranking's own `status`.
+    The banner is that of the tree that the ranking of `rank_policies` was made from, or else of the ranking's `status`.
 
     Raises:
         ValueError: more policies than fit.

@@ -40,10 +40,7 @@ CURVES = {
 def marginals(tree: xr.DataTree, truth: Mapping[str, float] | None = None, page: int = 0) -> "Figure":
     """Histograms of each parameter in the prior and in the posterior, on one scale.
 
-    Args:
-        tree: a result.
-        truth: parameter -> the value that made the data, where it is known; elements as "beta[0]".
-        page: of twelve parameters each.
+    `truth` has the values that made the data, where they are known, elements as "beta[0]"; a page has twelve.
 
     Raises:
         ValueError: there is no such page.
@@ -86,10 +83,6 @@ def rank_chart(tree: xr.DataTree, page: int = 0) -> "Figure":
     Above the band, the posterior lies too high, below it too low; first above and then below, it is too narrow, first
     below and then above too wide. Source: Säilynoja, Bürkner, Vehtari 2022 (Statistics and Computing 32:32).
 
-    Args:
-        tree: a result with `prior_sbc`.
-        page: of twelve parameters each.
-
     Raises:
         ValueError: there are no ranks, or no such page.
     """
@@ -121,11 +114,8 @@ def rank_chart(tree: xr.DataTree, page: int = 0) -> "Figure":
 def coverage_chart(tree: xr.DataTree) -> "Figure":
     """Expected coverage: how often regions of each level hold the truth; below the diagonal they are too narrow.
 
-    Args:
-        tree: a result with `highest_density_level` or `tarp_level` in `prior_sbc`.
-
     Raises:
-        ValueError: there is neither.
+        ValueError: `prior_sbc` has neither `highest_density_level` nor `tarp_level`.
     """
     sbc = _sbc(tree, *CURVES)
     low, high = simultaneous_band(sbc.sizes["simulation"])

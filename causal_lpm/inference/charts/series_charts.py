@@ -99,11 +99,7 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, averted: tuple[str, str], gro
     The light ribbon holds 90% of all runs, so parameters and luck; the dark one 90% of the draws after averaging over
     replicates, so parameters, and what little luck is left by then.
 
-    Args:
-        tree: a result with predictions.
-        outcome: of the predictions.
-        averted: the worlds (other, reference) of which the reference minus the other is drawn.
-        group: of persons; all together, if not given.
+    `averted` names the worlds (other, reference) of which the reference minus the other is drawn, of one group or all.
 
     Raises:
         ValueError: there are no predictions, or an unknown outcome, world or group.
@@ -151,11 +147,8 @@ def reproduction_ribbon(
 ) -> "Figure":
     """A reproduction number over time with its 50% and 90% bands, from the predictions or the posterior.
 
-    Args:
-        tree: a result.
-        name: of an outcome of the predictions, or of a parameter whose last dimension is time.
-        worlds: of the predictions, at most seven; all, if not given.
-        group: which of several; needed if there are several.
+    `name` is an outcome of the predictions, or a parameter whose last dimension is time. Of the predictions, at most
+    seven worlds are drawn; where there are several groups, one must be chosen.
 
     Raises:
         ValueError: nothing has this name, an unknown world or group, or more worlds than can be told apart.
