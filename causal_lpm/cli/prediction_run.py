@@ -99,7 +99,10 @@ def _file_of(target: str, given: Path | None) -> Path:
         return file
     found = sorted(Path("results").glob(f"{slug_of(target)}-*/{FILE}"))
     if not found:
-        raise ValueError(f"{target} is not calibrated yet: run `causal-lpm calibrate {target}` first.")
+        raise ValueError(
+            f"no calibration of {target} is in ./results: run `causal-lpm calibrate {target}` first, or give its "
+            "folder with --calibration."
+        )
     if len(found) > 1:
         raise ValueError(
             f"there are {len(found)} calibrations of {target}: give one, as in --calibration {found[0].parent}."
@@ -118,7 +121,8 @@ def _kept(file: Path, identity: str) -> CalibrationResult | None:
 
 def _tables(result: CalibrationResult, predictions: xr.Dataset, reference: str) -> Iterator[Table]:
     """Totals of each world, and what each averts against the first."""
-    banner = f"[bold red]{escape(result.banner)}[/]" if result.banner else None
+    kind, coupling = predictions.attrs["kind"], predictions.attrs["coupling"]
+    banner = f"[bold red]{escape(result.banner)}[/] " if result.banner else ""
     outcomes = [str(name) for name in predictions.data_vars]
     table = _table(
         f"Totals, parameters {result.status} (interventional)", ("world", "outcome", "median", "90% interval"), banner
@@ -134,20 +138,21 @@ def _tables(result: CalibrationResult, predictions: xr.Dataset, reference: str) 
     if predictions.sizes["world"] < 2:
         return
     columns = ("contrast", "outcome", "mean", "90% interval", "share", "sd: parameters", "sd: luck")
-    table = _table(f"Averted: as it was minus what if ({predictions.attrs['kind']})", columns, banner)
+    caption = f"{banner}Statement: {kind}. Coupling: {escape(coupling)}."
+    table = _table("Averted: as it was minus what if", columns, caption)
     found = {(row.name, row.outcome, row.quantity): row for row in summarise(effects(predictions, reference, outcomes))}
     for contrast in dict.fromkeys(name for name, _, _ in found):
         for number, outcome in enumerate(outcomes):
             row, share = found[contrast, outcome, "averted"], found[contrast, outcome, "relative"].mean
             interval = " to ".join(f"{end:+,.0f}" for end in row.interval_90)
-            cells = (f"{row.mean:+,.0f}", interval, f"{share:+.0%}")
+            cells = (f"{row.mean:+,.0f}", interval, "not known" if isnan(share) else f"{share:+.0%}")
             spread = ("not known" if isnan(x) else f"{x:,.0f}" for x in (row.sd_parameter, row.sd_luck))
             table.add_row("" if number else escape(contrast), outcome, *cells, *spread)
     yield table
 
 
-def _table(title: str, columns: Sequence[str], banner: str | None) -> Table:
-    table = Table(title=title, title_justify="left", caption=banner, caption_justify="left")
+def _table(title: str, columns: Sequence[str], caption: str) -> Table:
+    table = Table(title=title, title_justify="left", caption=caption or None, caption_justify="left")
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number < 2 else "right")
     return table

@@ -19,6 +19,7 @@ from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.in_place import Lent, copied
 from causal_lpm.handlers.incremental import Incremental
 from causal_lpm.handlers.interruptions import arm, begin, observes
+from causal_lpm.handlers.parts import Parts, no_part
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.steps import Steps, steps_until
 from causal_lpm.handlers.triggers import Triggers
@@ -64,7 +65,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         self._triggers = Triggers()
         self._agents: int | None = None  # known inside a step
         self._size = 1  # agents of this simulation
-        self._whole: Steps | None = None  # the steps of the simulation that runs
+        self._parts: Parts | None = None  # of the simulation that runs
         self._in_force = 0  # handlers when it began
         self._name, self._named = "", True  # of its rollout, and whether it needs no name
         self._finished: Rollout | None = None
@@ -101,7 +102,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
     def _simulate(self, msg: Any) -> None:
         self.refuse_other_threads()
         dynamics, given, start, end = msg["args"][:4]
-        if self._whole is not None:
+        if self._parts is not None:
             where = "inside a step" if self._agents is not None else "inside an interruption"
             raise ValueError(
                 f"a population is simulated {where} of another: its noise would be the same every day; make it entries "
@@ -114,22 +115,23 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         state = {name: torch.atleast_1d(value) for name, value in given.items()}
         msg["args"] = (dynamics, state, _tensor(start), _tensor(end), *msg["args"][4:])
         begin(steps, state)
-        self._triggers, self._entries = Triggers(), set(state)
+        self._entries = set(state)
         if not self._named and not steps.first:  # a name given twice asks for the same noise
             once(f"a rollout without a name{f' in {self.prefix}' if self.prefix else ''}")
         self._in_force, well = len(handlers_in_force()), False
         heard_by_all(msg, self._in_force)
-        self._whole = steps
-        part = functools.partial(self._part, steps, msg["args"][2], msg["kwargs"])
+        parts = self._parts = Parts(steps)
+        part = functools.partial(self._part, parts, msg["args"][2], msg["kwargs"])
         try:
             days = _plain(steps.start), _plain(steps.end - steps.start)
             run = effectful(part, type="rollout")(dynamics, state, *days, self._name)
             if not isinstance(run, Rollout):
                 raise ValueError(f"a handler answered a simulation with {type(run).__name__}: give a Rollout.")
+            parts.check(run)
             msg["value"], msg["done"], self._finished = run.state, True, run
             well = True
         finally:
-            self._own, self._lent, self._logged, self._whole = {}, None, None, None
+            self._own, self._lent, self._logged, self._parts = {}, None, None, None
             simulation_ends(well)
 
     def _pyro_rollout(self, msg: Any) -> None:
@@ -137,7 +139,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
 
     def _part(
         self,
-        whole: Steps,
+        parts: Parts,
         clock: torch.Tensor,
         options: Mapping[str, Any],
         dynamics: Dynamics,
@@ -148,11 +150,9 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
     ) -> Rollout:
         """The days of a simulation, or some of them where a handler cuts it."""
         steps = Steps(first_day, first_day + days, self.dt)
-        if self._whole is not whole or not whole.first <= steps.first <= steps.last <= whole.last:
-            raise ValueError(
-                f"a handler asks for the days {steps.start:g} to {steps.end:g}, which are not those of the simulation "
-                "that runs: ask for a part of its days, while it runs."
-            )
+        if self._parts is not parts:
+            raise no_part(steps)
+        self._triggers = parts.begin(steps)
         same_entries("the state from which a handler lets a simulation go on", state, self._entries)
         arm(steps)
         self._own, self._lent, self._logged, self._end = {}, None, None, steps.end
@@ -161,6 +161,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         with Incremental(), Recording() as record:
             self._pyro_simulate(part)  # ChiRho's way from interruption to interruption
             series = {tally: in_all_worlds(values, event_dim=1) for tally, values in record.series().items()}
+        parts.end(steps, self._triggers)
         return Rollout(dict(part["value"]), series)
 
     def _pyro_post_get_new_interruptions(self, msg: Any) -> None:
@@ -187,6 +188,8 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
 
     def _pyro_resampled(self, msg: Any) -> None:
         self._triggers.resample(msg["args"][0])
+        if self._parts is not None:
+            self._parts.resample(self._triggers)
 
     def _pyro_intervene(self, msg: Any) -> None:
         value, act = msg["args"][0], msg["args"][1]

@@ -31,6 +31,12 @@ class Triggers:
         self._sign: weakref.WeakKeyDictionary[Any, torch.Tensor] = weakref.WeakKeyDictionary()
         self._fired: weakref.WeakKeyDictionary[Any, torch.Tensor] = weakref.WeakKeyDictionary()
 
+    def copy(self) -> "Triggers":
+        """The same memory, which goes its own way from here."""
+        twin = Triggers()
+        twin._sign, twin._fired = self._sign.copy(), self._fired.copy()
+        return twin
+
     def firing(self, handler: Any, time: torch.Tensor, state: State) -> torch.Tensor:
         """In which worlds `handler` fires now: bool `[*dims, 1]` or `[]`.
 

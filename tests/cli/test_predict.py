@@ -40,12 +40,14 @@ def files(home: Path) -> dict[Path, bytes]:
 
 def test_predictions_come_from_the_studys_own_calibration_and_are_kept(home: Path) -> None:
     assert call("predict", "contacts", *FEW).stderr == (
-        "causal-lpm: contacts is not calibrated yet: run `causal-lpm calibrate contacts` first.\n"
+        "causal-lpm: no calibration of contacts is in ./results: run `causal-lpm calibrate contacts` first, or give "
+        "its folder with --calibration.\n"
     )
     assert call("calibrate", "contacts", *SVI).exit_code == 0
     first = call("predict", "contacts", "--do", "contact=0", *FEW)
     assert first.exit_code == 0, first.stderr
-    assert "Averted: as it was minus what if (paired)" in first.stdout
+    assert "Averted: as it was minus what if" in first.stdout
+    assert "Statement: paired. Coupling: worlds of a draw" in " ".join(first.stdout.split())
     assert "+100%" in first.stdout
     assert "parameters optimised" in first.stdout
     assert "not a posterior" in " ".join(first.stdout.split())

@@ -1,5 +1,6 @@
 """The law: a simulation that a handler cuts or continues is the simulation, bit for bit, under all handlers."""
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Callable
@@ -306,13 +307,77 @@ def test_parts_that_are_none_are_refused() -> None:
         season(5)
     with (
         pytest.raises(ValueError, match="the state from which a handler lets a simulation go on"),
-        Asks(2, 3, x=torch.ones(60)),
+        Asks(0, 3, x=torch.ones(60)),
     ):
         season(5)
     with Asks(0, 5) as asks:
         season(5)
     with pytest.raises(ValueError, match="ask for a part of its days, while it runs"):
         asks.body(None, {}, 0, 5, "")  # type: ignore[misc]
+
+
+class Plans(Messenger):
+    """Simulates days as a plan says: `plan(simulated, state, days)`; `simulated(state, first, days)` does some."""
+
+    def __init__(self, plan: Callable[..., Rollout]) -> None:
+        super().__init__()
+        self.plan = plan
+
+    def _pyro_rollout(self, msg: Any) -> None:
+        body: Body = msg["fn"]
+        msg["fn"] = lambda f, s, first, days, name: self.plan(
+            lambda state, begins, some: body(f, state, begins, some, name), s, days
+        )
+
+
+@pytest.mark.parametrize("again", [0, 2])
+def test_days_that_are_simulated_twice_find_the_memory_of_rules_as_it_was(again: int) -> None:
+    """A handler that looks ahead, or tries a part again, changes nothing: the rule fires in the days that count."""
+
+    def plan(simulated: Callable[..., Rollout], state: State, days: int) -> Rollout:
+        first = simulated(state, 0, again)
+        simulated(first.state, again, days - again)
+        rest = simulated(first.state, again, days - again)
+        return first.followed_by(rest) if again else rest
+
+    def told(*handlers: Any) -> dict[str, torch.Tensor]:
+        with contextlib.ExitStack() as stack:
+            for handler in (*handlers, KeyedNoise(3), comparing({"a": {}, "b": {FLU.policy: 9.0}})):
+                stack.enter_context(handler)
+            rule = on(
+                lambda s: (s["stage"] != 0).float().mean(-1, keepdim=True) - 0.2,
+                lambda f, s: (f, {**s, FLU.policy: s[FLU.policy] + 3.0}),
+            )
+            with rule:
+                run = FLU.simulate(20)
+            return {**run.state, **run.tallies}
+
+    whole = told()
+    assert unlike(told(Plans(plan)), whole) == []
+    assert (whole[FLU.policy] != 9.0).any()  # the rule has fired
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        (
+            lambda simulated, state, days: simulated(state, 0, 2).followed_by(simulated(state, 3, 2)),
+            "no part has ended",
+        ),
+        (lambda simulated, state, days: simulated(state, 0, 2), "of 5 steps with 2 of the tally 'cases'"),
+    ],
+)
+def test_days_that_are_left_out_are_refused(plan: Callable[..., Rollout], sentence: str) -> None:
+    with KeyedNoise(0), Plans(plan), pytest.raises(ValueError, match=sentence):
+        FLU.simulate(5)
+
+
+def test_days_without_tallies_are_not_left_out_either() -> None:
+    def plan(simulated: Callable[..., Rollout], state: State, days: int) -> Rollout:
+        return simulated(state, 0, 2)
+
+    with Plans(plan), pytest.raises(ValueError, match="left a simulation after step 2 of 4"):
+        rollout(lambda s: s, {"x": torch.zeros(3)}, 4)
 
 
 def test_a_tally_that_is_not_in_all_parts_is_refused() -> None:

@@ -174,7 +174,7 @@ def _manifest(task: PredictedRows) -> dict[str, Any]:
         "kind": "predictions",
         "seed": task.seed,
         "batch": task.batch,
-        "paired": task.paired,
+        "statement": "paired" if task.paired else "interventional",
         "replicates": task.replicates,
         "draws": task.draws,
         # As texts: a policy may be infinite, which JSON cannot say.

@@ -56,7 +56,8 @@ def check_data_sites(model: Model, program: Program, data: Collection[str]) -> N
     """Raises ValueError where names of the data, and sites of the model, are not those of data sites."""
     sites = program.of("parameter", "nuisance", "data")
     late = {name for name, site in sites.items() if site.after} or set(sites)
-    candidates = {name for name in late if sites[name].value.numel() > 1} or late
+    candidates = {name for name, site in sites.items() if site.kind == "data"}
+    candidates |= {name for name in late if sites[name].value.numel() > 1} or late
     for name in data:
         if name not in sites:
             known("data site", name, candidates)

@@ -182,7 +182,13 @@ class RunFolder:
 
 
 def _difference(name: str, old: Any, new: Any) -> str:
-    made = {"versions": "with other versions of the software", "code": "with other code", "data": "from other data"}
+    made = {
+        "versions": "with other versions of the software",
+        "code": "with other code",
+        "data": "from other data",
+        "model": "by another model, or for other outcomes",
+        "parameters": "with other draws of the parameters",
+    }
     if name in made:
         return f"it was made {made[name]}"
     if isinstance(old, dict) and isinstance(new, dict):

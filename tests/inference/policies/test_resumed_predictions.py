@@ -66,10 +66,16 @@ def test_a_prediction_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyte
     [
         ({"seed": 6}, "its seed is 5, yours is 6"),
         ({"replicates": 2}, "its replicates is 3, yours is 2"),
-        ({"kind": "interventional"}, "its paired is True, yours is False"),
+        ({"kind": "interventional"}, "its statement is 'paired', yours is 'interventional'"),
         ({"worlds": {"factual": {}}}, "its worlds differ"),
-        ({"parameters": {**posterior(), "beta": posterior()["beta"] * 1.01}}, "its parameters is"),
-        ({"model": lambda: {name: values + 1 for name, values in sir().tallies.items()}}, "its model is"),
+        (
+            {"parameters": {**posterior(), "beta": posterior()["beta"] * 1.01}},
+            "with other draws of the parameters",
+        ),
+        (
+            {"model": lambda: {name: values + 1 for name, values in sir().tallies.items()}},
+            "by another model",
+        ),
     ],
 )
 def test_a_folder_of_other_predictions_is_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
