@@ -85,7 +85,10 @@ class WeighedPrior:
             count += len(found[-1])
             if count >= n:
                 return self._prior.drawn_again(torch.cat(found)[:n], self._prior.late, replicate_seed(seed, ROUNDS))
-        raise RuntimeError("hardly a draw of the prior agrees with the terms: see that the distribution can give their data, or widen the prior.")
+        raise RuntimeError(
+            "hardly a draw of the prior agrees with the terms: see that the distribution can give their data, or widen the "
+            "prior."
+        )
 
     def _chain(self, start: torch.Tensor, number: int) -> torch.Tensor:
         """Draws of NUTS, `[EACH, all]`."""
