@@ -52,8 +52,8 @@ class WeighedPrior:
         self._highest = float(weights.max())
         if self._highest == -math.inf:
             raise RuntimeError(
-                f"the terms ({', '.join(prior.terms)}) are impossible at each of {PILOT} draws of the prior: look at "
-                "their data, or widen the prior."
+                f"the terms ({', '.join(prior.terms)}) are impossible at each of {PILOT} draws of the prior: see "
+                "that the distribution can give their data, or widen the prior."
             )
         self.kept = float((weights - self._highest).exp().mean())
         self._chains: torch.Tensor | None = None
@@ -86,8 +86,8 @@ class WeighedPrior:
             if count >= n:
                 return self._prior.drawn_again(torch.cat(found)[:n], self._prior.late, replicate_seed(seed, ROUNDS))
         raise RuntimeError(
-            "hardly a draw of the prior agrees with the terms: see that the distribution can give their data, or widen the "
-            "prior."
+            "hardly a draw of the prior agrees with the terms: see that the distribution can give their data, or "
+            "widen the prior."
         )
 
     def _chain(self, start: torch.Tensor, number: int) -> torch.Tensor:
