@@ -18,10 +18,13 @@ from causal_lpm.cli.progress import stage_bars
 from causal_lpm.cli.study_run import question_worlds, typed_worlds
 from causal_lpm.cli.terminal import bad_input, check_plots, fail, failures, show
 from causal_lpm.inference.calibration.result import CalibrationResult
+from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.policies.effects import effects, totals
 from causal_lpm.inference.policies.summaries import summarise
+from causal_lpm.inference.posteriors.focus import FocusedPrior
+from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.studies.catalogue import load_study, simulated, with_data
-from causal_lpm.inference.studies.study import Study, Worlds
+from causal_lpm.inference.studies.study import HasData, Study, Worlds
 from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.provenance import sha256
 from causal_lpm.validate import whole_number
@@ -54,7 +57,10 @@ def run_prediction(
         whole_number("seed", seed, low=0)
         check_plots(plots)
         result = CalibrationResult.load(file, study.horizon)
-        identity = json.dumps([sha256(file), worlds, draws, replicates, seed], sort_keys=True)
+        _check_model(result, target, study)
+        sites = list(result.tree["observed_data"].data_vars)
+        now = _digest(result.predict(draws=1, seed=0, data_sites=sites))
+        identity = json.dumps([target, now, sha256(file), worlds, draws, replicates, seed], sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
         folder = out or Path("results") / f"{slug_of(target)}-predicted-{digest}"
         kept = _kept(folder / PREDICTIONS, identity)
@@ -64,7 +70,7 @@ def run_prediction(
             try:
                 known: dict[str, Any] = {
                     "group_labels": study.group_labels or None,
-                    "data_sites": list(result.tree["observed_data"].data_vars),
+                    "data_sites": sites,
                     "workers": workers,
                     "folder": folder / "simulations",
                     "progress": partial(report, "simulating predictions"),
@@ -108,6 +114,30 @@ def _file_of(target: str, given: Path | None) -> Path:
             f"there are {len(found)} calibrations of {target}: give one, as in --calibration {found[0].parent}."
         )
     return found[0]
+
+
+def _check_model(result: CalibrationResult, target: str, study: HasData) -> None:
+    """Raises ValueError where the calibration is of another model, or of this one as it was before a change."""
+    request = json.loads(result.tree.attrs.get("request", "{}"))
+    calibrated = request.get("target", target)
+    if calibrated != target:
+        raise ValueError(f"that is a calibration of {calibrated}, not of {target}: give one of {target}.")
+    if "model" in request:
+        data = {str(name): values.values for name, values in result.tree["observed_data"].data_vars.items()}
+        problem = Problem(study.model, data)
+        if ProblemSimulator(problem, FocusedPrior(problem)).identity()["fingerprint"] != request["model"]:
+            raise ValueError(
+                f"{target} gives other numbers than when it was calibrated, because it or the software has changed: "
+                "calibrate it again."
+            )
+
+
+def _digest(predictions: xr.Dataset) -> str:
+    """What the model says now: predictions of a changed one are not those that are kept."""
+    digest = hashlib.sha256()
+    for name, values in sorted(predictions.data_vars.items()):
+        digest.update(str(name).encode() + values.values.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _kept(file: Path, identity: str) -> CalibrationResult | None:

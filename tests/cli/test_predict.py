@@ -158,3 +158,46 @@ def test_whatif_and_run_simulate_a_model_under_its_prior() -> None:
     own = call("run", "tests.cli.fake_contacts:agents", "--setting", "a: contact=1", "--setting", "contact=0", *plain)
     assert own.exit_code == 0, own.stderr
     assert "contact=0 against a" in own.stdout
+
+
+MODEL = """
+import pyro, pyro.distributions as dist, torch
+from causal_lpm import event, observed, rollout, tally
+
+REMOVAL = 0.1
+
+def model():
+    rate = pyro.sample("rate", dist.LogNormal(-2.0, 0.3))
+
+    def day(s):
+        infected = event("infection", rate * s["well"])
+        tally("infections", infected)
+        return {"well": s["well"] * ~infected * ~event("removal", REMOVAL)}
+
+    run = rollout(day, {"well": torch.ones(100)}, 4)
+    observed("cases", dist.Poisson(run.tallies["infections"].float() + 0.1).to_event(1))
+    return run
+"""
+
+
+def test_a_model_that_has_changed_since_it_was_calibrated_is_not_predicted(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "changing.py").write_text(MODEL)
+    (home / "another.py").write_text(MODEL)
+    (home / "cases.csv").write_text("day,cases\n0,12\n1,9\n2,8\n3,7\n")
+    monkeypatch.syspath_prepend(home)
+    calibrated = call(
+        *("calibrate", "changing:model", "--data", "cases.csv", "--method", "abc", "--budget", "60", "--gate", "0"),
+        *("--draws", "20", "--out", "cal", "--no-plots"),
+    )
+    assert calibrated.exit_code == 3, calibrated.stderr
+    asked = ["--calibration", "cal", "--setting", "open:", *FEW]
+    assert call("predict", "changing:model", *asked).exit_code == 0
+    other = call("predict", "another:model", *asked)
+    assert other.exit_code == 2
+    assert "that is a calibration of changing:model, not of another:model" in other.stderr
+    monkeypatch.setattr("changing.REMOVAL", 0.9)
+    changed = call("predict", "changing:model", *asked)
+    assert changed.exit_code == 2
+    assert "gives other numbers than when it was calibrated" in changed.stderr
