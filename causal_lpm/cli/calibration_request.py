@@ -19,6 +19,7 @@ from causal_lpm.inference.files.whole_files import check_folder, holds_nothing
 from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.program.labels import labels_of
 from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.runs.run_folder import identity
 from causal_lpm.inference.studies.catalogue import load_model, load_study, with_data
 from causal_lpm.inference.studies.series_file import read_series
 from causal_lpm.inference.studies.study import HasData
@@ -86,10 +87,9 @@ def checked_request(
         whole_number(name, options[name], low=int(name == "draws"))
     sizes = {name: options.get(name, 0) for name in ("budget", "gate", "ensemble")}
     check_counts(problem, **sizes, draws=draws)
-    identity = {"target": target, "surrogate": surrogate, **options, **_fingerprints(chosen, problem)}
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    folder = out or Path("results") / f"{slug_of(target)}-{digest}"
-    _check_folder(folder, identity, chosen)
+    mine = {"target": target, "surrogate": surrogate, **options, **_fingerprints(chosen, problem)}
+    folder = out or Path("results") / f"{slug_of(target)}-{identity(mine)}"
+    _check_folder(folder, mine, chosen)
     # Labels of the data themselves come first.
     own = {
         name: list(study.group_labels)
@@ -97,7 +97,7 @@ def checked_request(
         if series.groups is None and series.values.shape[-2:-1] == (len(study.group_labels),)
     }
     groups = labels_of(problem, own) or None
-    return Request(target, study, data, groups, {**options, "surrogate": program}, identity, folder)
+    return Request(target, study, data, groups, {**options, "surrogate": program}, mine, folder)
 
 
 def slug_of(target: str) -> str:
@@ -141,7 +141,7 @@ def _fingerprints(method: Method, problem: Problem) -> dict[str, Any]:
     return found
 
 
-def _check_folder(out: Path, identity: Mapping[str, Any], method: Method) -> None:
+def _check_folder(out: Path, mine: Mapping[str, Any], method: Method) -> None:
     """Raises ValueError (or FileExistsError) where the folder holds something else than this calibration."""
     check_folder("the output folder", out)
     file = out / FILE
@@ -154,7 +154,7 @@ def _check_folder(out: Path, identity: Mapping[str, Any], method: Method) -> Non
     if not method.simulates:
         raise ValueError(f"the output folder {out} holds a calibration already: give another with --out.")
     there = _request_of(file)
-    for key, value in identity.items():
+    for key, value in mine.items():
         if there.get(key) != value:
             reason = DIFFERS.get(key, f"its {key} is {there.get(key)!r}, yours is {value!r}")
             raise ValueError(f"the output folder {out} holds another calibration ({reason}): give another folder.")

@@ -62,6 +62,7 @@ def _kept(request: Request) -> CalibrationResult | None:
 
 def _run(request: Request, workers: int) -> CalibrationResult:
     simulations = request.out / "simulations"
+    how_to_go_on = f" Simulations are kept in {simulations}; run the same again to go on."
     begun = False
     with failures():
         try:
@@ -88,18 +89,14 @@ def _run(request: Request, workers: int) -> CalibrationResult:
         except RuntimeError as error:
             fail(str(error), 1)
         except KeyboardInterrupt as error:
-            kept = f" Simulations are kept in {simulations}; run the same again to go on." if begun else ""
-            raise KeyboardInterrupt(str(error) or f"interrupted.{kept}") from error
+            raise KeyboardInterrupt(str(error) or f"interrupted.{how_to_go_on * begun}") from error
         result.tree.attrs["request"] = json.dumps(request.identity)
         if is_damaged(request.out):
             clear_away(request.file)
         try:
             result.save(request.file)
         except WriteError as error:
-            kept = (
-                f" Simulations are kept in {simulations}; run the same again to go on." if simulations.exists() else ""
-            )
-            raise WriteError(f"{error}{kept}") from error
+            raise WriteError(f"{error}{how_to_go_on * simulations.exists()}") from error
     return result
 
 

@@ -1,6 +1,5 @@
 """Predicts as the command line asks for it: worlds under the posterior of a saved calibration."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -16,13 +15,14 @@ from rich.table import Table
 from causal_lpm.cli.calibration_request import FILE, slug_of
 from causal_lpm.cli.progress import stage_bars
 from causal_lpm.cli.study_run import question_worlds, typed_worlds
-from causal_lpm.cli.terminal import bad_input, check_plots, fail, failures, show
+from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.policies.effects import effects, totals
 from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.runs.run_folder import fingerprint, identity
 from causal_lpm.inference.studies.catalogue import load_study, simulated, with_data
 from causal_lpm.inference.studies.study import HasData, Study, Worlds
 from causal_lpm.memory import reuse_freed_memory
@@ -58,27 +58,37 @@ def run_prediction(
         check_plots(plots)
         result = CalibrationResult.load(file, study.horizon)
         _check_model(result, target, study)
-        sites = list(result.tree["observed_data"].data_vars)
-        now = _digest(result.predict(draws=1, seed=0, data_sites=sites))
-        identity = json.dumps([target, now, sha256(file), worlds, draws, replicates, seed], sort_keys=True)
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-        folder = out or Path("results") / f"{slug_of(target)}-predicted-{digest}"
-        kept = _kept(folder / PREDICTIONS, identity)
+    sites = list(result.tree["observed_data"].data_vars)
+    with failures(), bad_input():
+        # What the model says now: predictions of a changed one are not those that are kept.
+        now = result.predict(draws=1, seed=0, data_sites=sites)
+    with bad_input():
+        model = fingerprint({str(name): values.values for name, values in now.data_vars.items()})
+        asked = {
+            "target": target,
+            "model": model,
+            "calibration": sha256(file),
+            "worlds": worlds,
+            "draws": draws,
+            "replicates": replicates,
+            "seed": seed,
+        }
+        mine = identity(asked)
+        folder = out or Path("results") / f"{slug_of(target)}-predicted-{mine}"
+        kept = _kept(folder / PREDICTIONS, mine)
     if kept is None:
         reuse_freed_memory()  # the whole process is ours
         with failures(), stage_bars() as report:
-            try:
-                known: dict[str, Any] = {
-                    "group_labels": study.group_labels or None,
-                    "data_sites": sites,
-                    "workers": workers,
-                    "folder": folder / "simulations",
-                    "progress": partial(report, "simulating predictions"),
-                }
+            known: dict[str, Any] = {
+                "group_labels": study.group_labels or None,
+                "data_sites": sites,
+                "workers": workers,
+                "folder": folder / "simulations",
+                "progress": partial(report, "simulating predictions"),
+            }
+            with bad_input():
                 result.predict(worlds, draws=draws, replicates=replicates, seed=seed, **known)
-            except ValueError as error:
-                fail(str(error))
-            result.tree.attrs["predicted"] = identity
+            result.tree.attrs["predicted"] = mine
             result.save(folder / PREDICTIONS)
     else:
         typer.echo(f"{folder / PREDICTIONS} is there already; nothing is computed again.", err=True)
@@ -132,19 +142,11 @@ def _check_model(result: CalibrationResult, target: str, study: HasData) -> None
             )
 
 
-def _digest(predictions: xr.Dataset) -> str:
-    """What the model says now: predictions of a changed one are not those that are kept."""
-    digest = hashlib.sha256()
-    for name, values in sorted(predictions.data_vars.items()):
-        digest.update(str(name).encode() + values.values.tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _kept(file: Path, identity: str) -> CalibrationResult | None:
+def _kept(file: Path, mine: str) -> CalibrationResult | None:
     if not file.exists():
         return None
     there = CalibrationResult.load(file)
-    if there.tree.attrs.get("predicted") != identity:
+    if there.tree.attrs.get("predicted") != mine:
         raise ValueError(f"{file} holds other predictions: give another folder with --out.")
     return there
 

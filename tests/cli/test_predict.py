@@ -1,12 +1,16 @@
 """`predict` from a saved calibration, and `run` of a study that is reproduced as a whole."""
 
+import itertools
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
+import causal_lpm
 from causal_lpm.cli.commands import app
 from causal_lpm.inference import CalibrationResult
+from tests.cli import fake_contacts
 
 ENTRY_POINTS = """[causal_lpm.studies]
 contacts = tests.cli.fake_contacts:contacts
@@ -201,3 +205,19 @@ def test_a_model_that_has_changed_since_it_was_calibrated_is_not_predicted(
     changed = call("predict", "changing:model", *asked)
     assert changed.exit_code == 2
     assert "gives other numbers than when it was calibrated" in changed.stderr
+
+
+def test_a_model_that_fails_while_it_is_predicted_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call("calibrate", "contacts", *SVI).exit_code == 0
+    calls = itertools.count()
+
+    def tally(name: str, values: torch.Tensor) -> None:
+        if next(calls) >= fake_contacts.DAYS:  # the reader of the model has been through
+            raise ArithmeticError("no solution here")
+        causal_lpm.tally(name, values)
+
+    monkeypatch.setattr(fake_contacts, "tally", tally)
+    failed = call("predict", "contacts", *FEW)
+    assert failed.exit_code == 1, failed.exception
+    assert failed.stderr.count("\n") == 1
+    assert "stopped with ArithmeticError: no solution here" in failed.stderr

@@ -5,7 +5,6 @@ draw and replicate share every agent's noise and the noise of the reports, so th
 same mean and less variance.
 """
 
-import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
@@ -23,7 +22,7 @@ from causal_lpm.inference.policies.predicted_rows import PredictedRows
 from causal_lpm.inference.policies.predictions import check_labels, predictions_dataset
 from causal_lpm.inference.policies.question import check_kind, checked_draws, chosen_outcomes, named_worlds
 from causal_lpm.inference.program.program import Model
-from causal_lpm.inference.runs.run_folder import RunFolder
+from causal_lpm.inference.runs.run_folder import RunFolder, fingerprint
 from causal_lpm.inference.runs.runner import Progress, alone, check_where, run_blocks
 from causal_lpm.provenance import versions
 
@@ -179,14 +178,7 @@ def _manifest(task: PredictedRows) -> dict[str, Any]:
         "draws": task.draws,
         # As texts: a policy may be infinite, which JSON cannot say.
         "worlds": [[name, {policy: repr(value) for policy, value in acts.items()}] for name, acts in worlds],
-        "parameters": _digest({name: value.cpu().numpy() for name, value in task.parameters.items()}),
-        "model": _digest(first),
+        "parameters": fingerprint({name: value.cpu().numpy() for name, value in task.parameters.items()}),
+        "model": fingerprint(first),
         "versions": versions(),
     }
-
-
-def _digest(arrays: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256()
-    for name, values in arrays.items():
-        digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()[:16]

@@ -28,7 +28,7 @@ from causal_lpm.inference.files.whole_files import (
 )
 from causal_lpm.inference.runs.seeds import replicate_seed
 
-__all__ = ["Arrays", "Manifest", "RunFolder", "identity"]
+__all__ = ["Arrays", "Manifest", "RunFolder", "fingerprint", "identity"]
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Manifest: TypeAlias = Mapping[str, Any]
@@ -53,6 +53,14 @@ def identity(manifest: Manifest) -> str:
             f"what identifies the run is not JSON ({error}): give numbers, texts, lists and mappings of them."
         ) from error
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def fingerprint(arrays: Arrays) -> str:
+    """Sixteen hexadecimal digits of names and numbers, in their order."""
+    digest = hashlib.sha256()
+    for name, values in arrays.items():
+        digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:16]
 
 
 class RunFolder:
