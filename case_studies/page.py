@@ -6,11 +6,12 @@ folder of a finished `causal-lpm run`.
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-__all__ = ["fill", "table", "update"]
+__all__ = ["fill", "numbers_and_tables", "table", "update"]
 
 
 def fill(text: str, parts: Mapping[str, str]) -> str:
@@ -51,6 +52,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def numbers_and_tables(
+    folder: Path, tables: Callable[[dict[str, Any]], dict[str, str]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers of a finished reproduction, and what `tables` makes of them."""
+    numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
+    return numbers, tables(numbers)
 
 
 def update(study: str, folder: Path) -> None:

@@ -80,7 +80,7 @@ def distances(
 
 def _fit(module: ModuleType, data: dict[str, Any], method: str, budget: int, seed: int) -> Any:
     ours = method != "npe"
-    settings = {"svi+npe": SVI, "svi": {"steps": 1000}, "npe": None}[method]
+    settings = {"svi+npe": SVI, "svi": {"steps": 1000}, "npe": {}}[method]
     return fit(
         module.model,
         data,

@@ -1,12 +1,11 @@
 """The tables of the study, from its numbers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from case_studies.benchmark_tasks.references import published
-from case_studies.page import table
+from case_studies.page import numbers_and_tables, table
 
 __all__ = ["finished", "tables", "task_table", "toy_table"]
 
@@ -23,8 +22,7 @@ def tables(numbers: Mapping[str, Any]) -> dict[str, str]:
 
 def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The numbers and tables of a finished reproduction."""
-    numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
-    return numbers, tables(numbers)
+    return numbers_and_tables(folder, tables)
 
 
 def toy_table(rows: Rows) -> str:

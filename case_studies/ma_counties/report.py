@@ -1,6 +1,5 @@
 """Scores of forecasts, as tables."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from case_studies.ma_counties import gradient, posterior
 from case_studies.ma_counties.inputs import PUBLISHED
 from case_studies.ma_counties.scores import Scores, scores
-from case_studies.page import table
+from case_studies.page import numbers_and_tables, table
 
 __all__ = ["METHODS", "by_method", "coverage", "expected", "finished", "tables"]
 
@@ -97,8 +96,7 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
 
 def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The numbers and tables of a finished reproduction."""
-    numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
-    return numbers, tables(numbers)
+    return numbers_and_tables(folder, tables)
 
 
 def _cells(own: dict[str, float]) -> list[str]:

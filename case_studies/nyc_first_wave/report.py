@@ -1,13 +1,12 @@
 """Tables of the study, from its numbers."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from case_studies.nyc_first_wave.data import SERIES
 from case_studies.nyc_first_wave.parameters import PRIORS
-from case_studies.page import table
+from case_studies.page import numbers_and_tables, table
 
 __all__ = ["finished", "tables"]
 
@@ -40,8 +39,7 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
 
 def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The numbers and tables of a finished reproduction."""
-    numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
-    return numbers, tables(numbers)
+    return numbers_and_tables(folder, tables)
 
 
 def _posterior(numbers: dict[str, Any]) -> str:

@@ -57,6 +57,12 @@ class Differentiable(Handler):
         if by is not None and values.is_floating_point():
             msg["value"], msg["done"] = sums_by_group(*msg["args"]), True
 
+    # Data are numbers among the fractions.
+    def _pyro_post_event(self, msg: Any) -> None:
+        name, _, obs, _ = msg["args"]
+        if has_data(name, obs):
+            msg["value"] = msg["value"].float()
+
     def _pyro_post_tally(self, msg: Any) -> None:
         self._tallies.append(msg["value"])
 
@@ -167,11 +173,6 @@ class MeanField(Differentiable):
             part = -torch.expm1(-hazard.detach())
             part = part if where is None else torch.where(where, part, 0.0)
             msg["value"], msg["done"] = self._outcome(name, _occurrence(part, hazard, where)), True
-
-    def _pyro_post_event(self, msg: Any) -> None:
-        name, _, obs, _ = msg["args"]
-        if has_data(name, obs):
-            msg["value"] = msg["value"].float()
 
 
 def has_data(name: str, obs: torch.Tensor | None) -> bool:

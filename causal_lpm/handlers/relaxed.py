@@ -67,11 +67,6 @@ class Relaxed(Differentiable):
         part: torch.Tensor = _Concrete.apply(hazard, noise, where, self.temperature)  # type: ignore[no-untyped-call]
         return self._outcome(name, part)
 
-    def _pyro_post_event(self, msg: Any) -> None:
-        name, _, obs, _ = msg["args"]
-        if has_data(name, obs):
-            msg["value"] = msg["value"].float()
-
 
 class _Concrete(torch.autograd.Function):
     """sigmoid((logit p - logit u) / temperature), where u < p decides the event, and its derivative by the hazard."""

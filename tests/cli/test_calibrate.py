@@ -12,6 +12,8 @@ from causal_lpm.cli.commands import app
 from causal_lpm.inference import Report
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.studies.catalogue import installed_studies, load_study, with_data
+from tests.cli.homes import empty_home
+from tests.distributions import install
 from tests.inference.calibration.fake_result import fake_result
 
 ENTRY_POINTS = """[causal_lpm.studies]
@@ -28,15 +30,8 @@ SVI = ["--method", "svi", "--draws", "50", "--no-plots"]
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and the fake calibrations installed."""
-    metadata = tmp_path / "site" / "fake_calibrations-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-calibrations\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.chdir(home)
-    return home
+    monkeypatch.syspath_prepend(install(tmp_path / "site", "fake-calibrations", ENTRY_POINTS))
+    return empty_home(tmp_path, monkeypatch)
 
 
 def call(*arguments: str) -> Result:

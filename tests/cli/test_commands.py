@@ -6,6 +6,7 @@ from typer.testing import CliRunner, Result
 
 from causal_lpm.cli.commands import app
 from causal_lpm.inference import load, replicate_seed
+from tests.cli.homes import empty_home
 from tests.inference.conftest import installed
 from tests.inference.fake_study import FakeStudy
 
@@ -17,10 +18,7 @@ FAST = ["--workers", "1", "--no-plots"]
 @pytest.fixture(autouse=True)
 def home(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and the fake studies installed."""
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.chdir(home)
-    return home
+    return empty_home(tmp_path, monkeypatch)
 
 
 def call(*arguments: str) -> Result:

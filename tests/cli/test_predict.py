@@ -11,6 +11,8 @@ import causal_lpm
 from causal_lpm.cli.commands import app
 from causal_lpm.inference import CalibrationResult
 from tests.cli import fake_contacts
+from tests.cli.homes import empty_home
+from tests.distributions import install
 
 ENTRY_POINTS = """[causal_lpm.studies]
 contacts = tests.cli.fake_contacts:contacts
@@ -23,15 +25,8 @@ FEW = ["--draws", "5", "--no-plots"]
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and the fake studies installed."""
-    metadata = tmp_path / "site" / "fake_contacts-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-contacts\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.chdir(home)
-    return home
+    monkeypatch.syspath_prepend(install(tmp_path / "site", "fake-contacts", ENTRY_POINTS))
+    return empty_home(tmp_path, monkeypatch)
 
 
 def call(*arguments: str) -> Result:

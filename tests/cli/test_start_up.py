@@ -11,6 +11,7 @@ import pytest
 from causal_lpm.cli.doctor import DATA_FOLDER
 from causal_lpm.data import FOLDER_VARIABLE
 from causal_lpm.inference import METHODS
+from tests.distributions import install
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"chirho", "h5py", "matplotlib", "numpy", "pandas", "pooch", "pyarrow", "pyro", "scipy", "torch", "xarray"}
@@ -29,16 +30,12 @@ finally:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the entry points of pyproject.toml, as where the package is installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    metadata = tmp_path_factory.mktemp("site") / "causal_lpm-0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: causal-lpm\nVersion: 0\n")
     lines = [
         line
         for group, points in project["entry-points"].items()
         for line in (f"[{group}]", *(f"{name} = {target}" for name, target in points.items()))
     ]
-    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    return metadata.parent
+    return install(tmp_path_factory.mktemp("site"), "causal-lpm", "\n".join(lines) + "\n")
 
 
 def loaded(site: Path, *arguments: str, **environment: str) -> tuple[str, set[str]]:

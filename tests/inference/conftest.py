@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.distributions import install
+
 ENTRY_POINTS = """[causal_lpm.studies]
 fake = tests.inference.fake_study:study
 second-dose = tests.inference.fake_study:study
@@ -15,10 +17,6 @@ broken = tests.inference.fake_study:no_such_name
 @pytest.fixture
 def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that holds the metadata of a distribution with the fake studies; it is on the path."""
-    folder = tmp_path_factory.mktemp("site")
-    metadata = folder / "fake_studies-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-studies\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
+    folder = install(tmp_path_factory.mktemp("site"), "fake-studies", ENTRY_POINTS)
     monkeypatch.syspath_prepend(folder)
     return folder

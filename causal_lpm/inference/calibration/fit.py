@@ -98,7 +98,7 @@ def fit(
             "the model has no parameters: every unknown is a pyro.sample site with a continuous prior. (What a network "
             "generates is calibrated by method='gradient'.)"
         )
-    chosen.check_settings(plan.settings or {}, problem)
+    chosen.check_settings(plan.settings, problem)
     check_counts(problem, budget, gate, draws, plan.ensemble)
     rehearse(problem, groups)
     with torch.random.fork_rng(devices=[]):

@@ -25,6 +25,7 @@ from causal_lpm.inference.diagnostics.tarp import tarp_gate, tarp_levels
 from causal_lpm.inference.posteriors.features import SeriesFeatures
 from causal_lpm.inference.posteriors.posterior import PosteriorGiven
 from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.series import numbers_of
 
 __all__ = ["FAR_AWAY", "RANKED_AMONG", "KnownTruth", "data_gates", "known_truth", "left_out", "posterior_gates"]
 
@@ -100,7 +101,7 @@ def data_gates(
 
     `simulated` are those that the posterior was trained on, site -> `[n, *shape]`, and `predicted` those of its draws.
     """
-    observed = {name: series.values.numpy() for name, series in problem.data.items()}
+    observed = numbers_of(problem.data)
     features = SeriesFeatures(problem)
     cloud = features(simulated).values.double().numpy()
     mine = features({name: values[None] for name, values in observed.items()}).values.double().numpy()
@@ -151,7 +152,7 @@ def posterior_gates(
         z = draws.double()[inside].numpy()
         gates.append(identifiability_gate(z, prior, problem.names))
         gates.append(prior_sensitivity_gate(z, log_prior[inside].numpy(), prior, problem.names))
-        series = {name: series.values.numpy() for name, series in problem.data.items()}
+        series = numbers_of(problem.data)
         gates.append(blind_spots_gate(z, prior, series, problem.names, not_run))
     if members is not None and len(members) > 1:
         finite = members.isfinite().all(-1).all(0)

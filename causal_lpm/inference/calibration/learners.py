@@ -118,7 +118,7 @@ def _in_rounds(stages: Stages, features: Features) -> Learned:
 def learn_abc(stages: Stages) -> Learned:
     """Soft conditioning of simulations of the prior."""
     made = stages.simulate("first", stages.plan.budget)
-    return Learned(soft_conditioning(stages.problem, made, **dict(stages.plan.settings or {})), made)
+    return Learned(soft_conditioning(stages.problem, made, **stages.plan.settings), made)
 
 
 def learn_nle(stages: Stages) -> Learned:

@@ -20,6 +20,7 @@ from causal_lpm.inference.diagnostics.report import Report
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
+from causal_lpm.inference.program.series import numbers_of
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.validate import fits_in_time, known, whole_number
@@ -34,8 +35,8 @@ GRADIENT = {"steps": 500, "learning_rate": 0.05}  # enough for parameters of ord
 
 def optimise_by_svi(problem: Problem, plan: Plan) -> CalibrationResult:
     """Draws of a guide; settings are `guide`, `steps`, `learning_rate`, `particles`."""
-    settings = dict(plan.settings or {})
-    z, log_weights, losses = variational(problem, plan.seed, plan.draws, progress=plan.told("optimising"), **settings)
+    told = plan.told("optimising")
+    z, log_weights, losses = variational(problem, plan.seed, plan.draws, progress=told, **plan.settings)
     # A draw without a density weighs nothing.
     log_weights = log_weights.double().nan_to_num(-math.inf, math.inf, -math.inf)
     return _result("svi", problem, plan, z, losses, Report((khat_gate(log_weights.numpy()),)))
@@ -50,8 +51,8 @@ def optimise_by_gradient(problem: Problem, plan: Plan) -> CalibrationResult:
     program = problem.surrogate or problem.model
     if not problem.parameters:
         _check_named(program)
-    settings = {**GRADIENT, **(plan.settings or {})}
-    observed = {name: series.values.numpy() for name, series in {**problem.data, **problem.terms}.items()}
+    settings = {**GRADIENT, **plan.settings}
+    observed = numbers_of({**problem.data, **problem.terms})
     point = point_calibration(program, observed, seed=plan.seed, progress=plan.told("optimising"), **settings)
     latent = problem.coordinates.parameters
     values = {p.name: point.parameters[p.name].reshape(1, *p.batch, *p.event) for p in latent}
@@ -74,8 +75,8 @@ def _result(
         arrays(problem.constrain(z[:, : problem.size]) | generated),
         log_prior=arrays({"log_prior": problem.log_prior(z[:, : problem.size])}) if problem.parameters else None,
         prior=arrays(problem.constrain(problem.draw(max(plan.draws, 2), plan.seed))),
-        observed_data={name: series.values.numpy() for name, series in problem.data.items()},
-        terms={name: series.values.numpy() for name, series in problem.terms.items()},
+        observed_data=numbers_of(problem.data),
+        terms=numbers_of(problem.terms),
         nuisances=arrays({p.name: problem.constrain(z)[p.name] for p in problem.nuisances}),
         labels=TreeLabels(groups=labels_of(problem, plan.groups), dates=dates_of(problem)),
         diagnostics=report.to_dataset() if report.gates else None,

@@ -21,7 +21,7 @@ class Options(TypedDict, total=False):
     ensemble: int
     second_round: bool
     training: Training | None
-    settings: Mapping[str, Any] | None
+    settings: Mapping[str, Any]
     workers: int
     executor: Executor | None
     batch: int | None
@@ -41,7 +41,7 @@ class Plan:
     ensemble: int = 5
     second_round: bool = True
     training: Training | None = None
-    settings: Mapping[str, Any] | None = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     workers: int = 1
     executor: Executor | None = None
     batch: int | None = None
@@ -59,7 +59,7 @@ class Plan:
             raise ValueError(
                 f"gate is {self.gate}: give the number of simulations for the gates, 200 or more, or 0 for none."
             )
-        object.__setattr__(self, "settings", dict(self.settings or {}))
+        object.__setattr__(self, "settings", dict(self.settings or {}))  # None means none
         kept = None if self.folder is None else Path(self.folder)
         if kept is not None and kept.exists() and not kept.is_dir():
             raise FileExistsError(f"the folder {kept} is a file: give another folder.")

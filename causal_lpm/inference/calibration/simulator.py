@@ -23,10 +23,20 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class ProblemSimulator:
-    """Draws of a proposal (the prior, or the prior focused on a posterior) and data sets of the exact model."""
+class _ExactModel:
+    """Simulates the exact model of a problem."""
 
     problem: Problem
+
+    def simulate(self, z: Array, seeds: npt.NDArray[np.int64]) -> Mapping[str, Array]:
+        """Data site -> `[n, *shape]`."""
+        return self.problem.simulate(torch.as_tensor(z, dtype=torch.float32), torch.as_tensor(seeds)).data
+
+
+@dataclass(frozen=True)
+class ProblemSimulator(_ExactModel):
+    """Draws of a proposal (the prior, or the prior focused on a posterior) and data sets of the exact model."""
+
     proposal: FocusedPrior
 
     def identity(self) -> Mapping[str, Any]:
@@ -46,19 +56,14 @@ class ProblemSimulator:
         """Draws of z, `[n, size]`."""
         return self.proposal.draw(n, seed)
 
-    def simulate(self, z: Array, seeds: npt.NDArray[np.int64]) -> Mapping[str, Array]:
-        """Data site -> `[n, *shape]`."""
-        return self.problem.simulate(torch.as_tensor(z, dtype=torch.float32), torch.as_tensor(seeds)).data
-
 
 @dataclass(frozen=True)
-class GivenParameters:
+class GivenParameters(_ExactModel):
     """Data sets of the exact model for given parameters z `[n, size]`, such as draws of a posterior.
 
     Seed and batch are those of the set that they are simulated as.
     """
 
-    problem: Problem
     z: Array
     seed: int
     batch: int
@@ -73,10 +78,6 @@ class GivenParameters:
         blocks = range(-(-len(self.z) // self.batch))
         first = next(block * self.batch for block in blocks if replicate_seed(self.seed, block) == seed)
         return self.z[np.minimum(np.arange(first, first + n), len(self.z) - 1)]
-
-    def simulate(self, z: Array, seeds: npt.NDArray[np.int64]) -> Mapping[str, Array]:
-        """Data site -> `[n, *shape]`."""
-        return self.problem.simulate(torch.as_tensor(z, dtype=torch.float32), torch.as_tensor(seeds)).data
 
 
 def batch_size(agents: int) -> int:

@@ -13,6 +13,7 @@ from causal_lpm.inference.calibration.plan import Plan
 from causal_lpm.inference.calibration.simulator import GivenParameters, ProblemSimulator
 from causal_lpm.inference.posteriors.focus import Focus, FocusedPrior
 from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.series import numbers_of
 from causal_lpm.inference.runs.blocks import Simulator
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.inference.runs.simulation_set import Failure, SimulationSet, simulate_set
@@ -48,7 +49,7 @@ class Stages:
     observed: dict[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.observed = {name: series.values.numpy()[None] for name, series in self.problem.data.items()}
+        self.observed = {name: values[None] for name, values in numbers_of(self.problem.data).items()}
 
     def simulate(self, stage: str, n: int, focus: Focus | None = None) -> SimulationSet:
         """`n` simulations of the prior, or of the focused prior.

@@ -24,6 +24,7 @@ from causal_lpm.inference.diagnostics.report import Gate, Report
 from causal_lpm.inference.posteriors.posterior import HasMembers, as_trained
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of, nuisances_of
 from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.series import numbers_of
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
 from causal_lpm.inference.runs.seeds import replicate_seed
 
@@ -46,7 +47,7 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
         ValueError: as of `build_tree`; groups of an unknown site.
     """
     groups = labels_of(problem, groups)
-    series = {name: series.values.numpy() for name, series in problem.data.items()}
+    series = numbers_of(problem.data)
     build_tree(
         About("", "uncalibrated", 0, 0, 0),
         arrays(problem.constrain(problem.draw(2, 0))) or {"network": np.zeros(2)},  # for what it will generate
@@ -100,8 +101,8 @@ def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult
         prior=arrays(problem.constrain(prior)),
         posterior_predictive=predicted.data,
         prior_predictive=(stages.prior or used).successful()[1],
-        observed_data={name: series.values.numpy() for name, series in problem.data.items()},
-        terms={name: series.values.numpy() for name, series in problem.terms.items()},
+        observed_data=numbers_of(problem.data),
+        terms=numbers_of(problem.terms),
         nuisances=arrays(nuisances_of(problem, whole)),
         prior_sbc=truth.arrays or None,
         sbc_draws=RANKED_AMONG,

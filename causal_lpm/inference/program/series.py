@@ -16,7 +16,7 @@ from causal_lpm.inference.files.dates import fault_in, shown
 from causal_lpm.inference.files.plain_numbers import number_of
 from causal_lpm.inference.program.time_labels import are_dates, dates_of_labels
 
-__all__ = ["Series", "as_series", "check_alignment", "check_support", "distribution_name"]
+__all__ = ["Series", "as_series", "check_alignment", "check_support", "distribution_name", "numbers_of"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Series:
     present: torch.Tensor
     dates: npt.NDArray[Any] | None = None
     groups: tuple[str, ...] | None = None
+
+
+def numbers_of(sites: Mapping[str, Series]) -> dict[str, npt.NDArray[Any]]:
+    """Site -> its numbers as they are in results, NaN where missing."""
+    return {name: series.values.numpy() for name, series in sites.items()}
 
 
 def as_series(name: str, given: Any, shape: tuple[int, ...]) -> Series:

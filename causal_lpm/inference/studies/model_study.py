@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # a list of studies needs neither torch nor xarray
     import numpy.typing as npt
     import xarray as xr
 
+    from causal_lpm.inference.policies.outcomes import Outcomes
     from causal_lpm.inference.program.program import Model
 
 __all__ = ["ModelStudy"]
@@ -166,10 +167,18 @@ class ModelStudy:
         """One replicate: a draw of the prior and its noise in all worlds, outcome -> `[world, group, day]`."""
         import numpy as np
 
-        from causal_lpm.inference.policies.predictive import predict
+        from causal_lpm.inference.policies.predicted_rows import PredictedRows
+        from causal_lpm.inference.policies.question import checked_draws, named_worlds
+        from causal_lpm.inference.runs.runner import alone
 
-        found = predict(self.horizon, _draw(self.horizon, seed), worlds, seed=seed, outcomes=self.outcomes)
-        steps = {name: found[name].values[:, 0, 0] for name in self.outcomes}
+        model, outcomes = self.horizon, self.outcomes
+        drawn, has = checked_draws(_draw(model, seed)), _outcomes(model)
+        # One row of `predict`, which would read the model anew in every replicate.
+        row = PredictedRows(model, drawn, named_worlds(worlds), True, 1, seed, 1, has, outcomes)
+        with alone():
+            found = row(0)
+        row.check(found)
+        steps = {name: values[:, 0] for name, values in found.items()}
         k = self.step_days
         return steps if k == 1 else {name: np.repeat(values / k, k, axis=-1) for name, values in steps.items()}
 
@@ -205,6 +214,13 @@ def _read(model: Model) -> _Read:
     policies = {name: site.value for name, site in program.of("policy").items()}
     shared = {name: float(value) for name, value in policies.items() if value.numel() == 1}
     return _Read(shared, program.agents or 1, sizes)
+
+
+@functools.lru_cache(maxsize=16)
+def _outcomes(model: Model) -> Outcomes:
+    from causal_lpm.inference.policies.outcomes import outcomes_of
+
+    return outcomes_of(model, _draw(model, 0), (), 0)
 
 
 def _draw(model: Model, seed: int) -> dict[str, Any]:
