@@ -1,0 +1,8 @@
+"""Kinds of people: who is one, what a language model says of them, and what they do."""
+
+from causal_lpm.agents.archetypes.archetypes import Archetypes as Archetypes
+from causal_lpm.agents.archetypes.contexts import Contexts as Contexts
+from causal_lpm.agents.archetypes.decisions import choose_option as choose_option
+from causal_lpm.agents.archetypes.decisions import decide as decide
+from causal_lpm.agents.archetypes.decisions import decided_totals as decided_totals
+from causal_lpm.agents.archetypes.decisions import hazard_of_logit as hazard_of_logit
