@@ -10,6 +10,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult as Calibra
 from causal_lpm.inference.charts.series_charts import fan_chart as fan_chart
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots as blind_spots
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots_gate as blind_spots_gate
+from causal_lpm.inference.diagnostics.convergence import effective_draws as effective_draws
 from causal_lpm.inference.diagnostics.convergence import khat_gate as khat_gate
 from causal_lpm.inference.diagnostics.convergence import rhat_gate as rhat_gate
 from causal_lpm.inference.diagnostics.convergence import split_rhat as split_rhat
@@ -61,6 +62,8 @@ from causal_lpm.inference.posteriors.guides import fit_guides as fit_guides
 from causal_lpm.inference.posteriors.neural import Frame as Frame
 from causal_lpm.inference.posteriors.neural import Training as Training
 from causal_lpm.inference.posteriors.neural import train_npe as train_npe
+from causal_lpm.inference.posteriors.nuts_draws import NutsDraws as NutsDraws
+from causal_lpm.inference.posteriors.nuts_draws import sample_nuts as sample_nuts
 from causal_lpm.inference.program.problem import Problem as Problem
 from causal_lpm.inference.results.arviz import to_arviz as to_arviz
 from causal_lpm.inference.results.calibration_tree import About as About

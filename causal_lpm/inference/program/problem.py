@@ -162,6 +162,10 @@ class Problem:
         """The data as those of `n` draws, site -> `[n, *shape]`; 0, which densities leave out, where missing."""
         return repeated(self.data, n)
 
+    def everything(self, n: int) -> dict[str, torch.Tensor]:
+        """As `repeated`, with the data of sites before the simulation."""
+        return repeated({**self.data, **self.terms}, n)
+
     # --- parameters ------------------------------------------------------------------------------------------
 
     def constrain(self, z: torch.Tensor) -> dict[str, torch.Tensor]:
