@@ -48,7 +48,8 @@ def fit(
             drawn in each simulation and not reported.
         data: Site -> numbers `[days]` or `[groups, days]`, NaN where missing; pandas and xarray bring their dates.
             Those of sites before the simulation have any shape, and weigh the prior exactly.
-        method: A key of `METHODS` ("svi+npe", "npe", "nle", "abc", "svi", "gradient"), or a `Method` of your own.
+        method: A key of `METHODS` ("svi+npe", "npe", "nle", "abc", "nuts", "svi", "gradient"), or a `Method` of your
+            own.
         surrogate: A differentiable program with the same sites, for "svi+npe", "svi"; the model itself, if not given.
         budget: Simulations of the exact model to train on.
         seed: Determines every number, together with `batch`.

@@ -15,11 +15,13 @@ from causal_lpm.inference.posteriors.features import Features, GuideFeatures, Se
 from causal_lpm.inference.posteriors.focus import Focus, focus_on
 from causal_lpm.inference.posteriors.neural import train_npe
 from causal_lpm.inference.posteriors.nle import learn_likelihood
+from causal_lpm.inference.posteriors.nuts_draws import check_density
 from causal_lpm.inference.posteriors.posterior import Posterior
+from causal_lpm.inference.posteriors.sampled import CHAINS, SampledPosterior
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.runs.simulation_set import SimulationSet
 
-__all__ = ["Learned", "learn_abc", "learn_nle", "learn_npe", "learn_svi_npe"]
+__all__ = ["Learned", "learn_abc", "learn_nle", "learn_npe", "learn_nuts", "learn_svi_npe"]
 
 NARROW = 0.1  # mean weight of the prior's draws under the focus, below which a second round pays
 ROUND = 500  # simulations of a second round; with 300, networks of five parameters were too narrow
@@ -126,6 +128,19 @@ def learn_nle(stages: Stages) -> Learned:
     plan, made = stages.plan, stages.simulate("first", stages.plan.budget)
     posterior = learn_likelihood(stages.problem, made, plan.ensemble, plan.seed, plan.training, plan.settings)
     return Learned(posterior, made)
+
+
+def learn_nuts(stages: Stages) -> Learned:
+    """Nothing is learned: chains follow the density of the model. Simulations of the prior are for its checks.
+
+    Raises:
+        ValueError: the model has no density that chains could follow, or does not need the surrogate.
+    """
+    problem, plan = stages.problem, stages.plan
+    check_density(problem)
+    settings = dict(plan.settings)
+    posterior = SampledPosterior(problem, settings.pop("chains", CHAINS), settings)
+    return Learned(posterior, stages.simulate("first", plan.budget))
 
 
 def _check_differentiable(problem: Problem) -> None:

@@ -5,13 +5,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from causal_lpm.inference.calibration.learners import Learn, learn_abc, learn_nle, learn_npe, learn_svi_npe
+from causal_lpm.inference.calibration.learners import (
+    Learn,
+    learn_abc,
+    learn_nle,
+    learn_npe,
+    learn_nuts,
+    learn_svi_npe,
+)
 from causal_lpm.inference.calibration.optimised import optimise_by_gradient, optimise_by_svi, variational
 from causal_lpm.inference.calibration.plan import Plan
 from causal_lpm.inference.calibration.point import point_calibration
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.posteriors.abc import soft_conditioning
 from causal_lpm.inference.posteriors.guides import fit_guides
+from causal_lpm.inference.posteriors.nuts_draws import sample_nuts
 from causal_lpm.inference.posteriors.sbi_tools import require_sbi
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.validate import fits_in_time, known, whole_number
@@ -22,7 +30,7 @@ Optimise = Callable[[Problem, Plan], CalibrationResult]
 Taker = Callable[..., Any]
 
 OURS = ("problem", "model", "data", "simulations", "seed", "draws", "progress")  # arguments that are no settings
-COUNTS = ("steps", "particles", "starts", "at_once")
+COUNTS = ("steps", "particles", "starts", "at_once", "chains", "warmup", "depth")
 FEWEST = 40  # simulations that a posterior can be trained on
 
 
@@ -40,6 +48,7 @@ class Method:
         uses_density: Whether its numbers depend on the density of a differentiable program.
         needs_term_density: Whether it needs the density of terms given the parameters alone, without nuisances between.
         needs_parameters: Whether a model without sample sites of its own cannot be calibrated.
+        takes_surrogate: Whether another program may stand for the model.
 
     Raises:
         ValueError: neither or both of `learn` and `optimise`.
@@ -57,6 +66,7 @@ class Method:
     uses_density: bool = False
     needs_term_density: bool = False
     needs_parameters: bool = True
+    takes_surrogate: bool = True
 
     def __post_init__(self) -> None:
         if (self.learn is None) == (self.optimise is None):
@@ -85,6 +95,11 @@ class Method:
                 f"method {self.name!r} needs the density of the terms given the parameters alone, and there are "
                 "nuisances in between: choose 'svi+npe' or 'npe', or make the nuisances parameters, without their mark."
             )
+        if problem.surrogate is not None and not self.takes_surrogate:
+            raise ValueError(
+                f"method {self.name!r} follows the density of the model itself: leave the surrogate out, or give it as "
+                "the model."
+            )
         taker = self.settings_of(problem)
         allowed = [] if taker is None else [name for name in inspect.signature(taker).parameters if name not in OURS]
         for name, value in settings.items():
@@ -93,6 +108,10 @@ class Method:
                 fits_in_time(f"{name}={whole_number(name, value)}", 50.0 * value)  # each runs the model
             if name == "learning_rate" and not value > 0:
                 raise ValueError(f"the learning rate is {value}: give a positive number, such as 0.03.")
+            if name == "target" and not 0 < value < 1:
+                raise ValueError(
+                    f"target is {value}: give the mean acceptance of trajectories, in (0, 1), such as 0.8."
+                )
             if name == "accepted" and not 0 < value < 1:
                 raise ValueError(f"accepted is {value}: give the share of simulations to weigh, in (0, 1).")
 
@@ -127,6 +146,14 @@ METHODS = {
             "ChiRho's soft conditioning of simulations: transparent, wide, for two or three parameters",
             learn_abc,
             settings_of=lambda problem: soft_conditioning,
+        ),
+        Method(
+            "nuts",
+            "exact, by Markov chains: for programs without simulated agents, whose density is known",
+            learn_nuts,
+            settings_of=lambda problem: sample_nuts,
+            uses_density=True,
+            takes_surrogate=False,
         ),
         Method(
             "svi",

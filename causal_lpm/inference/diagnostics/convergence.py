@@ -9,10 +9,12 @@ from causal_lpm.inference.diagnostics.arrays import Floats, finite, names_of_par
 from causal_lpm.inference.diagnostics.pareto import pareto_smooth
 from causal_lpm.inference.diagnostics.report import Gate, gate_of_measure
 
-__all__ = ["effective_draws", "khat_gate", "rhat_gate", "split_rhat"]
+__all__ = ["divergence_gate", "effective_draws", "ess_gate", "khat_gate", "rhat_gate", "split_rhat"]
 
 KHAT = (0.5, 0.7)  # warns, fails
 RHAT = (1.01, 1.05)
+EFFECTIVE = (400, 100)
+DIVERGED = (0.0, 0.01)  # share of trajectories
 
 
 def khat_gate(log_weights: npt.ArrayLike) -> Gate:
@@ -85,6 +87,42 @@ def rhat_gate(chains: npt.ArrayLike, names: Sequence[str] | None = None) -> Gate
     sentence = f"R-hat is largest for {label}: {rhat[worst]:.3f}."
     step = "Run longer chains, or start them elsewhere and compare."
     return gate_of_measure("R-hat", float(rhat[worst]), RHAT, sentence, step)
+
+
+def ess_gate(chains: npt.ArrayLike, names: Sequence[str] | None = None) -> Gate:
+    """Fails where a parameter has fewer than 100 effective draws in its bulk or a tail, warns below 400.
+
+    Takes and raises what `effective_draws` does.
+    """
+    bulk, tail = effective_draws(chains)
+    least = np.minimum(bulk, tail)
+    worst = int(least.argmin())
+    label = names_of_parameters(names, least.size)[worst]
+    part = "bulk" if bulk[worst] <= tail[worst] else "tails"
+    sentence = f"Effective draws are fewest in the {part} of {label}: {least[worst]:.0f}."
+    return gate_of_measure("effective draws", float(least[worst]), EFFECTIVE, sentence, "Ask for more draws.")
+
+
+def divergence_gate(diverged: npt.ArrayLike, cut: npt.ArrayLike | None = None) -> Gate:
+    """Fails if more than 1% of the trajectories of Hamiltonian chains diverged, warns if any did.
+
+    Args:
+        diverged: bool, of any shape, one a trajectory.
+        cut: Trajectories that were longer than allowed, which the sentence counts.
+
+    >>> divergence_gate([False] * 99 + [True]).verdict, divergence_gate([False]).verdict
+    ('warn', 'pass')
+    """
+    lost = np.asarray(diverged, dtype=bool)
+    share = float(lost.mean())
+    sentence = f"{int(lost.sum())} of {lost.size} trajectories diverged"
+    if cut is not None and (long := int(np.asarray(cut).sum())):
+        sentence += f", and {long} were cut before they turned"
+    step = (
+        "Where they diverge the density has a narrow part that was not reached: write effects without their scale "
+        "(effect = scale * standard normal), or give settings={'target': 0.95}."
+    )
+    return gate_of_measure("divergences", share, DIVERGED, f"{sentence}.", step)
 
 
 def _normal_scores(chains: Floats) -> Floats:

@@ -7,7 +7,7 @@ import torch
 
 from causal_lpm.inference.diagnostics.report import Gate
 
-__all__ = ["Data", "HasMembers", "Posterior", "PosteriorGiven", "as_trained"]
+__all__ = ["Data", "HasChains", "HasMembers", "Posterior", "PosteriorGiven", "as_trained"]
 
 Data = Mapping[str, Any]
 """Data site -> `[n, *shape]`, n data sets."""
@@ -43,6 +43,19 @@ class HasMembers(Protocol):
 
     def sample_members(self, each: int, seed: int) -> torch.Tensor:
         """Draws of each member, `[members, each, n, size]`."""
+        ...
+
+
+@runtime_checkable
+class HasChains(Protocol):
+    """A posterior given data that draws Markov chains of all latent sites, nuisances among them."""
+
+    def drawn(self, draws: int, seed: int) -> Any:
+        """The chains themselves."""
+        ...
+
+    def completed(self, draws: int, seed: int) -> torch.Tensor:
+        """Draws with nuisances, `[draws, n, all]`, chain after chain."""
         ...
 
 

@@ -1,15 +1,13 @@
 """Markov chains of several densities side by side: starts, warm-up, draws."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 
 from causal_lpm.inference.program.nuts import Density, Luck, transitions
-from causal_lpm.inference.program.whitening import STEPS, Whitening, settled, whitening_of
-from causal_lpm.inference.runs.seeds import replicate_seed
+from causal_lpm.inference.program.whitening import STEPS, settled, whitening_of
 
 __all__ = ["Chains", "sample_chains"]
 
@@ -76,10 +74,9 @@ def sample_chains(
     *,
     warm_up: int,
     draws: int,
-    seed: int = 0,
+    seeds: Sequence[int],
     target: float = TARGET,
     depth: int = 10,
-    progress: Progress | None = None,
 ) -> Chains:
     """NUTS in chains side by side, in coordinates in which the densities are round.
 
@@ -91,14 +88,13 @@ def sample_chains(
         starts: Far apart, float64 `[n, chains, size]`.
         warm_up: Draws that find step sizes and shapes, and are dropped.
         draws: Of each chain.
-        seed: Determines every number; those of a row do not depend on the rows beside it, but for rounding.
+        seeds: One a row, which determines its numbers, but for rounding, together with the other chains of its density.
         target: Mean acceptance of trajectories.
         depth: Doublings of a trajectory at most.
-        progress: Called with (stages done, all).
     """
     n, chains, size = starts.shape
     rows = n * chains
-    luck = Luck([replicate_seed(seed, row) for row in range(rows)])
+    luck = Luck(seeds)
     every = torch.arange(rows)
     noise = luck.normal(every, (STEPS + 1) * size).reshape(rows, STEPS + 1, size).transpose(0, 1)
     mean, scale = settled(density, starts.reshape(rows, size), noise[:-1])
@@ -106,18 +102,14 @@ def sample_chains(
     white = whitening_of(density, z, n)
     steps = torch.full((rows,), FIRST, dtype=torch.float64)
     windows = [warm_up // 2, warm_up - warm_up // 2]
-    for number, length in enumerate(windows):
+    for length in windows:
         if length:
             sizes = StepSizes(steps, target)
             seen = white.seen(density, rows)
             found = transitions(seen, white.inverse(z), steps, length, luck, sizes, depth)
             steps = sizes.found
             z = white.points(found.points[:, -1:])[:, 0]
-        if progress is not None:
-            progress(number + 1, len(windows) + 1)
     drawn = transitions(white.seen(density, rows), white.inverse(z), steps, draws, luck, None, depth)
-    if progress is not None:
-        progress(len(windows) + 1, len(windows) + 1)
     shape = (n, chains, draws)
     return Chains(
         white.points(drawn.points).reshape(*shape, size),

@@ -19,6 +19,7 @@ class Coordinates:
         parameters: In the order of z.
 
     Attributes:
+        names: One an element of z.
         centre: What is subtracted, `[size]`.
         scale: What is divided by, `[size]`.
 
@@ -31,6 +32,7 @@ class Coordinates:
     def __init__(self, parameters: Collection[Parameter]) -> None:
         self.parameters = tuple(parameters)
         self.size = sum(p.where.stop - p.where.start for p in self.parameters)
+        self.names = tuple(name for p in self.parameters for name in p.names)
         self.centre, self.scale = torch.zeros(self.size), torch.ones(self.size)
 
     def standardise(self, values: Mapping[str, torch.Tensor], least: float = 1e-6) -> None:

@@ -17,9 +17,13 @@ def arrays(values: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
     return {name: value.detach().double().numpy() for name, value in values.items()}
 
 
-def nuisances_of(problem: Problem, z: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Values of the nuisances that terms speak of, so that predictions go on with them, in z `[draw, all]`."""
-    informed = {p.name for p in problem.nuisances} - problem.prior.late if problem.terms else ()
+def nuisances_of(problem: Problem, z: torch.Tensor, all_of_them: bool = False) -> dict[str, torch.Tensor]:
+    """Values of the nuisances that terms speak of, so that predictions go on with them, in z `[draw, all]`.
+
+    With `all_of_them` the data speak of the others, too: z is a draw of the posterior of all latent sites.
+    """
+    nuisances = {p.name for p in problem.nuisances}
+    informed = nuisances if all_of_them else nuisances - problem.prior.late if problem.terms else ()
     return {name: value for name, value in problem.constrain(z).items() if name in informed}
 
 

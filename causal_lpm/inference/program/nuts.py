@@ -189,7 +189,7 @@ def transitions(
 
 
 def _merged(t: _Trees, which: Tensor, depth: int) -> tuple[Tensor, Tensor]:
-    """Joins full subtrees to their trees; whether the trajectories end there, and whether only because they are long."""
+    """Joins full subtrees to their trees: whether the trajectories end there, and whether only for their length."""
     side = (t.sign[which] > 0).long()
     t.ends[which, side] = t.here[which]
     t.momenta[which] += t.sub_momenta[which]
@@ -210,8 +210,10 @@ def _merged(t: _Trees, which: Tensor, depth: int) -> tuple[Tensor, Tensor]:
 
 
 def _turned(first: Tensor, last: Tensor, momenta: Tensor) -> Tensor:
-    """Whether a trajectory comes back: its ends no longer move apart. Half of each end is left out of the sum, without
-    which short trajectories of many dimensions miss the turn."""
+    """Whether a trajectory comes back: its ends no longer move apart.
+
+    Half of each end is left out of the sum, without which short trajectories of many dimensions miss the turn.
+    """
     between = momenta - (first + last) / 2
     turned: Tensor = ((first * between).sum(-1) <= 0) | ((last * between).sum(-1) <= 0)
     return turned
