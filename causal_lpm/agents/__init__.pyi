@@ -1,11 +1,18 @@
 """What a population is and does."""
 
 from causal_lpm.agents.archetypes.archetypes import Archetypes as Archetypes
+from causal_lpm.agents.archetypes.behaviour_map import BehaviourMap as BehaviourMap
+from causal_lpm.agents.archetypes.behaviour_map import MapPriors as MapPriors
+from causal_lpm.agents.archetypes.behaviour_map import People as People
 from causal_lpm.agents.archetypes.contexts import Contexts as Contexts
 from causal_lpm.agents.archetypes.decisions import choose_option as choose_option
 from causal_lpm.agents.archetypes.decisions import decide as decide
 from causal_lpm.agents.archetypes.decisions import decided_totals as decided_totals
 from causal_lpm.agents.archetypes.decisions import hazard_of_logit as hazard_of_logit
+from causal_lpm.agents.archetypes.llm_term import LLMTerm as LLMTerm
+from causal_lpm.agents.archetypes.real_behaviour import PaidMonths as PaidMonths
+from causal_lpm.agents.archetypes.real_behaviour import RealBehaviour as RealBehaviour
+from causal_lpm.agents.archetypes.surrogate import Respondent as Respondent
 from causal_lpm.agents.days import NEVER as NEVER
 from causal_lpm.agents.days import whole_day as whole_day
 from causal_lpm.agents.disease import Course as Course

@@ -1,0 +1,277 @@
+"""From what a respondent says to what people do: a map whose level, slope and noise real behaviour teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyro
+import pyro.distributions as dist
+import torch
+
+from causal_lpm import validate
+from causal_lpm.agents.archetypes.contexts import Contexts
+from causal_lpm.agents.archetypes.effects import class_contrasts, effects, normal, positive, weighted
+from causal_lpm.agents.archetypes.llm_term import LLMTerm
+from causal_lpm.agents.archetypes.surrogate import Respondent, respond
+
+__all__ = ["BehaviourMap", "MapPriors", "People"]
+
+
+@dataclass(frozen=True)
+class MapPriors:
+    """Scales of the priors of a map from answers to people, in logits.
+
+    Attributes:
+        level: Deviation of the people's level.
+        slope: Mean and deviation of the slope, which is 1 where people respond as the respondent says.
+        classes: Median scale of what classes of people have of their own.
+        covariates: Deviation of people's own response to a standardised covariate.
+        context: Median scale of what each context has of its own.
+        cell: Median scale of what an archetype has of its own in a context.
+    """
+
+    level: float = 1.5
+    slope: tuple[float, float] = (0.5, 0.5)
+    classes: float = 0.2
+    covariates: float = 0.3
+    context: float = 0.05
+    cell: float = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """What people do, as far as answers and real behaviour tell.
+
+    Attributes:
+        slope: People's logit per logit of the respondent, `[*draws, 1]`; 0 without a respondent.
+        real: Logits in the contexts of real behaviour, cell noise left out, `[*draws, C, A]`.
+        deviations: What each of these contexts has of its own, whatever was answered, `[*draws, C]`.
+        context_scale: Deviation of these, in logits, `[*draws, 1]`.
+        cell_scale: Deviation of the cell noise, in logits, `[*draws, 1]`.
+        description: Where this comes from.
+    """
+
+    slope: torch.Tensor
+    real: torch.Tensor
+    deviations: torch.Tensor
+    context_scale: torch.Tensor
+    cell_scale: torch.Tensor
+    description: str
+    _base: torch.Tensor
+    _slopes: torch.Tensor
+    _reference: torch.Tensor
+    _transport: torch.Tensor
+    _answered: torch.Tensor
+    _weights: torch.Tensor
+    _cells: Mapping[frozenset[tuple[str, str]], int]
+
+    def logits(self, z: torch.Tensor, at: Mapping[str, str] | None = None) -> torch.Tensor:
+        """Logits of what people do in a context that need not be among those of real behaviour.
+
+        Args:
+            z: Standardised covariates `[*dims, D]`, as of `Contexts.standardised`.
+            at: A context of real behaviour whose own deviation applies too, as where one asks what else might have
+                happened in that month; none, for a typical context.
+
+        Returns:
+            `[*dims, A]`, for `decide` or `decided_totals`.
+
+        Raises:
+            ValueError: a context `at` without real behaviour.
+        """
+        found = self._base + respond(self._slopes, self._moved(z))
+        if at is None:
+            return found
+        place = self._cells.get(frozenset(at.items()))
+        if place is None:
+            raise ValueError(f"{dict(at)} is no context of real behaviour: give one of them as at=, or none.")
+        return found + (self.deviations + self._answered)[..., place : place + 1]
+
+    def shares(self, z: torch.Tensor, at: Mapping[str, str] | None = None) -> torch.Tensor:
+        """Probabilities `[*dims, A]`, as `logits`."""
+        return torch.sigmoid(self.logits(z, at))
+
+    def totals(self, z: torch.Tensor, at: Mapping[str, str] | None = None) -> torch.Tensor:
+        """Expected shares of the groups that are observed, `[*dims, G]`."""
+        return weighted(self._weights, self.shares(z, at))
+
+    def _moved(self, z: torch.Tensor) -> torch.Tensor:
+        """Covariates as far as they move people: an intervened one counts from 0, times its transport."""
+        reference = self._reference.to(self._base)
+        return reference + self._transport * (z.to(self._base) - reference)
+
+
+class BehaviourMap:
+    """People's logits: level + slope * (respondent's response, times transport) + classes, covariates, contexts, cells.
+
+    People have a level for each class and a response to each covariate of their own, whatever the respondent says;
+    without them a respondent that knows nothing is given a slope, and intervals are falsely narrow. Their response to
+    an intervened covariate is slope * transport * the respondent's, counted from 0 of the covariate: real behaviour
+    without that intervention cannot say what transport is, so its prior is the user's.
+
+    Args:
+        term: Who was asked, and about what.
+        groups: Attributes by whose classes behaviour is observed; all archetypes together where it is empty.
+        transport: Intervened covariate -> a distribution, such as `dist.Normal(1.0, 0.5)`, or a number, which fixes it.
+        intervened: Covariates that somebody will intervene on; each needs a transport.
+        contexts: Contexts of real behaviour, with the covariates of those that were asked, in the same units; a context
+            whose texts were asked too is the same one. Those that were asked, where none are given.
+        name: Prefix of the sites.
+        priors: Scales of the priors.
+
+    Attributes:
+        group_labels: Such as "borough: Bronx", G of them.
+        weights: Share of each archetype among a group's people, float32 `[G, A]`.
+        sizes: People of each group, int64 `[G]`.
+        description: What it rests on, transport included.
+
+    Raises:
+        ValueError: unknown groups or covariates, an intervened covariate without transport, contexts with other
+            covariates.
+    """
+
+    def __init__(
+        self,
+        term: LLMTerm,
+        groups: Sequence[str] = (),
+        transport: Mapping[str, dist.TorchDistribution | float] | None = None,
+        *,
+        intervened: Sequence[str] = (),
+        contexts: Contexts | None = None,
+        name: str = "people",
+        priors: MapPriors | None = None,
+    ) -> None:
+        transport = dict(transport or {})
+        archetypes, asked = term.archetypes, term.contexts
+        for covariate in (*intervened, *transport):
+            validate.known("covariate", covariate, asked.names)
+        for covariate in intervened:
+            if covariate not in transport:
+                raise ValueError(
+                    f"covariate {covariate!r} is intervened on and has no transport: say how far the model's response "
+                    f"to it holds for people, as in transport={{{covariate!r}: dist.Normal(1.0, 0.5)}}."
+                )
+        self.term, self.name, self.transport, self.priors = term, name, transport, priors or MapPriors()
+        self.contexts = contexts or asked
+        if self.contexts.names != asked.names:
+            raise ValueError(
+                f"the contexts of real behaviour have covariates {', '.join(self.contexts.names)} and those that were "
+                f"asked {', '.join(asked.names)}: give the same, in the same order."
+            )
+        self._z = (self.contexts.values - asked.centre) / asked.scale
+        self._reference = -asked.centre / asked.scale
+        self.groups = tuple(groups)
+        self.group_labels, member = _groups(term, self.groups)
+        people = member * archetypes.counts
+        self.sizes = people.sum(-1)
+        self.weights = (people / self.sizes[:, None]).float()
+        self._columns, attributes = class_contrasts(archetypes)
+        self._seen = torch.tensor([float(attribute in self.groups) for attribute in attributes])
+        self._own = torch.tensor([float(covariate not in transport) for covariate in asked.names])
+        order = {frozenset(cell.items()): place for place, cell in enumerate(asked.cells)}
+        self._cells = {frozenset(cell.items()): place for place, cell in enumerate(self.contexts.cells)}
+        self._same = torch.tensor([order.get(cell, -1) for cell in self._cells])
+        named = [
+            f"transport of {covariate} {_words(prior)}, chosen by the user" for covariate, prior in transport.items()
+        ]
+        self.description = "; ".join([term.description, *named, "real behaviour by " + (", ".join(groups) or "total")])
+
+    def transport_site(self, covariate: str) -> str:
+        """Name of the site of a covariate's transport."""
+        return f"{self.name}_transport_{covariate}"
+
+    def map(self, respondent: Respondent | None) -> People:
+        """Samples the map's parameters, inside a model.
+
+        Args:
+            respondent: What `LLMTerm.term` returned; None for the model without answers, where people's response to
+                each covariate is their own.
+        """
+        priors, name = self.priors, self.name
+        level = normal(f"{name}_level", 0.0, priors.level)
+        scale = positive(f"{name}_class_scale", priors.classes, 0.6)
+        by_class = effects(f"{name}_classes", scale, self._columns.shape[1], self._seen)
+        own = self._own if respondent is not None else torch.ones_like(self._own)
+        responses = torch.zeros_like(level).expand(*level.shape[:-1], len(own))
+        if bool(own.any()):
+            drawn = effects(f"{name}_covariates", priors.covariates, int(own.sum()))
+            place = torch.eye(len(own))[own.bool()].to(drawn)
+            responses = drawn @ place
+        context_scale = positive(f"{name}_context_scale", priors.context, 0.7)
+        deviations = effects(f"{name}_contexts", context_scale, len(self.contexts), 1.0)
+        answered = torch.zeros_like(deviations)
+        cell_scale = positive(f"{name}_cell_scale", priors.cell, 0.5)
+        base = level + weighted(self._columns, by_class)
+        slopes = responses.unsqueeze(-2)
+        transport = torch.ones_like(self._own).to(base)
+        slope = torch.zeros_like(level)
+        if respondent is not None:
+            slope = normal(f"{name}_slope", *priors.slope)
+            transport = self._transports(base)
+            # The level is that of the average archetype, whatever the slope is: so they do not depend on each other.
+            base = base + slope * (respondent.base - respondent.level)
+            slopes = slopes + slope.unsqueeze(-1) * respondent.slopes
+            same = self._same.clamp(min=0)
+            answered = slope * respondent.deviations[..., same] * (self._same >= 0)
+        reference = self._reference.to(base)
+        z = reference + transport.unsqueeze(-2) * (self._z.to(base) - reference)
+        real = base.unsqueeze(-2) + respond(slopes.unsqueeze(-3), z) + (deviations + answered).unsqueeze(-1)
+        return People(
+            slope,
+            real,
+            deviations,
+            context_scale,
+            cell_scale,
+            self.description if respondent is not None else "people's own behaviour, without answers",
+            base,
+            slopes,
+            reference,
+            transport,
+            answered,
+            self.weights,
+            self._cells,
+        )
+
+    def given(self, values: Mapping[str, torch.Tensor], answers: bool = True) -> People:
+        """People with draws of the parameters, as of a posterior.
+
+        Args:
+            values: Site -> `[draws, *shape of the site]`.
+            answers: Whether the draws are of the model with the respondent.
+        """
+        placed = {name: value.unsqueeze(1) for name, value in values.items()}
+        with torch.no_grad(), pyro.poutine.block(), pyro.condition(data=placed):
+            return self.map(self.term.term(data=False) if answers else None)
+
+    def _transports(self, like: torch.Tensor) -> torch.Tensor:
+        """Factor of each covariate, `[*draws, D]`; 1 where it has no transport."""
+        factors = []
+        for covariate in self.term.contexts.names:
+            prior = self.transport.get(covariate, 1.0)
+            if isinstance(prior, dist.Distribution | torch.distributions.Distribution):
+                factors.append(torch.atleast_1d(pyro.sample(self.transport_site(covariate), prior)))
+            else:
+                factors.append(torch.full((1,), float(prior)).to(like))
+        return torch.cat([factor.expand(*like.shape[:-1], 1) for factor in factors], -1)
+
+
+def _groups(term: LLMTerm, groups: Sequence[str]) -> tuple[tuple[str, ...], torch.Tensor]:
+    """Labels of the groups, and which archetypes belong to each, int64 `[G, A]`."""
+    if not groups:
+        return ("all",), torch.ones(1, len(term.archetypes), dtype=torch.int64)
+    labels, members = [], []
+    for name in groups:
+        code = term.archetypes.of(name)
+        for level in code.unique().tolist():
+            labels.append(f"{name}: {term.archetypes.levels[name][level]}")
+            members.append((code == level).long())
+    return tuple(labels), torch.stack(members)
+
+
+def _words(prior: dist.TorchDistribution | float) -> str:
+    """A prior in words, such as "Normal(1, 0.5)" or "fixed at 1"."""
+    if not isinstance(prior, torch.distributions.Distribution):
+        return f"fixed at {float(prior):g}"
+    numbers = [float(getattr(prior, argument)) for argument in prior.arg_constraints if argument in vars(prior)]
+    return f"{type(prior).__name__}({', '.join(f'{number:g}' for number in numbers)})"

@@ -1,0 +1,160 @@
+"""What people really did, by group and context: a data site, and a check of what was predicted for paid months."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyro.distributions as dist
+import torch
+
+from causal_lpm import validate
+from causal_lpm.agents.archetypes.behaviour_map import BehaviourMap, People
+from causal_lpm.ops import observed
+
+__all__ = ["PaidMonths", "RealBehaviour"]
+
+
+@dataclass(frozen=True)
+class PaidMonths:
+    """Observed and predicted behaviour in months with payments.
+
+    Attributes:
+        months: How many there are.
+        observed: Mean share over groups and these months.
+        predicted: Its expectation.
+        interval: Its 95% predictive interval.
+        description: What the prediction rests on, transport included.
+    """
+
+    months: int
+    observed: float
+    predicted: float
+    interval: tuple[float, float]
+    description: str
+
+    @property
+    def agree(self) -> bool:
+        """Whether what happened lies in the interval."""
+        return self.interval[0] <= self.observed <= self.interval[1]
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        found = f"in {self.months} paid months the share was {self.observed:.3f}, predicted {low:.3f} to {high:.3f}"
+        end = "as predicted" if self.agree else "transport does not hold there: give it a wider prior, or another value"
+        return f"{found}: {end} ({self.description})."
+
+
+class RealBehaviour:
+    """Shares of groups of people who did something, as a data site `[G, C]`.
+
+    Args:
+        behaviour: The map, whose groups and contexts these are.
+        shares: Group label -> C shares, or `[G, C]` in the order of `behaviour.group_labels`; NaN where unknown.
+        errors: Standard error of a share, one number or `[G, C]`.
+        name: Of the site.
+
+    Attributes:
+        data: Site -> shares, to be given to `fit`.
+
+    Raises:
+        ValueError: unknown or missing groups, another number of contexts, shares outside [0, 1], errors that are not
+            above 0.
+    """
+
+    def __init__(
+        self,
+        behaviour: BehaviourMap,
+        shares: Mapping[str, Sequence[float]] | torch.Tensor,
+        errors: torch.Tensor | float,
+        name: str = "real_behaviour",
+    ) -> None:
+        labels, contexts = behaviour.group_labels, len(behaviour.contexts)
+        if isinstance(shares, Mapping):
+            for label in shares:
+                validate.known("group", label, labels)
+            if missing := [label for label in labels if label not in shares]:
+                raise ValueError(f"group {missing[0]!r} has no real behaviour: give NaN where it is unknown.")
+            shares = torch.stack([torch.as_tensor(shares[label], dtype=torch.float64) for label in labels])
+        given = torch.as_tensor(shares).double()
+        if tuple(given.shape) != (len(labels), contexts):
+            raise ValueError(
+                f"real behaviour has shape {tuple(given.shape)}: give {len(labels)} groups by {contexts} contexts."
+            )
+        known = given[~given.isnan()]
+        if known.numel() == 0 or bool(((known < 0) | (known > 1)).any()):
+            raise ValueError("real behaviour must be shares from 0 to 1, NaN where unknown, and one must be known.")
+        self.errors = torch.as_tensor(errors, dtype=torch.float32)
+        if not bool((self.errors > 0).all()):
+            raise ValueError("the standard errors of real behaviour must be above 0: a share without error is unknown.")
+        self.behaviour, self.name, self.shares = behaviour, name, given
+        self.data = {name: given}
+
+    def observe(self, people: People) -> torch.Tensor:
+        """The data site, inside a model: shares `[*draws, G, C]`."""
+        mean, spread = self.expected(people)
+        return observed(self.name, dist.Normal(mean, spread).to_event(1))
+
+    def expected(self, people: People) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and deviation of the shares, `[*draws, G, C]`.
+
+        The noise of cells is summed out, to first order: a group's share scatters with the squares of its weights. That
+        two groups have cells in common is left out.
+        """
+        share = torch.sigmoid(people.real)
+        weights = self.behaviour.weights.to(share)
+        mean = (share @ weights.T).transpose(-1, -2)
+        noise = ((share * (1 - share)) ** 2 @ (weights**2).T).transpose(-1, -2)
+        spread = (self.errors.to(share) ** 2 + people.cell_scale.unsqueeze(-1) ** 2 * noise).sqrt()
+        return mean, spread
+
+    def paid_months(self, people: People, covariate: str = "payment", seed: int = 0) -> PaidMonths:
+        """What really happened where somebody paid, against what the map predicts there.
+
+        A month's own deviation is drawn anew, since in the fit it makes up for what a transport leaves out.
+
+        Args:
+            people: With draws, `[draws, ...]`, as of `BehaviourMap.given`.
+            covariate: The intervened one; months where it is above 0 are looked at.
+            seed: Of the noise of the prediction.
+
+        Raises:
+            ValueError: no known month with payment.
+
+        Warns:
+            UserWarning: what happened lies outside the 95% interval of the prediction.
+        """
+        contexts = self.behaviour.contexts
+        validate.known("covariate", covariate, contexts.names)
+        paid = contexts.values[:, contexts.names.index(covariate)] > 0
+        known = paid & ~self.shares.isnan().any(0)
+        if not bool(known.any()):
+            raise ValueError(f"no month with {covariate} above 0 has known behaviour: there is nothing to check.")
+        luck = torch.Generator().manual_seed(seed)
+
+        def normal(like: torch.Tensor) -> torch.Tensor:
+            return torch.randn(like.shape, generator=luck).to(like)
+
+        anew = people.context_scale * normal(people.deviations) - people.deviations
+        mean, spread = self.expected(replace(people, real=people.real + anew.unsqueeze(-1)))
+        predicted = (mean + spread * normal(mean))[..., known].mean((-1, -2))
+        observed_mean = float(self.shares[:, known].mean())
+        low, high = (float(predicted.quantile(level)) for level in (0.025, 0.975))
+        found = PaidMonths(int(known.sum()), observed_mean, float(predicted.mean()), (low, high), people.description)
+        if not found.agree:
+            warnings.warn(str(found), stacklevel=2)
+        return found
+
+    def model(self, answers: bool = True) -> Callable[[], None]:
+        """The whole program: the term, the map and this site.
+
+        Args:
+            answers: Whether the respondent is in it; without, people's behaviour is told by their own.
+        """
+        behaviour = self.behaviour
+
+        def program() -> None:
+            self.observe(behaviour.map(behaviour.term.term() if answers else None))
+
+        return program

@@ -1,0 +1,113 @@
+"""What a respondent answers, as a smooth function: a hierarchical logistic regression on archetypes and contexts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from causal_lpm.agents.archetypes.archetypes import Archetypes
+from causal_lpm.agents.archetypes.contexts import Contexts
+from causal_lpm.agents.archetypes.effects import (
+    class_contrasts,
+    effects,
+    informed_share,
+    normal,
+    positive,
+    weighted,
+)
+
+__all__ = ["Respondent", "Surrogate"]
+
+INTERACTION, ARCHETYPE, CONTEXT = 0.15, 0.25, 0.15
+"""Prior medians of three scales, in logits."""
+
+DISPERSION = 12.0
+"""Prior median of the dispersion, in answers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Respondent:
+    """A respondent that was asked, as far as its answers tell.
+
+    Attributes:
+        level: Logit of the average archetype where all covariates are at their centre, `[*draws, 1]`.
+        base: Logits where all covariates are at their centre, `[*draws, A]`.
+        slopes: Change of the logit with each standardised covariate, `[*draws, A, D]`.
+        deviations: What each context that was asked has beside its covariates, `[*draws, C]`.
+        dispersion: Of the beta-binomial: answers of one cell scatter as if a cell had at most `dispersion` + 1
+            independent ones; `[*draws, 1]`.
+        asked: Logits in the contexts that were asked, `[*draws, C, A]`.
+        description: Who answered, and what.
+    """
+
+    level: torch.Tensor
+    base: torch.Tensor
+    slopes: torch.Tensor
+    deviations: torch.Tensor
+    dispersion: torch.Tensor
+    asked: torch.Tensor
+    description: str
+
+    def logits(self, z: torch.Tensor) -> torch.Tensor:
+        """Logits of the answers in a context that need not have been asked.
+
+        Args:
+            z: Standardised covariates, `[*dims, D]`, as of `Contexts.standardised`.
+
+        Returns:
+            `[*dims, A]`.
+        """
+        return self.base + respond(self.slopes, z.to(self.base))
+
+
+def respond(slopes: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """The sum of slopes `[*draws, A, D]` times covariates `[*dims, D]`, `[*dims, A]`.
+
+    Term by term, so that a world's numbers do not depend on the worlds beside it.
+    """
+    total = slopes[..., 0] * z[..., 0:1]
+    for d in range(1, slopes.shape[-1]):
+        total = total + slopes[..., d] * z[..., d : d + 1]
+    return total
+
+
+class Surrogate:
+    """Prior of a respondent: level, classes, covariates, both together, archetypes and contexts.
+
+    Args:
+        archetypes: Kinds of people that were asked.
+        contexts: Circumstances that they were asked about.
+        asked: Usable answers, `[C, A]`; they say which effects are sampled centred.
+        name: Prefix of the sites.
+    """
+
+    def __init__(self, archetypes: Archetypes, contexts: Contexts, asked: torch.Tensor, name: str) -> None:
+        self.name, self.z = name, contexts.z
+        self.columns, _ = class_contrasts(archetypes)
+        # Information of an answer on its logit: p (1 - p) at 0.5, divided by what answers of one cell share.
+        worth = 0.25 * asked / (1 + (asked - 1).clamp(min=0) / (DISPERSION + 1))
+        crossed = torch.einsum("ca,ap,cd->pd", worth, self.columns**2, self.z**2)
+        self._crossed = informed_share(crossed.reshape(-1), INTERACTION**2)
+        self._archetypes = informed_share(worth.sum(0), ARCHETYPE**2)
+        self._contexts = informed_share(worth.sum(1), CONTEXT**2)
+
+    def respondent(self, description: str) -> Respondent:
+        """Samples the parameters, inside a model."""
+        name, (archetypes, classes), (contexts, covariates) = self.name, self.columns.shape, self.z.shape
+        level = normal(f"{name}_level", 0.0, 1.5)
+        by_class = effects(f"{name}_classes", 0.7, classes)
+        by_covariate = effects(f"{name}_covariates", 0.7, covariates)
+        scale = positive(f"{name}_interaction_scale", INTERACTION, 0.7)
+        crossed = effects(f"{name}_interactions", scale, classes * covariates, self._crossed)
+        scale = positive(f"{name}_archetype_scale", ARCHETYPE, 0.6)
+        own = effects(f"{name}_archetypes", scale, archetypes, self._archetypes)
+        scale = positive(f"{name}_context_scale", CONTEXT, 0.7)
+        deviations = effects(f"{name}_contexts", scale, contexts, self._contexts)
+        dispersion = positive(f"{name}_dispersion", DISPERSION, 1.0)
+        base = level + weighted(self.columns, by_class) + own
+        columns = self.columns.to(base)
+        slopes = by_covariate.unsqueeze(-2) + columns @ crossed.reshape(*crossed.shape[:-1], classes, covariates)
+        z = self.z.to(base)
+        asked = base.unsqueeze(-2) + respond(slopes.unsqueeze(-3), z) + deviations.unsqueeze(-1)
+        return Respondent(level, base, slopes, deviations, dispersion, asked, description)

@@ -1,0 +1,117 @@
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+
+from causal_lpm import KeyedNoise, policy
+from causal_lpm.agents import BehaviourMap, Contexts, LLMTerm, RealBehaviour, decide
+from causal_lpm.inference.program.problem import Problem
+from tests.agents.archetypes.answers import contexts, kinds, table
+
+TRANSPORT = {"payment": dist.Normal(1.0, 0.5)}
+
+
+def term() -> LLMTerm:
+    answers = table()
+    return LLMTerm(kinds(), contexts(), answers.question, answers)
+
+
+def behaviour(**settings: Any) -> BehaviourMap:
+    return BehaviourMap(term(), ("borough", "age"), **{"transport": TRANSPORT, **settings})
+
+
+def real(behaviour: BehaviourMap) -> RealBehaviour:
+    return RealBehaviour(behaviour, torch.linspace(0.2, 0.6, 20).reshape(5, 4), 0.01)
+
+
+def values(behaviour: BehaviourMap, n: int = 3, seed: int = 0, **fixed: float) -> dict[str, torch.Tensor]:
+    data = real(behaviour)
+    problem = Problem(data.model(), {**data.data, **behaviour.term.data})
+    found = problem.constrain(problem.draw(n, seed).double())
+    return found | {name: torch.full_like(found[name], value) for name, value in fixed.items()}
+
+
+def test_an_intervened_covariate_needs_a_transport() -> None:
+    with pytest.raises(ValueError, match="'payment' is intervened on and has no transport"):
+        BehaviourMap(term(), ("age",), intervened=("payment",))
+    with pytest.raises(ValueError, match="unknown covariate 'pay'"):
+        BehaviourMap(term(), ("age",), {"pay": 1.0})
+
+
+def test_what_it_rests_on_names_transport_and_respondent() -> None:
+    said = behaviour().description
+    assert "transport of payment Normal(1, 0.5), chosen by the user" in said
+    assert "no language model was asked" in said
+    assert "fixed at 1" in behaviour(transport={"payment": 1.0}).description
+    assert "people_transport_payment" in values(behaviour())
+
+
+def test_group_weights_are_shares_of_people() -> None:
+    found = behaviour()
+    assert torch.allclose(found.weights.sum(-1), torch.ones(5))
+    everybody = BehaviourMap(term(), (), TRANSPORT)
+    assert torch.allclose(everybody.weights[0], kinds().counts / kinds().counts.sum())
+    assert found.group_labels[0] == "borough: Bronx"
+
+
+def test_without_transport_people_do_not_respond_to_the_payment() -> None:
+    found = behaviour()
+    people = found.given(values(found, people_transport_payment=0.0))
+    unpaid, paid = (people.logits(contexts().standardised(payment=pay, cases=200.0)) for pay in (0.0, 500.0))
+    assert torch.equal(unpaid, paid)
+
+
+def test_the_payment_moves_people_by_slope_times_transport_times_the_model() -> None:
+    found = behaviour()
+    drawn = values(found)
+    people = found.given(drawn)
+    with pyro.condition(data={name: value.unsqueeze(1) for name, value in drawn.items()}):
+        respondent = found.term.term(data=False)
+    unpaid, paid = (contexts().standardised(payment=pay, cases=200.0) for pay in (0.0, 500.0))
+    model = respondent.logits(paid) - respondent.logits(unpaid)
+    factor = drawn["people_slope"] * drawn["people_transport_payment"]
+    assert torch.allclose(people.logits(paid) - people.logits(unpaid), factor[:, None] * model)
+
+
+def test_contexts_of_real_behaviour_are_told_by_their_texts() -> None:
+    asked = contexts()
+    order = [2, 0]
+    some = Contexts({name: asked.values[order, i] for i, name in enumerate(asked.names)}, scale={"payment": 1.0})
+    every, part = behaviour(), behaviour(contexts=some)
+    drawn = values(every)
+    fewer = drawn | {"people_contexts": drawn["people_contexts"][:, order]}
+    assert torch.allclose(every.given(drawn).real[:, order], part.given(fewer).real, atol=1e-6)
+    at = part.given(fewer).logits(asked.z[2], at=asked.cells[2])
+    assert torch.allclose(at, part.given(fewer).real[:, 0], atol=1e-6)
+    with pytest.raises(ValueError, match="no context of real behaviour"):
+        part.given(fewer).logits(asked.z[1], at=asked.cells[1])
+
+
+def test_the_model_without_answers_has_no_site_of_the_respondent() -> None:
+    data = real(behaviour())
+    names = {p.name for p in Problem(data.model(answers=False), data.data).parameters}
+    assert names
+    assert all(name.startswith("people_") for name in names)
+    assert not any("transport" in name or "slope" in name for name in names)
+
+
+def test_do_payment_moves_agents_who_share_their_luck() -> None:
+    found = behaviour(transport={"payment": 1.0})
+    drawn = {name: value[:1] for name, value in values(found, people_slope=2.0).items()}
+    drawn["llm_covariates"][:, 0], drawn["llm_interactions"][:] = 1.0, 0.0
+    people = found.given(drawn)
+
+    def model() -> torch.Tensor:
+        payment = policy("payment", 0.0)
+        z = contexts().standardised(payment=payment, cases=200.0)
+        return decide("work", people.logits(z), kinds())
+
+    def run(payment: float) -> torch.Tensor:
+        with KeyedNoise(0), pyro.condition(data={"payment": torch.tensor([payment])}):
+            return model()
+
+    unpaid, paid = run(0.0), run(500.0)
+    assert bool((paid >= unpaid).all())
+    assert int(paid.sum()) > int(unpaid.sum())
