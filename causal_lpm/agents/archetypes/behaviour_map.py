@@ -13,7 +13,7 @@ from causal_lpm import validate
 from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.effects import class_contrasts, effects, normal, positive, weighted
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
-from causal_lpm.agents.archetypes.surrogate import Respondent, respond
+from causal_lpm.agents.archetypes.surrogate import Respondent, respond, unexplained_share
 
 __all__ = ["BehaviourMap", "MapPriors", "People"]
 
@@ -199,7 +199,7 @@ class BehaviourMap:
             place = torch.eye(len(own))[own.bool()].to(drawn)
             responses = drawn @ place
         context_scale = positive(f"{name}_context_scale", priors.context, 0.7)
-        deviations = effects(f"{name}_contexts", context_scale, len(self.contexts), 1.0)
+        deviations = effects(f"{name}_contexts", context_scale, len(self.contexts), unexplained_share(self.contexts))
         answered = torch.zeros_like(deviations)
         cell_scale = positive(f"{name}_cell_scale", priors.cell, 0.5)
         base = level + weighted(self._columns, by_class)
@@ -216,7 +216,7 @@ class BehaviourMap:
             answered = slope * respondent.deviations[..., same] * (self._same >= 0)
         reference = self._reference.to(base)
         z = reference + transport.unsqueeze(-2) * (self._z.to(base) - reference)
-        real = base.unsqueeze(-2) + respond(slopes.unsqueeze(-3), z) + (deviations + answered).unsqueeze(-1)
+        real = base.unsqueeze(-2) + z @ slopes.mT + (deviations + answered).unsqueeze(-1)
         return People(
             slope,
             real,

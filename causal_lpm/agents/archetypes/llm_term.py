@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyro.distributions as dist
 import torch
 
+from causal_lpm.agents.archetypes.answer_counts import AnswerCounts
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.surrogate import Respondent, Surrogate
@@ -141,7 +142,7 @@ class LLMTerm:
         size = respondent.dispersion.unsqueeze(-1)
         asked = self.asked.to(share)
         if self._concentration is None:
-            return dist.BetaBinomial(share * size, (1 - share) * size, total_count=asked).to_event(1)
+            return AnswerCounts(share, size, asked).to_event(1)
         # A mean of n answers: what they share scatters with 1 / (size + 1), each of them with 1 / (own + 1) beside it.
         own = self._concentration.to(share)
         scatter = (1 + size / ((own + 1) * asked.clamp(min=1))) / (size + 1)

@@ -72,6 +72,11 @@ def respond(slopes: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
     return total
 
 
+def unexplained_share(contexts: Contexts) -> float:
+    """Share of the contexts' deviations that a level and covariates cannot make as well: 0 in few contexts."""
+    return max(0.0, 1 - (1 + len(contexts.names)) / len(contexts))
+
+
 class Surrogate:
     """Prior of a respondent: level, classes, covariates, both together, archetypes and contexts.
 
@@ -90,7 +95,7 @@ class Surrogate:
         crossed = torch.einsum("ca,ap,cd->pd", worth, self.columns**2, self.z**2)
         self._crossed = informed_share(crossed.reshape(-1), INTERACTION**2)
         self._archetypes = informed_share(worth.sum(0), ARCHETYPE**2)
-        self._contexts = informed_share(worth.sum(1), CONTEXT**2)
+        self._contexts = informed_share(worth.sum(1), CONTEXT**2) * unexplained_share(contexts)
 
     def respondent(self, description: str) -> Respondent:
         """Samples the parameters, inside a model."""
@@ -108,6 +113,5 @@ class Surrogate:
         base = level + weighted(self.columns, by_class) + own
         columns = self.columns.to(base)
         slopes = by_covariate.unsqueeze(-2) + columns @ crossed.reshape(*crossed.shape[:-1], classes, covariates)
-        z = self.z.to(base)
-        asked = base.unsqueeze(-2) + respond(slopes.unsqueeze(-3), z) + deviations.unsqueeze(-1)
+        asked = base.unsqueeze(-2) + self.z.to(base) @ slopes.mT + deviations.unsqueeze(-1)
         return Respondent(level, base, slopes, deviations, dispersion, asked, description)
