@@ -1,6 +1,7 @@
 """Studies and their policies, simulations, calibration, predictions, effects, diagnostics, gradients."""
 
 from causal_lpm.inference.calibration.fit import fit as fit
+from causal_lpm.inference.calibration.joint_prior import JointPrior as JointPrior
 from causal_lpm.inference.calibration.learners import Learned as Learned
 from causal_lpm.inference.calibration.methods import METHODS as METHODS
 from causal_lpm.inference.calibration.methods import Method as Method

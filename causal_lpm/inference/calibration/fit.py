@@ -5,6 +5,7 @@ from typing import Any, Unpack
 
 import torch
 
+from causal_lpm.inference.calibration.cut import cut_of
 from causal_lpm.inference.calibration.least_cost import check_counts
 from causal_lpm.inference.calibration.methods import Method, method_of
 from causal_lpm.inference.calibration.plan import Options, Plan, Progress
@@ -99,6 +100,14 @@ def fit(
             "the model has no parameters: every unknown is a pyro.sample site with a continuous prior. (What a network "
             "generates is calibrated by method='gradient'.)"
         )
+    cut = cut_of(problem)
+    if cut is not None:
+        if not chosen.simulates:
+            raise ValueError(
+                f"method {chosen.name!r} has no posterior for other data, by which feedback is cut: choose 'npe' or "
+                "another one that has."
+            )
+        problem = cut.problem
     chosen.check_settings(plan.settings, problem)
     check_counts(problem, budget, gate, draws, plan.ensemble)
     rehearse(problem, groups)
@@ -111,4 +120,4 @@ def fit(
         assert chosen.learn is not None
         check_side_by_side(problem)
         stages = Stages(problem, plan, batch_size(problem.agents) if plan.batch is None else plan.batch)
-        return conclude(stages, chosen.name, chosen.learn(stages))
+        return conclude(stages, chosen.name, chosen.learn(stages), cut)

@@ -96,16 +96,22 @@ def data_gates(
     simulated: Mapping[str, Array],
     predicted: Mapping[str, Array],
     groups: Mapping[str, Sequence[str]] | None = None,
+    without: Sequence[str] = (),
 ) -> tuple[Gate, ...]:
     """Whether the model can produce the data: under the prior, and under the posterior.
 
-    `simulated` are those that the posterior was trained on, site -> `[n, *shape]`, and `predicted` those of its draws.
+    `simulated` are those that the posterior was trained on, site -> `[n, *shape]`, and `predicted` those of its draws;
+    sites `without` are no data of the world.
     """
     observed = numbers_of(problem.data)
     features = SeriesFeatures(problem)
     cloud = features(simulated).values.double().numpy()
     mine = features({name: values[None] for name, values in observed.items()}).values.double().numpy()
-    return misspecification_gate(*_principal(mine[0], cloud)), predictive_gate(predicted, observed, groups)
+    return misspecification_gate(*_principal(mine[0], cloud)), predictive_gate(
+        {name: values for name, values in predicted.items() if name not in without},
+        {name: values for name, values in observed.items() if name not in without},
+        groups,
+    )
 
 
 def _principal(vector: Array, cloud: Array) -> tuple[Array, Array]:

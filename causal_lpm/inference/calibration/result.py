@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 
 from causal_lpm.inference.calibration.gates import known_truth
+from causal_lpm.inference.calibration.joint_prior import Feedback, JointPrior, joint_prior
 from causal_lpm.inference.calibration.point import PointCalibration
 from causal_lpm.inference.calibration.simulator import ProblemSimulator, batch_size
 from causal_lpm.inference.charts.style import banner_text
@@ -20,6 +21,8 @@ from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.policies.ranking import Loss, rank_policies
 from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.posteriors.posterior import Posterior, as_trained
+from causal_lpm.inference.program.data_sites import read_with_data
+from causal_lpm.inference.program.parameters import parameters_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.results import tree_files
@@ -59,7 +62,7 @@ class CalibrationResult:
         point: PointCalibration | None = None,
     ) -> None:
         self.tree, self.report, self.problem, self.posterior, self.point = tree, report, problem, posterior, point
-        self._model = problem.model if problem is not None else model
+        self._model = problem.model if model is None and problem is not None else model
 
     @property
     def status(self) -> str:
@@ -102,6 +105,47 @@ class CalibrationResult:
             str(name): torch.as_tensor(values.values, dtype=torch.float32).flatten(0, 1)[chosen]
             for name, values in self.tree[group].to_dataset().data_vars.items()
         }
+
+    def as_prior(self, names: Sequence[str], feedback: Feedback = "joint", *, name: str = "handed_on") -> JointPrior:
+        """This posterior of some parameters, as a prior that another model calls where it needs their values.
+
+        It is one sample site: a normal distribution of the parameters without constraints, with the mean and
+        covariance of the draws.
+
+        Args:
+            names: Parameters that are handed on.
+            feedback: "joint", and the data of the other model update them, as data of both models would; "cut", and
+                they must not, because the other model is trusted less in what it says of them: `fit` then returns the
+                cut distribution.
+            name: Of the site.
+
+        Raises:
+            ValueError: a result that is not calibrated, an unknown parameter, draws that no normal distribution
+                describes, a result without its model.
+
+        >>> import pyro, pyro.distributions as dist
+        >>> from causal_lpm import observed
+        >>> from causal_lpm.inference import fit
+        >>> def survey():
+        ...     rate = pyro.sample("rate", dist.LogNormal(0.0, 1.0))
+        ...     observed("count", dist.Poisson(rate.unsqueeze(-1).expand(*rate.shape, 3)).to_event(1))
+        >>> rates = fit(survey, {"count": [2, 0, 1]}, "nuts", gate=0, budget=100).as_prior(["rate"])
+        >>> rates()["rate"].shape
+        torch.Size([])
+        """
+        if self.status != "calibrated":
+            raise ValueError(
+                f"this result is {self.status!r}, which is no prior of another model: see report.table() for what to "
+                "try."
+            )
+        if self.problem is not None:
+            parameters = self.problem.parameters
+        elif self._model is not None:
+            sites = [str(site) for site in self.tree["observed_data"].data_vars]
+            parameters = parameters_of(read_with_data(self._model, sites).of("parameter"))
+        else:
+            raise ValueError("a loaded result has no model: give it, as in CalibrationResult.load(path, model=...).")
+        return joint_prior(name, parameters, self.parameters(), names, feedback)
 
     def predict(
         self,

@@ -1,13 +1,14 @@
 """From a posterior to a result: predictions, gates, and the tree."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from causal_lpm.inference.calibration.cut import Cut, CutGiven
 from causal_lpm.inference.calibration.gates import (
     FAR_AWAY,
     RANKED_AMONG,
@@ -23,7 +24,7 @@ from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics.disagreement import disagreements
 from causal_lpm.inference.diagnostics.report import Gate, Report
 from causal_lpm.inference.posteriors.nuts_draws import chain_statistics
-from causal_lpm.inference.posteriors.posterior import HasChains, HasMembers, as_trained
+from causal_lpm.inference.posteriors.posterior import HasChains, HasMembers, PosteriorGiven, as_trained
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of, nuisances_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.series import numbers_of
@@ -59,11 +60,16 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
     )
 
 
-def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult:
-    """The result of what a method of this name has learned: draws, predictions of further stages, and gates."""
+def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = None) -> CalibrationResult:
+    """The result of what a method of this name has learned: draws, predictions of further stages, and gates.
+
+    With `cut`, draws are of the cut distribution, and each keeps the draw of what is cut that it belongs to.
+    """
     problem, plan, observed = stages.problem, stages.plan, stages.observed
     groups, seed, focus, used = labels_of(problem, plan.groups), plan.seed, learned.focus, learned.used
-    given = learned.posterior.given(observed)
+    given: PosteriorGiven = learned.posterior.given(observed)
+    if cut is not None:
+        given = CutGiven(cut, learned.posterior, observed)
     chained = given if isinstance(given, HasChains) else None
     chains = 1 if chained is None else chained.drawn(plan.draws, seed).z.shape[1]
     z = given.sample(plan.draws, seed)[:, 0]
@@ -78,15 +84,21 @@ def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult
         truth = known_truth(problem, trained, true, seed)
         if isinstance(trained, HasMembers) and members is not None and len(members) > 1:
             elsewhere = _disagreements(trained, seed)
+    copies = () if cut is None else cut.copies
     lost = left_out("finite draws", "draws of the posterior are not finite", finite, FAR_AWAY)
+    if chained is not None:
+        whole = chained.completed(plan.draws, seed)[:, 0]
+    elif isinstance(given, CutGiven):
+        whole = given.completed(z, plan.draws, seed)[finite]
+    else:
+        whole = problem.completed(z[finite], seed)
     z = z[finite]
-    whole = problem.completed(z, seed) if chained is None else chained.completed(plan.draws, seed)[:, 0]
     first = torch.arange(len(z)).reshape(chains, -1)[:, : max(PREDICTIVE // chains, 1)].flatten()  # of each chain
     predicted = stages.predict(whole[first].double().numpy())
     report = Report(
         (
             *truth.gates,
-            *data_gates(problem, used.successful()[1], predicted.successful()[1], groups),
+            *data_gates(problem, used.successful()[1], predicted.successful()[1], groups, copies),
             *posterior_gates(problem, z, members, seed, elsewhere, _not_run(truth, members)),
             *given.gates(plan.draws, seed),
             *lost,
@@ -104,18 +116,22 @@ def conclude(stages: Stages, method: str, learned: Learned) -> CalibrationResult
         log_prior={"log_prior": problem.log_prior(z).detach().double().numpy()},
         sample_stats=_statistics(density) if chained is None else chain_statistics(chained.drawn(plan.draws, seed)),
         prior=arrays(problem.constrain(prior)),
-        posterior_predictive=predicted.data,
-        prior_predictive=(stages.prior or used).successful()[1],
-        observed_data=numbers_of(problem.data),
+        posterior_predictive=_without(predicted.data, copies),
+        prior_predictive=_without((stages.prior or used).successful()[1], copies),
+        observed_data=_without(numbers_of(problem.data), copies),
         terms=numbers_of(problem.terms),
-        nuisances=arrays(nuisances_of(problem, whole, all_of_them=chained is not None)),
+        nuisances=arrays(nuisances_of(problem, whole, all_of_them=chained is not None or cut is not None)),
         chains=chains,
         prior_sbc=truth.arrays or None,
         sbc_draws=RANKED_AMONG,
         labels=TreeLabels(groups=groups, dates=dates_of(problem), elements=problem.names),
         diagnostics=report.to_dataset(),
     )
-    return CalibrationResult(tree, report, problem, learned.posterior)
+    return CalibrationResult(tree, report, problem, learned.posterior, model=None if cut is None else cut.model)
+
+
+def _without(sites: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
+    return {name: values for name, values in sites.items() if name not in names}
 
 
 def _disagreements(posterior: HasMembers, seed: int) -> Array:

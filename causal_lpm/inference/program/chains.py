@@ -7,7 +7,7 @@ from typing import TypeAlias
 import torch
 
 from causal_lpm.inference.program.nuts import Density, Luck, transitions
-from causal_lpm.inference.program.whitening import STEPS, settled, whitening_of
+from causal_lpm.inference.program.whitening import STEPS, rounder, settled, whitening_of
 
 __all__ = ["Chains", "sample_chains"]
 
@@ -15,6 +15,7 @@ Tensor: TypeAlias = torch.Tensor
 Progress: TypeAlias = Callable[[int, int], None]
 
 TARGET = 0.8  # mean acceptance that step sizes are made for
+WINDOWS = (0.2, 0.3, 0.3, 0.2)  # of the warm-up; a new shape is learned at the end of each but the last
 FIRST = 0.2  # step size at the beginning
 
 
@@ -101,14 +102,14 @@ def sample_chains(
     z = mean + scale * noise[-1]
     white = whitening_of(density, z, n)
     steps = torch.full((rows,), FIRST, dtype=torch.float64)
-    windows = [warm_up // 2, warm_up - warm_up // 2]
-    for length in windows:
-        if length:
-            sizes = StepSizes(steps, target)
-            seen = white.seen(density, rows)
-            found = transitions(seen, white.inverse(z), steps, length, luck, sizes, depth)
-            steps = sizes.found
-            z = white.points(found.points[:, -1:])[:, 0]
+    for number, share in enumerate(WINDOWS):
+        length = max(int(share * warm_up), 1)
+        sizes = StepSizes(steps, target)
+        found = transitions(white.seen(density, rows), white.inverse(z), steps, length, luck, sizes, depth)
+        steps, z = sizes.found, white.points(found.points[:, -1:])[:, 0]
+        if number < len(WINDOWS) - 1 and length > 1:
+            begin = length // 3 if number == 0 else 0  # the way to where the mass is
+            white = rounder(white, found.points[:, begin:], found.gradients[:, begin:])
     drawn = transitions(white.seen(density, rows), white.inverse(z), steps, draws, luck, None, depth)
     shape = (n, chains, draws)
     return Chains(
