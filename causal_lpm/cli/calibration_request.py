@@ -121,6 +121,10 @@ def _options(
                     f"--{name} belongs to methods that simulate, and {method.name!r} optimises: leave it out."
                 )
         return options
+    if not method.trains and simulating.get("ensemble") is not None:
+        raise ValueError(
+            f"--ensemble belongs to methods that train networks, and {method.name!r} has none: leave it out."
+        )
     defaults = {"budget": study.budget, "gate": 200, "ensemble": 5}
     return {**options, **{name: defaults[name] if value is None else value for name, value in simulating.items()}}
 

@@ -107,11 +107,22 @@ def data_gates(
     features = SeriesFeatures(problem)
     cloud = features(simulated).values.double().numpy()
     mine = features({name: values[None] for name, values in observed.items()}).values.double().numpy()
-    return misspecification_gate(*_principal(mine[0], cloud)), predictive_gate(
-        {name: values for name, values in predicted.items() if name not in without},
-        {name: values for name, values in observed.items() if name not in without},
-        groups,
-    )
+    left = {*without, *problem.tables}
+    seen, real = ({name: sites[name] for name in sites if name not in left} for sites in (predicted, observed))
+    for name in sorted(problem.tables.difference(without)):
+        seen |= _margins(name, predicted[name], observed[name], first=1)
+        real |= _margins(name, observed[name], observed[name], first=0)
+    return misspecification_gate(*_principal(mine[0], cloud)), predictive_gate(seen, real, groups)
+
+
+def _margins(name: str, table: Array, observed: Array, first: int) -> dict[str, Array]:
+    """The sums of a table over all dimensions but one, for each, as series of one day; `first` are those of draws."""
+    known = np.where(np.isnan(observed), 0.0, table)
+    sums = {}
+    for kept in range(first, table.ndim):
+        others = tuple(axis for axis in range(first, table.ndim) if axis != kept)
+        sums[f"{name}, dimension {kept - first}"] = known.sum(others)[..., None]
+    return sums
 
 
 def _principal(vector: Array, cloud: Array) -> tuple[Array, Array]:

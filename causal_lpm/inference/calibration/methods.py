@@ -49,6 +49,7 @@ class Method:
         needs_term_density: Whether it needs the density of terms given the parameters alone, without nuisances between.
         needs_parameters: Whether a model without sample sites of its own cannot be calibrated.
         takes_surrogate: Whether another program may stand for the model.
+        trains: Whether it trains an ensemble of networks.
 
     Raises:
         ValueError: neither or both of `learn` and `optimise`.
@@ -67,6 +68,7 @@ class Method:
     needs_term_density: bool = False
     needs_parameters: bool = True
     takes_surrogate: bool = True
+    trains: bool = True
 
     def __post_init__(self) -> None:
         if (self.learn is None) == (self.optimise is None):
@@ -154,6 +156,7 @@ METHODS = {
             settings_of=lambda problem: sample_nuts,
             uses_density=True,
             takes_surrogate=False,
+            trains=False,
         ),
         Method(
             "svi",

@@ -1,7 +1,7 @@
 """Methods "svi" and "gradient": optimisers. They give a proposal or a point, which is never called a posterior."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyro
@@ -35,11 +35,26 @@ GRADIENT = {"steps": 500, "learning_rate": 0.05}  # enough for parameters of ord
 
 def optimise_by_svi(problem: Problem, plan: Plan) -> CalibrationResult:
     """Draws of a guide; settings are `guide`, `steps`, `learning_rate`, `particles`."""
+    _check_luck(problem, plan.settings)
     told = plan.told("optimising")
     z, log_weights, losses = variational(problem, plan.seed, plan.draws, progress=told, **plan.settings)
     # A draw without a density weighs nothing.
     log_weights = log_weights.double().nan_to_num(-math.inf, math.inf, -math.inf)
     return _result("svi", problem, plan, z, losses, Report((khat_gate(log_weights.numpy()),)))
+
+
+def _check_luck(problem: Problem, settings: Mapping[str, Any]) -> None:
+    """Raises ValueError where particles side by side would take the place of simulated agents."""
+    if problem.surrogate is not None or problem.agents == 1 or settings.get("particles", 2) == 1:
+        return
+    z, data = problem.draw(2, 0), problem.repeated(2)
+    with torch.no_grad():
+        joint, other = (problem.log_joint(z, data, seed) for seed in (0, 1))
+    if not torch.equal(joint.nan_to_num(), other.nan_to_num()):
+        raise ValueError(
+            "method 'svi' needs a differentiable program without the luck of simulated agents: give surrogate= (an ODE "
+            "with the same parameters and data sites, or the model under MeanField), or choose method='npe'."
+        )
 
 
 def optimise_by_gradient(problem: Problem, plan: Plan) -> CalibrationResult:
@@ -78,7 +93,7 @@ def _result(
         observed_data=numbers_of(problem.data),
         terms=numbers_of(problem.terms),
         nuisances=arrays({p.name: problem.constrain(z)[p.name] for p in problem.nuisances}),
-        labels=TreeLabels(groups=labels_of(problem, plan.groups), dates=dates_of(problem)),
+        labels=TreeLabels(groups=labels_of(problem, plan.groups), dates=dates_of(problem), tables=problem.tables),
         diagnostics=report.to_dataset() if report.gates else None,
     )
     known = losses[losses.isfinite()]

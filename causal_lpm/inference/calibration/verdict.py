@@ -56,7 +56,7 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
         arrays(problem.constrain(problem.draw(2, 0))) or {"network": np.zeros(2)},  # for what it will generate
         posterior_predictive={name: np.zeros((2, *values.shape)) for name, values in series.items()},
         observed_data=series,
-        labels=TreeLabels(groups=groups, dates=dates_of(problem)),
+        labels=TreeLabels(groups=groups, dates=dates_of(problem), tables=problem.tables),
     )
 
 
@@ -124,7 +124,7 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
         chains=chains,
         prior_sbc=truth.arrays or None,
         sbc_draws=RANKED_AMONG,
-        labels=TreeLabels(groups=groups, dates=dates_of(problem), elements=problem.names),
+        labels=TreeLabels(groups=groups, dates=dates_of(problem), elements=problem.names, tables=problem.tables),
         diagnostics=report.to_dataset(),
     )
     return CalibrationResult(tree, report, problem, learned.posterior, model=None if cut is None else cut.model)

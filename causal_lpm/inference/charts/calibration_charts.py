@@ -88,6 +88,8 @@ def charts(
     """The charts for which the result has what they need: name of the file, and how to draw it."""
     if "posterior_predictive" in tree.children:
         for site, values in tree["posterior_predictive"].data_vars.items():
+            if not str(values.dims[-1]).endswith("day"):
+                continue  # a table
             labels = [str(label) for label in values[values.dims[-2]].values]
             for name, page in _pages(f"fan-{site}", labels):
                 yield name, partial(fan_chart, tree, str(site), origin, (held_out or {}).get(str(site)), page)

@@ -65,7 +65,7 @@ def outcomes_of(
         seed=torch.tensor([[replicate_seed(seed, 0)]], device=device),
     )
     sites = _data_sites(program, parameters)
-    if not isinstance(program.returned, Rollout | Mapping):
+    if not isinstance(program.returned, Rollout | Mapping | None):
         raise TypeError(
             f"the model returned a {type(program.returned).__name__}: return its Rollout, or a mapping from names to "
             "series."
@@ -101,10 +101,8 @@ def _data_sites(program: Program, draws: Mapping[str, torch.Tensor]) -> dict[str
         early = simulates and not site.after
         if site.kind == "parameter" and (early or (event_dim == 0 and not simulates)):
             raise ValueError(f"the model has a parameter {name!r} of which there are no draws: add it.")
-        if early:
+        if early or event_dim > 1:  # a table has no days to predict
             continue
-        if event_dim > 1:
-            raise ValueError(f"site {name!r} has {event_dim} event dimensions: the days are one, .to_event(1).")
         found[name] = event_dim
     return found
 

@@ -79,7 +79,7 @@ class SeriesFeatures:
         shapes = [tuple(series.values.shape) for series in self.problem.data.values()]
         whole = all(bool(series.present.all()) for series in self.problem.data.values())
         days = {shape[-1] for shape in shapes}
-        if not whole or len(days) != 1 or min(days) < 16:
+        if not whole or self.problem.tables or len(days) != 1 or min(days) < 16:
             return None
         channels = sum(int(np.prod(shape[:-1], dtype=int)) for shape in shapes)
         return lambda: SeriesNetwork(channels, min(days))

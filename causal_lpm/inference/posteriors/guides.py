@@ -19,6 +19,10 @@ __all__ = ["Guides", "fit_guides"]
 
 EARLY = 20  # steps after which guides are given up that hardly ever have a density
 NEARLY_ALL = 0.9  # share of a guide's draws
+FULL = 60  # parameters of which all covariances are fitted
+RANK = 8  # directions of a guide with more
+FIRST = -1.5  # log deviations at the beginning
+BEGUN = 0.01  # entries of the directions
 LOST = 0.2  # share of data sets whose guides may be so
 
 
@@ -82,7 +86,8 @@ def fit_guides(
         progress: Called with (data sets done, all).
 
     Returns:
-        Guides with full covariance, in the space of z.
+        Guides in the space of z: with full covariance up to 60 parameters, and beyond with that of a diagonal and 8
+        directions, because more covariances than that wander further than the posterior is wide.
 
     Raises:
         ValueError: no gradient reaches the parameters, the density is nearly always NaN for many data sets; a setting
@@ -114,17 +119,14 @@ def _fit(
     n, size = len(next(iter(data.values()))), problem.size
     generator = torch.Generator().manual_seed(seed)
     mean = _best_start(problem, data, starts, seed).requires_grad_()
-    below = torch.zeros(n, size, size, requires_grad=True)
-    log_diagonal = torch.full((n, size), -1.5, requires_grad=True)
-    optimiser = torch.optim.Adam([mean, below, log_diagonal], lr=learning_rate)
+    shape = _Full(n, size) if size <= FULL else _LowRank(n, size, generator)
+    optimiser = torch.optim.Adam([mean, *shape.parameters], lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, learning_rate / 20)
     repeated = {name: values.repeat(particles, *(1,) * (values.dim() - 1)) for name, values in data.items()}
     last, lost = torch.zeros(n), torch.zeros(n)
     averaged = max(steps // 10, 1)
     for step in range(steps):
-        scale = torch.tril(below, -1) + torch.diag_embed(log_diagonal.exp())
-        noise = torch.randn(particles, n, size, generator=generator)
-        z = (mean + (scale @ noise.unsqueeze(-1)).squeeze(-1)).reshape(particles * n, size)
+        z = (mean + shape.away(particles, generator)).reshape(particles * n, size)
         joint = _joint(problem, z, repeated, replicate_seed(seed, step)).reshape(particles, n)
         # A draw that a solver cannot follow says nothing in this step, and its data set goes on with the others.
         finite = joint.isfinite()
@@ -137,17 +139,67 @@ def _fit(
                 "needs none."
             )
         mean_joint = torch.where(finite, joint, torch.zeros_like(joint)).sum(0) / finite.sum(0).clamp(min=1)
-        elbo = torch.where(finite.any(0), mean_joint + log_diagonal.sum(-1), 0.0)
+        elbo = torch.where(finite.any(0), mean_joint + shape.log_volume(), 0.0)
         optimiser.zero_grad()
         (-elbo.sum()).backward()
-        _limit(mean.grad, below.grad, log_diagonal.grad)
+        _limit(mean.grad, *(each.grad for each in shape.parameters))
         optimiser.step()
         schedule.step()
         if step >= steps - averaged:
             last += elbo.detach().float() / averaged
     with torch.no_grad():
-        scale = torch.tril(below, -1) + torch.diag_embed(log_diagonal.exp())
+        scale = shape.scale_tril()
     return Guides(mean.detach(), scale, last + size / 2 * (1 + math.log(2 * math.pi)), lost / steps)
+
+
+class _Full:
+    """Normal distributions with full covariance, `[n]` of them."""
+
+    def __init__(self, n: int, size: int) -> None:
+        self._below = torch.zeros(n, size, size, requires_grad=True)
+        self._log_diagonal = torch.full((n, size), FIRST, requires_grad=True)
+        self.parameters = [self._below, self._log_diagonal]
+
+    def scale_tril(self) -> torch.Tensor:
+        return torch.tril(self._below, -1) + torch.diag_embed(self._log_diagonal.exp())
+
+    def away(self, particles: int, generator: torch.Generator) -> torch.Tensor:
+        """Draws less their mean, `[particles, n, size]`."""
+        noise = torch.randn(particles, *self._log_diagonal.shape, generator=generator)
+        away: torch.Tensor = (self.scale_tril() @ noise.unsqueeze(-1)).squeeze(-1)
+        return away
+
+    def log_volume(self) -> torch.Tensor:
+        """Half the log determinant of the covariance, `[n]`."""
+        return self._log_diagonal.sum(-1)
+
+
+class _LowRank:
+    """Normal distributions with a covariance of a diagonal and a few directions, `[n]` of them."""
+
+    def __init__(self, n: int, size: int, generator: torch.Generator) -> None:
+        self._directions = (BEGUN * torch.randn(n, size, RANK, generator=generator)).requires_grad_()
+        self._log_diagonal = torch.full((n, size), FIRST, requires_grad=True)
+        self.parameters = [self._directions, self._log_diagonal]
+
+    def scale_tril(self) -> torch.Tensor:
+        covariance = torch.diag_embed((2 * self._log_diagonal).exp()) + self._directions @ self._directions.mT
+        tril: torch.Tensor = torch.linalg.cholesky(covariance.double()).float()
+        return tril
+
+    def away(self, particles: int, generator: torch.Generator) -> torch.Tensor:
+        """Draws less their mean, `[particles, n, size]`."""
+        own = torch.randn(particles, *self._log_diagonal.shape, generator=generator)
+        shared = torch.randn(particles, len(self._directions), RANK, 1, generator=generator)
+        away: torch.Tensor = self._log_diagonal.exp() * own + (self._directions @ shared).squeeze(-1)
+        return away
+
+    def log_volume(self) -> torch.Tensor:
+        """Half the log determinant of the covariance, `[n]`."""
+        scaled = self._directions / self._log_diagonal.exp().unsqueeze(-1)
+        inner = torch.eye(RANK) + scaled.mT @ scaled
+        shared: torch.Tensor = torch.linalg.cholesky(inner).diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return self._log_diagonal.sum(-1) + shared
 
 
 def _joint(problem: Problem, z: torch.Tensor, data: Mapping[str, torch.Tensor], seed: int) -> torch.Tensor:

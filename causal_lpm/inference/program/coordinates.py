@@ -43,7 +43,7 @@ class Coordinates:
     def placed(self, z: torch.Tensor) -> dict[str, torch.Tensor]:
         """Values with the draws left of the place of the agents: name -> `[n, 1 or batch, *event]`."""
         return {
-            p.name: p.transform(raw.reshape(len(z), *(p.batch or (1,)), *p.unconstrained[len(p.batch) :]))
+            p.name: p.possible(p.transform(raw.reshape(len(z), *(p.batch or (1,)), *p.unconstrained[len(p.batch) :])))
             for p, raw in self._raw(z)
         }
 

@@ -11,7 +11,7 @@ from causal_lpm.inference.program.evaluation import alone
 from causal_lpm.inference.program.program import Model, Program, Site, read
 from causal_lpm.validate import known
 
-__all__ = ["check_data_sites", "check_nuisances", "read_with_data"]
+__all__ = ["check_data_sites", "check_nuisances", "is_table", "read_with_data"]
 
 TRIES = 10  # draws of the prior, of which one must get through the model
 
@@ -45,9 +45,16 @@ def read_with_data(
         first.add_note(f"The model failed with each of {TRIES} draws of its prior; nothing was simulated.")
         raise first
     for name, site in program.sites.items():
+        if site.kind == "factor":
+            raise ValueError(
+                f"site {name!r} is a pyro.factor, which simulations would not know: make what it weighs by a data "
+                "site, observed(name, distribution), such as answers [contexts, archetypes], and give its data to fit "
+                "by name."
+            )
         if site.given and site.kind != "policy" and name not in (given or {}):
             raise ValueError(
-                f"site {name!r} has data inside the model: leave them out of the model and give them to fit by name."
+                f"site {name!r} has data inside the model: make it a data site, observed(name, distribution) without "
+                "obs=, such as answers [contexts, archetypes], and give the data to fit by name."
             )
     return program
 
@@ -106,9 +113,30 @@ def _check_days(name: str, fn: Any) -> None:
         summed, fn = summed + fn.reinterpreted_batch_ndims, fn.base_dist
     if fn.event_shape:
         return  # a joint distribution
-    if summed > 1 or (not summed and len(fn.batch_shape) > 1):
-        has = f".to_event({summed})" if summed else "no .to_event(1)"
+    if not summed and len(fn.batch_shape) > 1:
         raise ValueError(
-            f"the distribution of data site {name!r} has {has}: end it in .to_event(1), days last; groups stay a "
-            "dimension of their own, in the place of the agents."
+            f"the distribution of data site {name!r} has no .to_event(1): end it in .to_event(1), days last; groups "
+            "stay a dimension of their own, in the place of the agents. (A table without days ends in .to_event(2).)"
         )
+    if summed > 1 and len(fn.batch_shape) > summed:
+        raise ValueError(
+            f"the distribution of data site {name!r} has .to_event({summed}) and {len(fn.batch_shape)} dimensions: "
+            f"end a table, which has no days, in .to_event({len(fn.batch_shape)}), and series in .to_event(1), days "
+            "last."
+        )
+
+
+def is_table(fn: Any) -> bool:
+    """Whether the data of a distribution are a table without days, of any shape: it ends in .to_event(2) or more.
+
+    >>> import pyro.distributions as dist
+    >>> (
+    ...     is_table(dist.Normal(torch.zeros(6, 200), 1.0).to_event(2)),
+    ...     is_table(dist.Normal(torch.zeros(9), 1.0).to_event(1)),
+    ... )
+    (True, False)
+    """
+    summed = 0
+    while isinstance(fn, Independent):
+        summed, fn = summed + fn.reinterpreted_batch_ndims, fn.base_dist
+    return summed > 1

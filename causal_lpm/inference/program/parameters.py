@@ -6,7 +6,7 @@ from typing import Any
 
 import pyro.distributions as dist
 import torch
-from torch.distributions import biject_to
+from torch.distributions import biject_to, constraints
 
 from causal_lpm.inference.program.program import Site
 from causal_lpm.inference.program.series import distribution_name
@@ -46,6 +46,22 @@ class Parameter:
     def transform(self) -> Any:
         """From unconstrained values to the model's."""
         return biject_to(self.fn.support)
+
+    def possible(self, value: torch.Tensor) -> torch.Tensor:
+        """A value of the transform, the least positive number in the place of 0 where that is outside of the support.
+
+        exp(-120) is 0 in single precision: one such draw would be refused, and those beside it too.
+
+        >>> rate = Parameter("rate", dist.LogNormal(0.0, 1.0), torch.tensor(1.0), slice(0, 1))
+        >>> bool(rate.possible(torch.zeros(1)) > 0)
+        True
+        """
+        support = self.fn.support
+        while hasattr(support, "base_constraint"):
+            support = support.base_constraint
+        if isinstance(support, type(constraints.positive)) and support.lower_bound == 0:
+            return value.clamp(min=torch.finfo(value.dtype).tiny)
+        return value
 
     @property
     def unconstrained(self) -> tuple[int, ...]:

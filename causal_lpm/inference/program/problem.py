@@ -15,7 +15,7 @@ import torch
 
 from causal_lpm.handlers import KeyedNoise
 from causal_lpm.inference.program.coordinates import Coordinates
-from causal_lpm.inference.program.data_sites import check_data_sites, check_nuisances, read_with_data
+from causal_lpm.inference.program.data_sites import check_data_sites, check_nuisances, is_table, read_with_data
 from causal_lpm.inference.program.evaluation import Draws, NotElementwiseError, alone, torch_seed
 from causal_lpm.inference.program.parameters import check_names, parameters_of
 from causal_lpm.inference.program.prior import Prior, repeated
@@ -63,6 +63,7 @@ class Problem:
         names: One name an element of the parameters' z: `beta`, or `beta[0]`, `beta[1]` where a site has several.
         size: Length of the parameters' z.
         data: site -> the data and which of them are there, of sites that are simulated.
+        tables: Sites of `data` that have no days.
         terms: site -> the same, of data sites before the simulation.
         series: Names of the series that the model returns.
         series_sizes: Numbers of groups and days of those.
@@ -111,7 +112,8 @@ class Problem:
             check_support(name, numbers, sites[name].fn)
         self.data = {name: numbers for name, numbers in given.items() if name not in program.terms}
         self.terms = {name: numbers for name, numbers in given.items() if name in program.terms}
-        check_alignment(self.data)
+        self.tables = frozenset(name for name in self.data if is_table(sites[name].fn))
+        check_alignment({name: series for name, series in self.data.items() if name not in self.tables})
         order = list(sites)
         last = max((order.index(name) for name in self.terms), default=-1)
         late = {*latent, *nuisances}.intersection(order[last + 1 :])

@@ -13,7 +13,7 @@ Root attributes say how the numbers were made and where they come from.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -76,6 +76,7 @@ class TreeLabels:
         coords: Dimension of parameters -> its labels.
         groups: Site -> labels of its groups.
         dates: Site -> the date of each day.
+        tables: Sites without groups and days, whose dimensions are `SITE_dim_0` and so on.
         units: Site or parameter -> its unit, for charts and tables, such as "new per week".
         elements: Of the columns of `prior_sbc`; made from the posterior's shapes, if not given.
     """
@@ -84,6 +85,7 @@ class TreeLabels:
     coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     dates: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
+    tables: Collection[str] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     elements: Sequence[str] | None = None
 
@@ -131,6 +133,8 @@ def build_tree(
         known("group", name, GROUPS)
     given: dict[str, Any] = {name: value for name, value in groups.items() if isinstance(value, xr.Dataset) or value}
     series = [given.get(name, {}) for name in (*SERIES, "observed_data")]
+    tables = [{site: one[site] for site in one if site in labels.tables} for one in series]
+    series = [{site: one[site] for site in one if site not in labels.tables} for one in series]
     layout = SeriesLayout(series[:2], series[2], labels.groups, labels.dates)
     tree = {"posterior": samples("posterior", posterior, chains, labels.dims, labels.coords)}
     for name, one in {name: given[name] for name in GROUPS if name in given}.items():
@@ -138,21 +142,29 @@ def build_tree(
         if isinstance(one, xr.Dataset):
             tree[name] = one
         elif name == "observed_data":
-            tree[name] = layout.observed(one)
+            tree[name] = layout.observed(series[2])
         elif name == "prior_sbc":
             tree[name] = _prior_sbc(one, sbc_draws, labels.elements or flat_names(tree["posterior"]))
         elif name in SERIES:
-            tree[name] = layout.samples(name, one, of)
+            tree[name] = _sampled(name, layout, series[SERIES.index(name)], tables[SERIES.index(name)], of)
         else:
             tree[name] = samples(name, one, of, labels.dims, labels.coords)
     _check_draws(tree)
-    for name, values in terms.items():
-        plain = np.asarray(values)
-        tree["observed_data"][name] = ([f"{name}_dim_{number}" for number in range(plain.ndim)], plain, {"term": 1})
+    for kind, plain in (("term", terms), ("table", tables[2])):
+        for name, values in plain.items():
+            dims = [f"{name}_dim_{number}" for number in range(np.ndim(values))]
+            tree["observed_data"][name] = (dims, np.asarray(values), {kind: 1})
     _write_units(tree, labels.units)
     result = xr.DataTree.from_dict(tree)
-    result.attrs = {**asdict(about), **_origin(about.seed, {**series[2], **terms})}
+    result.attrs = {**asdict(about), **_origin(about.seed, {**series[2], **tables[2], **terms})}
     return result
+
+
+def _sampled(name: str, layout: SeriesLayout, series: Arrays, tables: Arrays, chains: int) -> xr.Dataset:
+    """Samples of series, and beside them those of tables."""
+    parts = [layout.samples(name, series, chains)] if series else []
+    parts += [samples(name, tables, chains, {}, {})] if tables else []
+    return xr.merge(parts)
 
 
 def with_group(tree: xr.DataTree, name: str, dataset: xr.Dataset) -> xr.DataTree:

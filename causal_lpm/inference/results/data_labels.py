@@ -27,7 +27,7 @@ def with_labels_of_data(
     """
     for kind, wanted in zip(KINDS, (groups, dates), strict=True):
         if wanted:
-            series = [site for site, values in observed.data_vars.items() if not values.attrs.get("term")]
+            series = [site for site, values in observed.data_vars.items() if not {"term", "table"} & set(values.attrs)]
             labels = {str(site): found for site in series if (found := _labels(observed, site, kind))}
             predictions = _given_on(predictions, kind, labels)
     return predictions
