@@ -95,6 +95,12 @@ DATASETS: dict[str, Dataset] = {
         "Verity et al., Lancet Infect Dis 2020;20:669, doi:10.1016/S1473-3099(20)30243-7",
         "CC BY 4.0",
     ),
+    "limits_agency_llm_labor_predictions.csv": Dataset(
+        "recorded answers of a language model: counts willing to work by New York City borough, month and payment arm",
+        "4c344f30b75863a8d7b623b37786aa232dbf1341415f00bb17c5bd4d57faf73a",
+        "the archive of AgentTorch (Chopra et al., arXiv:2409.10568)",
+        "not stated: counts as facts only",
+    ),
     "nyc_covid_daily_borough.csv": Dataset(
         "New York City: confirmed and probable cases, hospitalisations, deaths by day and borough",
         "2c8542e7d972ceb1cf4bd529f0702f9624d106a12bef1b8da0a4fcf0a3681e70",
@@ -104,6 +110,12 @@ DATASETS: dict[str, Dataset] = {
         "New York City: employment relative to January 2020, by week and income",
         "431867c0a5286fbb36d98a14825f4dbda5ddfd993279549123db920488eb00ea",
         *_INSIGHTS,
+    ),
+    "nyc_household_pulse_biweekly.csv": Dataset(
+        "New York metropolitan area, state, US: income lost and expected to be lost, telework, % of adults, by survey",
+        "624a0dad1ca2ed05067176243dfd99091cb77693735317334b6e160e9170b792",
+        "US Census Bureau, Household Pulse Survey time series",
+        "public domain",
     ),
     "nyc_households_nta_agenttorch.csv": Dataset(
         "New York City: persons and households by type in 262 neighbourhoods",

@@ -38,6 +38,7 @@ def test_every_study_of_real_data_has_its_tables() -> None:
         "ma_counties",
         "nyc_first_wave",
         "second_dose",
+        "stimulus_nyc",
     ]
 
 

@@ -1,0 +1,92 @@
+"""Tables of the study, from its numbers."""
+
+from pathlib import Path
+from typing import Any
+
+from case_studies.page import numbers_and_tables, table
+
+__all__ = ["finished", "tables"]
+
+MONTHS = {"2020-08": "August 2020", "2020-09": "September 2020", "2020-10": "October 2020", "2021-09": "September 2021"}
+
+
+def tables(numbers: dict[str, Any]) -> dict[str, str]:
+    """Marker -> Markdown table."""
+    return _census(numbers["census"])
+
+
+def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers and tables of a finished reproduction."""
+    return numbers_and_tables(folder, tables)
+
+
+def _census(found: dict[str, Any]) -> dict[str, str]:
+    return {
+        "alignments": table(
+            ("if month 1 is", "labour force changes: mean difference, points", "cases: correlation of logarithms"),
+            (
+                [MONTHS[first], f"{row['change']:.2f}", f"{row['cases']:.2f}"]
+                for first, row in found["alignments"].items()
+            ),
+        ),
+        "correlations": table(
+            ("the answers' logit, within boroughs, with", "correlation"),
+            ([name, f"{value:+.2f}"] for name, value in found["correlations"].items()),
+        ),
+        "held-out": table(
+            ("root mean square error, held-out months", "without answers", "with answers", "without", "with"),
+            (
+                [
+                    name,
+                    *(f"{found['held out'][outcome][name][arm]:.2f}" for outcome in found["held out"] for arm in ARMS),
+                ]
+                for name in found["held out"]["unemployment"]
+            ),
+        ),
+        "slopes": table(
+            ("points of unemployment a standard deviation, beside", *(f"of {asked}" for asked in found["slopes"])),
+            (
+                [name, *(f"{slopes[name][0]:+.2f} ± {slopes[name][1]:.2f}" for slopes in found["slopes"].values())]
+                for name in found["slopes"]["50"]
+            ),
+        ),
+        "payment-arm": table(
+            ("borough", "all months", "months with a federal payment", "months without", "months above 0"),
+            (
+                [
+                    borough,
+                    f"{row['all']:+.1f}",
+                    f"{row['paid']:+.1f}",
+                    f"{row['not paid']:+.1f}",
+                    f"{100 * row['months above 0']:.0f}%",
+                ]
+                for borough, row in found["payment arm"].items()
+            ),
+        ),
+        "people-said": table(
+            (
+                "share of adults",
+                "months asked",
+                "of them with answers",
+                "correlation with answers",
+                "with unemployment",
+            ),
+            (
+                [
+                    QUESTIONS[name],
+                    str(row["months asked"]),
+                    str(row["months of answers"]),
+                    *("too few" if row[key] is None else f"{row[key]:+.2f}" for key in ("answers", "unemployment")),
+                ]
+                for name, row in found["people said"].items()
+            ),
+        ),
+    }
+
+
+ARMS = ("without", "with")
+QUESTIONS = {
+    "income_lost": "whose household lost employment income since March 2020",
+    "loss_expected": "who expect such a loss in four weeks",
+    "telework": "who live with somebody who teleworks",
+}
