@@ -1,0 +1,114 @@
+"""Recordings: all requests and answers of a store as one compressed text file, to be shipped and checked."""
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from causal_lpm.elicitation.answers import Answer
+from causal_lpm.elicitation.prompts import hash_of
+from causal_lpm.elicitation.question import value_of
+from causal_lpm.elicitation.store import AnswerStore
+
+__all__ = ["export_answers", "import_answers"]
+
+
+def export_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
+    """Writes a recording: sorted JSON lines, compressed; the same answers give the same bytes.
+
+    Args:
+        store: What is written.
+        path: A new file, NAME.jsonl.gz.
+
+    Returns:
+        The number of answers.
+
+    Raises:
+        FileExistsError: there is a file.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} is there already: give a new name; nothing was written.")
+    count = 0
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("xb") as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as out:
+            for hash, written in store.requests():
+                out.write(_line({"request": hash, "params": json.loads(written)}))
+            for answer in store.all():
+                out.write(_line(asdict(answer)))
+                count += 1
+        os.link(temporary, path)  # refuses where another has written it meanwhile
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def import_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
+    """Reads a recording into a store; answers that are there stay as they are.
+
+    Every line is checked: the key is the hash of its request, and the value what its text says.
+
+    Args:
+        store: Where the answers go.
+        path: NAME.jsonl.gz.
+
+    Returns:
+        The number of answers in the file.
+
+    Raises:
+        FileNotFoundError: there is no file.
+        ValueError: a line that is no request or answer, a key that is not the hash of its request, a value that is not
+            what the text says, an answer other than the one in the store; nothing was imported.
+    """
+    schemas, written, answers = dict[str, Any](), dict[str, str](), dict[str, Answer]()
+    for number, line in _lines(Path(path)):
+        where = f"{Path(path).name}, line {number}"
+        if "request" in line:
+            text = json.dumps(line.get("params"), sort_keys=True, ensure_ascii=False)
+            if hash_of(text) != line["request"]:
+                raise ValueError(f"{where}: the request is not the one its key names; nothing was imported.")
+            written[hash_of(text)] = text
+            schemas[hash_of(text)] = line["params"]["output_config"]["format"]["schema"]
+            continue
+        try:
+            answer = Answer(**line)
+        except TypeError as error:
+            raise ValueError(f"{where} is neither a request nor an answer; nothing was imported.") from error
+        hash, _, sample = str(answer.key).rpartition("-")
+        if hash not in schemas or not (len(sample) == 4 and sample.isdecimal()):
+            raise ValueError(f"{where}: no request of the file has the key {answer.key!r}; nothing was imported.")
+        read = value_of(schemas[hash], answer.text) if answer.status == "ok" else None
+        if type(read) is not type(answer.value) or read != answer.value or (answer.status == "ok" and read is None):
+            raise ValueError(
+                f"{where}: the value is {answer.value!r} and the text says {answer.text[:60]!r}; nothing was imported."
+            )
+        answers[answer.key] = answer
+    there = store.get(list(answers))
+    for key, answer in there.items():
+        if answer.status == "ok" and answers[key].status == "ok" and answer.value != answers[key].value:
+            raise ValueError(
+                f"the store has another answer with key {key}: import into a new store; nothing was imported."
+            )
+    kept = {key for key, answer in there.items() if answer.status in ("ok", "refused")}
+    store.put_written((answer for key, answer in answers.items() if key not in kept), written.items())
+    return len(answers)
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for number, text in enumerate(file, 1):
+                line = json.loads(text)
+                if not isinstance(line, dict):
+                    raise ValueError(f"line {number} is no object")
+                yield number, line
+    except (gzip.BadGzipFile, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path.name} is no whole recording ({error}); nothing was imported.") from error
