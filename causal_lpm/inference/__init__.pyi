@@ -11,7 +11,9 @@ from causal_lpm.inference.calibration.result import CalibrationResult as Calibra
 from causal_lpm.inference.charts.series_charts import fan_chart as fan_chart
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots as blind_spots
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots_gate as blind_spots_gate
+from causal_lpm.inference.diagnostics.convergence import divergence_gate as divergence_gate
 from causal_lpm.inference.diagnostics.convergence import effective_draws as effective_draws
+from causal_lpm.inference.diagnostics.convergence import ess_gate as ess_gate
 from causal_lpm.inference.diagnostics.convergence import khat_gate as khat_gate
 from causal_lpm.inference.diagnostics.convergence import rhat_gate as rhat_gate
 from causal_lpm.inference.diagnostics.convergence import split_rhat as split_rhat

@@ -151,7 +151,7 @@ def inside() -> None:
         (surveyed(3, nuisances=True), DATA, "nle", "method 'nle' needs the density of the terms given the parameters"),
         (surveyed(3), {"y": Y}, "npe", "site 'survey' is observed, so it is a data site, and it has no data"),
         (surveyed(3), {**DATA, "survey": SURVEY[:2]}, "npe", r"the data of site 'survey' have shape \(2,\)"),
-        (inside, {"y": Y}, "npe", "site 'poll' has data inside the model: leave them out of the model and give them"),
+        (inside, {"y": Y}, "npe", "site 'poll' has data inside the model: make it a data site"),
     ],
 )
 def test_what_is_refused(model: Any, data: dict[str, Any], method: str, sentence: str) -> None:

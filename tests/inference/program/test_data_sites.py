@@ -108,7 +108,6 @@ def test_several_parameters_may_be_sampled_after_the_simulation() -> None:
     ("report", "message"),
     [
         (lambda mean: negative_binomial(mean), r"data site 'cases' has no .to_event\(1\)"),
-        (lambda mean: negative_binomial(mean).to_event(2), r"data site 'cases' has .to_event\(2\): end it in"),
     ],
 )
 def test_days_are_the_only_event_dimension(report: Callable[[Any], Any], message: str) -> None:
