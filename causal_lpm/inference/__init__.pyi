@@ -68,6 +68,8 @@ from causal_lpm.inference.posteriors.neural import train_npe as train_npe
 from causal_lpm.inference.posteriors.nuts_draws import NutsDraws as NutsDraws
 from causal_lpm.inference.posteriors.nuts_draws import sample_nuts as sample_nuts
 from causal_lpm.inference.program.problem import Problem as Problem
+from causal_lpm.inference.reliability.report import Reliability as Reliability
+from causal_lpm.inference.reliability.report import reliability_report as reliability_report
 from causal_lpm.inference.results.arviz import to_arviz as to_arviz
 from causal_lpm.inference.results.calibration_tree import About as About
 from causal_lpm.inference.results.calibration_tree import TreeLabels as TreeLabels

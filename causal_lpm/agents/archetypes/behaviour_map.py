@@ -124,6 +124,7 @@ class BehaviourMap:
         group_labels: Such as "borough: Bronx", G of them.
         weights: Share of each archetype among a group's people, float32 `[G, A]`.
         sizes: People of each group, int64 `[G]`.
+        asked_places: Place of each context of real behaviour among those that were asked, -1 if it was not, `[C]`.
         description: What it rests on, transport included.
 
     Raises:
@@ -171,7 +172,7 @@ class BehaviourMap:
         self._own = torch.tensor([float(covariate not in transport) for covariate in asked.names])
         order = {frozenset(cell.items()): place for place, cell in enumerate(asked.cells)}
         self._cells = {frozenset(cell.items()): place for place, cell in enumerate(self.contexts.cells)}
-        self._same = torch.tensor([order.get(cell, -1) for cell in self._cells])
+        self.asked_places = torch.tensor([order.get(cell, -1) for cell in self._cells])
         named = [
             f"transport of {covariate} {_words(prior)}, chosen by the user" for covariate, prior in transport.items()
         ]
@@ -212,8 +213,8 @@ class BehaviourMap:
             # The level is that of the average archetype, whatever the slope is: so they do not depend on each other.
             base = base + slope * (respondent.base - respondent.level)
             slopes = slopes + slope.unsqueeze(-1) * respondent.slopes
-            same = self._same.clamp(min=0)
-            answered = slope * respondent.deviations[..., same] * (self._same >= 0)
+            same = self.asked_places.clamp(min=0)
+            answered = slope * respondent.deviations[..., same] * (self.asked_places >= 0)
         reference = self._reference.to(base)
         z = reference + transport.unsqueeze(-2) * (self._z.to(base) - reference)
         real = base.unsqueeze(-2) + z @ slopes.mT + (deviations + answered).unsqueeze(-1)

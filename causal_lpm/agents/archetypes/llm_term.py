@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyro
 import pyro.distributions as dist
 import torch
 
-from causal_lpm.agents.archetypes.answer_counts import AnswerCounts
+from causal_lpm.agents.archetypes.answer_counts import answer_counts
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.surrogate import Respondent, Surrogate
@@ -47,6 +49,8 @@ class AnswerTable(Protocol):
     @property
     def asked(self) -> Numbers: ...
     @property
+    def refused(self) -> Numbers: ...
+    @property
     def shares(self) -> Numbers: ...
     @property
     def squares(self) -> Numbers: ...
@@ -73,6 +77,7 @@ class LLMTerm:
     Attributes:
         data: Data site -> answers `[C, A]`, to be given to `fit`.
         asked: Usable answers, float32 `[C, A]`.
+        refused: Refusals, float32 `[C, A]`.
         description: Who answered, and what; everything made of the term repeats it.
 
     Raises:
@@ -108,6 +113,7 @@ class LLMTerm:
         self.archetypes, self.contexts, self.question, self.name = archetypes, contexts, question, name
         rows, columns = _places(answers, archetypes, contexts, unasked)
         self.asked = torch.tensor(_picked(answers.asked, rows, columns), dtype=torch.float32)
+        self.refused = torch.tensor(_picked(answers.refused, rows, columns), dtype=torch.float32)
         if not bool(self.asked.any()):
             raise ValueError(
                 f"the table has no usable answer to question {question.name!r}: ask again, or leave it out."
@@ -137,17 +143,36 @@ class LLMTerm:
             observed(self.site, self._answers(respondent))
         return respondent
 
+    def given(self, values: Mapping[str, torch.Tensor]) -> Respondent:
+        """The respondent with draws of the parameters, as of a posterior.
+
+        Args:
+            values: Site -> `[draws, *shape of the site]`.
+        """
+        placed = {name: value.unsqueeze(1) for name, value in values.items()}
+        with torch.no_grad(), pyro.poutine.block(), pyro.condition(data=placed):
+            return self.term(data=False)
+
+    def without(self, hidden: torch.Tensor) -> LLMTerm:
+        """The same term where the cells of a bool `[C, A]` count as not asked."""
+        other = copy(self)
+        other.asked = self.asked.masked_fill(hidden, 0.0)
+        nothing = 0 if self._concentration is None else torch.nan
+        other.data = {self.site: self.data[self.site].masked_fill(hidden, nothing)}
+        return other
+
     def _answers(self, respondent: Respondent) -> Any:
         share = torch.sigmoid(respondent.asked).clamp(EDGE, 1 - EDGE)
         size = respondent.dispersion.unsqueeze(-1)
         asked = self.asked.to(share)
         if self._concentration is None:
-            return AnswerCounts(share, size, asked).to_event(1)
+            return answer_counts(share, size, asked).to_event(1)
         # A mean of n answers: what they share scatters with 1 / (size + 1), each of them with 1 / (own + 1) beside it.
         own = self._concentration.to(share)
         scatter = (1 + size / ((own + 1) * asked.clamp(min=1))) / (size + 1)
         size = (1 / scatter - 1).clamp(min=EDGE)
-        return dist.Beta(share * size, (1 - share) * size).to_event(1)
+        shares: Any = dist.Beta(share * size, (1 - share) * size)
+        return shares.to_event(1)
 
     def __repr__(self) -> str:
         return f"LLMTerm({self.description})"

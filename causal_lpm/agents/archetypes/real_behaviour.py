@@ -109,6 +109,10 @@ class RealBehaviour:
         spread = (self.errors.to(share) ** 2 + people.cell_scale.unsqueeze(-1) ** 2 * noise).sqrt()
         return mean, spread
 
+    def without(self, contexts: torch.Tensor) -> RealBehaviour:
+        """The same where behaviour in the contexts of some places is unknown."""
+        return RealBehaviour(self.behaviour, self.shares.index_fill(1, contexts, torch.nan), self.errors, self.name)
+
     def paid_months(self, people: People, covariate: str = "payment", seed: int = 0) -> PaidMonths:
         """What really happened where somebody paid, against what the map predicts there.
 

@@ -27,6 +27,7 @@ class Table:
     contexts: Sequence[dict[str, str]]
     yes: Any
     asked: Any
+    refused: Any
     shares: Any = None
     squares: Any = None
     served: Sequence[str] = ("model-1",)
@@ -51,4 +52,4 @@ def table(seed: int = 0, most: int = 8) -> Table:
     luck = np.random.default_rng(seed)
     asked = luck.integers(0, most + 1, (4, 6))
     asked[0, 0] = most
-    return Table(Asked(), kinds().labels, contexts().cells, luck.binomial(asked, 0.6), asked)
+    return Table(Asked(), kinds().labels, contexts().cells, luck.binomial(asked, 0.6), asked, asked * 0)

@@ -1,0 +1,76 @@
+"""What answers are worth, in independent answers and in people asked, and who would not answer."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from causal_lpm.agents.archetypes.archetypes import Archetypes
+
+__all__ = ["effective_answers", "effective_people", "paraphrase_spread", "refusals_by_class"]
+
+
+def effective_answers(asked: torch.Tensor | float, dispersion: torch.Tensor) -> torch.Tensor:
+    """How many independent answers say as much about a cell as `asked` overdispersed ones; `dispersion` + 1 at most.
+
+    >>> effective_answers(8.0, torch.tensor([12.0, 1e9]))
+    tensor([5.2000, 8.0000])
+    """
+    asked = torch.as_tensor(asked, dtype=dispersion.dtype)
+    return asked / (1 + (asked - 1) / (dispersion + 1))
+
+
+def effective_people(shares: torch.Tensor, without: torch.Tensor) -> torch.Tensor:
+    """How many people would have to be asked in a cell to learn what answers teach about it beside all other data.
+
+    Args:
+        shares: Draws of the cells' real shares with answers, `[draws, ...]`.
+        without: The same of the model without answers.
+
+    Returns:
+        The p (1 - p) of a cell times what answers add to the inverse variance of its share, `[...]`; below 0 where they
+        make it less certain.
+    """
+    mean = shares.mean(0)
+    return mean * (1 - mean) * (1 / shares.var(0) - 1 / without.var(0))
+
+
+def refusals_by_class(archetypes: Archetypes, refused: torch.Tensor, answered: torch.Tensor) -> dict[str, float]:
+    """Share of questions that were refused, by class of each attribute.
+
+    Args:
+        archetypes: A of them.
+        refused: Refusals, `[C, A]`.
+        answered: Usable answers, `[C, A]`.
+    """
+    found = {}
+    for name in archetypes.by:
+        code = archetypes.of(name)
+        for level in code.unique().tolist():
+            no, yes = (float(table[:, code == level].sum()) for table in (refused, answered))
+            found[f"{name}: {archetypes.levels[name][level]}"] = no / (no + yes) if no + yes else float("nan")
+    return found
+
+
+def paraphrase_spread(yes: torch.Tensor, asked: torch.Tensor) -> float:
+    """Deviation of the share of yes between wordings of a question, beyond what chance makes.
+
+    Args:
+        yes: Answers that are yes, `[W, C, A]`, W wordings.
+        asked: Usable answers, `[W, C, A]`.
+
+    Returns:
+        Of shares over all cells; 0 where chance explains what is seen, NaN of a single wording.
+
+    >>> yes = torch.tensor([60.0, 40.0])[:, None, None]
+    >>> round(paraphrase_spread(yes, torch.full((2, 1, 1), 100.0)), 2)
+    0.13
+    """
+    n, positive = asked.double().sum((1, 2)), yes.double().sum((1, 2))
+    n, positive = n[n > 0], positive[n > 0]
+    if len(n) < 2:
+        return float("nan")
+    share, all_of_them = positive / n, positive.sum() / n.sum()
+    chance = float((all_of_them * (1 - all_of_them) / n).mean())
+    return math.sqrt(max(float(share.var()) - chance, 0.0))
