@@ -109,6 +109,38 @@ class RealBehaviour:
         spread = (self.errors.to(share) ** 2 + people.cell_scale.unsqueeze(-1) ** 2 * noise).sqrt()
         return mean, spread
 
+    def cells(self, people: People, seed: int = 0) -> torch.Tensor:
+        """Draws of the cells' real shares, with the noise of cells as the observed totals of their groups leave it.
+
+        The totals are taken as linear in the noise, which is then normal given them (by Matheron's rule: noise and
+        totals are drawn together, and the noise moved by what these miss of the observed ones).
+
+        Args:
+            people: With draws, as of `BehaviourMap.given`.
+            seed: Of the noise.
+
+        Returns:
+            `[draws, C, A]`.
+        """
+        luck = torch.Generator().manual_seed(seed)
+        share = torch.sigmoid(people.real)
+        groups, scale = self.behaviour.weights.to(share), people.cell_scale
+        errors = self.errors.to(share).expand(self.shares.shape)
+        noise = scale.unsqueeze(-1) * torch.randn(share.shape, generator=luck).to(share)
+        found = []
+        for context in range(share.shape[-2]):
+            there = ~self.shares[:, context].isnan()
+            p, drawn = share[..., context, :], noise[..., context, :]
+            moved = groups[there] * (p * (1 - p)).unsqueeze(-2)
+            error = errors[there, context]
+            missed = self.shares[there, context].to(p) - p @ groups[there].T - (moved @ drawn.unsqueeze(-1)).squeeze(-1)
+            missed = missed - error * torch.randn(missed.shape, generator=luck).to(p)
+            variance = scale.unsqueeze(-1) ** 2
+            spread = variance * (moved @ moved.mT) + torch.diag(error**2)
+            towards = (moved.mT @ torch.linalg.solve(spread, missed.unsqueeze(-1))).squeeze(-1)
+            found.append(torch.sigmoid(people.real[..., context, :] + drawn + scale**2 * towards))
+        return torch.stack(found, -2)
+
     def without(self, contexts: torch.Tensor) -> RealBehaviour:
         """The same where behaviour in the contexts of some places is unknown."""
         return RealBehaviour(self.behaviour, self.shares.index_fill(1, contexts, torch.nan), self.errors, self.name)

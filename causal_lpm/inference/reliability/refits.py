@@ -9,13 +9,12 @@ import numpy as np
 import torch
 
 from causal_lpm.agents.archetypes.answer_counts import answer_counts
-from causal_lpm.agents.archetypes.behaviour_map import People
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
 from causal_lpm.agents.archetypes.real_behaviour import RealBehaviour
 from causal_lpm.inference.posteriors.nuts_draws import sample_nuts
 from causal_lpm.inference.program.problem import Problem
 
-__all__ = ["LEVELS", "Forecast", "Sampler", "cells", "forecast_answers", "forecast_contexts", "held_out"]
+__all__ = ["LEVELS", "Forecast", "Sampler", "forecast_answers", "forecast_contexts", "held_out"]
 
 LEVELS = (0.5, 0.8, 0.9)
 """Probabilities of the central intervals whose coverage is counted."""
@@ -60,12 +59,6 @@ def held_out(number: int, folds: int, seed: int) -> list[torch.Tensor]:
     """Folds of positions 0 to `number` - 1, shuffled."""
     order = torch.randperm(number, generator=torch.Generator().manual_seed(seed))
     return [order[fold::folds] for fold in range(min(folds, number))]
-
-
-def cells(people: People, seed: int) -> torch.Tensor:
-    """Draws of the cells' real shares, with their noise, `[draws, C, A]`."""
-    noise = torch.randn(people.real.shape, generator=torch.Generator().manual_seed(seed)).to(people.real)
-    return torch.sigmoid(people.real + people.cell_scale.unsqueeze(-1) * noise)
 
 
 def forecast_answers(term: LLMTerm, folds: int, sampler: Sampler) -> Forecast:

@@ -13,7 +13,6 @@ from causal_lpm.inference.reliability.refits import (
     LEVELS,
     Forecast,
     Sampler,
-    cells,
     forecast_answers,
     forecast_contexts,
 )
@@ -146,7 +145,7 @@ def reliability_report(
         for name, answers in (("with answers", True), ("without answers", False))
     }
     archetypes = forecast_answers(term, folds, sampler)
-    worth = effective_people(cells(people, seed), cells(others, seed))
+    worth = effective_people(real.cells(people, seed), real.cells(others, seed))
     return Reliability(
         description=behaviour.description,
         slope=_interval(people.slope),
