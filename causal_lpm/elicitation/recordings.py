@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def export_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
             for hash, written in store.requests():
                 out.write(_line({"request": hash, "params": json.loads(written)}))
             for answer in store.all():
-                out.write(_line(asdict(answer)))
+                out.write(_line(vars(answer)))
                 count += 1
         os.link(temporary, path)  # refuses where another has written it meanwhile
     finally:

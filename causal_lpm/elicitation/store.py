@@ -5,8 +5,10 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from types import TracebackType
+from typing import Any
 
 from causal_lpm.elicitation.answers import Answer
 from causal_lpm.elicitation.failures import ElicitationError
@@ -15,6 +17,7 @@ from causal_lpm.elicitation.prompts import Prompt
 __all__ = ["AnswerStore", "NotedBatch"]
 
 COLUMNS = [field.name for field in fields(Answer)]
+VALUE = COLUMNS.index("value")
 AT_ONCE = 500  # keys of one query
 TABLES = (
     "create table if not exists request (hash text primary key, written text not null) without rowid",
@@ -209,12 +212,15 @@ class AnswerStore:
 
 def json_value(answer: Answer) -> tuple[object, ...]:
     """The columns of an answer, its value as JSON, which tells 1 from true."""
-    row = list(astuple(answer))
-    row[COLUMNS.index("value")] = json.dumps(answer.value, ensure_ascii=False)
-    return tuple(row)
+    row = dict(vars(answer))
+    row["value"] = json.dumps(answer.value, ensure_ascii=False)
+    return tuple(row.values())
 
 
 def _answer(row: Sequence[object]) -> Answer:
-    columns = dict(zip(COLUMNS, row, strict=True))
-    columns["value"] = json.loads(str(columns["value"]))
-    return Answer(**columns)  # type: ignore[arg-type]
+    values: list[Any] = list(row)
+    values[VALUE] = _read(values[VALUE])
+    return Answer(*values)
+
+
+_read = lru_cache(maxsize=1000)(json.loads)
