@@ -45,6 +45,8 @@ class AnswerTable(Protocol):
     @property
     def contexts(self) -> Sequence[Mapping[str, str]]: ...
     @property
+    def by_wording(self) -> Mapping[str, Numbers]: ...
+    @property
     def yes(self) -> Numbers: ...
     @property
     def asked(self) -> Numbers: ...
@@ -78,6 +80,8 @@ class LLMTerm:
         data: Data site -> answers `[C, A]`, to be given to `fit`.
         asked: Usable answers, float32 `[C, A]`.
         refused: Refusals, float32 `[C, A]`.
+        by_wording: Answers that are yes, and usable ones, of each wording of the question, "yes" and "asked", float32
+            `[W, C, A]`.
         description: Who answered, and what; everything made of the term repeats it.
 
     Raises:
@@ -114,6 +118,10 @@ class LLMTerm:
         rows, columns = _places(answers, archetypes, contexts, unasked)
         self.asked = torch.tensor(_picked(answers.asked, rows, columns), dtype=torch.float32)
         self.refused = torch.tensor(_picked(answers.refused, rows, columns), dtype=torch.float32)
+        self.by_wording = {
+            what: torch.tensor(np.stack([_picked(each, rows, columns) for each in table]), dtype=torch.float32)
+            for what, table in answers.by_wording.items()
+        }
         if not bool(self.asked.any()):
             raise ValueError(
                 f"the table has no usable answer to question {question.name!r}: ask again, or leave it out."

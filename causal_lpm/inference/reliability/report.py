@@ -110,7 +110,6 @@ def reliability_report(
     warmup: int = 300,
     draws: int = 250,
     seed: int = 0,
-    wordings: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> Reliability:
     """How far the answers behind a map can be relied on, by fits of it with and without them and with data left out.
 
@@ -123,7 +122,6 @@ def reliability_report(
         warmup: Draws that each chain drops.
         draws: That each chain keeps.
         seed: Of everything.
-        wordings: Answers that are yes, and usable ones, by wording of the question, `[W, C, A]` each.
 
     Raises:
         ValueError: fewer than two folds or contexts, a term of share answers.
@@ -157,7 +155,7 @@ def reliability_report(
         contexts=contexts,
         raw_rmse=_raw_error(real),
         refusals=refusals_by_class(term.archetypes, term.refused, term.asked) if bool(term.refused.any()) else {},
-        paraphrases=paraphrase_spread(*wordings) if wordings is not None else float("nan"),
+        paraphrases=paraphrase_spread(**term.by_wording) if term.by_wording else float("nan"),
         rhat=max(rhat, other_rhat, archetypes.rhat, *(each.rhat for each in contexts.values())),
     )
 

@@ -30,6 +30,7 @@ class Table:
     refused: Any
     shares: Any = None
     squares: Any = None
+    by_wording: Any = field(default_factory=dict)
     served: Sequence[str] = ("model-1",)
     source: str = field(default="synthetic respondent, no language model was asked")
 

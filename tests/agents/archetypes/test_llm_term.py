@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import beta as beta_function
 
 from causal_lpm.agents import LLMTerm
+from causal_lpm.elicitation import AnswerTable, Question
 from causal_lpm.inference.program.problem import Problem
 from tests.agents.archetypes.answers import Asked, contexts, kinds, table
 
@@ -128,3 +129,14 @@ def test_choices_are_refused() -> None:
 
 def test_a_synthetic_respondent_is_named() -> None:
     assert "synthetic respondent, no language model was asked" in repr(term_of(table()))
+
+
+def test_a_table_of_the_package_is_read() -> None:
+    wordings = ("You are {age} of {borough}: {payment} at {cases} cases?", "{age} {borough} {payment} {cases}")
+    question = Question("work", wordings[0], paraphrases=wordings[1:])
+    answers = table()
+    counted = AnswerTable.from_counts(question, kinds().labels, contexts().cells, answers.yes, answers.asked, "a file")
+    term = LLMTerm(kinds(), contexts(), question, counted)
+    assert torch.equal(term.data["llm_answers"], torch.tensor(answers.yes))
+    assert torch.equal(term.by_wording["asked"].sum(0), term.asked)
+    assert term.description.startswith("a file")

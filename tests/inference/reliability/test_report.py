@@ -12,10 +12,10 @@ from tests.agents.archetypes.test_behaviour_map import behaviour, real
 @pytest.fixture(scope="module")
 def report() -> Reliability:
     found = real(behaviour())
-    found.behaviour.term.refused[0, 0] = 2.0
-    yes = found.behaviour.term.data["llm_answers"].float()[None].repeat(2, 1, 1)
-    asked = found.behaviour.term.asked[None].repeat(2, 1, 1)
-    return reliability_report(found, folds=2, chains=2, warmup=20, draws=20, wordings=(yes, asked))
+    term = found.behaviour.term
+    term.refused[0, 0] = 2.0
+    term.by_wording = {"yes": term.data["llm_answers"].float().repeat(2, 1, 1), "asked": term.asked.repeat(2, 1, 1)}
+    return reliability_report(found, folds=2, chains=2, warmup=20, draws=20)
 
 
 @pytest.mark.slow
