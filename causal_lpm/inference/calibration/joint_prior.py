@@ -126,10 +126,9 @@ def _normality(draws: torch.Tensor, mean: torch.Tensor, tril: torch.Tensor, name
     away = torch.linalg.solve_triangular(tril, (draws - mean).T, upper=False).T.square().sum(1).numpy()
     scores = ((draws - mean) / draws.std(0)).numpy()
     each = [_difference(norm.cdf(column)) for column in scores.T]
-    found = {
-        **dict(zip(names, each, strict=True)),
-        "the joint distance from the mean": _difference(chi2(len(names)).cdf(away)),
-    }
+    found = dict(zip(names, each, strict=True))
+    if len(names) > 1:
+        found["the joint distance from the mean"] = _difference(chi2(len(names)).cdf(away))
     worst = max(found, key=lambda name: found[name])
     sentence = (
         f"A normal distribution describes the draws worst for {worst}: probabilities differ by up to "

@@ -11,7 +11,7 @@ from causal_lpm.inference.program.evaluation import alone
 from causal_lpm.inference.program.program import Model, Program, Site, read
 from causal_lpm.validate import known
 
-__all__ = ["check_data_sites", "check_nuisances", "is_table", "read_with_data"]
+__all__ = ["check_data_sites", "check_nuisances", "is_table", "read_with_data", "shape_of"]
 
 TRIES = 10  # draws of the prior, of which one must get through the model
 
@@ -118,7 +118,7 @@ def _check_days(name: str, fn: Any) -> None:
             f"the distribution of data site {name!r} has no .to_event(1): end it in .to_event(1), days last; groups "
             "stay a dimension of their own, in the place of the agents. (A table without days ends in .to_event(2).)"
         )
-    if summed > 1 and len(fn.batch_shape) > summed:
+    if summed > 1 and any(size > 1 for size in fn.batch_shape[:-summed]):
         raise ValueError(
             f"the distribution of data site {name!r} has .to_event({summed}) and {len(fn.batch_shape)} dimensions: "
             f"end a table, which has no days, in .to_event({len(fn.batch_shape)}), and series in .to_event(1), days "
@@ -140,3 +140,8 @@ def is_table(fn: Any) -> bool:
     while isinstance(fn, Independent):
         summed, fn = summed + fn.reinterpreted_batch_ndims, fn.base_dist
     return summed > 1
+
+
+def shape_of(site: Site) -> tuple[int, ...]:
+    """The shape of its data: of a table without the place of the agents."""
+    return tuple(site.fn.event_shape if is_table(site.fn) else site.value.shape)

@@ -15,7 +15,13 @@ import torch
 
 from causal_lpm.handlers import KeyedNoise
 from causal_lpm.inference.program.coordinates import Coordinates
-from causal_lpm.inference.program.data_sites import check_data_sites, check_nuisances, is_table, read_with_data
+from causal_lpm.inference.program.data_sites import (
+    check_data_sites,
+    check_nuisances,
+    is_table,
+    read_with_data,
+    shape_of,
+)
 from causal_lpm.inference.program.evaluation import Draws, NotElementwiseError, alone, torch_seed
 from causal_lpm.inference.program.parameters import check_names, parameters_of
 from causal_lpm.inference.program.prior import Prior, repeated
@@ -107,7 +113,7 @@ class Problem:
         self.nuisances = parameters_of(nuisances, start=self.size)
         self.names = tuple(name for p in self.parameters for name in p.names)
         self.coordinates = Coordinates(self.parameters + self.nuisances)
-        given = {name: as_series(name, numbers, tuple(sites[name].value.shape)) for name, numbers in data.items()}
+        given = {name: as_series(name, numbers, shape_of(sites[name])) for name, numbers in data.items()}
         for name, numbers in given.items():
             check_support(name, numbers, sites[name].fn)
         self.data = {name: numbers for name, numbers in given.items() if name not in program.terms}

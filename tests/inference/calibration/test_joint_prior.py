@@ -122,11 +122,11 @@ def exact(feedback: str) -> tuple[tuple[float, float], tuple[float, float], floa
 
 def test_joint_feedback_is_the_posterior_of_both_models() -> None:
     problem = Problem(second("joint"), {"y": Y})
-    found = sample_nuts(problem, draws=500, warmup=200)
+    found = sample_nuts(problem, draws=250, warmup=150)
     values = problem.constrain(found.z.flatten(0, 2))
     drawn = torch.stack([values["theta"], values["before"][:, 0]]).double().numpy()
     theta, phi, correlation = exact("joint")
-    # 500 effective draws: a mean is off by 0.045 deviations, a deviation by 3.2%.
+    # 400 effective draws: a mean is off by 0.05 deviations, a deviation by 3.5%; bounds are 4 of these.
     np.testing.assert_allclose(drawn.mean(1), [theta[0], phi[0]], atol=0.2 * DEVIATION)
     np.testing.assert_allclose(drawn.std(1), [theta[1], phi[1]], rtol=0.15)
     assert np.corrcoef(drawn)[0, 1] == pytest.approx(correlation, abs=0.08)
@@ -139,9 +139,10 @@ class Conditional:
         self._problem = problem
 
     def given(self, data: Data) -> "Conditional":
-        self._y = torch.as_tensor(np.asarray(data["y"])).reshape(-1, 5).mean(1)
-        self._phi = MEAN + DEVIATION * torch.as_tensor(np.asarray(data["before_given"])).reshape(-1)
-        return self
+        mine = Conditional(self._problem)
+        mine._y = torch.as_tensor(np.asarray(data["y"])).reshape(-1, 5).mean(1)
+        mine._phi = MEAN + DEVIATION * torch.as_tensor(np.asarray(data["before_given"])).reshape(-1)
+        return mine
 
     def sample(self, number: int, seed: int) -> torch.Tensor:
         error = NOISE**2 / 5
