@@ -19,6 +19,7 @@ __all__ = ["CUT", "Feedback", "JointPrior", "joint_prior"]
 _LOG = logging.getLogger("causal_lpm")
 
 Feedback: TypeAlias = Literal["joint", "cut"]
+"""Whether new data update what was handed on."""
 CUT = "cut"
 """Mark of a site that new data must not update, `infer={"nuisance": True, "cut": True}`."""
 

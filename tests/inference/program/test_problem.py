@@ -317,3 +317,16 @@ def other_site() -> None:
 def test_surrogates_of_other_sites_are_refused(surrogate: Model, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Problem(normal(), {"x": DATA}, surrogate)
+
+
+def test_positive_values_that_underflow_leave_the_draws_beside_them_alone() -> None:
+    def model() -> None:
+        scale = pyro.sample("scale", dist.LogNormal(0.0, 1.0))
+        observed("x", dist.Normal(torch.zeros(3), scale.unsqueeze(-1)).to_event(1))
+
+    problem = Problem(model, {"x": [0.5, 0.2, 0.1]})
+    z = torch.tensor([[-150.0], [0.0]])
+    assert bool((problem.constrain(z)["scale"] > 0).all())
+    together = problem.simulate(z, torch.tensor([3, 4])).data["x"]
+    np.testing.assert_array_equal(together[1:], problem.simulate(z[1:], torch.tensor([4])).data["x"])
+    assert bool(problem.log_joint(z, problem.repeated(2))[1].isfinite())
