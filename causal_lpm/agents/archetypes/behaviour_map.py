@@ -13,7 +13,7 @@ from causal_lpm import validate
 from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.effects import class_contrasts, effects, normal, positive, weighted
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
-from causal_lpm.agents.archetypes.surrogate import Respondent, respond, unexplained_share
+from causal_lpm.agents.archetypes.surrogate import Respondent, context_basis, respond
 
 __all__ = ["BehaviourMap", "MapPriors", "People"]
 
@@ -161,6 +161,7 @@ class BehaviourMap:
                 f"asked {', '.join(asked.names)}: give the same, in the same order."
             )
         self._z = (self.contexts.values - asked.centre) / asked.scale
+        self._basis, self._free = context_basis(self._z)
         self._reference = -asked.centre / asked.scale
         self.groups = tuple(groups)
         self.group_labels, member = _groups(term, self.groups)
@@ -200,7 +201,8 @@ class BehaviourMap:
             place = torch.eye(len(own))[own.bool()].to(drawn)
             responses = drawn @ place
         context_scale = positive(f"{name}_context_scale", priors.context, 0.7)
-        deviations = effects(f"{name}_contexts", context_scale, len(self.contexts), unexplained_share(self.contexts))
+        deviations = effects(f"{name}_contexts", context_scale, len(self.contexts), self._free)
+        deviations = weighted(self._basis, deviations)
         answered = torch.zeros_like(deviations)
         cell_scale = positive(f"{name}_cell_scale", priors.cell, 0.5)
         base = level + weighted(self._columns, by_class)

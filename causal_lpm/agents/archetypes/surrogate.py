@@ -72,9 +72,22 @@ def respond(slopes: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
     return total
 
 
-def unexplained_share(contexts: Contexts) -> float:
-    """Share of the contexts' deviations that a level and covariates cannot make as well: 0 in few contexts."""
-    return max(0.0, 1 - (1 + len(contexts.names)) / len(contexts))
+def context_basis(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Orthonormal directions of the deviations of contexts, and which of them data inform.
+
+    A level and covariates can make the first directions as well, so that data say little of deviations there; of the
+    others they say much. Independent normal effects of one scale are that in any orthonormal basis.
+
+    Args:
+        z: Standardised covariates, `[C, D]`.
+
+    Returns:
+        float32 `[C, C]`, a direction a column, and 0 or 1 for each `[C]`.
+    """
+    made = torch.cat([torch.ones(len(z), 1), z], -1).double()
+    directions, sizes, _ = torch.linalg.svd(made, full_matrices=True)
+    rank = int((sizes > 1e-8 * sizes[0]).sum())
+    return directions.float(), (torch.arange(len(z)) >= rank).float()
 
 
 class Surrogate:
@@ -95,7 +108,8 @@ class Surrogate:
         crossed = torch.einsum("ca,ap,cd->pd", worth, self.columns**2, self.z**2)
         self._crossed = informed_share(crossed.reshape(-1), INTERACTION**2)
         self._archetypes = informed_share(worth.sum(0), ARCHETYPE**2)
-        self._contexts = informed_share(worth.sum(1), CONTEXT**2) * unexplained_share(contexts)
+        self._basis, free = context_basis(contexts.z)
+        self._contexts = informed_share(worth.sum(1).mean(), CONTEXT**2) * free
 
     def respondent(self, description: str) -> Respondent:
         """Samples the parameters, inside a model."""
@@ -109,6 +123,7 @@ class Surrogate:
         own = effects(f"{name}_archetypes", scale, archetypes, self._archetypes)
         scale = positive(f"{name}_context_scale", CONTEXT, 0.7)
         deviations = effects(f"{name}_contexts", scale, contexts, self._contexts)
+        deviations = weighted(self._basis, deviations)
         dispersion = positive(f"{name}_dispersion", DISPERSION, 1.0)
         base = level + weighted(self.columns, by_class) + own
         columns = self.columns.to(base)

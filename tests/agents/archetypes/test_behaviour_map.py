@@ -81,7 +81,8 @@ def test_contexts_of_real_behaviour_are_told_by_their_texts() -> None:
     some = Contexts({name: asked.values[order, i] for i, name in enumerate(asked.names)}, scale={"payment": 1.0})
     every, part = behaviour(), behaviour(contexts=some)
     drawn = values(every, people_context_scale=1.0)  # at which effects are sampled as they are, however few there are
-    fewer = drawn | {"people_contexts": drawn["people_contexts"][:, order]}
+    own = every.given(drawn).deviations[:, order]
+    fewer = drawn | {"people_contexts": own @ part._basis.double()}
     assert torch.allclose(every.given(drawn).real[:, order], part.given(fewer).real, atol=1e-6)
     at = part.given(fewer).logits(asked.z[2], at=asked.cells[2])
     assert torch.allclose(at, part.given(fewer).real[:, 0], atol=1e-6)
