@@ -23,6 +23,9 @@ from causal_lpm.agents.disease import gamma_days as gamma_days
 from causal_lpm.agents.disease import mean_days as mean_days
 from causal_lpm.agents.drawn_networks import random_graph as random_graph
 from causal_lpm.agents.drawn_networks import watts_strogatz as watts_strogatz
+from causal_lpm.agents.economy import Economy as Economy
+from causal_lpm.agents.economy import Tastes as Tastes
+from causal_lpm.agents.economy import month_starts as month_starts
 from causal_lpm.agents.fixed_networks import Graph as Graph
 from causal_lpm.agents.fixed_networks import Groups as Groups
 from causal_lpm.agents.fresh_networks import FreshRandom as FreshRandom

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 
 from causal_lpm.agents.archetypes.archetypes import Archetypes
+from causal_lpm.agents.columns import flags
 from causal_lpm.ops import choose, event, exogenous
+from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.responses import Coupling
 
@@ -22,7 +24,13 @@ def hazard_of_logit(logit: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.softplus(logit)
 
 
-def decide(name: str, logits: torch.Tensor, archetypes: Archetypes, where: torch.Tensor | None = None) -> torch.Tensor:
+def decide(
+    name: str,
+    logits: torch.Tensor,
+    archetypes: Archetypes,
+    where: torch.Tensor | None = None,
+    noise: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Whether each agent does something, with probability sigmoid of its archetype's logit.
 
     An `event`: the agent's own noise decides, so that in a world with higher logits the same agents do it, and more.
@@ -32,6 +40,8 @@ def decide(name: str, logits: torch.Tensor, archetypes: Archetypes, where: torch
         logits: float `[*dims, A]`.
         archetypes: Of all agents.
         where: bool `[*dims, agents]`, who decides at all; the others do not do it.
+        noise: Exp(1) `[*replicates, agents]`, drawn by `exogenous` before the rollout. An agent who decides with the
+            same noise every month changes its mind only where its logit changes; without, it decides anew each time.
 
     Returns:
         bool `[*dims, agents]`.
@@ -48,7 +58,12 @@ def decide(name: str, logits: torch.Tensor, archetypes: Archetypes, where: torch
     0.73
     """
     logits = _one_each(f"the logits of {name!r}", logits, archetypes, -1)
-    return event(name, hazard_of_logit(logits).index_select(-1, archetypes.index), where=where)
+    hazard = hazard_of_logit(logits).index_select(-1, archetypes.index)
+    if noise is None:
+        return event(name, hazard, where=where)
+    check((hazard,), lambda: bool((hazard >= 0).all()), lambda: f"the logits of {name!r} contain NaN: look for 0/0.")
+    done = noise < hazard
+    return done if where is None else done & flags(f"where of {name!r}", where, archetypes.agents)
 
 
 def choose_option(
