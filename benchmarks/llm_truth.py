@@ -6,12 +6,12 @@ boroughs and five ages. Two of the contexts had payments.
 
 import itertools
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import pyro.distributions as dist
 import torch
 
 from causal_lpm.agents import Archetypes, Contexts, Population
+from causal_lpm.elicitation import AnswerTable, Question
 
 CLASSES = {"age": 5, "gender": 2, "borough": 5, "income": 4}
 GROUPS = ("borough", "age")
@@ -126,17 +126,11 @@ def world(
     return World(answers, groups, shares, float((paid - without) @ people / people.sum()))
 
 
-def answer_table(kinds: Archetypes, asked: Contexts, answers: torch.Tensor) -> tuple[object, object]:
+def answer_table(kinds: Archetypes, asked: Contexts, answers: torch.Tensor) -> tuple[Question, AnswerTable]:
     """A question and the table of its answers."""
-    question = SimpleNamespace(name="work", answer="yes_no")
-    table = SimpleNamespace(
-        question=question,
-        archetypes=kinds.labels,
-        contexts=asked.cells,
-        yes=answers.long().numpy(),
-        asked=torch.full_like(answers, ANSWERS).long().numpy(),
-        refused=torch.zeros_like(answers).numpy(),
-        served=(),
-        source="synthetic respondent, no language model was asked",
-    )
+    fields = [*kinds.by, *asked.names]
+    question = Question("work", ", ".join(f"{field} {{{field}}}" for field in fields) + ": do you work?")
+    counts = torch.full_like(answers, ANSWERS).long().numpy()
+    source = "synthetic respondent, no language model was asked"
+    table = AnswerTable.from_counts(question, kinds.labels, asked.cells, answers.long().numpy(), counts, source)
     return question, table
