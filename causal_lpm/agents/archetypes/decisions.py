@@ -42,6 +42,7 @@ def decide(
         where: bool `[*dims, agents]`, who decides at all; the others do not do it.
         noise: Exp(1) `[*replicates, agents]`, drawn by `exogenous` before the rollout. An agent who decides with the
             same noise every month changes its mind only where its logit changes; without, it decides anew each time.
+            With it, no gradient reaches the logits.
 
     Returns:
         bool `[*dims, agents]`.
