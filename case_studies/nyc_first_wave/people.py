@@ -12,7 +12,7 @@ from causal_lpm import data
 from causal_lpm.agents import FreshRandom, FreshWattsStrogatz, Groups, Layer, Population
 from causal_lpm.inference import positive_count
 
-__all__ = ["CONTACTS", "IN_BOROUGH", "PERSONS_PER_AGENT", "City", "city"]
+__all__ = ["CONTACTS", "IN_BOROUGH", "PERSONS_PER_AGENT", "City", "city", "household_sizes"]
 
 PERSONS_PER_AGENT = 400
 CONTACTS = 10
@@ -67,7 +67,7 @@ def city(persons_per_agent: int = PERSONS_PER_AGENT, seed: int = 0) -> City:
     agents = (wave.persons / persons_per_agent).round().long()
     rng = np.random.default_rng([seed, persons_per_agent])
     homes: list[np.ndarray] = []
-    for count, size in zip(agents.tolist(), _household_sizes(), strict=True):
+    for count, size in zip(agents.tolist(), household_sizes(), strict=True):
         # Household by household until all have a home; the last one may be cut.
         sizes = 1 + rng.poisson(size - 1, size=count)
         first = homes[-1][-1] + 1 if homes else 0
@@ -84,7 +84,7 @@ def city(persons_per_agent: int = PERSONS_PER_AGENT, seed: int = 0) -> City:
     return City(people, contacts, agents.float(), housemates, wave, fitted(wave))
 
 
-def _household_sizes() -> list[float]:
+def household_sizes() -> list[float]:
     """Mean persons a household, by borough."""
     table = data.table(TABLES / "nyc_households_nta_agenttorch.csv")
     code = next(name for name in table.columns if table[name].astype(str).str.fullmatch(r"[A-Z]{2}\d{4}").all())

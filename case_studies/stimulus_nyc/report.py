@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from case_studies.page import numbers_and_tables, table
+from case_studies.stimulus_nyc.parameters import PRIORS
 
 __all__ = ["finished", "tables"]
 
@@ -12,7 +13,7 @@ MONTHS = {"2020-08": "August 2020", "2020-09": "September 2020", "2020-10": "Oct
 
 def tables(numbers: dict[str, Any]) -> dict[str, str]:
     """Marker -> Markdown table."""
-    return _census(numbers["census"])
+    return _census(numbers["census"]) | {"recorded": _reliability(numbers["recorded"])} | _winter(numbers["winter"])
 
 
 def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -89,4 +90,66 @@ QUESTIONS = {
     "income_lost": "whose household lost employment income since March 2020",
     "loss_expected": "who expect such a loss in four weeks",
     "telework": "who live with somebody who teleworks",
+}
+
+
+def _reliability(found: dict[str, Any]) -> str:
+    rows = []
+    for name, own in found.items():
+        for site, (mean, sd, low, high) in own["reliability"].items():
+            words = NAMES.get(site, site)
+            rows.append([f"{words}, {name}", f"{mean:.2f}", f"{sd:.2f}", f"{low:.2f} to {high:.2f}", own["status"]])
+    return table(("", "mean", "sd", "90% interval", "status"), rows)
+
+
+def _winter(found: dict[str, Any]) -> dict[str, str]:
+    gates = [
+        [f"{part}: {name}", gate[0], gate[2]]
+        for part, own in (*found["behaviour"].items(), ("epidemic", found["calibration"]))
+        for name, gate in own["gates"].items()
+    ]
+    return {
+        "behaviour": _reliability(found["behaviour"]),
+        "gates": table(("gate", "verdict", "finding"), gates),
+        "posterior": table(
+            ("parameter", "mean", "sd", "90% interval", "what it is"),
+            (
+                [f"`{name}`", f"{row[0]:.3g}", f"{row[1]:.2g}", f"{row[2]:.3g} to {row[3]:.3g}", PRIORS[name][2]]
+                for name, row in found["calibration"]["posterior"].items()
+                if name in PRIORS
+            ),
+        ),
+        "coverage": table(
+            ("", "inside the 90% interval"),
+            ([name, f"{100 * row['inside']:.0f}%"] for name, row in found["coverage"].items()),
+        ),
+        "differences": table(
+            ("$500 a month against none", *(HEADS[name] for name in found["differences"])),
+            (
+                [place, *(_change(rows[place], name) for name, rows in found["differences"].items())]
+                for place in found["differences"]["employed"]
+            ),
+        ),
+        "transport": table(
+            ("transport", *(HEADS[name] for name in found["differences"])),
+            ([value, *(_change(row, name) for name, row in rows.items())] for value, rows in found["curve"].items()),
+        ),
+    }
+
+
+def _change(row: list[float], outcome: str) -> str:
+    digits = ".2f" if outcome in ("employed", "isolating") else ",.0f"
+    return f"{row[0]:+{digits}} ({row[1]:+{digits}} to {row[2]:+{digits}})"
+
+
+NAMES = {
+    "people_slope": "people's logit per logit of the answers",
+    "people_transport_payment": "transport of the payment",
+    "llm_dispersion": "dispersion of the answers",
+}
+HEADS = {
+    "employed": "employed, points of adults",
+    "isolating": "isolating, points of adults",
+    "infections": "infections",
+    "deaths": "deaths",
 }

@@ -66,7 +66,7 @@ def inputs() -> list[torch.Tensor]:
     return [
         *(real.persons, real.deaths, real.features),
         *(wave.persons, *wave.series.values(), wave.daily_deaths, wave.fall, wave.fatality, wave.hospitalisation),
-        torch.tensor(people._household_sizes(), dtype=torch.float64),
+        torch.tensor(people.household_sizes(), dtype=torch.float64),
         *(torch.tensor(references.observation(*task)) for task in tasks),
         *(torch.tensor(references.reference(*task)) for task in tasks),
         *(torch.tensor(references.published(task).to_numpy()) for task in references.SHAPES),
