@@ -1,6 +1,9 @@
 """What a population is and does."""
 
 from causal_lpm.agents.archetypes.archetypes import Archetypes as Archetypes
+from causal_lpm.agents.archetypes.behavior import Archetype as Archetype
+from causal_lpm.agents.archetypes.behavior import AskedArchetype as AskedArchetype
+from causal_lpm.agents.archetypes.behavior import Behavior as Behavior
 from causal_lpm.agents.archetypes.behaviour_map import BehaviourMap as BehaviourMap
 from causal_lpm.agents.archetypes.behaviour_map import MapPriors as MapPriors
 from causal_lpm.agents.archetypes.behaviour_map import People as People
