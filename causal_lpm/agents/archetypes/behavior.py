@@ -99,8 +99,7 @@ class AskedArchetype:
 class Behavior:
     """Whether agents do what a question asks, as a language model says of their archetypes.
 
-    An archetype's probability is (yes + 1/2) / (asked + 1), of answers that came and were no refusals; 1/2 where all
-    were refused. It carries the error of few answers and all bias of the model, of which nothing here knows.
+    An archetype's probability is (yes + 1/2) / (asked + 1), of answers that came and were no refusals. It carries the error of few answers and all bias of the model, of which nothing here knows.
 
     Args:
         archetype: From `Archetype.llm`.
@@ -171,7 +170,7 @@ class Behavior:
 
         Raises:
             ValueError: a field without value, an unknown one or an attribute; a value for each agent, infinity, more
-                than 100 different contexts.
+                than 100 different contexts; an archetype of which no answer can be used.
             MissingAnswersError: an answer is not in the store, and nobody is to be asked.
             ElicitationError: as in `elicit`.
         """
@@ -203,6 +202,13 @@ class Behavior:
         asked, labels = self._asked, self.archetypes.labels
         plan = plan_elicitation(asked.question, labels, cells, asked.answers, model=asked.model, store=asked.store)
         table = elicit(plan, asked.store, asked.provider, max_usd=asked.max_usd, max_calls=asked.max_calls)
+        if (table.asked == 0).any():
+            c, a = (int(place) for place in np.argwhere(table.asked == 0)[0])
+            raise ValueError(
+                f"{labels[a] | cells[c]} has no usable answer ({int(table.refused[c, a])} were refused, "
+                f"{int(table.failed[c, a])} failed): word the prompt otherwise, or use LLMTerm, which learns from the "
+                "other archetypes."
+            )
         share = (table.yes + 0.5) / (table.asked + 1)
         logits = torch.from_numpy(np.log(share / (1 - share))).float().to(self.archetypes.index.device)
         self._known.update(zip(rows, logits, strict=True))

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,16 @@ def test_a_prompt_that_does_not_fit_the_population_is_refused() -> None:
         Archetype(n_arch=0)
     with pytest.raises(ValueError, match=r"give archetype.llm\(prompt\)"):
         Behavior(Archetype(), NYC)  # type: ignore[arg-type]
+
+
+def test_an_archetype_that_always_refuses_is_no_coin() -> None:
+    """Refusals are no answers: without any, nothing is known of an archetype, and no agent decides by chance."""
+
+    class Refuses(SyntheticRespondent):
+        def answer(self, plan: Any, store: AnswerStore, limits: Any) -> None:
+            super().answer(plan, store, limits)
+            keys = plan.prompts[3].keys(plan.answers)
+            store.put(replace(answer, status="refused", value=None) for answer in store.get(keys).values())
+
+    with pytest.raises(ValueError, match=r"no usable answer \(7 were refused, 0 failed\)"):
+        behavior(provider=Refuses(rule, seed=1)).sample(payment=0)
