@@ -22,6 +22,7 @@ __all__ = [
     "correlations",
     "held_out",
     "joined",
+    "overdispersion",
     "payment_arm",
     "slopes",
     "what_people_said",
@@ -128,6 +129,34 @@ def slopes(outcome: str = "unemployment", asked: int = 50) -> dict[str, tuple[fl
         spread = bread @ clusters.T @ clusters @ bread
         found[name] = (float(weights[-1]), float(np.sqrt(spread[-1, -1])))
     return found
+
+
+def overdispersion(asked: int = 50) -> float:
+    """Dispersion of the counts given borough, arm and cases: beta-binomial, by maximum likelihood.
+
+    Args:
+        asked: The denominator that is assumed.
+
+    Returns:
+        d: the answers of a cell scatter as if there were at most d + 1 independent ones.
+    """
+    from scipy.optimize import minimize
+    from scipy.stats import betabinom
+
+    given = answers().melt(["borough", "number", "archived_cases"], ["none", "payment"], "arm", "count").dropna()
+    columns = [given["borough"] == name for name in sorted(given["borough"].unique())]
+    cases = np.log(given["archived_cases"].clip(lower=1))
+    columns += [given["arm"] == "payment", (cases - cases.mean()) / cases.std()]
+    design = np.stack([np.asarray(column, dtype=float) for column in columns], 1)
+    counts = given["count"].to_numpy(dtype=int)
+
+    def misfit(x: Floats) -> float:
+        share = np.clip(1 / (1 + np.exp(-design @ x[:-1])), 1e-4, 1 - 1e-4)
+        size = np.exp(x[-1])
+        return -float(betabinom.logpmf(counts, asked, share * size, (1 - share) * size).sum())
+
+    start = np.append(np.zeros(design.shape[1]), 1.0)
+    return float(np.exp(minimize(misfit, start, method="L-BFGS-B").x[-1]))
 
 
 def payment_arm() -> dict[str, dict[str, float]]:

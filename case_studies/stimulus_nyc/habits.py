@@ -115,7 +115,7 @@ class HandedOver:
 
     def of(self, drawn: torch.Tensor) -> Usual:
         """The behaviour that belongs to values of the factors, `[*draws, FACTORS]`."""
-        numbers, begin, lived = self.mean + drawn @ self.factors, 0, []
+        numbers, begin, lived = self.mean.to(drawn) + drawn @ self.factors.to(drawn), 0, []
         for parts in self.shapes:
             found = {}
             for name, shape in parts:

@@ -40,7 +40,8 @@ def draw_winter(found: dict[str, Any], file: Path) -> None:
         axes[2].plot(range(len(MONTHS)), rates["reported"][number], ".", color=line.get_color())
     axes[2].set_xticks(range(len(MONTHS)), MONTHS)
     axes[2].set_ylabel("unemployment, %")
-    axes[2].legend(fontsize="small", ncols=2)
+    axes[2].set_ylim(top=23)
+    axes[2].legend(fontsize="small", ncols=3, loc="upper right")
     figure.suptitle(SAYS, fontsize="small")
     figure.savefig(file, dpi=150)
 

@@ -51,6 +51,10 @@ def _census(found: dict[str, Any]) -> dict[str, str]:
                 for name in found["slopes"]["50"]
             ),
         ),
+        "overdispersion": table(
+            ("dispersion of the counts", *(f"of {asked}" for asked in found["overdispersion"])),
+            [["given borough, arm and cases", *(f"{value:.1f}" for value in found["overdispersion"].values())]],
+        ),
         "payment-arm": table(
             ("borough", "all months", "months with a federal payment", "months without", "months above 0"),
             (
@@ -98,7 +102,7 @@ def _reliability(found: dict[str, Any]) -> str:
     for name, own in found.items():
         for site, (mean, sd, low, high) in own["reliability"].items():
             words = NAMES.get(site, site)
-            rows.append([f"{words}, {name}", f"{mean:.2f}", f"{sd:.2f}", f"{low:.2f} to {high:.2f}", own["status"]])
+            rows.append([f"{words}, {name}", f"{mean:.3g}", f"{sd:.2g}", f"{low:.3g} to {high:.3g}", own["status"]])
     return table(("", "mean", "sd", "90% interval", "status"), rows)
 
 

@@ -19,8 +19,10 @@ from case_studies.stimulus_nyc.winter_study import run, verdict
 
 __all__ = ["FULL", "QUICK", "TOLERANCE", "rebuilt_census", "reproduce", "rounded"]
 
-FULL = Size(agents=100_000, method="nuts", settings=(("chains", 2), ("warmup", 250)), draws=30)
-QUICK = Size(agents=8_000, method="svi", settings=(("steps", 60),), draws=4)
+CHAINS = (("chains", 2), ("warmup", 150))
+STEPS = (("steps", 60),)
+FULL = Size(agents=100_000, method="nuts", settings=CHAINS, epidemic=(*CHAINS, ("depth", 5)), draws=30)
+QUICK = Size(agents=8_000, method="svi", settings=STEPS, epidemic=STEPS, draws=4)
 """SVI is an optimiser's result and no posterior: what `--quick` shows is poor, and says so."""
 
 TOLERANCE = {"correlations": 0.005, "held-out errors": 0.005}
@@ -62,6 +64,7 @@ def rebuilt_census() -> dict[str, Any]:
         "correlations": census.correlations(),
         "held out": {outcome: census.held_out(outcome) for outcome in ("unemployment", "employment")},
         "slopes": {str(asked): census.slopes(asked=asked) for asked in census.DENOMINATORS},
+        "overdispersion": {str(asked): census.overdispersion(asked) for asked in census.DENOMINATORS},
         "payment arm": census.payment_arm(),
         "people said": census.what_people_said(),
     }

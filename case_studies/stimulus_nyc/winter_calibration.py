@@ -48,13 +48,15 @@ class Size:
     Attributes:
         agents: Of the predictions.
         method: Of all three calibrations, "nuts" or, for a quick look, "svi".
-        settings: Of the method.
+        settings: Of the method, for answers and behaviour.
+        epidemic: Of the method, for the epidemic, whose density costs ten times as much.
         draws: Posterior draws of the predictions; a third of them at each fixed transport.
     """
 
     agents: int
     method: str
     settings: tuple[tuple[str, int], ...]
+    epidemic: tuple[tuple[str, int], ...]
     draws: int
 
 
@@ -95,7 +97,7 @@ def calibrated(here: Residents, habits: HandedOver, size: Size, seed: int) -> Ca
         budget=100,
         draws=400,
         seed=seed,
-        settings=dict(size.settings),
+        settings=dict(size.epidemic),
         groups=dict.fromkeys(data, BOROUGHS),
     )
 

@@ -43,7 +43,8 @@ def pareto_smooth(log_weights: npt.ArrayLike) -> tuple[Floats, float]:
         if excess[0] < excess[-1]:
             k, sigma = _fit(excess[excess > 0])
             quantiles = (np.arange(tail) + 0.5) / tail
-            smooth = sigma * (np.expm1(-k * np.log1p(-quantiles)) / k if k else -np.log1p(-quantiles))
+            with np.errstate(over="ignore"):  # of a hopeless k the largest quantiles are infinite, and cut below
+                smooth = sigma * (np.expm1(-k * np.log1p(-quantiles)) / k if k else -np.log1p(-quantiles))
             logs = logs.copy()
             logs[largest] = np.minimum(np.log(smooth + np.exp(cutoff)), 0.0)
     normalised: Floats = logs - np.logaddexp.reduce(logs)

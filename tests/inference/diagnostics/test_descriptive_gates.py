@@ -220,3 +220,10 @@ def test_refusals() -> None:
     assert (collapsed.verdict, "training has collapsed" in collapsed.sentence) == ("fail", True)
     with pytest.raises(ValueError, match="needs at least 4"):
         split_rhat(np.zeros((2, 3, 1)))
+
+
+def test_weights_that_are_far_too_heavy_are_said_to_be() -> None:
+    """Their largest quantiles overflow, which is no error: k says what there is to say."""
+    weights, k = pareto_smooth(-1e4 * np.random.default_rng(0).gamma(1.0, size=(2, 400))[1])
+    assert k > 10
+    assert bool(np.isfinite(weights).all())
