@@ -5,7 +5,8 @@ one JSON line of counts. Seeds that are in the folder already are not fitted aga
 
     honest            people respond as the respondent says, times 0.6
     without           the same, and a model without answers
-    useless           people have nothing in common with the answers
+    useless           people have nothing in common with the answers; no transport is chosen, so that people have a
+                      response of their own to the payment, too
     useless_without   the same, and a model without answers
     overstated        the respondent overstates the payment threefold; transport Normal(1, 0.5)
     overstated_fixed  the same with transport fixed at 1: the effect is missed, and the check on paid months warns
@@ -35,8 +36,8 @@ from causal_lpm.inference.program.problem import Problem
 SCENARIOS: dict[str, dict[str, Any]] = {
     "honest": {},
     "without": {"answers": False},
-    "useless": {"related": False},
-    "useless_without": {"related": False, "answers": False},
+    "useless": {"related": False, "transport": None},
+    "useless_without": {"related": False, "transport": None, "answers": False},
     "overstated": {"payment": 1 / 3},
     "overstated_fixed": {"payment": 1 / 3, "transport": 1.0},
     "unpaid": {"paid": False},
@@ -53,7 +54,8 @@ def fit_seeds(scenario: str, seeds: list[int]) -> list[dict[str, Any]]:
     kinds, asked = archetypes(), contexts()
     question, table = answer_table(kinds, asked, torch.full((len(asked), len(kinds)), float(ANSWERS // 2)))
     term = LLMTerm(kinds, asked, question, table)
-    behaviour = BehaviourMap(term, GROUPS, {"payment": transport}, intervened=["payment"])
+    chosen_by_user = {} if transport is None else {"payment": transport}
+    behaviour = BehaviourMap(term, GROUPS, chosen_by_user, intervened=list(chosen_by_user))
     worlds = [world_of(kinds, asked, behaviour.weights, seed, **chosen) for seed in seeds]
     shares = torch.stack([world.real for world in worlds]).double()
     if not paid:
