@@ -99,7 +99,8 @@ class AskedArchetype:
 class Behavior:
     """Whether agents do what a question asks, as a language model says of their archetypes.
 
-    An archetype's probability is (yes + 1/2) / (asked + 1), of answers that came and were no refusals. It carries the error of few answers and all bias of the model, of which nothing here knows.
+    An archetype's probability is (yes + 1/2) / (asked + 1), of answers that came and were no refusals. It carries the
+    error of few answers and all bias of the model, of which nothing here knows.
 
     Args:
         archetype: From `Archetype.llm`.

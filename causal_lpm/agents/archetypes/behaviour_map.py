@@ -13,7 +13,7 @@ from causal_lpm import validate
 from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.effects import class_contrasts, effects, normal, positive, weighted
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
-from causal_lpm.agents.archetypes.surrogate import Respondent, context_basis, respond
+from causal_lpm.agents.archetypes.surrogate import ContextBasis, Respondent, respond
 
 __all__ = ["BehaviourMap", "MapPriors", "People"]
 
@@ -161,7 +161,6 @@ class BehaviourMap:
                 f"asked {', '.join(asked.names)}: give the same, in the same order."
             )
         self._z = (self.contexts.values - asked.centre) / asked.scale
-        self._basis, self._free = context_basis(self._z)
         self._reference = -asked.centre / asked.scale
         self.groups = tuple(groups)
         self.group_labels, member = _groups(term, self.groups)
@@ -171,6 +170,7 @@ class BehaviourMap:
         self._columns, attributes = class_contrasts(archetypes)
         self._seen = torch.tensor([float(attribute in self.groups) for attribute in attributes])
         self._own = torch.tensor([float(covariate not in transport) for covariate in asked.names])
+        self._bases = {own: ContextBasis.of(self._z, mask) for own, mask in ((True, self._own), (False, None))}
         order = {frozenset(cell.items()): place for place, cell in enumerate(asked.cells)}
         self._cells = {frozenset(cell.items()): place for place, cell in enumerate(self.contexts.cells)}
         self.asked_places = torch.tensor([order.get(cell, -1) for cell in self._cells])
@@ -191,32 +191,36 @@ class BehaviourMap:
                 each covariate is their own.
         """
         priors, name = self.priors, self.name
-        level = normal(f"{name}_level", 0.0, priors.level)
         scale = positive(f"{name}_class_scale", priors.classes, 0.6)
         by_class = effects(f"{name}_classes", scale, self._columns.shape[1], self._seen)
         own = self._own if respondent is not None else torch.ones_like(self._own)
+        context_scale = positive(f"{name}_context_scale", priors.context, 0.7)
+        basis = self._bases[respondent is not None]
+        sampled = effects(f"{name}_contexts", context_scale, len(self.contexts), basis.free)
+        deviations, shift = basis.deviations(sampled), basis.shift(sampled)
+        answered, slope = torch.zeros_like(deviations), torch.zeros_like(context_scale)
+        if respondent is not None:
+            slope = normal(f"{name}_slope", *priors.slope)
+            same = self.asked_places.clamp(min=0)
+            answered = slope * respondent.deviations[..., same] * (self.asked_places >= 0)
+            shift = shift + basis.shift(weighted(basis.directions.T, answered))
+        # Sites have the sums that data inform; what the deviations of contexts add is taken off again.
+        level = normal(f"{name}_level", shift[..., :1], priors.level) - shift[..., :1]
         responses = torch.zeros_like(level).expand(*level.shape[:-1], len(own))
         if bool(own.any()):
-            drawn = effects(f"{name}_covariates", priors.covariates, int(own.sum()))
-            place = torch.eye(len(own))[own.bool()].to(drawn)
+            place = torch.eye(len(own))[own.bool()].to(shift)
+            around = shift[..., 1:] @ place.T
+            drawn = effects(f"{name}_covariates", priors.covariates, int(own.sum()), around=around) - around
             responses = drawn @ place
-        context_scale = positive(f"{name}_context_scale", priors.context, 0.7)
-        deviations = effects(f"{name}_contexts", context_scale, len(self.contexts), self._free)
-        deviations = weighted(self._basis, deviations)
-        answered = torch.zeros_like(deviations)
         cell_scale = positive(f"{name}_cell_scale", priors.cell, 0.5)
         base = level + weighted(self._columns, by_class)
         slopes = responses.unsqueeze(-2)
         transport = torch.ones_like(self._own).to(base)
-        slope = torch.zeros_like(level)
         if respondent is not None:
-            slope = normal(f"{name}_slope", *priors.slope)
             transport = self._transports(base)
             # The level is that of the average archetype, whatever the slope is: so they do not depend on each other.
             base = base + slope * (respondent.base - respondent.level)
             slopes = slopes + slope.unsqueeze(-1) * respondent.slopes
-            same = self.asked_places.clamp(min=0)
-            answered = slope * respondent.deviations[..., same] * (self.asked_places >= 0)
         reference = self._reference.to(base)
         z = reference + transport.unsqueeze(-2) * (self._z.to(base) - reference)
         real = base.unsqueeze(-2) + z @ slopes.mT + (deviations + answered).unsqueeze(-1)

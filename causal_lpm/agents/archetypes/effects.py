@@ -21,8 +21,10 @@ def _leading(value: torch.Tensor) -> torch.Tensor:
     return value.squeeze(-2) if value.dim() > 1 else value
 
 
-def normal(name: str, mean: float, deviation: float) -> torch.Tensor:
-    """A number with a normal prior, `[*draws, 1]`."""
+def normal(name: str, mean: float | torch.Tensor, deviation: float) -> torch.Tensor:
+    """A number with a normal prior, `[*draws, 1]`; its mean is a number or `[*draws, 1]`."""
+    if isinstance(mean, torch.Tensor) and mean.dim() == 1:
+        mean = mean.squeeze(-1)
     value: torch.Tensor = pyro.sample(name, dist.Normal(mean, deviation))
     return value.reshape(value.shape or (1,))
 
@@ -34,7 +36,11 @@ def positive(name: str, median: float, spread: float) -> torch.Tensor:
 
 
 def effects(
-    name: str, scale: torch.Tensor | float, size: int, informed: torch.Tensor | float | None = None
+    name: str,
+    scale: torch.Tensor | float,
+    size: int,
+    informed: torch.Tensor | float | None = None,
+    around: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Effects with a normal prior of mean 0 and one scale.
 
@@ -48,6 +54,7 @@ def effects(
         size: Number of effects.
         informed: 0 where data say nothing of an effect, 1 where they say much more than the prior; `[size]` or one
             number. None where the scale is a number.
+        around: Their means, `[*draws, size]`, where the scale is a number; 0 where none are given.
 
     Returns:
         `[*draws, size]`.
@@ -61,7 +68,9 @@ def effects(
     torch.Size([4])
     """
     if informed is None or not isinstance(scale, torch.Tensor):
-        return _leading(pyro.sample(name, dist.Normal(torch.zeros(size), scale).to_event(1)))
+        mean = torch.zeros(size) if around is None else around
+        mean = mean.unsqueeze(-2) if mean.dim() > 1 else mean  # the place of the agents
+        return _leading(pyro.sample(name, dist.Normal(mean, scale).to_event(1)))
     wide = scale.unsqueeze(-1) if scale.dim() > 1 else scale
     power = torch.as_tensor(informed, dtype=scale.dtype, device=scale.device)
     own = (wide**power).expand(*wide.shape[:-1], size)

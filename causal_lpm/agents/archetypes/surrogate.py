@@ -72,22 +72,41 @@ def respond(slopes: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
     return total
 
 
-def context_basis(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Orthonormal directions of the deviations of contexts, and which of them data inform.
+@dataclass(frozen=True)
+class ContextBasis:
+    """Orthonormal directions of the deviations of contexts, and what a level and covariates make of the first of them.
 
-    A level and covariates can make the first directions as well, so that data say little of deviations there; of the
-    others they say much. Independent normal effects of one scale are that in any orthonormal basis.
+    Independent normal effects of one scale are that in any orthonormal basis. Data inform the sum of a level and of
+    what deviations add to it, and say little of the two: so samplers are given the sum, and the deviations beside it.
 
-    Args:
-        z: Standardised covariates, `[C, D]`.
-
-    Returns:
-        float32 `[C, C]`, a direction a column, and 0 or 1 for each `[C]`.
+    Attributes:
+        directions: One a column, float32 `[C, C]`.
+        free: 1 for each that neither the level nor the covariates can make, of which data say much, else 0, `[C]`.
+        made: Level and covariates that are the deviations of the others, float32 `[1 + D, C]`; 0 for the free ones.
     """
-    made = torch.cat([torch.ones(len(z), 1), z], -1).double()
-    directions, sizes, _ = torch.linalg.svd(made, full_matrices=True)
-    rank = int((sizes > 1e-8 * sizes[0]).sum())
-    return directions.float(), (torch.arange(len(z)) >= rank).float()
+
+    directions: torch.Tensor
+    free: torch.Tensor
+    made: torch.Tensor
+
+    @classmethod
+    def of(cls, z: torch.Tensor, covariates: torch.Tensor | None = None) -> ContextBasis:
+        """The basis of contexts with standardised covariates `[C, D]`, of which only some (bool `[D]`) may be free."""
+        level = torch.ones(len(z), 1)
+        columns = torch.cat([level, z if covariates is None else z * covariates], -1).double()
+        directions, sizes, _ = torch.linalg.svd(columns, full_matrices=True)
+        rank = int((sizes > 1e-6 * sizes[0]).sum())
+        free = (torch.arange(len(z)) >= rank).double()
+        made = torch.linalg.pinv(columns, rtol=1e-6) @ (directions * (1 - free))
+        return cls(directions.float(), free.float(), made.float())
+
+    def deviations(self, sampled: torch.Tensor) -> torch.Tensor:
+        """Of effects `[*draws, C]` along the directions, those of the contexts, `[*draws, C]`."""
+        return weighted(self.directions, sampled)
+
+    def shift(self, sampled: torch.Tensor) -> torch.Tensor:
+        """What they add to the level and to the response to each covariate, `[*draws, 1 + D]`."""
+        return weighted(self.made, sampled)
 
 
 class Surrogate:
@@ -108,22 +127,24 @@ class Surrogate:
         crossed = torch.einsum("ca,ap,cd->pd", worth, self.columns**2, self.z**2)
         self._crossed = informed_share(crossed.reshape(-1), INTERACTION**2)
         self._archetypes = informed_share(worth.sum(0), ARCHETYPE**2)
-        self._basis, free = context_basis(contexts.z)
-        self._contexts = informed_share(worth.sum(1).mean(), CONTEXT**2) * free
+        self._basis = ContextBasis.of(contexts.z)
+        # Half centred: of few directions the scale may be small, where centred effects mix slowly.
+        self._contexts = informed_share(worth.sum(1).mean(), CONTEXT**2).clamp(max=0.5) * self._basis.free
 
     def respondent(self, description: str) -> Respondent:
         """Samples the parameters, inside a model."""
         name, (archetypes, classes), (contexts, covariates) = self.name, self.columns.shape, self.z.shape
-        level = normal(f"{name}_level", 0.0, 1.5)
         by_class = effects(f"{name}_classes", 0.7, classes)
-        by_covariate = effects(f"{name}_covariates", 0.7, covariates)
         scale = positive(f"{name}_interaction_scale", INTERACTION, 0.7)
         crossed = effects(f"{name}_interactions", scale, classes * covariates, self._crossed)
         scale = positive(f"{name}_archetype_scale", ARCHETYPE, 0.6)
         own = effects(f"{name}_archetypes", scale, archetypes, self._archetypes)
         scale = positive(f"{name}_context_scale", CONTEXT, 0.7)
-        deviations = effects(f"{name}_contexts", scale, contexts, self._contexts)
-        deviations = weighted(self._basis, deviations)
+        sampled = effects(f"{name}_contexts", scale, contexts, self._contexts)
+        deviations, shift = self._basis.deviations(sampled), self._basis.shift(sampled)
+        # Sites have the sums that data inform; what deviations add is taken off again.
+        level = normal(f"{name}_level", shift[..., :1], 1.5) - shift[..., :1]
+        by_covariate = effects(f"{name}_covariates", 0.7, covariates, around=shift[..., 1:]) - shift[..., 1:]
         dispersion = positive(f"{name}_dispersion", DISPERSION, 1.0)
         base = level + weighted(self.columns, by_class) + own
         columns = self.columns.to(base)

@@ -75,14 +75,25 @@ def test_the_payment_moves_people_by_slope_times_transport_times_the_model() -> 
     assert torch.allclose(people.logits(paid) - people.logits(unpaid), factor[:, None] * model)
 
 
+def _added(behaviour: BehaviourMap, deviations: torch.Tensor) -> torch.Tensor:
+    basis = behaviour._bases[True]
+    return basis.shift(deviations @ basis.directions.double())
+
+
 def test_contexts_of_real_behaviour_are_told_by_their_texts() -> None:
     asked = contexts()
     order = [2, 0]
     some = Contexts({name: asked.values[order, i] for i, name in enumerate(asked.names)}, scale={"payment": 1.0})
     every, part = behaviour(), behaviour(contexts=some)
     drawn = values(every, people_context_scale=1.0)  # at which effects are sampled as they are, however few there are
-    own = every.given(drawn).deviations[:, order]
-    fewer = drawn | {"people_contexts": own @ part._basis.double()}
+    people = every.given(drawn)
+    own, answered = people.deviations[:, order], people._answered[:, order]
+    basis = part._bases[True]
+    fewer = drawn | {"people_contexts": own @ basis.directions.double()}
+    # Level and responses are the same: sites have them with what the deviations of their own contexts add.
+    added = _added(part, own + answered) - _added(every, people.deviations + people._answered)
+    fewer["people_level"] = drawn["people_level"] + added[:, 0]
+    fewer["people_covariates"] = drawn["people_covariates"] + added[:, 1:][:, part._own.bool()]
     assert torch.allclose(every.given(drawn).real[:, order], part.given(fewer).real, atol=1e-6)
     at = part.given(fewer).logits(asked.z[2], at=asked.cells[2])
     assert torch.allclose(at, part.given(fewer).real[:, 0], atol=1e-6)
