@@ -2,7 +2,7 @@
 
 from causal_lpm.elicitation.answer_table import AnswerTable as AnswerTable
 from causal_lpm.elicitation.anthropic_batches import AnthropicProvider as AnthropicProvider
-from causal_lpm.elicitation.elicit import elicit as elicit
+from causal_lpm.elicitation.asking import elicit as elicit
 from causal_lpm.elicitation.failures import BudgetError as BudgetError
 from causal_lpm.elicitation.failures import ElicitationError as ElicitationError
 from causal_lpm.elicitation.failures import MissingAnswersError as MissingAnswersError
