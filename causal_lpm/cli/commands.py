@@ -197,7 +197,7 @@ def calibrate(
         str | None, typer.Option(metavar="MODULE:FUNCTION", help="A differentiable program with the same sites.")
     ] = None,
     method: Annotated[
-        str, typer.Option(metavar="svi+npe|npe|nle|abc|svi|gradient", help="How; svi and gradient only optimise.")
+        str, typer.Option(metavar="svi+npe|npe|nle|abc|nuts|svi|gradient", help="How; svi and gradient only optimise.")
     ] = "svi+npe",
     budget: Annotated[int | None, whole_option("Simulations to train on; default 1000, or the study's own.")] = None,
     gate: Annotated[

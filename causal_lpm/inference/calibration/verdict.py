@@ -71,8 +71,11 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
     if cut is not None:
         given = CutGiven(cut, learned.posterior, observed)
     chained = given if isinstance(given, HasChains) else None
-    chains = 1 if chained is None else chained.drawn(plan.draws, seed).z.shape[1]
-    z = given.sample(plan.draws, seed)[:, 0]
+    chains, draws = 1, plan.draws
+    if chained is not None:
+        chains, each = chained.drawn(plan.draws, seed).z.shape[1:3]
+        draws = chains * each  # as many of each chain
+    z = given.sample(draws, seed)[:, 0]
     finite = z.isfinite().all(-1)
     if int(finite.sum()) < 2:
         raise RuntimeError(f"the posterior of the data has no finite draws. {FAR_AWAY}")
@@ -87,7 +90,7 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
     copies = () if cut is None else cut.copies
     lost = left_out("finite draws", "draws of the posterior are not finite", finite, FAR_AWAY)
     if chained is not None:
-        whole = chained.completed(plan.draws, seed)[:, 0]
+        whole = chained.completed(draws, seed)[:, 0]
     elif isinstance(given, CutGiven):
         whole = given.completed(z, plan.draws, seed)[finite]
     else:

@@ -57,14 +57,16 @@ class SampledGiven:
     _kept: dict[tuple[int, int], NutsDraws] = field(default_factory=dict, repr=False)
 
     def drawn(self, draws: int, seed: int) -> NutsDraws:
-        """The chains, of `draws` in all or a little more."""
+        """The chains, of `draws` in all or a little more: chains of one data set are of equal length."""
+        n = len(next(iter(self.data.values())))
+        if n == 1:
+            draws = self.posterior.chains * math.ceil(draws / self.posterior.chains)
         if (draws, seed) not in self._kept:
             posterior, (count, warmup, short) = self.posterior, SHORT
-            n = len(next(iter(self.data.values())))
             settings = {"warmup": warmup, **posterior.settings} if n > 1 else posterior.settings
             chains, each = (count, max(short, draws // count + 1)) if n > 1 else (posterior.chains, draws)
             if n == 1:
-                each = math.ceil(draws / chains)
+                each = draws // chains
             data = {name: torch.nan_to_num(values) for name, values in self.data.items()}
             self._kept[draws, seed] = sample_nuts(
                 posterior.problem, data, chains=chains, draws=each, seed=seed, **settings
