@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 SECTIONS = {
     "causal_lpm": "What a model is written with, and the handlers it runs under.",
     "causal_lpm.agents": "What a population is and does.",
+    "causal_lpm.elicitation": "Language models are asked, and what they answer is kept.",
     "causal_lpm.inference": "Studies and their policies, simulations, calibrations, predictions, effects, gates.",
     "causal_lpm.data": "Data sets by name.",
 }

@@ -51,7 +51,7 @@ def test_it_is_typed() -> None:
     assert (Path(causal_lpm.__file__).parent / "py.typed").is_file()
 
 
-@pytest.mark.parametrize("name", ["causal_lpm", "causal_lpm.agents", "causal_lpm.inference"])
+@pytest.mark.parametrize("name", ["causal_lpm", "causal_lpm.agents", "causal_lpm.elicitation", "causal_lpm.inference"])
 def test_public_names_exist_and_no_module_hides_one(name: str) -> None:
     face = import_module(name)
     assert len(set(face.__all__)) == len(face.__all__) > 0

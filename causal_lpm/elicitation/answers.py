@@ -6,10 +6,12 @@ from typing import Any
 
 from causal_lpm.elicitation.question import value_of
 
-__all__ = ["AGAIN", "Answer", "read_reply"]
+__all__ = ["AGAIN", "SAYS", "Answer", "read_reply"]
 
 AGAIN = ("cut off", "malformed", "errored", "expired", "canceled", "missing")
 """Statuses of what is asked again; "ok" and "refused" are answers."""
+SAYS = "synthetic respondent, no language model was asked"
+"""Source of answers that a rule gave."""
 SAID = 500  # characters of a malformed reply that are kept
 
 

@@ -45,7 +45,8 @@ def elicit(
     limits = Limits(max_usd, validate.whole_number("max_calls", max_calls, low=0))
     validate.probability("max_failed", max_failed)
     provider = Recorded() if provider is None else provider
-    plan = plan.again(store)
+    if plan.model != SYNTHETIC:  # a rule answers all of them anew
+        plan = plan.again(store)
     if isinstance(provider, Recorded) or plan.model == SYNTHETIC:
         provider.answer(plan, store, limits)
     elif plan.todo:

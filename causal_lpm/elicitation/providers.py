@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from causal_lpm import validate
-from causal_lpm.elicitation.answers import Answer
+from causal_lpm.elicitation.answers import SAYS, Answer
 from causal_lpm.elicitation.failures import MissingAnswersError
 from causal_lpm.elicitation.plan import SYNTHETIC, Plan
 from causal_lpm.elicitation.prompts import Prompt
@@ -16,7 +16,6 @@ __all__ = ["Limits", "Provider", "Recorded", "SyntheticRespondent"]
 
 WROTE = 20_000  # answers that are kept at once
 SPREAD = 0.1  # of shares around their mean
-SAYS = "synthetic respondent, no language model was asked"
 
 
 @dataclass(frozen=True)

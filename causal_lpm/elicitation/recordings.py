@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from causal_lpm.elicitation.answers import Answer
+from causal_lpm.elicitation.answers import AGAIN, SAYS, Answer
+from causal_lpm.elicitation.plan import SYNTHETIC
 from causal_lpm.elicitation.prompts import hash_of
 from causal_lpm.elicitation.question import value_of
 from causal_lpm.elicitation.store import AnswerStore
 
 __all__ = ["export_answers", "import_answers"]
+
+STATUSES = ("ok", "refused", *AGAIN)
 
 
 def export_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
@@ -49,7 +52,8 @@ def export_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
 def import_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
     """Reads a recording into a store; answers that are there stay as they are.
 
-    Every line is checked: the key is the hash of its request, and the value what its text says.
+    Every line is checked: the key is the hash of its request, the value what its text says, and an answer says that it
+    is synthetic where, and only where, its request was to no language model.
 
     Args:
         store: Where the answers go.
@@ -64,14 +68,19 @@ def import_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
             what the text says, an answer other than the one in the store; nothing was imported.
     """
     schemas, written, answers = dict[str, Any](), dict[str, str](), dict[str, Answer]()
+    models = dict[str, str]()
     for number, line in _lines(Path(path)):
         where = f"{Path(path).name}, line {number}"
         if "request" in line:
             text = json.dumps(line.get("params"), sort_keys=True, ensure_ascii=False)
             if hash_of(text) != line["request"]:
                 raise ValueError(f"{where}: the request is not the one its key names; nothing was imported.")
+            try:
+                schemas[hash_of(text)] = line["params"]["output_config"]["format"]["schema"]
+                models[hash_of(text)] = line["params"]["model"]
+            except (KeyError, TypeError):
+                raise ValueError(f"{where}: the request asks for no answer; nothing was imported.") from None
             written[hash_of(text)] = text
-            schemas[hash_of(text)] = line["params"]["output_config"]["format"]["schema"]
             continue
         try:
             answer = Answer(**line)
@@ -84,6 +93,15 @@ def import_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
         if type(read) is not type(answer.value) or read != answer.value or (answer.status == "ok" and read is None):
             raise ValueError(
                 f"{where}: the value is {answer.value!r} and the text says {answer.text[:60]!r}; nothing was imported."
+            )
+        if answer.status not in STATUSES:
+            raise ValueError(f"{where}: {answer.status!r} is no status of an answer; nothing was imported.")
+        if (models[hash] == SYNTHETIC) != (answer.source == SAYS) or (answer.source == SAYS) != (
+            answer.served == SYNTHETIC
+        ):
+            raise ValueError(
+                f"{where}: the request was for {models[hash]!r}, and the answer says that it is from {answer.served!r} "
+                f"({answer.source}); nothing was imported."
             )
         answers[answer.key] = answer
     there = store.get(list(answers))

@@ -80,7 +80,7 @@ def test_answers_come_once(service: Service, store: AnswerStore) -> None:
     assert (again.yes == table.yes).all()
 
 
-def test_estimated_and_billed_dollars_agree(service: Service, store: AnswerStore) -> None:
+def test_dollars_that_are_held_to_the_limit_and_billed_agree(service: Service, store: AnswerStore) -> None:
     """The service counts 25% more tokens than the plan: the count before sending is what is held to the limit."""
     plan = planned(store, 100)
     ask(store, service, 100)

@@ -119,6 +119,9 @@ def test_a_recording_is_the_same_bytes_and_the_same_table(tmp_path: Path) -> Non
         (lambda line: line.update(text="{}") if "value" in line else None, "the text says"),
         (lambda line: line.update(key="0" * 48 + "-0000") if "value" in line else None, "no request of the file"),
         (lambda line: line.pop("status", None), "neither a request nor an answer"),
+        (lambda line: line.update(source="a language model was asked") if "value" in line else None, "says that it is"),
+        (lambda line: line.update(served="claude-haiku-4-5") if "value" in line else None, "says that it is"),
+        (lambda line: line.update(status="fine", value=None) if "value" in line else None, "no status"),
     ],
 )
 def test_a_recording_that_was_changed_is_refused(tmp_path: Path, change: Any, why: str) -> None:
@@ -211,7 +214,7 @@ def test_counts_that_are_none(yes: Any, asked: Any, why: str) -> None:
 
 
 @pytest.mark.slow
-def test_many_answers_are_written_and_read_in_half_a_minute(tmp_path: Path) -> None:
+def test_many_answers_are_written_and_read_in_a_minute(tmp_path: Path) -> None:
     """384,000: 2,000 archetypes, 24 contexts, 8 answers; plan, answers, recording, and all read again."""
     question = Question("work", "You are {age} in {place} in month {month}. Do you work?")
     kinds = [{"age": f"of age {i % 50}", "place": f"place {i // 50}"} for i in range(2000)]

@@ -20,9 +20,10 @@ from causal_lpm.agents.archetypes.archetypes import Archetypes
 from causal_lpm.agents.archetypes.decisions import decide
 from causal_lpm.agents.population import Population
 from causal_lpm.elicitation import elicit
+from causal_lpm.elicitation.answers import SAYS
 from causal_lpm.elicitation.plan import SYNTHETIC, plan_elicitation
 from causal_lpm.elicitation.prompts import MOST_ANSWERS
-from causal_lpm.elicitation.providers import SAYS, Provider, Recorded, SyntheticRespondent
+from causal_lpm.elicitation.providers import Provider, Recorded, SyntheticRespondent
 from causal_lpm.elicitation.question import Question
 from causal_lpm.elicitation.recordings import import_answers
 from causal_lpm.elicitation.store import AnswerStore
