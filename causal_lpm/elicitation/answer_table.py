@@ -27,7 +27,7 @@ class AnswerTable:
         archetypes: A mappings, field -> label.
         contexts: C mappings, field -> label.
         by_wording: Usable answers of each wording, "yes" and "asked", `[W, C, A]`.
-        yes: Answers that are yes, `[C, A]`; zeros for other kinds of answers.
+        yes: Answers that are yes, `[C, A]`.
         asked: Usable answers; what failed or was refused is not in them.
         refused: Refusals.
         failed: Answers that never came, or came in no shape to be read.
@@ -59,7 +59,10 @@ class AnswerTable:
 
     @property
     def yes(self) -> Counts:
-        """`[C, A]`."""
+        """`[C, A]`; raises ValueError for a question with other answers."""
+        if self.question.answer != "yes_no":
+            kind = "shares and squares" if self.question.answer == "share" else "counts"
+            raise ValueError(f"question {self.question.name!r} has other answers than yes and no: see {kind}.")
         total: Counts = self.by_wording["yes"].sum(0)
         return total
 

@@ -4,7 +4,7 @@ from causal_lpm import validate
 from causal_lpm.elicitation.answer_table import AnswerTable
 from causal_lpm.elicitation.failures import BudgetError, ElicitationError
 from causal_lpm.elicitation.plan import SYNTHETIC, Plan
-from causal_lpm.elicitation.providers import Limits, Provider, Recorded
+from causal_lpm.elicitation.providers import Limits, Provider, Recorded, SyntheticRespondent
 from causal_lpm.elicitation.store import AnswerStore
 
 __all__ = ["elicit"]
@@ -47,14 +47,12 @@ def elicit(
     provider = Recorded() if provider is None else provider
     if plan.model != SYNTHETIC:  # a rule answers all of them anew
         plan = plan.again(store)
-    if isinstance(provider, Recorded) or plan.model == SYNTHETIC:
+    if isinstance(provider, Recorded | SyntheticRespondent) or plan.model == SYNTHETIC:
         provider.answer(plan, store, limits)
     elif plan.todo:
         if plan.calls > limits.calls or plan.usd > limits.usd:
-            raise BudgetError(
-                f"{plan}; that is more than max_calls={limits.calls}, max_usd={limits.usd:g}: raise them, or ask less; "
-                "nothing was sent."
-            )
+            over = f"max_calls={limits.calls}" if plan.calls > limits.calls else f"max_usd={limits.usd:g}"
+            raise BudgetError(f"{plan}; that is more than {over}: raise it, or ask less; nothing was sent.")
         with store.asking():
             for _ in range(ROUNDS):
                 if plan.todo:

@@ -65,12 +65,17 @@ class Plan:
         todo, input_tokens, output_tokens = _needed(self.prompts, self.answers, store)
         return replace(self, todo=todo, input_tokens=input_tokens, output_tokens=output_tokens)
 
+    def _cost(self) -> str:
+        if self.model == SYNTHETIC:
+            return "free, since a rule answers"
+        return f"about ${self.usd:.2f} as a batch" if self.usd >= 1 else f"about ${self.usd:.2g} as a batch"
+
     def __str__(self) -> str:
         wanted = len(self.prompts) * self.answers
         return (
             f"question {self.question.name!r} to {self.model}: {len(self.prompts)} prompts x {self.answers} answers = "
             f"{wanted}, of which {wanted - self.calls} are in the store; {self.calls} calls, about {self.input_tokens} "
-            f"tokens in and {self.output_tokens} out, about ${self.usd:.2f} as a batch"
+            f"tokens in and {self.output_tokens} out, {self._cost()}"
         )
 
 
@@ -104,7 +109,7 @@ def plan_elicitation(
     ...     cells = [{"age": "young"}, {"age": "old"}]
     ...     print(plan_elicitation(question, cells, [{"payment": "$500"}], 3, model="synthetic", store=store))
     question 'work' to synthetic: 2 prompts x 3 answers = 6, of which 0 are in the store; 6 calls, about 717 tokens in
-    and 72 out, about $0.00 as a batch
+    and 72 out, free, since a rule answers
     """
     answers = validate.whole_number("answers", answers, high=MOST_ANSWERS)
     if not model or not isinstance(model, str):

@@ -71,7 +71,8 @@ class SyntheticRespondent:
     It answers plans for the model "synthetic" only, so that its answers never pass for those of another.
 
     Args:
-        rule: From field -> label to the probability of yes, the mean share, or the probability of each choice.
+        rule: From field -> label to the probability of yes, the mean share (0 to 1), or the probability of each choice,
+            as a list in their order or by name.
         seed: Determines the answers.
 
     Raises:
@@ -120,7 +121,11 @@ class SyntheticRespondent:
         return percent
 
 
-def _option(choices: Sequence[str], told: Sequence[float], luck: float) -> int:
+def _option(choices: Sequence[str], told: Any, luck: float) -> int:
+    if isinstance(told, Mapping):
+        told = [told.get(choice, -1.0) for choice in choices] if set(told) <= set(choices) else []
+    if isinstance(told, str | float | int):
+        told = []
     if len(told) != len(choices) or min(told) < 0 or abs(sum(told) - 1) > 1e-6:
         raise ValueError(f"the rule's answer is {told}: give one probability for each of {choices}, which sum to 1.")
     reached = 0.0

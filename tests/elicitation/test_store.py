@@ -85,7 +85,7 @@ def test_shares_and_choices_are_counted() -> None:
             model="synthetic",
             store=store,
         )
-        choice = elicit(plan, store, SyntheticRespondent(lambda cell: (0.5, 0.5, 0.0)))
+        choice = elicit(plan, store, SyntheticRespondent(lambda cell: {"work": 0.5, "home": 0.5, "away": 0.0}))
     expected = [[rule({**kind, **context}) for kind in KINDS] for context in PAID]
     np.testing.assert_allclose(share.shares / share.asked, expected, atol=0.02)
     assert (share.squares / share.asked >= (share.shares / share.asked) ** 2).all()
