@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 
 from causal_lpm import validate
@@ -62,8 +63,8 @@ class Contexts:
         if not values:
             raise ValueError("the contexts have no covariate: give at least one, such as {'payment': [0, 600]}.")
         columns = {name: single_precision(f"covariate {name!r}", given) for name, given in values.items()}
-        written = {name: [f"{value:.10g}" for value in column.tolist()] for name, column in columns.items()}
-        written |= {name: list(given) for name, given in (texts or {}).items()}
+        written = {name: _written(column) for name, column in columns.items()}
+        written |= {name: _listed(name, given) for name, given in (texts or {}).items()}
         sizes = {name: len(given) for name, given in written.items()}
         if len(set(sizes.values())) > 1:
             raise ValueError(f"the contexts are given {sizes} times: give each covariate and text once a context.")
@@ -79,6 +80,8 @@ class Contexts:
         means = dict(zip(self.names, self.values.double().mean(0).tolist(), strict=True))
         self.centre = torch.tensor(list({**means, **(centre or {})}.values()))
         self.scale = torch.tensor([_scale(name, columns[name], (scale or {}).get(name)) for name in self.names])
+        if not bool(self.centre.isfinite().all()):
+            raise ValueError("the centre of a covariate is NaN or infinity: give the number that becomes 0.")
         self.z = (self.values - self.centre) / self.scale
         self._warned: set[str] = set()
 
@@ -148,6 +151,17 @@ def _check_cells(cells: Sequence[Mapping[str, str]]) -> None:
         if key in seen:
             raise ValueError(f"the context {dict(cell)} is given twice: give each its own text, or leave one out.")
         seen.add(key)
+
+
+def _written(column: torch.Tensor) -> list[str]:
+    """Numbers as questions name them, with the digits that float32 holds: 0.1 is "0.1"."""
+    return [np.format_float_positional(number, trim="-") for number in column.cpu().numpy() + np.float32(0)]  # no "-0"
+
+
+def _listed(name: str, given: Sequence[str]) -> list[str]:
+    if isinstance(given, str):
+        raise ValueError(f"the texts of {name!r} are {given!r}: give a list, one text a context.")
+    return list(given)
 
 
 def _scale(name: str, column: torch.Tensor, given: float | None) -> float:

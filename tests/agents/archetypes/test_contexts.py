@@ -31,6 +31,11 @@ def test_cells_hold_texts_and_numbers() -> None:
     assert len(asked) == 2
 
 
+def test_numbers_stand_in_questions_as_they_were_given() -> None:
+    asked = Contexts({"rate": [0.1, 0.7, -0.0, 8_400_000, 1e-5]})
+    assert [cell["rate"] for cell in asked.cells] == ["0.1", "0.7", "0", "8400000", "0.00001"]
+
+
 def test_what_lies_far_outside_warns_once() -> None:
     asked = Contexts({"payment": [0, 600], "cases": [1, 2]})
     with warnings.catch_warnings():
@@ -60,6 +65,8 @@ def test_what_lies_far_outside_warns_once() -> None:
         ({"values": {"payment": [0, 1]}, "centre": {"paymnt": 0}}, "did you mean 'payment'"),
         ({"values": {"payment": [0, 1]}, "texts": {"payment": ["some", "some"]}}, "given twice"),
         ({"values": {"payment": [0, 1]}, "texts": {"month": [3, 4]}}, "give texts"),
+        ({"values": {"payment": [0, 1, 2]}, "texts": {"month": "May"}}, "one text a context"),
+        ({"values": {"payment": [0, 1]}, "centre": {"payment": math.nan}}, "centre of a covariate is NaN"),
     ],
 )
 def test_bad_contexts_are_refused(given: dict[str, dict[str, list[float]]], match: str) -> None:
