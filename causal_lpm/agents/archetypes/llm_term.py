@@ -229,7 +229,8 @@ def _shares(
     mean = total / n
     within = (squares - total * mean)[n > 1].clamp(min=0).sum() / (n[n > 1] - 1).sum().clamp(min=1)
     possible = (mean * (1 - mean))[n > 0].mean()
-    ratio = (within / possible).clamp(1e-3, 0.999) if bool((n > 1).any()) else torch.tensor(0.1, dtype=torch.float64)
+    told = bool((n > 1).any()) and bool(possible > 0)  # shares that are all 0, or all 1, say nothing of their scatter
+    ratio = (within / possible).clamp(1e-3, 0.999) if told else torch.tensor(0.1, dtype=torch.float64)
     # The mean is drawn towards 1/2 by half an answer, since a Beta density has no value at 0 and 1.
     return ((mean * n + 0.5) / (n + 1)).where(n > 0, torch.nan).float(), (1 / ratio - 1).float()
 

@@ -107,6 +107,16 @@ def test_shares_have_a_density_and_more_answers_say_more() -> None:
         assert bool(problem.log_joint(problem.draw(4, 0), problem.repeated(4)).isfinite().all())
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_shares_that_are_all_the_same_end_of_the_scale_have_a_density(share: float) -> None:
+    sums = np.full((4, 6), 5 * share)
+    answers = replace(
+        table(), question=Asked(answer="share"), asked=np.full((4, 6), 5), shares=sums, squares=sums * share
+    )
+    problem = problem_of(term_of(answers))
+    assert bool(problem.log_joint(problem.draw(4, 0), problem.repeated(4)).isfinite().all())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
