@@ -37,6 +37,8 @@ class _AnswerCounts(dist.BetaBinomial):
             inherited: Any = super()
             return inherited.log_prob(value)
         yes, no, asked, dispersion = counts.concentration1, counts.concentration0, counts.asked, counts.dispersion
+        possible = (value >= 0) & (value <= asked)
+        value = value.clamp(min=0).minimum(asked)  # table of factorials has no other places
         refused = asked - value
         own = (yes + value).lgamma() - yes.lgamma() + (no + refused).lgamma() - no.lgamma()
         # Log gammas of whole numbers, and of the dispersion, which cells share, are computed once each.
@@ -44,4 +46,4 @@ class _AnswerCounts(dist.BetaBinomial):
         shared = ((dispersion + sizes).lgamma() - dispersion.lgamma()).squeeze(-2)[..., which]
         factorial = (torch.arange(int(sizes.max()) + 1).to(value) + 1).lgamma()
         ways = factorial[asked.long()] - factorial[value.long()] - factorial[refused.long()]
-        return own - shared + ways
+        return torch.where(possible, own - shared + ways, -torch.inf)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import beta as beta_function
 
 from causal_lpm.agents import LLMTerm
+from causal_lpm.agents.archetypes.answer_counts import answer_counts
 from causal_lpm.elicitation import AnswerTable, Question
 from causal_lpm.inference.program.problem import Problem
 from tests.agents.archetypes.answers import Asked, contexts, kinds, table
@@ -91,6 +92,16 @@ def test_a_cell_without_answers_adds_nothing() -> None:
     z = problem.draw(2, seed=0)
     assert torch.equal(problem.log_joint(z, problem.repeated(2)), same.log_joint(z, same.repeated(2)))
     assert f"of {24} cells" in other.description
+
+
+def test_more_yes_than_answers_is_impossible() -> None:
+    # As where a term without some cells is given the counts of all of them.
+    asked, dispersion = torch.tensor([[0.0, 8.0]]), torch.tensor([[9.0]])
+    counts = answer_counts(torch.full((1, 2), 0.37), dispersion, asked)
+    found = counts.log_prob(torch.tensor([[5.0, 3.0]]))
+    assert found[0, 0] == -torch.inf
+    assert found[0, 1] == counts.log_prob(torch.tensor([[0.0, 3.0]]))[0, 1]
+    assert bool((counts.log_prob(torch.tensor([[-1.0, 9.0]])) == -torch.inf).all())
 
 
 def test_shares_have_a_density_and_more_answers_say_more() -> None:
