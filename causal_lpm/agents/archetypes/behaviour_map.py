@@ -280,5 +280,7 @@ def _words(prior: dist.TorchDistribution | float) -> str:
     """A prior in words, such as "Normal(1, 0.5)" or "fixed at 1"."""
     if not isinstance(prior, torch.distributions.Distribution):
         return f"fixed at {float(prior):g}"
-    numbers = [float(getattr(prior, argument)) for argument in prior.arg_constraints if argument in vars(prior)]
+    # Of distributions with two sets of arguments, such as rate or scale, that which was given; others keep none.
+    names = [name for name in prior.arg_constraints if name in vars(prior)] or list(prior.arg_constraints)
+    numbers = [float(getattr(prior, name)) for name in names]
     return f"{type(prior).__name__}({', '.join(f'{number:g}' for number in numbers)})"

@@ -48,6 +48,19 @@ def test_what_it_rests_on_names_transport_and_respondent() -> None:
     assert "people_transport_payment" in values(behaviour())
 
 
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        (dist.LogNormal(0.0, 0.5), "LogNormal(0, 0.5)"),
+        (dist.HalfNormal(0.7), "HalfNormal(0.7)"),
+        (dist.Uniform(0.0, 1.0), "Uniform(0, 1)"),
+        (dist.Gamma(2.0, 4.0), "Gamma(2, 4)"),
+    ],
+)
+def test_every_prior_of_a_transport_is_named_with_its_numbers(prior: Any, words: str) -> None:
+    assert f"transport of payment {words}, chosen by the user" in behaviour(transport={"payment": prior}).description
+
+
 def test_group_weights_are_shares_of_people() -> None:
     found = behaviour()
     assert torch.allclose(found.weights.sum(-1), torch.ones(5))
