@@ -86,6 +86,13 @@ class RealBehaviour:
         if known.numel() == 0 or bool(((known < 0) | (known > 1)).any()):
             raise ValueError("real behaviour must be shares from 0 to 1, NaN where unknown, and one must be known.")
         self.errors = torch.as_tensor(errors, dtype=torch.float32)
+        sizes = tuple(self.errors.shape)
+        fits = len(sizes) == 2 and all(n in (1, whole) for n, whole in zip(sizes, given.shape, strict=True))
+        if self.errors.numel() > 1 and not fits:
+            raise ValueError(
+                f"the standard errors have shape {sizes}: give one number, or one for each of "
+                f"{len(labels)} groups and {contexts} contexts."
+            )
         if not bool((self.errors > 0).all()):
             raise ValueError("the standard errors of real behaviour must be above 0: a share without error is unknown.")
         self.behaviour, self.name, self.shares = behaviour, name, given

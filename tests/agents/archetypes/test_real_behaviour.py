@@ -30,6 +30,9 @@ def test_shapes_and_errors_are_checked() -> None:
         RealBehaviour(behaviour(), torch.full((4, 5), 0.5), 0.01)
     with pytest.raises(ValueError, match="above 0"):
         RealBehaviour(behaviour(), torch.full((5, 4), 0.5), 0.0)
+    for shape in ((4,), (5,), (4, 5)):  # the first would be one a context, where one a group may be meant
+        with pytest.raises(ValueError, match="one for each of 5 groups and 4 contexts"):
+            RealBehaviour(behaviour(), torch.full((5, 4), 0.5), torch.full(shape, 0.01))
 
 
 def test_an_unknown_month_adds_nothing() -> None:
