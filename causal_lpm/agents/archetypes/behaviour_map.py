@@ -70,7 +70,7 @@ class People:
         """Logits of what people do in a context that need not be among those of real behaviour.
 
         Args:
-            z: Standardised covariates `[*dims, D]`, as of `Contexts.standardised`.
+            z: Standardised covariates `[*dims, D]`, as of `BehaviourMap.contexts.standardised`.
             at: A context of real behaviour whose own deviation applies too, as where one asks what else might have
                 happened in that month; none, for a typical context.
 
@@ -121,6 +121,7 @@ class BehaviourMap:
         priors: Scales of the priors.
 
     Attributes:
+        contexts: Those of real behaviour, with the centre and scale of those that were asked.
         group_labels: Such as "borough: Bronx", G of them.
         weights: Share of each archetype among a group's people, float32 `[G, A]`.
         sizes: People of each group, int64 `[G]`.
@@ -160,7 +161,8 @@ class BehaviourMap:
                 f"the contexts of real behaviour have covariates {', '.join(self.contexts.names)} and those that were "
                 f"asked {', '.join(asked.names)}: give the same, in the same order."
             )
-        self._z = (self.contexts.values - asked.centre) / asked.scale
+        self.contexts = self.contexts.in_units_of(asked)  # a response is one to a covariate in units of the question
+        self._z = self.contexts.z
         self._reference = -asked.centre / asked.scale
         self.groups = tuple(groups)
         self.group_labels, member = _groups(term, self.groups)

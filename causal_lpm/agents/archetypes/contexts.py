@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 import numpy as np
 import torch
@@ -87,6 +88,13 @@ class Contexts:
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    def in_units_of(self, other: Contexts) -> Contexts:
+        """The same contexts with the centre and scale of others of the same covariates, so that their z agree."""
+        same = copy(self)
+        same.centre, same.scale, same._warned = other.centre, other.scale, set()
+        same.z = (same.values - same.centre) / same.scale
+        return same
 
     def standardised(self, **values: torch.Tensor | float) -> torch.Tensor:
         """A new context as the surrogate takes it; each value for itself, so that worlds and draws may differ in it.

@@ -114,6 +114,16 @@ def test_contexts_of_real_behaviour_are_told_by_their_texts() -> None:
         part.given(fewer).logits(asked.z[1], at=asked.cells[1])
 
 
+def test_contexts_of_the_map_have_the_units_of_the_question() -> None:
+    asked = contexts()
+    other = Contexts({"payment": [0.0, 100.0, 200.0], "cases": [50.0, 60.0, 70.0]})
+    found = behaviour(contexts=other)
+    new = {"payment": 150.0, "cases": 60.0}
+    assert torch.equal(found.contexts.standardised(**new), asked.standardised(**new))
+    assert not torch.equal(other.standardised(**new), asked.standardised(**new))  # the user's own stay what they are
+    assert torch.equal(found.contexts.values, other.values)
+
+
 def test_the_model_without_answers_has_no_site_of_the_respondent() -> None:
     data = real(behaviour())
     names = {p.name for p in Problem(data.model(answers=False), data.data).parameters}
