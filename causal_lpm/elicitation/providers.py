@@ -9,7 +9,7 @@ from causal_lpm import validate
 from causal_lpm.elicitation.answers import SAYS, Answer
 from causal_lpm.elicitation.failures import MissingAnswersError
 from causal_lpm.elicitation.plan import SYNTHETIC, Plan
-from causal_lpm.elicitation.prompts import Prompt
+from causal_lpm.elicitation.prompts import Prompt, key_of
 from causal_lpm.elicitation.store import AnswerStore
 
 __all__ = ["Limits", "Provider", "Recorded", "SyntheticRespondent"]
@@ -56,12 +56,15 @@ class Recorded:
     """
 
     def answer(self, plan: Plan, store: AnswerStore, limits: Limits) -> None:
-        if plan.todo:
-            prompt, _ = plan.todo[0]
+        # An answer that failed is on file: it lowers what a cell counts, here as where it was asked for.
+        keys = [key_of(prompt.hash, sample) for prompt, sample in plan.todo]
+        there = store.get(keys)
+        missing = [prompt for (prompt, _), key in zip(plan.todo, keys, strict=True) if key not in there]
+        if missing:
             raise MissingAnswersError(
-                f"{plan.calls} of {len(plan.prompts) * plan.answers} answers are not in the store, the first to "
-                f"{prompt.text[:60]!r}: import a recording, or give provider=AnthropicProvider() and a budget; nothing "
-                "was asked or made up."
+                f"{len(missing)} of {len(plan.prompts) * plan.answers} answers are not in the store, the first to "
+                f"{missing[0].text[:60]!r}: import a recording, or give provider=AnthropicProvider() and a budget; "
+                "nothing was asked or made up."
             )
 
 

@@ -13,7 +13,9 @@ import pytest
 from causal_lpm.elicitation import (
     AnswerStore,
     AnswerTable,
+    ElicitationError,
     MissingAnswersError,
+    Plan,
     Question,
     SyntheticRespondent,
     elicit,
@@ -21,6 +23,7 @@ from causal_lpm.elicitation import (
     import_answers,
     plan_elicitation,
 )
+from causal_lpm.elicitation.answers import Answer
 
 QUESTION = Question("work", "{age}, paid {payment}?", paraphrases=("Paid {payment}, {age}?",))
 KINDS = [{"age": "young"}, {"age": "old"}]
@@ -195,6 +198,26 @@ def test_budgets_out_of_range_are_refused(budget: dict[str, Any]) -> None:
         plan = plan_elicitation(QUESTION, KINDS, PAID, model="claude-haiku-4-5", store=store)
         with pytest.raises(ValueError, match=r"is -1|is nan|is 2"):
             elicit(plan, store, **budget)
+
+
+def test_a_recording_with_a_failed_answer_is_read_as_it_was_asked(tmp_path: Path) -> None:
+    def planned(store: AnswerStore) -> Plan:
+        return plan_elicitation(QUESTION, KINDS, PAID, 5, model="claude-haiku-4-5", store=store)
+
+    with AnswerStore() as store, AnswerStore() as other:
+        plan = planned(store)
+        keys = [key for prompt in plan.prompts for key in prompt.keys(5)]
+        source = "a language model was asked"
+        answers = [Answer(key, "ok", True, '{"answer": true}', "claude-haiku-4-5", source) for key in keys]
+        answers[7] = Answer(keys[7], "malformed", None, "well", "claude-haiku-4-5", source)
+        store.put(answers, plan.prompts)
+        export_answers(store, tmp_path / "a.jsonl.gz")
+        import_answers(other, tmp_path / "a.jsonl.gz")
+        for each in (store, other):
+            table = elicit(planned(each), each)
+            assert (table.failed.sum(), table.asked.sum(), table.yes.sum()) == (1, 59, 59)
+        with pytest.raises(ElicitationError, match="1 of 60 answers failed"):
+            elicit(planned(other), other, max_failed=0.0)
 
 
 def test_a_missing_recording_is_an_error() -> None:
