@@ -103,7 +103,8 @@ def import_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
                 f"{where}: the request was for {models[hash]!r}, and the answer says that it is from {answer.served!r} "
                 f"({answer.source}); nothing was imported."
             )
-        answers[answer.key] = answer
+        if answers.setdefault(answer.key, answer) != answer:
+            raise ValueError(f"{where}: the key {answer.key!r} has another answer before; nothing was imported.")
     there = store.get(list(answers))
     for key, answer in there.items():
         if answer.status == "ok" and answers[key].status == "ok" and answer.value != answers[key].value:

@@ -142,6 +142,18 @@ def test_a_recording_that_was_changed_is_refused(tmp_path: Path, change: Any, wh
         assert len(store) == 0
 
 
+def test_two_answers_of_one_key_in_a_recording_are_refused(tmp_path: Path) -> None:
+    with AnswerStore() as store:
+        made(store)
+        export_answers(store, tmp_path / "a.jsonl.gz")
+    text = gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()).decode()
+    last = json.loads(text.splitlines()[-1])
+    other = last | {"value": not last["value"], "text": json.dumps({"answer": not last["value"]})}
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress((text + json.dumps(other) + "\n").encode()))
+    with AnswerStore() as store, pytest.raises(ValueError, match="has another answer before; nothing was imported"):
+        import_answers(store, tmp_path / "b.jsonl.gz")
+
+
 def test_a_file_that_is_cut_or_something_else_is_refused(tmp_path: Path) -> None:
     with AnswerStore() as store:
         made(store)
