@@ -51,18 +51,24 @@ def read_reply(key: str, schema: Mapping[str, Any], message: Any, source: str) -
     """
     content = getattr(message, "content", None)
     if not isinstance(content, list):
-        return Answer(key, "malformed", None, str(message)[:SAID], "", source)
+        return Answer(key, "malformed", None, _whole(str(message)), "", source)
     usage = getattr(message, "usage", None)
     told = [getattr(usage, f"{kind}_tokens", 0) or 0 for kind in ("input", "cache_read_input", "cache_creation_input")]
-    served, billed = str(getattr(message, "model", "") or ""), (sum(told), getattr(usage, "output_tokens", 0) or 0)
+    served = _whole(str(getattr(message, "model", "") or ""))
+    billed = sum(told), getattr(usage, "output_tokens", 0) or 0
     # A thinking block may come first.
     text = "".join(str(block.text) for block in content if getattr(block, "type", "") == "text")
     stopped = getattr(message, "stop_reason", None)
     if stopped == "refusal":
-        return Answer(key, "refused", None, text[:SAID], served, source, *billed)
+        return Answer(key, "refused", None, _whole(text), served, source, *billed)
     if stopped == "max_tokens":
-        return Answer(key, "cut off", None, text[:SAID], served, source, *billed)
+        return Answer(key, "cut off", None, _whole(text), served, source, *billed)
     value = value_of(schema, text)
     if value is None:
-        return Answer(key, "malformed", None, text[:SAID], served, source, *billed)
+        return Answer(key, "malformed", None, _whole(text), served, source, *billed)
     return Answer(key, "ok", value, text, served, source, *billed)
+
+
+def _whole(text: str) -> str:
+    """A text that can be kept: its beginning, and half a character, which JSON may hold, as "?"."""
+    return text[:SAID].encode(errors="replace").decode()

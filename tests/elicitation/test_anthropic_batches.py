@@ -271,6 +271,15 @@ def test_failures_lower_k_and_never_become_no(service: Service, store: AnswerSto
     assert table.failed.sum() == 0
 
 
+def test_half_a_character_in_a_reply_keeps_no_batch_unread(service: Service, store: AnswerStore) -> None:
+    keys = keys_of(planned(store))
+    service.results = {keys[0]: lambda params: succeeded(params, "I would \ud83d", stop="max_tokens")}
+    table = ask(store, service)
+    assert table.failed.sum() == 1
+    assert store.get(keys[:1])[keys[0]].text == "I would ?"
+    assert service.billed == 24 + 1 + 1
+
+
 def test_a_key_that_the_results_lack_is_asked_again(service: Service, store: AnswerStore) -> None:
     keys = keys_of(planned(store))
 

@@ -94,6 +94,8 @@ def test_a_label_stands_in_the_text_as_it_is_or_is_refused(one: str, other: str)
         ("share", '{"answer": 0.4}', None),
         (("stay", "go"), '{"answer": "go"}', "go"),
         (("stay", "go"), '{"answer": "run"}', None),
+        ("share", '{"answer": ' + "9" * 5000 + "}", None),
+        ("yes_no", "[" * 100_000, None),
     ],
 )
 def test_only_what_was_asked_for_is_an_answer(answer: str | tuple[str, ...], text: str, value: object) -> None:
