@@ -61,16 +61,20 @@ def paraphrase_spread(yes: torch.Tensor, asked: torch.Tensor) -> float:
         asked: Usable answers, `[W, C, A]`.
 
     Returns:
-        Of shares over all cells; 0 where chance explains what is seen, NaN of a single wording.
+        Of mean shares over the cells that all wordings have answers in, since refusals leave each wording with other
+        cells; 0 where chance explains what is seen, NaN of a single wording and where there is no such cell.
 
     >>> yes = torch.tensor([60.0, 40.0])[:, None, None]
     >>> round(paraphrase_spread(yes, torch.full((2, 1, 1), 100.0)), 2)
     0.13
     """
-    n, positive = asked.double().sum((1, 2)), yes.double().sum((1, 2))
-    n, positive = n[n > 0], positive[n > 0]
-    if len(n) < 2:
+    used = asked.sum((1, 2)) > 0
+    n, positive = (table.double().flatten(1)[used] for table in (asked, yes))
+    common = (n > 0).all(0)
+    if len(n) < 2 or not bool(common.any()):
         return float("nan")
-    share, all_of_them = positive / n, positive.sum() / n.sum()
-    chance = float((all_of_them * (1 - all_of_them) / n).mean())
-    return math.sqrt(max(float(share.var()) - chance, 0.0))
+    n, positive = n[:, common], positive[:, common]
+    total, share = n.sum(0), positive.sum(0) / n.sum(0)
+    single = share * (1 - share) * total / (total - 1)  # variance of one answer, without bias
+    chance = float(((single / n).sum(1) / n.shape[1] ** 2).mean())
+    return math.sqrt(max(float((positive / n).mean(1).var()) - chance, 0.0))

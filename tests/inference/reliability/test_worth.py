@@ -51,3 +51,10 @@ def test_wordings_that_differ_by_chance_alone_do_not_differ() -> None:
     assert paraphrase_spread(asked / 2, asked) == 0.0
     assert math.isnan(paraphrase_spread(asked[:1] / 2, asked[:1]))
     assert paraphrase_spread(torch.stack([asked[0], asked[0] * 0]), asked) > 0.5
+
+
+def test_wordings_that_lack_answers_of_some_cells_are_compared_in_the_others() -> None:
+    asked = torch.tensor([[[100.0, 100.0]], [[100.0, 0.0]]])
+    yes = torch.tensor([[[90.0, 10.0]], [[90.0, 0.0]]])
+    assert paraphrase_spread(yes, asked) == 0.0
+    assert math.isnan(paraphrase_spread(yes, torch.tensor([[[100.0, 0.0]], [[0.0, 100.0]]])))
