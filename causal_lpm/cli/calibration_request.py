@@ -15,7 +15,6 @@ from causal_lpm.inference.calibration.methods import Method, method_of
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.files.netcdf import is_broken, is_netcdf
-from causal_lpm.inference.files.whole_files import check_folder, holds_nothing
 from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.program.labels import labels_of
 from causal_lpm.inference.program.problem import Problem
@@ -24,6 +23,7 @@ from causal_lpm.inference.studies.catalogue import load_model, load_study, with_
 from causal_lpm.inference.studies.series_file import read_series
 from causal_lpm.inference.studies.study import HasData
 from causal_lpm.validate import whole_number
+from causal_lpm.whole_files import check_folder, holds_nothing
 
 __all__ = ["FILE", "Request", "checked_request", "slug_of"]
 

@@ -16,9 +16,9 @@ from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
 from causal_lpm.inference.files.netcdf import clear_away
-from causal_lpm.inference.files.whole_files import WriteError
 from causal_lpm.inference.studies.json_file import check_json_file
 from causal_lpm.memory import reuse_freed_memory
+from causal_lpm.whole_files import WriteError
 
 __all__ = ["run_calibration"]
 

@@ -7,11 +7,11 @@ import typer
 
 from causal_lpm.cli.terminal import bad_input, fail, failures
 from causal_lpm.inference.files.json_object import read_object
-from causal_lpm.inference.files.whole_files import check_folder, holds_nothing, write_whole
 from causal_lpm.inference.studies.study import Reproduction
 from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.provenance import versions
 from causal_lpm.validate import whole_number
+from causal_lpm.whole_files import check_folder, holds_nothing, write_whole
 
 __all__ = ["run_reproduction"]
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from causal_lpm.inference.files.plain_numbers import whole_number_of
-from causal_lpm.inference.files.whole_files import WriteError
 from causal_lpm.inference.runs.signals import answering
+from causal_lpm.whole_files import WriteError
 
 __all__ = [
     "Once",

@@ -12,6 +12,7 @@ from causal_lpm.elicitation.plan import SYNTHETIC
 from causal_lpm.elicitation.prompts import hash_of
 from causal_lpm.elicitation.question import value_of
 from causal_lpm.elicitation.store import AnswerStore
+from causal_lpm.whole_files import write_new
 
 __all__ = ["export_answers", "import_answers"]
 
@@ -30,22 +31,22 @@ def export_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
 
     Raises:
         FileExistsError: there is a file.
+        WriteError: it cannot be written.
     """
-    path = Path(path)
+    path, count = Path(path), 0
     if path.exists():
         raise FileExistsError(f"{path} is there already: give a new name; nothing was written.")
-    count = 0
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("xb") as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as out:
+
+    def write(place: Path) -> None:
+        nonlocal count
+        with place.open("xb") as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as out:
             for hash, written in store.requests():
                 out.write(_line({"request": hash, "params": json.loads(written)}))
             for answer in store.all():
                 out.write(_line(vars(answer)))
                 count += 1
-        os.link(temporary, path)  # refuses where another has written it meanwhile
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_new(path, write)
     return count
 
 

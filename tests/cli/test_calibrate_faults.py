@@ -9,7 +9,7 @@ import xarray as xr
 from causal_lpm.inference.calibration.result import CalibrationResult
 from tests.cli.test_calibrate import QUICK, call, csv, home
 from tests.cli.test_calibrate import _table as table
-from tests.inference.files.test_whole_files import ended
+from tests.test_whole_files import ended
 
 __all__ = ["home"]
 

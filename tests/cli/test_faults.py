@@ -14,7 +14,7 @@ from typer.testing import Result
 from causal_lpm.inference import load
 from tests.cli.test_commands import FAST, call, home
 from tests.inference.conftest import installed
-from tests.inference.files.test_whole_files import ended
+from tests.test_whole_files import ended
 
 __all__ = ["home", "installed"]
 

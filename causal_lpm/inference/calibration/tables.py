@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from causal_lpm.inference.calibration.result import CalibrationResult
-from causal_lpm.inference.files.whole_files import write_whole
+from causal_lpm.whole_files import write_whole
 
 __all__ = ["gates_table", "parameter_table", "to_json", "write_json"]
 

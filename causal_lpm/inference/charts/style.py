@@ -15,7 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm.inference.diagnostics.report import Report
-from causal_lpm.inference.files.whole_files import write_whole
+from causal_lpm.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

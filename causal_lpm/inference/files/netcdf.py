@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import xarray as xr
 
-from causal_lpm.inference.files.whole_files import write_whole
+from causal_lpm.whole_files import write_whole
 
 __all__ = ["clear_away", "is_broken", "is_netcdf", "write_netcdf"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from causal_lpm.inference.files.netcdf import is_broken, write_netcdf
-from causal_lpm.inference.files.whole_files import clear_leftovers, leftovers, temporary_of, write_error
+from causal_lpm.whole_files import clear_leftovers, leftovers, temporary_of, write_error
 
 __all__ = ["load", "save", "write"]
 

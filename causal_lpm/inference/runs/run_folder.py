@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from causal_lpm.inference.files.json_object import read_object
-from causal_lpm.inference.files.whole_files import (
+from causal_lpm.inference.runs.seeds import replicate_seed
+from causal_lpm.whole_files import (
     check_folder,
     clear_leftovers,
     holds_nothing,
@@ -26,7 +27,6 @@ from causal_lpm.inference.files.whole_files import (
     write_new,
     write_whole,
 )
-from causal_lpm.inference.runs.seeds import replicate_seed
 
 __all__ = ["Arrays", "Manifest", "RunFolder", "fingerprint", "identity"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import cloudpickle
 import torch
 
-from causal_lpm.inference.files.whole_files import WriteError
 from causal_lpm.inference.runs.executors import run_all, stop_processes, worker_processes
 from causal_lpm.inference.runs.run_folder import Arrays, RunFolder
 from causal_lpm.validate import fits_in_memory
+from causal_lpm.whole_files import WriteError
 
 __all__ = ["Progress", "RunError", "Task", "alone", "check_where", "pickled", "run_blocks", "saying_how_to_go_on"]
 

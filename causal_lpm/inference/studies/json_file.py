@@ -9,10 +9,10 @@ from typing import Any
 import xarray as xr
 
 from causal_lpm.inference.files.json_object import read_object
-from causal_lpm.inference.files.whole_files import write_whole
 from causal_lpm.inference.policies.effects import CONVENTION, per_100k
 from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.inference.studies.study_tree import options, policies
+from causal_lpm.whole_files import write_whole
 
 __all__ = ["check_json_file", "to_json", "write_json"]
 

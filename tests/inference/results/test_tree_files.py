@@ -7,7 +7,7 @@ import xarray as xr
 
 from causal_lpm.inference.results.calibration_tree import build_tree, load, save, with_group
 from tests.inference.results.test_calibration_tree import ABOUT, SUFFIXES
-from tests.inference.files.test_whole_files import ended
+from tests.test_whole_files import ended
 
 
 def test_a_folder_that_a_killed_process_had_moved_aside_is_put_back(tmp_path: Path) -> None:

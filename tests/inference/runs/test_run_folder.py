@@ -15,7 +15,7 @@ from causal_lpm.inference.runs.run_folder import RunFolder
 from causal_lpm.inference.runs.simulation_set import SimulationSet, simulate_set
 from causal_lpm.provenance import versions
 from tests.inference.calibration.toy_simulators import normal
-from tests.inference.files.test_whole_files import ended, killed_while_writing
+from tests.test_whole_files import ended, killed_while_writing
 
 
 def simulate(folder: Path | None = None, n: int = 6, **changes: Any) -> SimulationSet:

@@ -21,7 +21,7 @@ from causal_lpm.inference.runs.run_folder import RunFolder
 from causal_lpm.inference.runs.runner import RunError
 from causal_lpm.inference.studies import manifest as manifests
 from tests.inference.fake_study import FakeStudy
-from tests.inference.files.test_whole_files import ended, killed_while_writing
+from tests.test_whole_files import ended, killed_while_writing
 
 OPTIONS = Options(1000, 30)
 
@@ -247,7 +247,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_written(
     kept = 3 if name == "results.nc" else 2
     sentence = rf"{name} could not be written: no space left on device\. {kept} of 3 replicates are kept in .*; run the"
     with monkeypatch.context() as patch:
-        patch.setattr("causal_lpm.inference.files.whole_files.os.replace", full)
+        patch.setattr("causal_lpm.whole_files.os.replace", full)
         with pytest.raises(RunError, match=sentence):
             run(out)
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]

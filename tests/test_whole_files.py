@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from causal_lpm.inference.files import whole_files
-from causal_lpm.inference.files.whole_files import (
+from causal_lpm import whole_files
+from causal_lpm.whole_files import (
     WriteError,
     check_folder,
     clear_leftovers,
