@@ -17,7 +17,7 @@ from causal_lpm.elicitation.failures import BudgetError, ElicitationError
 from causal_lpm.elicitation.plan import SYNTHETIC, Plan, tokens_of
 from causal_lpm.elicitation.prompts import MOST_TOKENS, Prompt
 from causal_lpm.elicitation.providers import Limits
-from causal_lpm.elicitation.service import Lost, Refusal, TooLarge, call, waits
+from causal_lpm.elicitation.service import Lost, NotThereError, Refusal, TooLarge, call, waits
 from causal_lpm.elicitation.store import AnswerStore, NotedBatch
 
 __all__ = ["AnthropicProvider"]
@@ -77,11 +77,11 @@ class AnthropicProvider:
         plan = plan.again(store)
         if not plan.todo:
             return
-        keys = [prompt.keys(sample + 1)[sample] for prompt, sample in plan.todo]
-        prompts = dict(zip(keys, (prompt for prompt, _ in plan.todo), strict=True))
+        prompts = plan.missing
+        keys = list(prompts)
         ratio = self._counted(plan)
         told = plan.price.batch(ratio * plan.input_tokens, plan.output_tokens)
-        spent = plan.price.batch(*store.billed(_all_keys(plan)))
+        spent = plan.price.batch(*store.billed(plan.keys))
         if spent + told > limits.usd:
             raise BudgetError(
                 f"{plan.calls} calls cost about ${told:.2f} as the service counts tokens, and ${spent:.2f} are spent "
@@ -91,7 +91,7 @@ class AnthropicProvider:
         worst = plan.price.batch(dearest, MOST_TOKENS)
         size, start = self._size, 0
         while start < len(keys):
-            left = limits.usd - plan.price.batch(*store.billed(_all_keys(plan)))
+            left = limits.usd - plan.price.batch(*store.billed(plan.keys))
             affordable = len(keys) if worst == 0 else int(left / worst)
             part = keys[start : start + min(size, affordable)]
             if not part:
@@ -113,12 +113,13 @@ class AnthropicProvider:
 
     def _repeated(self, do: Callable[[], Any], expected: Callable[[Any], bool]) -> Any:
         """A call that may be repeated."""
-        for attempt in range(1000):
+        attempt = 0
+        while True:
             try:
                 return call(do, expected, self._client)
             except Lost as lost:
                 self._sleep(waits(attempt, lost, KEPT))
-        raise AssertionError("the last attempt raises")
+                attempt += 1
 
     def _counted(self, plan: Plan) -> float:
         """Tokens as the service counts them, of one that is estimated."""
@@ -139,7 +140,8 @@ class AnthropicProvider:
         """Makes a batch, and looks for it where the reply was lost."""
         noted = store.note(keys, (prompts[key] for key in keys), time.time())
         requests: Any = [{"custom_id": key, "params": prompts[key].params} for key in keys]
-        for attempt in range(1000):
+        attempt = 0
+        while True:
             try:
                 made = call(lambda: self._client.messages.batches.create(requests=requests), _is_batch, self._client)
                 return store.arrived(noted, made.id)
@@ -153,7 +155,7 @@ class AnthropicProvider:
             except (ElicitationError, TooLarge):
                 store.finished(noted)  # it never arrived
                 raise
-        raise AssertionError("the last attempt raises")
+            attempt += 1
 
     def _found(self, noted: NotedBatch, store: AnswerStore) -> str | None:
         """The id of a batch with these keys, running or ended, which the store does not know; or None."""
@@ -161,7 +163,7 @@ class AnthropicProvider:
         for batch in self._recent(noted.noted - CLOCKS):
             if batch.id in known or _total(batch) != len(noted.keys):
                 continue
-            self._wait_for(batch.id)  # the ids of a running batch cannot be seen
+            # The ids of a running batch cannot be seen: it is waited for.
             if not set(noted.keys).isdisjoint(self._read(batch.id).lines):
                 return str(batch.id)
         return None
@@ -210,9 +212,7 @@ class AnthropicProvider:
         schemas = _schemas(noted.keys, store)
         try:
             reading = self._read(noted.id)
-        except ElicitationError as error:
-            if "answered 404" not in str(error):
-                raise
+        except NotThereError:
             store.finished(noted)
             raise ElicitationError(
                 f"batch {noted.id} is no longer there, and its answers cannot be read: the same call asks anew."
@@ -238,10 +238,6 @@ class AnthropicProvider:
         store.finished(noted, *bill)
         if reading.final:
             raise ElicitationError(f"the service refused requests of batch {noted.id}: {reading.final}; {KEPT}")
-
-
-def _all_keys(plan: Plan) -> list[str]:
-    return [key for prompt in plan.prompts for key in prompt.keys(plan.answers)]
 
 
 def _schemas(keys: tuple[str, ...], store: AnswerStore) -> dict[str, Any]:

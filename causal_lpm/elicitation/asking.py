@@ -58,11 +58,10 @@ def elicit(
                 if plan.todo:
                     provider.answer(plan, store, limits)
                     plan = plan.again(store)
-    keys = [key for prompt in plan.prompts for key in prompt.keys(plan.answers)]
-    table = AnswerTable.from_answers(plan, store.get(keys))
-    if (failed := int(table.failed.sum())) > max_failed * len(keys):
+    table = AnswerTable.from_answers(plan, store.get(plan.keys))
+    if (failed := int(table.failed.sum())) > max_failed * len(plan.keys):
         raise ElicitationError(
-            f"{failed} of {len(keys)} answers failed after {ROUNDS} rounds: look at their texts in the store, then ask "
-            "again, or raise max_failed; the others are kept."
+            f"{failed} of {len(plan.keys)} answers failed after {ROUNDS} rounds: look at their texts in the store, "
+            "then ask again, or raise max_failed; the others are kept."
         )
     return table

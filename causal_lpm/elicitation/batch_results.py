@@ -74,12 +74,10 @@ def _is_stream(reply: Any) -> bool:
 
 def _final(lines: Mapping[str, Any], client: Any) -> str:
     """What the service said, where it refuses every request of the batch."""
-    said = []
+    said = ""
     for result in lines.values():
-        if result.type != "errored":
-            return ""
         error = getattr(getattr(result, "error", None), "error", None)
-        if getattr(error, "type", "") not in HOPELESS:
+        if result.type != "errored" or getattr(error, "type", "") not in HOPELESS:
             return ""
-        said.append(without_keys(str(getattr(error, "message", "")), client))
-    return said[0][:200] if said else ""
+        said = said or without_keys(str(getattr(error, "message", "")), client)[:200]
+    return said

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from causal_lpm import validate
 from causal_lpm.elicitation.answers import AGAIN
@@ -49,6 +50,16 @@ class Plan:
     price: Price
     input_tokens: int
     output_tokens: int
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Of all answers, those in the store too."""
+        return [key for prompt in self.prompts for key in prompt.keys(self.answers)]
+
+    @property
+    def missing(self) -> dict[str, Prompt]:
+        """Key -> prompt, of what is to do."""
+        return {prompt.key(sample): prompt for prompt, sample in self.todo}
 
     @property
     def calls(self) -> int:

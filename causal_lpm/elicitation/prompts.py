@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-__all__ = ["MOST_ANSWERS", "MOST_TOKENS", "Prompt", "hash_of", "key_of"]
+__all__ = ["MOST_ANSWERS", "MOST_TOKENS", "Prompt", "hash_of"]
 
 MOST_ANSWERS = 1000
 """Answers to one prompt, at most."""
@@ -54,16 +54,15 @@ class Prompt:
         """Of what is sent."""
         return hash_of(self.written)
 
+    def key(self, sample: int) -> str:
+        """Name of one answer: the request, and its number; 53 characters that a batch takes as `custom_id`."""
+        return f"{self.hash}-{sample:04d}"
+
     def keys(self, answers: int) -> list[str]:
-        """Names of its answers; 53 characters that a batch takes as `custom_id`."""
-        return [key_of(self.hash, sample) for sample in range(answers)]
+        """Names of its answers."""
+        return [self.key(sample) for sample in range(answers)]
 
 
 def hash_of(written: str) -> str:
     """48 digits that identify the text of a request."""
     return hashlib.sha256(written.encode()).hexdigest()[:48]
-
-
-def key_of(hash: str, sample: int) -> str:
-    """Name of one answer: the request, and the number of the answer."""
-    return f"{hash}-{sample:04d}"

@@ -1,6 +1,7 @@
 """Who answers: recordings only, or a rule that stands in for a language model."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ from causal_lpm import validate
 from causal_lpm.elicitation.answers import SAYS, Answer
 from causal_lpm.elicitation.failures import MissingAnswersError
 from causal_lpm.elicitation.plan import SYNTHETIC, Plan
-from causal_lpm.elicitation.prompts import Prompt, key_of
+from causal_lpm.elicitation.prompts import Prompt
 from causal_lpm.elicitation.store import AnswerStore
 
 __all__ = ["Limits", "Provider", "Recorded", "SyntheticRespondent"]
@@ -57,12 +58,12 @@ class Recorded:
 
     def answer(self, plan: Plan, store: AnswerStore, limits: Limits) -> None:
         # An answer that failed is on file: it lowers what a cell counts, here as where it was asked for.
-        keys = [key_of(prompt.hash, sample) for prompt, sample in plan.todo]
-        there = store.get(keys)
-        missing = [prompt for (prompt, _), key in zip(plan.todo, keys, strict=True) if key not in there]
+        todo = plan.missing
+        there = store.get(list(todo))
+        missing = [prompt for key, prompt in todo.items() if key not in there]
         if missing:
             raise MissingAnswersError(
-                f"{len(missing)} of {len(plan.prompts) * plan.answers} answers are not in the store, the first to "
+                f"{len(missing)} of {len(plan.keys)} answers are not in the store, the first to "
                 f"{missing[0].text[:60]!r}: import a recording, or give provider=AnthropicProvider() and a budget; "
                 "nothing was asked or made up."
             )
@@ -106,7 +107,8 @@ class SyntheticRespondent:
             prompts.append(prompt)
             for key in prompt.keys(plan.answers):
                 value = self._value(plan, told, _uniform(f"{self._seed}/{key}"))
-                made.append(Answer(key, "ok", value, _text(value), SYNTHETIC, SAYS))
+                text = json.dumps({"answer": value}, ensure_ascii=False)
+                made.append(Answer(key, "ok", value, text, SYNTHETIC, SAYS))
             if len(made) >= WROTE:
                 store.put(made, prompts)
                 made, prompts = [], []
@@ -126,13 +128,13 @@ class SyntheticRespondent:
 
 def _option(choices: Sequence[str], told: Any, luck: float) -> int:
     if isinstance(told, Mapping):
-        told = [told.get(choice, -1.0) for choice in choices] if set(told) <= set(choices) else []
-    if isinstance(told, str | float | int):
-        told = []
-    if len(told) != len(choices) or min(told) < 0 or abs(sum(told) - 1) > 1e-6:
+        shares = [told[choice] for choice in choices] if set(told) == set(choices) else []
+    else:
+        shares = [] if isinstance(told, str | float | int) else list(told)
+    if len(shares) != len(choices) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"the rule's answer is {told}: give one probability for each of {choices}, which sum to 1.")
     reached = 0.0
-    for number, share in enumerate(told):
+    for number, share in enumerate(shares):
         reached += share
         if luck < reached:
             return number
@@ -141,8 +143,3 @@ def _option(choices: Sequence[str], told: Any, luck: float) -> int:
 
 def _uniform(text: str) -> float:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest(), "big") / 2**48
-
-
-def _text(value: bool | int | str) -> str:
-    written = {True: "true", False: "false"}[value] if isinstance(value, bool) else value
-    return f'{{"answer": "{written}"}}' if isinstance(value, str) else f'{{"answer": {written}}}'

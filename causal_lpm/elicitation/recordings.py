@@ -3,9 +3,9 @@
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from causal_lpm.elicitation.answers import AGAIN, SAYS, Answer
 from causal_lpm.elicitation.plan import SYNTHETIC
@@ -68,42 +68,14 @@ def import_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
         ValueError: a line that is no request or answer, a key that is not the hash of its request, a value that is not
             what the text says, an answer other than the one in the store; nothing was imported.
     """
-    schemas, written, answers = dict[str, Any](), dict[str, str](), dict[str, Answer]()
-    models = dict[str, str]()
+    written, asked, answers = dict[str, str](), dict[str, _Request](), dict[str, Answer]()
     for number, line in _lines(Path(path)):
         where = f"{Path(path).name}, line {number}"
         if "request" in line:
-            text = json.dumps(line.get("params"), sort_keys=True, ensure_ascii=False)
-            if hash_of(text) != line["request"]:
-                raise ValueError(f"{where}: the request is not the one its key names; nothing was imported.")
-            try:
-                schemas[hash_of(text)] = line["params"]["output_config"]["format"]["schema"]
-                models[hash_of(text)] = line["params"]["model"]
-            except (KeyError, TypeError):
-                raise ValueError(f"{where}: the request asks for no answer; nothing was imported.") from None
-            written[hash_of(text)] = text
+            text, request = _read_request(line, where)
+            written[line["request"]], asked[line["request"]] = text, request
             continue
-        try:
-            answer = Answer(**line)
-        except TypeError as error:
-            raise ValueError(f"{where} is neither a request nor an answer; nothing was imported.") from error
-        hash, _, sample = str(answer.key).rpartition("-")
-        if hash not in schemas or not (len(sample) == 4 and sample.isdecimal()):
-            raise ValueError(f"{where}: no request of the file has the key {answer.key!r}; nothing was imported.")
-        read = value_of(schemas[hash], answer.text) if answer.status == "ok" else None
-        if type(read) is not type(answer.value) or read != answer.value or (answer.status == "ok" and read is None):
-            raise ValueError(
-                f"{where}: the value is {answer.value!r} and the text says {answer.text[:60]!r}; nothing was imported."
-            )
-        if answer.status not in STATUSES:
-            raise ValueError(f"{where}: {answer.status!r} is no status of an answer; nothing was imported.")
-        if (models[hash] == SYNTHETIC) != (answer.source == SAYS) or (answer.source == SAYS) != (
-            answer.served == SYNTHETIC
-        ):
-            raise ValueError(
-                f"{where}: the request was for {models[hash]!r}, and the answer says that it is from {answer.served!r} "
-                f"({answer.source}); nothing was imported."
-            )
+        answer = _read_answer(line, asked, where)
         if answers.setdefault(answer.key, answer) != answer:
             raise ValueError(f"{where}: the key {answer.key!r} has another answer before; nothing was imported.")
     there = store.get(list(answers))
@@ -115,6 +87,50 @@ def import_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
     kept = {key for key, answer in there.items() if answer.status in ("ok", "refused")}
     store.put_written((answer for key, answer in answers.items() if key not in kept), written.items())
     return len(answers)
+
+
+class _Request(NamedTuple):
+    """What a request says of its answers."""
+
+    model: str
+    schema: Mapping[str, Any]
+
+
+def _read_request(line: dict[str, Any], where: str) -> tuple[str, _Request]:
+    """The text of a request, whose hash is its key, and what it asks for."""
+    text = json.dumps(line.get("params"), sort_keys=True, ensure_ascii=False)
+    if hash_of(text) != line["request"]:
+        raise ValueError(f"{where}: the request is not the one its key names; nothing was imported.")
+    try:
+        request = _Request(line["params"]["model"], line["params"]["output_config"]["format"]["schema"])
+    except (KeyError, TypeError):
+        raise ValueError(f"{where}: the request asks for no answer; nothing was imported.") from None
+    return text, request
+
+
+def _read_answer(line: dict[str, Any], asked: Mapping[str, _Request], where: str) -> Answer:
+    """An answer to one of the requests, whose value is what its text says, and which says who gave it."""
+    try:
+        answer = Answer(**line)
+    except TypeError as error:
+        raise ValueError(f"{where} is neither a request nor an answer; nothing was imported.") from error
+    hash, _, sample = str(answer.key).rpartition("-")
+    if hash not in asked or not (len(sample) == 4 and sample.isdecimal()):
+        raise ValueError(f"{where}: no request of the file has the key {answer.key!r}; nothing was imported.")
+    read = value_of(asked[hash].schema, answer.text) if answer.status == "ok" else None
+    if type(read) is not type(answer.value) or read != answer.value or (answer.status == "ok" and read is None):
+        raise ValueError(
+            f"{where}: the value is {answer.value!r} and the text says {answer.text[:60]!r}; nothing was imported."
+        )
+    if answer.status not in STATUSES:
+        raise ValueError(f"{where}: {answer.status!r} is no status of an answer; nothing was imported.")
+    synthetic = asked[hash].model == SYNTHETIC
+    if (answer.source == SAYS) != synthetic or (answer.served == SYNTHETIC) != synthetic:
+        raise ValueError(
+            f"{where}: the request was for {asked[hash].model!r}, and the answer says that it is from "
+            f"{answer.served!r} ({answer.source}); nothing was imported."
+        )
+    return answer
 
 
 def _line(content: dict[str, Any]) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from causal_lpm.elicitation.failures import ElicitationError
 
-__all__ = ["Lost", "Refusal", "TooLarge", "call", "waits", "wire_errors"]
+__all__ = ["Lost", "NotThereError", "Refusal", "TooLarge", "call", "waits", "wire_errors"]
 
 Result = TypeVar("Result")
 
@@ -22,6 +22,10 @@ FINAL = {
 TRIES = 6
 LONGEST_WAIT = 300.0
 """Seconds that a call waits when the service asks it to; for longer, the work ends and goes on in a later call."""
+
+
+class NotThereError(ElicitationError):
+    """The service knows no such thing."""
 
 
 class Lost(Exception):
@@ -80,7 +84,8 @@ def call(do: Callable[[], Result], expected: Callable[[Result], bool], client: A
     except anthropic.APIStatusError as error:
         status, said = error.status_code, _said(error, client)
         if status in FINAL:
-            raise ElicitationError(f"the service answered {status}, {FINAL[status]} ({said}).") from None
+            final = NotThereError if status == 404 else ElicitationError
+            raise final(f"the service answered {status}, {FINAL[status]} ({said}).") from None
         if status == 413:
             raise TooLarge(said) from None
         kind = Refusal if status == 429 else Lost

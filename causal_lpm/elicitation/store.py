@@ -100,21 +100,15 @@ class AnswerStore:
 
     def put_written(self, answers: Iterable[Answer], written: Iterable[tuple[str, str]]) -> None:
         """As `put`, with the texts of requests by their hash."""
-        rows = (json_value(answer) for answer in answers)
         with self._whole():
-            self._db.executemany("insert or ignore into request values (?, ?)", written)
+            self._keep(written)
+            rows = map(_row, answers)
             self._db.executemany(f"insert or replace into answer values ({', '.join('?' * len(COLUMNS))})", rows)
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """Key -> answer, of those that are there."""
-        found = {}
-        for start in range(0, len(keys), AT_ONCE):
-            part = keys[start : start + AT_ONCE]
-            marks = ", ".join("?" * len(part))
-            for row in self._db.execute(f"select * from answer where key in ({marks})", part):
-                answer = _answer(row)
-                found[answer.key] = answer
-        return found
+        found = map(_answer, self._where("select * from answer where key", keys))
+        return {answer.key: answer for answer in found}
 
     def all(self) -> Iterator[Answer]:
         """All answers, by key."""
@@ -129,8 +123,7 @@ class AnswerStore:
     def note(self, keys: Sequence[str], prompts: Iterable[Prompt], now: float) -> NotedBatch:
         """Writes down what is about to be sent."""
         with self._whole():
-            written = ((prompt.hash, prompt.written) for prompt in prompts)
-            self._db.executemany("insert or ignore into request values (?, ?)", written)
+            self._keep((prompt.hash, prompt.written) for prompt in prompts)
             row = self._db.execute(
                 "insert into batch (id, noted, keys, state) values (null, ?, ?, 'open')", (now, json.dumps(list(keys)))
             )
@@ -160,13 +153,7 @@ class AnswerStore:
 
     def written(self, hashes: Iterable[str]) -> dict[str, str]:
         """Hash -> text of requests, of those that are there."""
-        wanted = sorted(set(hashes))
-        found: dict[str, str] = {}
-        for start in range(0, len(wanted), AT_ONCE):
-            part = wanted[start : start + AT_ONCE]
-            marks = ", ".join("?" * len(part))
-            found.update(self._db.execute(f"select hash, written from request where hash in ({marks})", part))
-        return found
+        return dict(self._where("select hash, written from request where hash", sorted(set(hashes))))
 
     def billed(self, keys: Iterable[str]) -> tuple[int, int]:
         """Tokens, in and out, that were billed for batches with any of these keys."""
@@ -199,6 +186,16 @@ class AnswerStore:
         finally:
             lock.close()
 
+    def _keep(self, written: Iterable[tuple[str, str]]) -> None:
+        """Keeps the texts of requests, by their hash."""
+        self._db.executemany("insert or ignore into request values (?, ?)", written)
+
+    def _where(self, query: str, values: Sequence[str]) -> Iterator[Any]:
+        """Rows of a query that ends in a column, which must have one of the values."""
+        for start in range(0, len(values), AT_ONCE):
+            part = values[start : start + AT_ONCE]
+            yield from self._db.execute(f"{query} in ({', '.join('?' * len(part))})", part)
+
     @contextmanager
     def _whole(self) -> Iterator[None]:
         self._db.execute("begin immediate")
@@ -210,7 +207,7 @@ class AnswerStore:
         self._db.execute("commit")
 
 
-def json_value(answer: Answer) -> tuple[object, ...]:
+def _row(answer: Answer) -> tuple[object, ...]:
     """The columns of an answer, its value as JSON, which tells 1 from true."""
     row = dict(vars(answer))
     row["value"] = json.dumps(answer.value, ensure_ascii=False)
