@@ -134,8 +134,12 @@ class Economy:
                 f"the wage has shape {tuple(wage.shape)} for {self.archetypes.agents} agents: give one number, or one "
                 "an agent."
             )
-        for what, dollars in (("the wage", wage), ("paid", self.paid), ("highest_benefit", self.highest_benefit)):
-            _not_negative(what, single_precision(what, dollars)) if what != "paid" or self.paid else None
+        for what, dollars in (
+            ("the wage", wage),
+            ("paid", self.paid or (0.0,)),
+            ("highest_benefit", self.highest_benefit),
+        ):
+            _not_negative(what, single_precision(what, dollars))
 
     def start(self, unemployment: torch.Tensor | float) -> State:
         """Who has work before the first month, and the policies as sites and entries.
@@ -146,12 +150,7 @@ class Economy:
         Raises:
             ValueError: a share outside [0, 1], a policy below zero.
         """
-        share = single_precision("unemployment", unemployment)
-        check(
-            (share,),
-            lambda: bool(((share >= 0) & (share <= 1)).all()),
-            lambda: f"unemployment is {shortly(share)}: give shares from 0 to 1.",
-        )
+        share = _share("unemployment is", unemployment)
         agents, device = self.archetypes.agents, self.archetypes.index.device
         hazard = (-share.log()).to(device).expand(*share.shape[:-1], agents)
         employed = event(self._named("employed_before"), hazard)
@@ -248,12 +247,7 @@ class Economy:
         Raises:
             ValueError: a share outside [0, 1].
         """
-        share = single_precision("the contacts kept", kept)
-        check(
-            (share,),
-            lambda: bool(((share >= 0) & (share <= 1)).all()),
-            lambda: f"the contacts kept are {shortly(share)}: give shares from 0 to 1.",
-        )
+        share = _share("the contacts kept are", kept)
         return torch.where(self._of(s, "isolates"), share, 1.0)
 
     def _named(self, what: str) -> str:
@@ -261,6 +255,17 @@ class Economy:
 
     def _of(self, s: State, what: str) -> torch.Tensor:
         return s[self._named(what)]
+
+
+def _share(what: str, value: torch.Tensor | float) -> torch.Tensor:
+    """The value as float32; raises ValueError outside [0, 1]."""
+    share = single_precision(what.rpartition(" ")[0], value)
+    check(
+        (share,),
+        lambda: bool(((share >= 0) & (share <= 1)).all()),
+        lambda: f"{what} {shortly(share)}: give shares from 0 to 1.",
+    )
+    return share
 
 
 def _not_negative(what: str, dollars: torch.Tensor) -> None:

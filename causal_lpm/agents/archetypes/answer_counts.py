@@ -7,7 +7,7 @@ from typing import Any
 import pyro.distributions as dist
 import torch
 
-__all__ = ["answer_counts"]
+__all__ = ["answer_counts", "effective_answers"]
 
 
 def answer_counts(share: torch.Tensor, dispersion: torch.Tensor, asked: torch.Tensor) -> Any:
@@ -28,6 +28,15 @@ def answer_counts(share: torch.Tensor, dispersion: torch.Tensor, asked: torch.Te
     counts = made(share * dispersion, (1 - share) * dispersion, total_count=asked)
     counts.dispersion, counts.asked = dispersion, asked
     return counts
+
+
+def effective_answers(asked: torch.Tensor | float, dispersion: torch.Tensor | float) -> Any:
+    """How many independent answers say as much about a cell as `asked` overdispersed ones; `dispersion` + 1 at most.
+
+    >>> effective_answers(8.0, torch.tensor([12.0, 1e9]))
+    tensor([5.2000, 8.0000])
+    """
+    return asked / (1 + (asked - 1) / (dispersion + 1))
 
 
 class _AnswerCounts(dist.BetaBinomial):

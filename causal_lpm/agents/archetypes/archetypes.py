@@ -102,6 +102,14 @@ class Archetypes:
         validate.known("attribute of the archetypes", name, self.by)
         return self.codes[:, self.by.index(name)]
 
+    def members(self, by: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Which archetypes each class that occurs has: label such as "borough: Bronx" -> bool `[A]`."""
+        return {
+            f"{name}: {self.levels[name][level]}": self.of(name) == level
+            for name in by
+            for level in self.of(name).unique().tolist()
+        }
+
     def to(self, device: str | torch.device) -> Archetypes:
         """The same archetypes with their tensors on another device."""
         tensors = {name: getattr(self, name).to(device) for name in ("codes", "index", "counts", "features")}

@@ -17,6 +17,7 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.agents.archetypes.archetypes import Archetypes
+from causal_lpm.agents.archetypes.contexts import Texts, written_numbers
 from causal_lpm.agents.archetypes.decisions import decide
 from causal_lpm.agents.population import Population
 from causal_lpm.elicitation import elicit
@@ -232,7 +233,7 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "nothing"
 
 
-def _texts(field: str, value: torch.Tensor | float | str) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
+def _texts(field: str, value: torch.Tensor | float | str) -> Texts:
     """What a prompt says of a value, `[*dims, 1]`; the same for a number and for a policy that holds it."""
     if isinstance(value, str):
         return np.array([value], object)
@@ -244,9 +245,7 @@ def _texts(field: str, value: torch.Tensor | float | str) -> np.ndarray[tuple[in
         )
     if not bool(numbers.isfinite().all()):
         raise ValueError(f"the context {field!r} contains infinity, about which nobody can be asked: give numbers.")
-    plain = numbers.detach().cpu().numpy()
-    written = [np.format_float_positional(number, trim="-") for number in plain.ravel() + np.float32(0)]  # no "-0"
-    return np.array(written, object).reshape(plain.shape)
+    return written_numbers(numbers)
 
 
 def _store(store: AnswerStore | str | os.PathLike[str] | None) -> AnswerStore:

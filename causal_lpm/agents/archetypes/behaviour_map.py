@@ -11,7 +11,7 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.agents.archetypes.contexts import Contexts
-from causal_lpm.agents.archetypes.effects import class_contrasts, effects, normal, positive, weighted
+from causal_lpm.agents.archetypes.effects import class_contrasts, effects, given, normal, positive, weighted
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
 from causal_lpm.agents.archetypes.surrogate import ContextBasis, Respondent, respond
 
@@ -249,8 +249,7 @@ class BehaviourMap:
             values: Site -> `[draws, *shape of the site]`.
             answers: Whether the draws are of the model with the respondent.
         """
-        placed = {name: value.unsqueeze(1) for name, value in values.items()}
-        with torch.no_grad(), pyro.poutine.block(), pyro.condition(data=placed):
+        with given(values):
             return self.map(self.term.term(data=False) if answers else None)
 
     def _transports(self, like: torch.Tensor) -> torch.Tensor:
@@ -269,13 +268,8 @@ def _groups(term: LLMTerm, groups: Sequence[str]) -> tuple[tuple[str, ...], torc
     """Labels of the groups, and which archetypes belong to each, int64 `[G, A]`."""
     if not groups:
         return ("all",), torch.ones(1, len(term.archetypes), dtype=torch.int64)
-    labels, members = [], []
-    for name in groups:
-        code = term.archetypes.of(name)
-        for level in code.unique().tolist():
-            labels.append(f"{name}: {term.archetypes.levels[name][level]}")
-            members.append((code == level).long())
-    return tuple(labels), torch.stack(members)
+    members = term.archetypes.members(groups)
+    return tuple(members), torch.stack(list(members.values())).long()
 
 
 def _words(prior: dist.TorchDistribution | float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,7 +14,9 @@ from causal_lpm import validate
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import common_shape, single_precision
 
-__all__ = ["Contexts"]
+__all__ = ["Contexts", "Texts", "written_numbers"]
+
+Texts: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
 
 FAR = 0.5
 """A value is far outside those asked where it lies beyond them by more than this share of their range."""
@@ -64,7 +67,7 @@ class Contexts:
         if not values:
             raise ValueError("the contexts have no covariate: give at least one, such as {'payment': [0, 600]}.")
         columns = {name: single_precision(f"covariate {name!r}", given) for name, given in values.items()}
-        written = {name: _written(column) for name, column in columns.items()}
+        written = {name: written_numbers(column).tolist() for name, column in columns.items()}
         written |= {name: _listed(name, given) for name, given in (texts or {}).items()}
         sizes = {name: len(given) for name, given in written.items()}
         if len(set(sizes.values())) > 1:
@@ -161,9 +164,11 @@ def _check_cells(cells: Sequence[Mapping[str, str]]) -> None:
         seen.add(key)
 
 
-def _written(column: torch.Tensor) -> list[str]:
-    """Numbers as questions name them, with the digits that float32 holds: 0.1 is "0.1"."""
-    return [np.format_float_positional(number, trim="-") for number in column.cpu().numpy() + np.float32(0)]  # no "-0"
+def written_numbers(values: torch.Tensor) -> Texts:
+    """Numbers as questions name them, with the digits that float32 holds: 0.1 is "0.1"; of the same shape."""
+    plain = values.detach().cpu().numpy() + np.float32(0)  # no "-0"
+    texts = [np.format_float_positional(number, trim="-") for number in plain.ravel()]
+    return np.array(texts, object).reshape(plain.shape)
 
 
 def _listed(name: str, given: Sequence[str]) -> list[str]:

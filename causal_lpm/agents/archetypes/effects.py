@@ -6,6 +6,8 @@ A parameter is `[]`, or `[*draws, 1]` where draws pass side by side; one of P nu
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pyro
 import pyro.distributions as dist
@@ -13,12 +15,20 @@ import torch
 
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 
-__all__ = ["class_contrasts", "effects", "informed_share", "normal", "positive", "weighted"]
+__all__ = ["class_contrasts", "effects", "given", "informed_share", "normal", "positive", "weighted"]
 
 
 def _leading(value: torch.Tensor) -> torch.Tensor:
     """`[P]` or `[*draws, 1, P]` as `[*draws, P]`: the place of the agents becomes free."""
     return value.squeeze(-2) if value.dim() > 1 else value
+
+
+@contextmanager
+def given(values: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """What is sampled here has draws of its values, as of a posterior, site -> `[draws, *shape of the site]`."""
+    placed = {name: value.unsqueeze(1) for name, value in values.items()}
+    with torch.no_grad(), pyro.poutine.block(), pyro.condition(data=placed):
+        yield
 
 
 def normal(name: str, mean: float | torch.Tensor, deviation: float) -> torch.Tensor:

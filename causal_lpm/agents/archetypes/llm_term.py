@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyro
 import pyro.distributions as dist
 import torch
 
 from causal_lpm.agents.archetypes.answer_counts import answer_counts
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 from causal_lpm.agents.archetypes.contexts import Contexts
+from causal_lpm.agents.archetypes.effects import given
 from causal_lpm.agents.archetypes.surrogate import Respondent, Surrogate
+from causal_lpm.elicitation.answer_table import AnswerTable
+from causal_lpm.elicitation.question import Question
 from causal_lpm.ops import observed
 
 __all__ = ["LLMTerm"]
@@ -24,42 +26,6 @@ Numbers = npt.NDArray[Any]
 
 EDGE = 1e-4
 """Probabilities of answers keep this distance from 0 and 1, beyond which log gammas lose their digits."""
-
-
-class Question(Protocol):
-    """What a term reads of a question: see `causal_lpm.elicitation.Question`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def answer(self) -> object: ...
-
-
-class AnswerTable(Protocol):
-    """What a term reads of a table of answers: see `causal_lpm.elicitation.AnswerTable`."""
-
-    @property
-    def question(self) -> Question: ...
-    @property
-    def archetypes(self) -> Sequence[Mapping[str, str]]: ...
-    @property
-    def contexts(self) -> Sequence[Mapping[str, str]]: ...
-    @property
-    def by_wording(self) -> Mapping[str, Numbers]: ...
-    @property
-    def yes(self) -> Numbers: ...
-    @property
-    def asked(self) -> Numbers: ...
-    @property
-    def refused(self) -> Numbers: ...
-    @property
-    def shares(self) -> Numbers: ...
-    @property
-    def squares(self) -> Numbers: ...
-    @property
-    def served(self) -> Sequence[str]: ...
-    @property
-    def source(self) -> str: ...
 
 
 class LLMTerm:
@@ -148,7 +114,7 @@ class LLMTerm:
         """
         respondent = self._surrogate.respondent(self.description)
         if data:
-            observed(self.site, self._answers(respondent))
+            observed(self.site, self.answers(respondent))
         return respondent
 
     def given(self, values: Mapping[str, torch.Tensor]) -> Respondent:
@@ -157,8 +123,7 @@ class LLMTerm:
         Args:
             values: Site -> `[draws, *shape of the site]`.
         """
-        placed = {name: value.unsqueeze(1) for name, value in values.items()}
-        with torch.no_grad(), pyro.poutine.block(), pyro.condition(data=placed):
+        with given(values):
             return self.term(data=False)
 
     def without(self, hidden: torch.Tensor) -> LLMTerm:
@@ -169,7 +134,8 @@ class LLMTerm:
         other.data = {self.site: self.data[self.site].masked_fill(hidden, nothing)}
         return other
 
-    def _answers(self, respondent: Respondent) -> Any:
+    def answers(self, respondent: Respondent) -> Any:
+        """The distribution of the answers, counts or mean shares `[*draws, C, A]`."""
         share = torch.sigmoid(respondent.asked).clamp(EDGE, 1 - EDGE)
         size = respondent.dispersion.unsqueeze(-1)
         asked = self.asked.to(share)
@@ -191,11 +157,11 @@ def _places(
 ) -> tuple[list[int], list[int]]:
     """Row of each context and column of each archetype in the table; -1 where it has none."""
     found = []
-    for what, wanted, given in (
+    for what, wanted, table in (
         ("context", contexts.cells, answers.contexts),
         ("archetype", archetypes.labels, answers.archetypes),
     ):
-        where = {_key(cell): place for place, cell in enumerate(given)}
+        where = {_key(cell): place for place, cell in enumerate(table)}
         places = [where.get(_key(cell), -1) for cell in wanted]
         if -1 in places and not unasked:
             lacking = wanted[places.index(-1)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from causal_lpm.agents.archetypes.answer_counts import effective_answers
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.effects import (
@@ -123,7 +124,7 @@ class Surrogate:
         self.name, self.z = name, contexts.z
         self.columns, _ = class_contrasts(archetypes)
         # Information of an answer on its logit: p (1 - p) at 0.5, divided by what answers of one cell share.
-        worth = 0.25 * asked / (1 + (asked - 1).clamp(min=0) / (DISPERSION + 1))
+        worth = 0.25 * effective_answers(asked, DISPERSION)
         crossed = torch.einsum("ca,ap,cd->pd", worth, self.columns**2, self.z**2)
         self._crossed = informed_share(crossed.reshape(-1), INTERACTION**2)
         self._archetypes = informed_share(worth.sum(0), ARCHETYPE**2)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from causal_lpm.agents.archetypes.answer_counts import answer_counts
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
 from causal_lpm.agents.archetypes.real_behaviour import RealBehaviour
 from causal_lpm.inference.posteriors.nuts_draws import sample_nuts
@@ -74,14 +73,13 @@ def forecast_answers(term: LLMTerm, folds: int, sampler: Sampler) -> Forecast:
 
         draws, rhat = sampler(model, known.data)
         respondent = known.given(draws)
-        share = torch.sigmoid(respondent.asked).clamp(1e-4, 1 - 1e-4)
-        asked = term.asked.to(share)
+        asked = term.asked.to(respondent.asked)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(sampler.seed)
-            counts = answer_counts(share, respondent.dispersion.unsqueeze(-1), asked).sample()
+            counts = term.answers(respondent).sample()
         used = (hidden & (term.asked > 0)).nonzero(as_tuple=True)
         predicted.append((counts / asked.clamp(min=1))[:, used[0], used[1]])
-        actual.append((term.data[term.site].to(share) / asked.clamp(min=1))[used])
+        actual.append((term.data[term.site].to(asked) / asked.clamp(min=1))[used])
         rhats.append(rhat)
     return _compared(torch.cat(predicted, -1), torch.cat(actual), max(rhats))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import xarray as xr
 
+from causal_lpm.agents.archetypes.answer_counts import effective_answers
 from causal_lpm.agents.archetypes.real_behaviour import RealBehaviour
 from causal_lpm.inference.reliability.refits import (
     LEVELS,
@@ -17,7 +18,6 @@ from causal_lpm.inference.reliability.refits import (
     forecast_contexts,
 )
 from causal_lpm.inference.reliability.worth import (
-    effective_answers,
     effective_people,
     paraphrase_spread,
     refusals_by_class,

@@ -1,4 +1,4 @@
-"""What answers are worth, in independent answers and in people asked, and who would not answer."""
+"""What answers are worth in people asked, how wordings differ, and who would not answer."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ import torch
 
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 
-__all__ = ["effective_answers", "effective_people", "paraphrase_spread", "refusals_by_class"]
-
-
-def effective_answers(asked: torch.Tensor | float, dispersion: torch.Tensor) -> torch.Tensor:
-    """How many independent answers say as much about a cell as `asked` overdispersed ones; `dispersion` + 1 at most.
-
-    >>> effective_answers(8.0, torch.tensor([12.0, 1e9]))
-    tensor([5.2000, 8.0000])
-    """
-    asked = torch.as_tensor(asked, dtype=dispersion.dtype)
-    return asked / (1 + (asked - 1) / (dispersion + 1))
+__all__ = ["effective_people", "paraphrase_spread", "refusals_by_class"]
 
 
 def effective_people(shares: torch.Tensor, without: torch.Tensor) -> torch.Tensor:
@@ -45,11 +35,9 @@ def refusals_by_class(archetypes: Archetypes, refused: torch.Tensor, answered: t
         answered: Usable answers, `[C, A]`.
     """
     found = {}
-    for name in archetypes.by:
-        code = archetypes.of(name)
-        for level in code.unique().tolist():
-            no, yes = (float(table[:, code == level].sum()) for table in (refused, answered))
-            found[f"{name}: {archetypes.levels[name][level]}"] = no / (no + yes) if no + yes else float("nan")
+    for label, members in archetypes.members(archetypes.by).items():
+        no, yes = (float(table[:, members].sum()) for table in (refused, answered))
+        found[label] = no / (no + yes) if no + yes else float("nan")
     return found
 
 

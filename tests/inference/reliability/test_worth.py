@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from causal_lpm.agents.archetypes.answer_counts import effective_answers
 from causal_lpm.inference.reliability.worth import (
-    effective_answers,
     effective_people,
     paraphrase_spread,
     refusals_by_class,
