@@ -17,6 +17,7 @@ from causal_lpm.ops.number_types import common_shape, single_precision
 __all__ = ["Contexts", "Texts", "written_numbers"]
 
 Texts: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
+"""An array of texts."""
 
 FAR = 0.5
 """A value is far outside those asked where it lies beyond them by more than this share of their range."""

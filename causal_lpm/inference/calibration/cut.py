@@ -18,7 +18,7 @@ import pyro.distributions as dist
 import torch
 from pyro.poutine.messenger import Messenger
 
-from causal_lpm.inference.calibration.joint_prior import CUT
+from causal_lpm.inference.calibration.joint_prior import CUT, whitened
 from causal_lpm.inference.diagnostics.report import Gate
 from causal_lpm.inference.posteriors.posterior import Posterior, PosteriorGiven
 from causal_lpm.inference.program.data_sites import read_with_data
@@ -113,11 +113,7 @@ def repeating(model: Model) -> Model:
 
 def _white(fn: Any, value: torch.Tensor) -> torch.Tensor:
     """Values `[..., size]` of a joint normal site as independent standard normal ones."""
-    away = (value - fn.loc.to(value)).unsqueeze(-1)
-    tril = fn.scale_tril.to(value)
-    tril = tril.reshape(-1, *tril.shape[-2:])[0]
-    white: torch.Tensor = torch.linalg.solve_triangular(tril.expand(*away.shape[:-2], *tril.shape), away, upper=False)
-    return white.squeeze(-1)
+    return whitened(value, fn.loc, fn.scale_tril.reshape(-1, *fn.scale_tril.shape[-2:])[0])
 
 
 @dataclass(frozen=True)

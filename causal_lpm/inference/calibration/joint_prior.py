@@ -1,6 +1,7 @@
 """A posterior as the prior of another model: one joint normal site of several parameters, without constraints."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -14,7 +15,7 @@ from causal_lpm.inference.program.parameters import Parameter
 from causal_lpm.inference.results.sample_arrays import check_name
 from causal_lpm.validate import known
 
-__all__ = ["CUT", "Feedback", "JointPrior", "joint_prior"]
+__all__ = ["CUT", "Feedback", "JointPrior", "joint_prior", "whitened"]
 
 _LOG = logging.getLogger("causal_lpm")
 
@@ -32,12 +33,19 @@ class JointNormal(dist.MultivariateNormal):
 
     def log_prob(self, value: torch.Tensor) -> torch.Tensor:
         """Log density, `[*batch]`."""
-        away = (value - self.loc.to(value)).unsqueeze(-1)
         tril = self._unbroadcasted_scale_tril.to(value)
-        apart = torch.linalg.solve_triangular(tril.expand(*away.shape[:-2], *tril.shape[-2:]), away, upper=False)
-        size = 0.9189385332046727 * value.shape[-1]  # log(2 pi) / 2 each
-        density: torch.Tensor = -(apart**2).sum((-2, -1)) / 2 - tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) - size
+        size = math.log(2 * math.pi) / 2 * value.shape[-1]
+        apart = whitened(value, self.loc, tril)
+        density: torch.Tensor = -(apart**2).sum(-1) / 2 - tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) - size
         return density
+
+
+def whitened(value: torch.Tensor, loc: torch.Tensor, tril: torch.Tensor) -> torch.Tensor:
+    """Values `[..., size]` of a joint normal distribution as independent standard normal ones."""
+    away = (value - loc.to(value)).unsqueeze(-1)
+    scale = tril.to(value).expand(*away.shape[:-2], *tril.shape[-2:])
+    white: torch.Tensor = torch.linalg.solve_triangular(scale, away, upper=False).squeeze(-1)
+    return white
 
 
 class JointPrior:
@@ -124,7 +132,7 @@ def _normality(draws: torch.Tensor, mean: torch.Tensor, tril: torch.Tensor, name
     """The largest difference of probabilities between draws and normal, of an element or the distance from the mean."""
     from scipy.stats import chi2, norm  # costly to import, and only needed here
 
-    away = torch.linalg.solve_triangular(tril, (draws - mean).T, upper=False).T.square().sum(1).numpy()
+    away = whitened(draws, mean, tril).square().sum(1).numpy()
     scores = ((draws - mean) / draws.std(0)).numpy()
     each = [_difference(norm.cdf(column)) for column in scores.T]
     found = dict(zip(names, each, strict=True))

@@ -25,29 +25,18 @@ FEWEST = 8  # draws of a chain
 
 
 @dataclass(frozen=True)
-class NutsDraws:
-    """Draws of n posteriors, one a data set, in chains.
+class NutsDraws(Chains):
+    """Draws of n posteriors, one a data set, in chains; `problem.constrain` makes values of their z.
+
+    Attributes are those of `Chains` (z, densities, diverged, deepest, acceptance, leapfrogs, step_sizes), and how well
+    the chains agree.
 
     Attributes:
-        z: float64 `[n, chains, draws, size]`; `problem.constrain` makes values of them.
-        densities: Log densities of z and the data, up to a constant, `[n, chains, draws]`.
-        diverged: Whether a trajectory lost its energy, bool `[n, chains, draws]`.
-        deepest: Whether a trajectory was cut before it turned, bool `[n, chains, draws]`.
-        acceptance: Mean acceptance probability of trajectories, `[n, chains, draws]`.
-        leapfrogs: Their steps, int64 `[n, chains, draws]`.
-        step_sizes: `[n, chains]`.
         rhat: Rank-normalised split R-hat, numpy `[n, size]`.
         ess_bulk: Effective draws, numpy `[n, size]`.
         ess_tail: Effective draws of the 5% and 95% quantiles, the fewer of the two, numpy `[n, size]`.
     """
 
-    z: Tensor
-    densities: Tensor
-    diverged: Tensor
-    deepest: Tensor
-    acceptance: Tensor
-    leapfrogs: Tensor
-    step_sizes: Tensor
     rhat: npt.NDArray[np.float64]
     ess_bulk: npt.NDArray[np.float64]
     ess_tail: npt.NDArray[np.float64]
@@ -129,17 +118,14 @@ def sample_nuts(
         parts.append(found)
         if progress is not None:
             progress(numbers.stop, n)
-    whole = Chains(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Chains)))
+    whole = {field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Chains)}
+    chains_of_each = whole["z"].numpy()
+    bulk, tail = zip(*(effective_draws(each) for each in chains_of_each), strict=True)
     return NutsDraws(
-        whole.draws,
-        whole.densities,
-        whole.diverged,
-        whole.deepest,
-        whole.acceptance,
-        whole.leapfrogs,
-        whole.steps,
-        np.stack([split_rhat(each) for each in whole.draws.numpy()]),
-        *map(np.stack, zip(*(effective_draws(each) for each in whole.draws.numpy()), strict=True)),
+        **whole,
+        rhat=np.stack([split_rhat(each) for each in chains_of_each]),
+        ess_bulk=np.stack(bulk),
+        ess_tail=np.stack(tail),
     )
 
 

@@ -58,20 +58,18 @@ class SampledGiven:
 
     def drawn(self, draws: int, seed: int) -> NutsDraws:
         """The chains, of `draws` in all or a little more: chains of one data set are of equal length."""
-        n = len(next(iter(self.data.values())))
-        if n == 1:
-            draws = self.posterior.chains * math.ceil(draws / self.posterior.chains)
-        if (draws, seed) not in self._kept:
-            posterior, (count, warmup, short) = self.posterior, SHORT
-            settings = {"warmup": warmup, **posterior.settings} if n > 1 else posterior.settings
-            chains, each = (count, max(short, draws // count + 1)) if n > 1 else (posterior.chains, draws)
-            if n == 1:
-                each = draws // chains
+        posterior, settings = self.posterior, self.posterior.settings
+        if len(next(iter(self.data.values()))) == 1:
+            chains, each = posterior.chains, math.ceil(draws / posterior.chains)
+        else:
+            chains, warmup, short = SHORT
+            each, settings = max(short, draws // chains + 1), {"warmup": warmup, **settings}
+        if (each, seed) not in self._kept:
             data = {name: torch.nan_to_num(values) for name, values in self.data.items()}
-            self._kept[draws, seed] = sample_nuts(
+            self._kept[each, seed] = sample_nuts(
                 posterior.problem, data, chains=chains, draws=each, seed=seed, **settings
             )
-        return self._kept[draws, seed]
+        return self._kept[each, seed]
 
     def completed(self, draws: int, seed: int) -> torch.Tensor:
         """Draws with nuisances, chain after chain, float64 `[draws, n, all]`; longer chains are thinned evenly."""

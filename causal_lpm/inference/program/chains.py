@@ -24,22 +24,22 @@ class Chains:
     """Draws of n densities in chains.
 
     Attributes:
-        draws: float64 `[n, chains, draws, size]`.
-        densities: Log densities there, `[n, chains, draws]`.
+        z: Draws, float64 `[n, chains, draws, size]`.
+        densities: Log densities there, up to a constant, `[n, chains, draws]`.
         diverged: bool `[n, chains, draws]`: the trajectory lost its energy, so a part of the density was not reached.
         deepest: bool `[n, chains, draws]`: the trajectory was cut before it turned.
         acceptance: Mean acceptance probability, `[n, chains, draws]`.
         leapfrogs: Steps of the trajectory, int64 `[n, chains, draws]`.
-        steps: Step sizes after warm-up, `[n, chains]`.
+        step_sizes: After warm-up, `[n, chains]`.
     """
 
-    draws: Tensor
+    z: Tensor
     densities: Tensor
     diverged: Tensor
     deepest: Tensor
     acceptance: Tensor
     leapfrogs: Tensor
-    steps: Tensor
+    step_sizes: Tensor
 
 
 class StepSizes:
