@@ -5,13 +5,14 @@ folder of a finished `causal-lpm run`.
 """
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["fill", "numbers_and_tables", "table", "update"]
+__all__ = ["fill", "four_digits", "numbers_and_tables", "table", "update"]
 
 
 def fill(text: str, parts: Mapping[str, str]) -> str:
@@ -52,6 +53,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def four_digits(value: float) -> float:
+    """A number with four significant digits, as results are kept.
+
+    >>> four_digits(0.0123456)
+    0.01235
+    """
+    number = float(value)
+    if number == 0 or not math.isfinite(number):
+        return number
+    return round(number, 3 - math.floor(math.log10(abs(number))))
 
 
 def numbers_and_tables(

@@ -1,20 +1,17 @@
 """What is not known, with its priors: the same sites in the model and in its surrogate."""
 
-from collections.abc import Callable
-
-import pyro
 import pyro.distributions as dist
 import torch
 
 from case_studies.nyc_first_wave.data import BOROUGHS
+from case_studies.priors import Priors, sampled
 
 __all__ = ["PRIORS", "SEEDING", "parameters"]
 
 SEEDING = tuple("seeding_" + borough.lower().replace(" ", "_") for borough in BOROUGHS)
 """Sites of the share of each borough's residents who had been infected before 1 March."""
 
-# name: (distribution, arguments, what it is)
-PRIORS: dict[str, tuple[Callable[..., dist.TorchDistribution], tuple[float, float], str]] = {
+PRIORS: Priors = {
     "R0": (dist.LogNormal, (1.10, 0.20), "infections by one case before anybody acts"),
     **dict.fromkeys(SEEDING, (dist.LogNormal, (-5.8, 0.7), "share infected before 1 March")),
     "mobility_power": (dist.LogNormal, (0.1, 0.3), "contacts = (1 - fall of mobility) ** power"),
@@ -32,7 +29,4 @@ PRIORS: dict[str, tuple[Callable[..., dist.TorchDistribution], tuple[float, floa
 
 def parameters() -> dict[str, torch.Tensor]:
     """Samples every parameter, `[1]`, or `[*draws, 1]` where draws are substituted."""
-    return {
-        name: torch.atleast_1d(pyro.sample(name, family(*map(torch.tensor, arguments))))
-        for name, (family, arguments, _) in PRIORS.items()
-    }
+    return sampled(PRIORS)

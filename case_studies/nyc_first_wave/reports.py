@@ -21,6 +21,7 @@ __all__ = [
     "history",
     "meeting",
     "report",
+    "weekly",
 ]
 
 Delayed = Callable[[torch.Tensor, Sequence[float]], torch.Tensor]
@@ -126,12 +127,13 @@ def report(
         "admissions": p["hospitalisation_scale"] * wave.hospitalisation[:, None] * after[ADMITTED],
         "deaths": p["fatality_scale"] * wave.fatality[:, None] * after[DIED],
     }
-    series = {"infections": _weekly(persons[..., HISTORY:])}
+    series = {"infections": weekly(persons[..., HISTORY:])}
     for name, expected in daily.items():
-        series["expected_" + name] = mean = _weekly(expected)
+        series["expected_" + name] = mean = weekly(expected)
         observed(name, negative_binomial(mean, p["dispersion"]).to_event(1))
     return series
 
 
-def _weekly(daily: torch.Tensor) -> torch.Tensor:
+def weekly(daily: torch.Tensor) -> torch.Tensor:
+    """Sums of weeks, of whole weeks of days."""
     return daily.reshape(*daily.shape[:-1], -1, 7).sum(-1)

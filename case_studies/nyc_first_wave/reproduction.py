@@ -1,7 +1,6 @@
 """Calibrate, forecast, ask what if, and do it again with four times the agents."""
 
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +29,7 @@ from case_studies.nyc_first_wave.pictures import draw
 from case_studies.nyc_first_wave.question import WORLDS
 from case_studies.nyc_first_wave.report import tables
 from case_studies.nyc_first_wave.surrogate import renewal
+from case_studies.page import four_digits
 from causal_lpm.inference import CalibrationResult, effects, fit, predict, summarise
 
 __all__ = ["ANTICIPATION", "FULL", "ORIGIN", "QUICK", "SEEN", "Size", "Study", "coverage", "reported", "reproduce"]
@@ -133,7 +133,7 @@ def run(size: Size, out: Path, place: Place, note: Note) -> Study:
         "tolerance": TOLERANCE,
         "data": [str(FIRST_DAY.date()), ORIGIN],
         "status": result.status,
-        "gates": {gate.name: [gate.verdict, _round(gate.value), gate.sentence] for gate in result.report.gates},
+        "gates": {gate.name: [gate.verdict, four_digits(gate.value), gate.sentence] for gate in result.report.gates},
         "posterior": posterior(result),
     }
     note("forecasting")
@@ -193,8 +193,8 @@ def coverage(forecast: xr.Dataset, wave: FirstWave) -> dict[str, Any]:
         inside = (reported.numpy() >= low) & (reported.numpy() <= high)
         city_low, city_mid, city_high = np.quantile(values.sum(1), [0.05, 0.5, 0.95], axis=0)
         found[site] = {
-            "fitted": _round(inside[:, TESTED:ORIGIN].mean()),
-            "held_out": _round(inside[:, ORIGIN:].mean()),
+            "fitted": four_digits(inside[:, TESTED:ORIGIN].mean()),
+            "held_out": four_digits(inside[:, ORIGIN:].mean()),
             "reported": reported.sum(0).int().tolist(),
             "median": city_mid.round().astype(int).tolist(),
             "low": city_low.round().astype(int).tolist(),
@@ -202,7 +202,7 @@ def coverage(forecast: xr.Dataset, wave: FirstWave) -> dict[str, Any]:
         }
         inside_all.append(inside[:, ORIGIN:])
     cells = np.stack(inside_all)
-    return {"series": found, "held_out": _round(cells.mean()), "cells": int(cells.size)}
+    return {"series": found, "held_out": four_digits(cells.mean()), "cells": int(cells.size)}
 
 
 def attack_rate(forecast: xr.Dataset, wave: FirstWave) -> dict[str, list[float]]:
@@ -210,12 +210,12 @@ def attack_rate(forecast: xr.Dataset, wave: FirstWave) -> dict[str, list[float]]
     until = forecast["infections"].isel(world=0, day=slice(0, ORIGIN)).sum("day").values.reshape(-1, len(BOROUGHS))
     shares = {"New York City": until.sum(1) / float(wave.persons.sum())}
     shares.update({name: until[:, i] / float(wave.persons[i]) for i, name in enumerate(BOROUGHS)})
-    return {name: [_round(100 * x) for x in np.quantile(v, [0.05, 0.5, 0.95])] for name, v in shares.items()}
+    return {name: [four_digits(100 * x) for x in np.quantile(v, [0.05, 0.5, 0.95])] for name, v in shares.items()}
 
 
 def posterior(result: CalibrationResult) -> dict[str, list[float]]:
     """Parameter -> mean, standard deviation, 5% and 95%."""
-    rows = {name: list(map(_round, values)) for name, *values in result.summary()}
+    rows = {name: list(map(four_digits, values)) for name, *values in result.summary()}
     return {name: rows[name] for name in PRIORS}
 
 
@@ -229,15 +229,15 @@ def what_if(here: City, result: CalibrationResult, size: Size, place: Place) -> 
             if row.quantity in ("averted", "relative"):
                 found[f"{row.name}: {outcome} {row.quantity}"] = {
                     "kind": row.kind,
-                    "mean": _round(row.mean),
-                    "median": _round(row.median),
-                    "interval_90": list(map(_round, row.interval_90)),
-                    "sd_parameter": _round(row.sd_parameter),
-                    "sd_luck": _round(row.sd_luck),
+                    "mean": four_digits(row.mean),
+                    "median": four_digits(row.median),
+                    "interval_90": list(map(four_digits, row.interval_90)),
+                    "sd_parameter": four_digits(row.sd_parameter),
+                    "sd_luck": four_digits(row.sd_luck),
                 }
     deaths = worlds["expected_deaths"].sum(["group", "day"])
     for name in WORLDS:
-        found[f"{name}: expected_deaths"] = {"mean": _round(float(deaths.sel(world=name).mean()))}
+        found[f"{name}: expected_deaths"] = {"mean": four_digits(float(deaths.sel(world=name).mean()))}
     return found
 
 
@@ -253,7 +253,7 @@ def sensitivity(here: City, result: CalibrationResult, size: Size, place: Place)
         relative = effects(worlds, "as it was", "expected_deaths")["relative"]
         for name, points in curve.items():
             own = relative.values[relative["world"].values == name]
-            points[f"{value:g}"] = [_round(q) for q in np.quantile(own, [0.05, 0.5, 0.95])]
+            points[f"{value:g}"] = [four_digits(q) for q in np.quantile(own, [0.05, 0.5, 0.95])]
     return curve
 
 
@@ -275,18 +275,10 @@ def repeated(size: Size, place: Place, coarse: dict[str, list[float]]) -> dict[s
 def agreement(coarse: dict[str, list[float]], fine: dict[str, list[float]]) -> dict[str, list[float]]:
     """Parameter -> difference of the means in standard deviations of the finer posterior, and ratio of the latter."""
     return {
-        name: [_round((mean - fine[name][0]) / fine[name][1]), _round(sd / fine[name][1])]
+        name: [four_digits((mean - fine[name][0]) / fine[name][1]), four_digits(sd / fine[name][1])]
         for name, (mean, sd, *_) in coarse.items()
     }
 
 
 def _batch(here: City) -> int:
     return max(1, AGENTS_AT_ONCE // here.people.size)
-
-
-def _round(value: float) -> float:
-    """Four significant digits."""
-    number = float(value)
-    return (
-        number if number == 0 or not math.isfinite(number) else round(number, 3 - math.floor(math.log10(abs(number))))
-    )

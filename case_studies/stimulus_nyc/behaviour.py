@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pyro
 import pyro.distributions as dist
 import torch
 
+from case_studies.priors import vector
 from case_studies.stimulus_nyc.expected_work import Shares, work_of
 from case_studies.stimulus_nyc.people import INCOMES, Residents
 from case_studies.stimulus_nyc.question import BOROUGHS
@@ -23,7 +23,6 @@ __all__ = [
     "Asked",
     "Lived",
     "asked_of",
-    "isolation",
     "lived_by",
     "separation_hazard",
     "work",
@@ -123,11 +122,6 @@ def work(asked: Asked) -> None:
     observed("unemployment", dist.Normal(without, MEASURED["unemployment"]).to_event(1))
 
 
-def isolation(asked: Asked) -> None:
-    """Isolation; data: by how much visits fell in the city, by month."""
-    asked.real.observe(asked.map.map(asked.term.term()))
-
-
 def lived_by(asked: Asked, draws: Mapping[str, torch.Tensor]) -> Lived:
     """How people behave in draws of a posterior, site -> `[draws, *shape of the site]`."""
     people = asked.map.given(draws)
@@ -167,5 +161,4 @@ def _unemployment(asked: Asked, willing: Shares, separation: torch.Tensor, findi
 def _numbers(name: str, prior: tuple[tuple[float, ...], tuple[float, ...]]) -> torch.Tensor:
     """Numbers with normal priors, one site, `[*draws, P]`."""
     means, deviations = map(torch.tensor, prior)
-    value = pyro.sample(name, dist.Normal(means, deviations).to_event(1))
-    return value.squeeze(-2) if value.dim() > 1 else value
+    return vector(name, dist.Normal(means, deviations).to_event(1))

@@ -8,10 +8,10 @@ epidemic: what isolation does to contacts and how many isolate cannot be told ap
 
 from dataclasses import dataclass, fields, replace
 
-import pyro
 import pyro.distributions as dist
 import torch
 
+from case_studies.priors import vector
 from case_studies.stimulus_nyc.behaviour import Asked, Lived, separation_hazard
 from case_studies.stimulus_nyc.people import Residents
 from causal_lpm.agents import Archetypes, Contexts
@@ -97,9 +97,7 @@ class HandedOver:
     explained: float
 
     def __call__(self) -> Usual:
-        site = dist.Normal(torch.zeros(len(self.factors)), 1.0).to_event(1)
-        drawn = pyro.sample("habits", site)
-        return self.of(drawn.squeeze(-2) if drawn.dim() > 1 else drawn)
+        return self.of(vector("habits", dist.Normal(torch.zeros(len(self.factors)), 1.0).to_event(1)))
 
     def changed(self, work: Lived, isolation: Lived) -> "HandedOver":
         """The same factors with other behaviour in each draw, such as with a fixed transport.

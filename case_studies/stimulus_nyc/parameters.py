@@ -1,11 +1,9 @@
 """What is not known of the epidemic, with its priors: the same sites in the model and in its surrogate."""
 
-from collections.abc import Callable
-
-import pyro
 import pyro.distributions as dist
 import torch
 
+from case_studies.priors import Priors, sampled
 from case_studies.stimulus_nyc.question import BOROUGHS
 
 __all__ = ["LOCAL", "PRIORS", "parameters"]
@@ -13,8 +11,7 @@ __all__ = ["LOCAL", "PRIORS", "parameters"]
 LOCAL = tuple("local_" + borough.lower().replace(" ", "_") for borough in BOROUGHS[1:])
 """Sites of each borough's transmission relative to the Bronx."""
 
-# name: (distribution, arguments, what it is)
-PRIORS: dict[str, tuple[Callable[..., dist.TorchDistribution], tuple[float, float], str]] = {
+PRIORS: Priors = {
     "transmission": (dist.LogNormal, (0.7, 0.3), "infections that a case leaves outside the home if nobody isolates"),
     **dict.fromkeys(LOCAL, (dist.LogNormal, (0.0, 0.1), "transmission relative to the Bronx")),
     "turn_november": (dist.Normal, (0.1, 0.2), "log change of transmission from 1 September to 15 November"),
@@ -35,7 +32,4 @@ PRIORS: dict[str, tuple[Callable[..., dist.TorchDistribution], tuple[float, floa
 
 def parameters() -> dict[str, torch.Tensor]:
     """Samples every parameter, `[1]`, or `[*draws, 1]` where draws are substituted."""
-    return {
-        name: torch.atleast_1d(pyro.sample(name, family(*map(torch.tensor, arguments))))
-        for name, (family, arguments, _) in PRIORS.items()
-    }
+    return sampled(PRIORS)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -72,11 +71,7 @@ def recorded(covariates: tuple[str, ...], asked: int = 50) -> Recorded:
 def learned(here: Recorded, method: str, settings: Mapping[str, int], seed: int) -> CalibrationResult:
     """The posterior of answers and employment together."""
     data = {**here.term.data, **here.real.data}
-    return fit(partial(_model, here), data, method, gate=0, budget=100, draws=400, seed=seed, settings=dict(settings))
-
-
-def _model(here: Recorded) -> None:
-    here.real.observe(here.map.map(here.term.term()))
+    return fit(here.real.model(), data, method, gate=0, budget=100, draws=400, seed=seed, settings=dict(settings))
 
 
 def _contexts(

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from case_studies.nyc_first_wave.delays import DIED, REPORTED
+from case_studies.nyc_first_wave.reports import weekly
 from case_studies.stimulus_nyc.winter import HISTORY, Winter
 from causal_lpm import observed
 from causal_lpm.agents import negative_binomial, reporting_delay
 
-__all__ = ["TURNS", "history", "immune", "local", "report", "season", "weekly"]
+__all__ = ["TURNS", "history", "immune", "local", "report", "season"]
 
 Delayed = Callable[[torch.Tensor, Sequence[float]], torch.Tensor]
 
@@ -52,11 +53,6 @@ def immune(p: Mapping[str, torch.Tensor], reported: Winter) -> torch.Tensor:
     summer = (reported.summer - reported.recent.sum(1)) / (reported.found * persons)
     before: torch.Tensor = (share + summer).clamp(0.0, 0.95)
     return before
-
-
-def weekly(daily: torch.Tensor) -> torch.Tensor:
-    """Sums of weeks, of whole weeks of days."""
-    return daily.reshape(*daily.shape[:-1], -1, 7).sum(-1)
 
 
 def report(

@@ -1,7 +1,6 @@
 """Everything that the README shows: the answers against the census, then the winter with and without $500 a month."""
 
 import json
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import torch
 
+from case_studies.page import four_digits
 from case_studies.stimulus_nyc import census
 from case_studies.stimulus_nyc.census_pictures import draw_answers
 from case_studies.stimulus_nyc.pictures import draw_curve, draw_winter
@@ -86,6 +86,4 @@ def rounded(value: Any) -> Any:
         return {name: rounded(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [rounded(part) for part in value]
-    if not isinstance(value, float) or value == 0 or not math.isfinite(value):
-        return value
-    return round(value, 3 - math.floor(math.log10(abs(value))))
+    return four_digits(value) if isinstance(value, float) else value

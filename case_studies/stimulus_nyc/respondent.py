@@ -12,9 +12,8 @@ from pathlib import Path
 from case_studies.stimulus_nyc.people import INCOMES, Residents
 from case_studies.stimulus_nyc.question import PAYMENT
 from case_studies.stimulus_nyc.winter import AGES, MONTHS
-from causal_lpm import elicitation
 from causal_lpm.agents import Archetypes, Contexts, Population
-from causal_lpm.elicitation import AnswerStore, AnswerTable, Question, SyntheticRespondent, plan_elicitation
+from causal_lpm.elicitation import AnswerStore, AnswerTable, Question, SyntheticRespondent, elicit, plan_elicitation
 
 __all__ = ["ANSWERS", "ISOLATE", "WORK", "adults", "contexts", "elicited"]
 
@@ -86,7 +85,7 @@ def elicited(question: Question, kinds: Archetypes, asked: Contexts, folder: Pat
     rule = {"work": willing_to_work, "isolate": stays_at_home}[question.name]
     with AnswerStore(folder / f"{question.name}.sqlite") as store:
         plan = plan_elicitation(question, kinds.labels, asked.cells, answers=ANSWERS, model="synthetic", store=store)
-        return elicitation.elicit(plan, store, SyntheticRespondent(rule, seed))
+        return elicit(plan, store, SyntheticRespondent(rule, seed))
 
 
 def _income(cell: Mapping[str, str]) -> int:

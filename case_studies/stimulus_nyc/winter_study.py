@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from case_studies.stimulus_nyc.behaviour import Asked, Lived, asked_of, isolation, lived_by, work
+from case_studies.stimulus_nyc.behaviour import Asked, Lived, asked_of, lived_by, work
 from case_studies.stimulus_nyc.habits import handed_over
 from case_studies.stimulus_nyc.people import residents
 from case_studies.stimulus_nyc.respondent import ISOLATE, WORK, adults, contexts, elicited
@@ -51,7 +51,8 @@ def learned_behaviour(asked: dict[str, Asked], size: Size, seed: int) -> dict[st
         data: dict[str, Any] = {**question.term.data, **question.real.data}
         if name == WORK.name:
             data["unemployment"] = question.here.reported.unemployment
-        model = partial(work if name == WORK.name else isolation, question)
+        # Isolation has no data but by how much visits fell in the city.
+        model = partial(work, question) if name == WORK.name else question.real.model()
         found[name] = (
             question,
             fit(model, data, size.method, gate=0, budget=100, draws=2 * DRAWS, seed=seed, settings=dict(size.settings)),

@@ -1,0 +1,27 @@
+"""Parameters of a study as a table: name, distribution, its arguments, and what the parameter is."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import pyro
+import pyro.distributions as dist
+import torch
+
+__all__ = ["Priors", "sampled", "vector"]
+
+Priors: TypeAlias = Mapping[str, tuple[Callable[..., dist.TorchDistribution], tuple[float, float], str]]
+"""Name -> (distribution, arguments, what it is)."""
+
+
+def sampled(priors: Priors) -> dict[str, torch.Tensor]:
+    """Samples every parameter, `[1]`, or `[*draws, 1]` where draws are substituted."""
+    return {
+        name: torch.atleast_1d(pyro.sample(name, family(*map(torch.tensor, arguments))))
+        for name, (family, arguments, _) in priors.items()
+    }
+
+
+def vector(name: str, prior: dist.TorchDistribution) -> torch.Tensor:
+    """Samples P numbers as one site, `[P]`, or `[*draws, P]` where draws `[*draws, 1, P]` are substituted."""
+    value: torch.Tensor = pyro.sample(name, prior)
+    return value.squeeze(-2) if value.dim() > 1 else value
