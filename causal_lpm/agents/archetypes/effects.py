@@ -15,7 +15,7 @@ import torch
 
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 
-__all__ = ["class_contrasts", "effects", "given", "informed_share", "normal", "positive", "weighted"]
+__all__ = ["class_contrasts", "effects", "given", "normal", "positive", "weighted"]
 
 
 def _leading(value: torch.Tensor) -> torch.Tensor:
@@ -49,22 +49,28 @@ def effects(
     name: str,
     scale: torch.Tensor | float,
     size: int,
-    informed: torch.Tensor | float | None = None,
+    information: torch.Tensor | float | None = None,
     around: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Effects with a normal prior of mean 0 and one scale.
 
     With a scale that is learned, samplers move well where effects that data inform are sampled as they are (centred),
-    and others as multiples of their scale. Between the two is a power: the site is x ~ Normal(0, scale**informed),
-    and the effect is x * scale**(1 - informed), which has the same prior for every `informed`.
+    and others as multiples of their scale. Which of the two it is depends on the scale: the site is the effect in units
+    of the deviation that it has given normal data of this information and the scale, x ~ Normal(0, sqrt(1 + scale**2 *
+    information)). Its deviation under such data is 1 for every scale, so that the two do not depend on each other. The
+    effect is x * scale / sqrt(1 + scale**2 * information), which has the same prior for every information.
+
+    Where data inform a sum of the effect and of something else that is sampled, x is that of the sum in the same way,
+    as far as data inform it.
 
     Args:
         name: Of the site.
         scale: A number, or `[*draws, 1]`.
         size: Number of effects.
-        informed: 0 where data say nothing of an effect, 1 where they say much more than the prior; `[size]` or one
+        information: Inverse variance of the effects, were there only data, 0 where these say nothing; `[size]` or one
             number. None where the scale is a number.
-        around: Their means, `[*draws, size]`, where the scale is a number; 0 where none are given.
+        around: Where the scale is a number, the means of the effects, `[*draws, size]`, 0 if not given. Where it is
+            learned, what data see added to them; their mean is 0 then.
 
     Returns:
         `[*draws, size]`.
@@ -77,28 +83,20 @@ def effects(
     >>> effects("own", 0.3, 4).shape
     torch.Size([4])
     """
-    if informed is None or not isinstance(scale, torch.Tensor):
+    if information is None or not isinstance(scale, torch.Tensor):
         mean = torch.zeros(size) if around is None else around
         mean = mean.unsqueeze(-2) if mean.dim() > 1 else mean  # the place of the agents
         return _leading(pyro.sample(name, dist.Normal(mean, scale).to_event(1)))
     wide = scale.unsqueeze(-1) if scale.dim() > 1 else scale
-    power = torch.as_tensor(informed, dtype=scale.dtype, device=scale.device)
-    own = (wide**power).expand(*wide.shape[:-1], size)
-    sampled = pyro.sample(name, dist.Normal(torch.zeros_like(own), own).to_event(1))
-    return _leading(sampled * wide ** (1 - power))
-
-
-def informed_share(information: torch.Tensor, variance: float) -> torch.Tensor:
-    """How much of what is known of an effect comes from data: 0 without data, 1 where the prior plays no part.
-
-    Args:
-        information: The inverse variance of the effect, were there only data.
-        variance: Of its prior.
-
-    >>> informed_share(torch.tensor([0.0, 10.0]), variance=0.1)
-    tensor([0.0000, 0.5000])
-    """
-    return information * variance / (1 + information * variance)
+    known = torch.as_tensor(information, dtype=scale.dtype, device=scale.device)
+    spread = (1 + wide**2 * known).sqrt().expand(*wide.shape[:-1], size)
+    unit = wide / spread
+    mean = torch.zeros_like(spread)
+    if around is not None:
+        added = around.unsqueeze(-2) if wide.dim() > 1 else around
+        mean = added * known * unit  # the share of data in what is known of the sum, in units
+    sampled = pyro.sample(name, dist.Normal(mean, spread).to_event(1))
+    return _leading((sampled - mean) * unit)
 
 
 def weighted(columns: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

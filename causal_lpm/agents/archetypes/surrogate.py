@@ -12,7 +12,6 @@ from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.effects import (
     class_contrasts,
     effects,
-    informed_share,
     normal,
     positive,
     weighted,
@@ -116,7 +115,7 @@ class Surrogate:
     Args:
         archetypes: Kinds of people that were asked.
         contexts: Circumstances that they were asked about.
-        asked: Usable answers, `[C, A]`; they say which effects are sampled centred.
+        asked: Usable answers, `[C, A]`; they say how much is known of each effect.
         name: Prefix of the sites.
     """
 
@@ -125,12 +124,10 @@ class Surrogate:
         self.columns, _ = class_contrasts(archetypes)
         # Information of an answer on its logit: p (1 - p) at 0.5, divided by what answers of one cell share.
         worth = 0.25 * effective_answers(asked, DISPERSION)
-        crossed = torch.einsum("ca,ap,cd->pd", worth, self.columns**2, self.z**2)
-        self._crossed = informed_share(crossed.reshape(-1), INTERACTION**2)
-        self._archetypes = informed_share(worth.sum(0), ARCHETYPE**2)
+        self._crossed = torch.einsum("ca,ap,cd->pd", worth, self.columns**2, self.z**2).reshape(-1)
+        self._archetypes = worth.sum(0)
         self._basis = ContextBasis.of(contexts.z)
-        # Half centred: of few directions the scale may be small, where centred effects mix slowly.
-        self._contexts = informed_share(worth.sum(1).mean(), CONTEXT**2).clamp(max=0.5) * self._basis.free
+        self._contexts = worth.sum(1).mean() * self._basis.free
 
     def respondent(self, description: str) -> Respondent:
         """Samples the parameters, inside a model."""

@@ -7,6 +7,7 @@ import torch
 
 from causal_lpm import KeyedNoise, policy
 from causal_lpm.agents import BehaviourMap, Contexts, LLMTerm, RealBehaviour, decide
+from causal_lpm.agents.archetypes.behaviour_map import SEEN
 from causal_lpm.inference.program.problem import Problem
 from tests.agents.archetypes.answers import contexts, kinds, table
 
@@ -18,12 +19,13 @@ def term() -> LLMTerm:
     return LLMTerm(kinds(), contexts(), answers.question, answers)
 
 
-def behaviour(**settings: Any) -> BehaviourMap:
-    return BehaviourMap(term(), ("borough", "age"), **{"transport": TRANSPORT, **settings})
+def behaviour(groups: tuple[str, ...] = ("borough", "age"), **settings: Any) -> BehaviourMap:
+    return BehaviourMap(term(), groups, **{"transport": TRANSPORT, **settings})
 
 
 def real(behaviour: BehaviourMap) -> RealBehaviour:
-    return RealBehaviour(behaviour, torch.linspace(0.2, 0.6, 20).reshape(5, 4), 0.01)
+    shares = torch.linspace(0.2, 0.6, 4 * len(behaviour.group_labels))
+    return RealBehaviour(behaviour, shares.reshape(-1, 4), 0.01)
 
 
 def values(behaviour: BehaviourMap, n: int = 3, seed: int = 0, **fixed: float) -> dict[str, torch.Tensor]:
@@ -88,25 +90,22 @@ def test_the_payment_moves_people_by_slope_times_transport_times_the_model() -> 
     assert torch.allclose(people.logits(paid) - people.logits(unpaid), factor[:, None] * model)
 
 
-def _added(behaviour: BehaviourMap, deviations: torch.Tensor) -> torch.Tensor:
-    basis = behaviour._bases[True]
-    return basis.shift(deviations @ basis.directions.double())
-
-
 def test_contexts_of_real_behaviour_are_told_by_their_texts() -> None:
     asked = contexts()
     order = [2, 0]
     some = Contexts({name: asked.values[order, i] for i, name in enumerate(asked.names)}, scale={"payment": 1.0})
-    every, part = behaviour(), behaviour(contexts=some)
-    drawn = values(every, people_context_scale=1.0)  # at which effects are sampled as they are, however few there are
+    every, part = behaviour(()), behaviour((), contexts=some)
+    drawn = values(every, people_context_scale=1.0)
     people = every.given(drawn)
-    own, answered = people.deviations[:, order], people._answered[:, order]
     basis = part._bases[True]
-    fewer = drawn | {"people_contexts": own @ basis.directions.double()}
-    # Level and responses are the same: sites have them with what the deviations of their own contexts add.
-    added = _added(part, own + answered) - _added(every, people.deviations + people._answered)
-    fewer["people_level"] = drawn["people_level"] + added[:, 0]
-    fewer["people_covariates"] = drawn["people_covariates"] + added[:, 1:][:, part._own.bool()]
+    sampled = people.deviations[:, order] @ basis.directions.double() * (1 + SEEN * basis.free).sqrt()
+    fewer = drawn | {"people_contexts": sampled}
+    # Level and responses are to be the same, of which sites have sums with what their own contexts add.
+    others = part.given(fewer)
+    fewer["people_level"] = drawn["people_level"] + (people._base - others._base)[:, 0]
+    fewer["people_covariates"] = (
+        drawn["people_covariates"] + (people._slopes - others._slopes)[:, 0][:, part._own.bool()]
+    )
     assert torch.allclose(every.given(drawn).real[:, order], part.given(fewer).real, atol=1e-6)
     at = part.given(fewer).logits(asked.z[2], at=asked.cells[2])
     assert torch.allclose(at, part.given(fewer).real[:, 0], atol=1e-6)
