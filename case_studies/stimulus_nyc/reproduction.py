@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,22 @@ TOLERANCE = {"correlations": 0.005, "held-out errors": 0.005}
 Note = Callable[[str], None]
 
 
-def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> str:
-    """Writes numbers.json and pictures, and returns the tables."""
+def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note, agents: int | None = None) -> str:
+    """Writes numbers.json and pictures, and returns the tables.
+
+    Args:
+        out: Folder.
+        quick: Whether to compute little.
+        seed: Of everything random.
+        workers: Processes.
+        say: Called with what is done next.
+        agents: Of part 2, if not those of the size.
+    """
     torch.set_num_threads(1)  # the processes share the cores
     began = time.process_time()
     say("setting the recorded answers against the labour market")
     size = QUICK if quick else FULL
+    size = size if agents is None else replace(size, agents=agents)
     numbers: dict[str, Any] = {
         "study": "stimulus-nyc",
         "seed": seed,

@@ -134,16 +134,17 @@ def run(
         found = load_study(study)
         if bool(setting) + quick + full > 1:
             raise ValueError("--setting, --quick and --full say what to run: leave out all but one.")
-        reproduce = None if setting else reproduction_of(found)
+        reproduce = None if setting else reproduction_of(found, agents)
         if reproduce is not None:
-            given = {"agents": agents, "days": days, "replicates": replicates, "json": json, **extra}
+            given = {"days": days, "replicates": replicates, "json": json, **extra}
             for name, value in given.items():
                 if value is not None:
                     raise ValueError(f"{study} is reproduced as a whole: {name} goes with --setting only.")
     if reproduce is not None:
         from causal_lpm.cli.reproduction_run import run_reproduction
 
-        run_reproduction(study, reproduce, quick=quick, seed=seed, workers=2 if workers is None else workers, out=out)
+        processes = 2 if workers is None else workers
+        run_reproduction(study, reproduce, quick=quick, agents=agents, seed=seed, workers=processes, out=out)
         return
     from causal_lpm.cli.study_run import run_study, typed_worlds
 

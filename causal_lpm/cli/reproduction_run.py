@@ -19,11 +19,13 @@ ABOUT, TABLES = "reproduction.json", "tables.md"
 
 
 def run_reproduction(
-    name: str, reproduce: Reproduction, *, quick: bool, seed: int, workers: int, out: Path | None
+    name: str, reproduce: Reproduction, *, quick: bool, agents: int | None, seed: int, workers: int, out: Path | None
 ) -> None:
     """Reproduces, and shows the tables; what is finished is only shown, and parts that were kept are used."""
     about = {"study": name, "quick": quick, "seed": seed, "versions": versions()}
-    folder = out or Path("results") / f"{name}{'-quick' if quick else ''}-{seed}"
+    if agents is not None:
+        about["agents"] = agents
+    folder = out or Path("results") / f"{name}{'-quick' if quick else ''}{f'-{agents}' if agents else ''}-{seed}"
     with bad_input():
         whole_number("seed", seed, low=0)
         whole_number("workers", workers)
@@ -57,9 +59,9 @@ def _check_folder(folder: Path, about: dict[str, object]) -> None:
             raise ValueError(f"the output folder {folder} is not empty and holds no reproduction: give another.")
         return
     there = read_object(file)
-    for key, value in about.items():
-        if there.get(key) != value:
+    for key in dict.fromkeys([*about, *there]):
+        if there.get(key) != about.get(key):
             raise ValueError(
                 f"the output folder {folder} holds another reproduction (its {key} is {there.get(key)!r}, yours is "
-                f"{value!r}): give another folder."
+                f"{about.get(key)!r}): give another folder."
             )

@@ -8,7 +8,7 @@ import pyro.distributions as dist
 import torch
 
 from causal_lpm import event, observed, policy, rollout, tally
-from causal_lpm.inference import ModelStudy, Policy, ReproducedStudy
+from causal_lpm.inference import ModelStudy, Policy, ReproducedStudy, Reproduction
 
 AGENTS, DAYS = 200, 6
 
@@ -49,3 +49,10 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
 
 
 compared = ReproducedStudy("compared", "Methods side by side", "made up", ("deaths",), reproduce)
+
+
+def counted(agents: int) -> Reproduction:
+    return lambda out, **given: f"{reproduce(out, **given)}\n| agents | {agents} |"
+
+
+sized = ReproducedStudy("sized", "Agents are chosen", "made up", ("deaths",), reproduce, with_agents=counted)

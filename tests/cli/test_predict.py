@@ -17,6 +17,7 @@ from tests.distributions import install
 ENTRY_POINTS = """[causal_lpm.studies]
 contacts = tests.cli.fake_contacts:contacts
 compared = tests.cli.fake_contacts:compared
+sized = tests.cli.fake_contacts:sized
 """
 SVI = ["--method", "svi", "--draws", "20", "--no-plots"]
 FEW = ["--draws", "5", "--no-plots"]
@@ -123,6 +124,15 @@ def test_a_studys_results_are_reproduced_shown_again_and_never_written_over(home
     assert "holds another reproduction (its quick is True, yours is False): give another folder." in other.stderr
     assert call("run", "compared", "--out", "results").exit_code == 2
     assert files(home) == before
+
+
+def test_agents_of_a_reproduction_are_chosen_where_its_study_lets_them(home: Path) -> None:
+    first = call("run", "sized", "--agents", "500")
+    assert first.stdout.splitlines()[2:] == ["| agents | 500 |", "", "Results: results/sized-500-0"]
+    other = call("run", "sized", "--out", "results/sized-500-0")
+    assert other.exit_code == 2
+    assert "(its agents is 500, yours is None): give another folder." in other.stderr
+    assert "agents" not in call("run", "sized").stdout
 
 
 def test_an_interrupted_reproduction_goes_on_with_its_parts(home: Path) -> None:

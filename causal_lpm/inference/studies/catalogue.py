@@ -6,6 +6,7 @@ A study in another package works like those that come with this one. What a stud
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, cast
@@ -72,10 +73,19 @@ def with_data(study: Listed) -> HasData:
     return cast(HasData, study)
 
 
-def reproduction_of(study: Listed) -> Reproduction | None:
-    """What computes all results of the study; None if a run of its worlds does."""
+def reproduction_of(study: Listed, agents: int | None = None) -> Reproduction | None:
+    """What computes all results of the study; None if a run of its worlds does.
+
+    Raises:
+        ValueError: a number of agents, where the study lets nobody choose them.
+    """
     found: Reproduction | None = getattr(study, "reproduction", None)
-    return found
+    if found is None or agents is None:
+        return found
+    with_agents: Callable[[int], Reproduction] | None = getattr(study, "with_agents", None)
+    if with_agents is None:
+        raise ValueError(f"{study.name} is reproduced as a whole: agents goes with --setting only.")
+    return with_agents(agents)
 
 
 def _instead(study: Listed) -> str:

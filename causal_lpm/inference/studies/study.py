@@ -198,13 +198,23 @@ class Reproduction(Protocol):
 
 @dataclass(frozen=True)
 class ReproducedStudy:
-    """A study that has results and no worlds of its own, such as a comparison of methods."""
+    """A study that has results and no worlds of its own, such as a comparison of methods.
+
+    Attributes:
+        name: As of `Listed`, like the next three.
+        title: One line.
+        source: What it stands on.
+        outcomes: What is counted.
+        reproduction: Computes all results.
+        with_agents: The reproduction with another number of agents; None where they cannot be chosen.
+    """
 
     name: str
     title: str
     source: str
     outcomes: tuple[str, ...]
     reproduction: Reproduction
+    with_agents: Callable[[int], Reproduction] | None = None
 
 
 def variant(study: Study, extra: Mapping[str, str | float]) -> Study:
