@@ -5,6 +5,7 @@ sent again: making a batch is not idempotent, and each is billed.
 """
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,11 +17,12 @@ from causal_lpm.elicitation.batch_results import Reading, read_results
 from causal_lpm.elicitation.failures import BudgetError, ElicitationError
 from causal_lpm.elicitation.plan import SYNTHETIC, Plan, tokens_of
 from causal_lpm.elicitation.prompts import MOST_TOKENS, Prompt
-from causal_lpm.elicitation.providers import Limits
 from causal_lpm.elicitation.service import Lost, NotThereError, Refusal, TooLarge, call, waits
 from causal_lpm.elicitation.store import AnswerStore, NotedBatch
 
 __all__ = ["AnthropicProvider"]
+
+_LOG = logging.getLogger("causal_lpm")
 
 COUNTED = 8  # prompts whose tokens the service counts, at no cost
 MARGIN = 1.05  # of the tokens of a prompt, beyond the estimate
@@ -69,7 +71,7 @@ class AnthropicProvider:
     def __repr__(self) -> str:
         return "AnthropicProvider()"
 
-    def answer(self, plan: Plan, store: AnswerStore, limits: Limits) -> None:
+    def answer(self, plan: Plan, store: AnswerStore, max_usd: float) -> None:
         if plan.model == SYNTHETIC:
             raise ValueError(f"the plan is for {SYNTHETIC!r}, which is no model: plan with the name of one.")
         for noted in store.open_batches():
@@ -80,24 +82,26 @@ class AnthropicProvider:
         prompts = plan.missing
         keys = list(prompts)
         ratio = self._counted(plan)
-        told = plan.price.batch(ratio * plan.input_tokens, plan.output_tokens)
+        estimated = {hash: tokens_of(prompt.written) for hash, prompt in plan.requests.items()}
+        told = plan.price.batch(ratio * sum(estimated[prompt.hash] for prompt in prompts.values()), plan.output_tokens)
         spent = plan.price.batch(*store.billed(plan.keys))
-        if spent + told > limits.usd:
+        if spent + told > max_usd:
             raise BudgetError(
                 f"{plan.calls} calls cost about ${told:.2f} as the service counts tokens, and ${spent:.2f} are spent "
-                f"already: that is more than max_usd={limits.usd:g}; nothing more was sent."
+                f"already: that is more than max_usd={max_usd:g}; nothing more was sent."
             )
-        dearest = max(ratio * tokens_of(prompt) for prompt in prompts.values()) * MARGIN
+        dearest = max(estimated.values()) * ratio * MARGIN
         worst = plan.price.batch(dearest, MOST_TOKENS)
         size, start = self._size, 0
         while start < len(keys):
-            left = limits.usd - plan.price.batch(*store.billed(plan.keys))
+            left = max_usd - plan.price.batch(*store.billed(plan.keys))
             affordable = len(keys) if worst == 0 else int(left / worst)
             part = keys[start : start + min(size, affordable)]
             if not part:
                 raise BudgetError(
-                    f"the next answer could pass max_usd={limits.usd:g}, of which ${left:.4f} are left: "
-                    f"{len(keys) - start} answers were not asked for; {KEPT}"
+                    f"the next answer could pass max_usd={max_usd:g}, of which ${left:.4f} are left: "
+                    f"{len(keys) - start} answers were not asked for, which cost about ${plan.again(store).usd:.2g} by "
+                    f"what was billed so far; {KEPT}"
                 )
             try:
                 noted = self._send(part, prompts, store)
@@ -107,6 +111,8 @@ class AnthropicProvider:
                 size = len(part) // 2
                 continue
             self._collect(noted, store)
+            if start == 0 and len(part) < len(keys):
+                _LOG.info("by what was billed for %d answers: %s", len(part), plan.again(store))
             start += len(part)
 
     # --- calls ---------------------------------------------------------------------------------------------------
@@ -123,7 +129,7 @@ class AnthropicProvider:
 
     def _counted(self, plan: Plan) -> float:
         """Tokens as the service counts them, of one that is estimated."""
-        prompts = sorted({prompt.hash: prompt for prompt, _ in plan.todo}.values(), key=tokens_of)
+        prompts = sorted(plan.requests.values(), key=lambda prompt: len(prompt.written))
         step = max(1, len(prompts) // COUNTED)
         counted = estimated = 0.0
         for prompt in prompts[step // 2 :: step][:COUNTED]:
@@ -133,7 +139,7 @@ class AnthropicProvider:
                 lambda reply: isinstance(getattr(reply, "input_tokens", None), int),
             )
             counted += reply.input_tokens
-            estimated += tokens_of(prompt)
+            estimated += tokens_of(prompt.written)
         return counted / estimated
 
     def _send(self, keys: list[str], prompts: Mapping[str, Prompt], store: AnswerStore) -> NotedBatch:
@@ -202,7 +208,12 @@ class AnthropicProvider:
             waited += max(self._poll, 1e-3)
 
     def _read(self, id: str) -> Reading:
-        batch = self._wait_for(id)
+        try:
+            batch = self._wait_for(id)
+        except NotThereError:
+            return Reading({}, False, gone=True)
+        if batch.archived_at is not None:
+            return Reading({}, False, gone=True)
         return read_results(self._client, id, _total(batch), self._sleep, KEPT)
 
     def _collect(self, noted: NotedBatch, store: AnswerStore) -> None:
@@ -210,13 +221,7 @@ class AnthropicProvider:
         assert noted.id is not None
         source = "a language model was asked through Anthropic's Message Batches"
         schemas = _schemas(noted.keys, store)
-        try:
-            reading = self._read(noted.id)
-        except NotThereError:
-            store.finished(noted)
-            raise ElicitationError(
-                f"batch {noted.id} is no longer there, and its answers cannot be read: the same call asks anew."
-            ) from None
+        reading = self._read(noted.id)
         answers, bill = list[Answer](), [0, 0]
         for key in noted.keys:
             result = reading.lines.get(key)
@@ -231,13 +236,32 @@ class AnthropicProvider:
                 answer = Answer(key, str(result.type), None, "", "", source)
             answers.append(answer)
         store.put(answers)
-        if not reading.whole:
-            raise ElicitationError(
-                f"of batch {noted.id} {len(reading.lines)} results could be read, and it has {len(noted.keys)}; {KEPT}"
-            )
-        store.finished(noted, *bill)
+        if reading.whole:
+            store.finished(noted, *bill)
+        else:
+            left = store.partly_read(noted, (answer.key for answer in answers), *bill)
+            self._stop(left, reading.gone, store)
         if reading.final:
             raise ElicitationError(f"the service refused requests of batch {noted.id}: {reading.final}; {KEPT}")
+
+    def _stop(self, left: NotedBatch, gone: bool, store: AnswerStore) -> None:
+        """Ends the work where a batch could not be read as a whole.
+
+        Raises:
+            ElicitationError: always; it says what of the batch is kept, and what may be billed unseen.
+        """
+        whole = store.asked_for(left)
+        read = f"of batch {left.id} {whole - len(left.keys)} of {whole} results could be read"
+        if not gone:
+            raise ElicitationError(f"{read}; {KEPT}")
+        store.finished(left)
+        texts = store.written(key.rpartition("-")[0] for key in left.keys)
+        told = sum(tokens_of(texts[key.rpartition("-")[0]]) for key in left.keys)
+        raise ElicitationError(
+            f"{read}, which are kept and on the bill; it is no longer there, and the service may have billed the other "
+            f"{len(left.keys)}, about {told:.0f} tokens in and at most {MOST_TOKENS * len(left.keys)} out, which no "
+            "limit here counts: the same call asks for those anew."
+        )
 
 
 def _schemas(keys: tuple[str, ...], store: AnswerStore) -> dict[str, Any]:

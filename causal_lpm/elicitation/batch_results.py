@@ -1,12 +1,13 @@
 """The results of a batch, which come as a stream that may end early without an error."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from causal_lpm.elicitation.failures import ElicitationError
-from causal_lpm.elicitation.service import Lost, call, waits, wire_errors, without_keys
+from causal_lpm.elicitation.service import Lost, NotThereError, call, waits, wire_errors, without_keys
 
 __all__ = ["Reading", "read_results"]
 
@@ -23,11 +24,13 @@ class Reading:
         lines: Key -> result.
         whole: Whether as many lines came as the batch has requests.
         final: What the service said of a request that it will never take; empty where there is none.
+        gone: Whether the service has the rest no longer.
     """
 
     lines: Mapping[str, Any]
     whole: bool
-    final: str
+    final: str = ""
+    gone: bool = False
 
 
 def read_results(client: Any, id: str, expected: int, sleep: Callable[[float], None], kept: str) -> Reading:
@@ -41,7 +44,7 @@ def read_results(client: Any, id: str, expected: int, sleep: Callable[[float], N
         kept: What an error says of what is kept.
 
     Raises:
-        ElicitationError: the service refuses, or does not begin to answer.
+        ElicitationError: the service refuses before a result came, or does not begin to answer.
     """
     cut: tuple[type[Exception], ...] = (*wire_errors(), TypeError, ValueError, AttributeError)  # a line is no result
     lines: dict[str, Any] = {}
@@ -53,11 +56,18 @@ def read_results(client: Any, id: str, expected: int, sleep: Callable[[float], N
                 break
             sleep(waits(attempt, lost, kept))
             continue
+        except NotThereError:
+            return Reading(lines, False, gone=True)
+        except ElicitationError:
+            if not lines:
+                raise
+            break
         try:
-            for line in stream:
-                custom, result = getattr(line, "custom_id", None), getattr(line, "result", None)
-                if isinstance(custom, str) and getattr(result, "type", None) is not None:
-                    lines[custom] = result
+            with closing(stream):
+                for line in stream:
+                    custom, result = getattr(line, "custom_id", None), getattr(line, "result", None)
+                    if isinstance(custom, str) and getattr(result, "type", None) is not None:
+                        lines[custom] = result
         except cut:
             pass
         if len(lines) >= expected:
@@ -69,7 +79,7 @@ def read_results(client: Any, id: str, expected: int, sleep: Callable[[float], N
 
 
 def _is_stream(reply: Any) -> bool:
-    return hasattr(reply, "__iter__") and not isinstance(reply, str)
+    return hasattr(reply, "__iter__") and hasattr(reply, "close")
 
 
 def _final(lines: Mapping[str, Any], client: Any) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from causal_lpm import validate
@@ -13,30 +12,17 @@ from causal_lpm.elicitation.plan import SYNTHETIC, Plan
 from causal_lpm.elicitation.prompts import Prompt
 from causal_lpm.elicitation.store import AnswerStore
 
-__all__ = ["Limits", "Provider", "Recorded", "SyntheticRespondent"]
+__all__ = ["Provider", "Recorded", "SyntheticRespondent"]
 
 WROTE = 20_000  # answers that are kept at once
 SPREAD = 0.1  # of shares around their mean
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What asking may cost at most.
-
-    Attributes:
-        usd: US dollars.
-        calls: Answers that are asked for.
-    """
-
-    usd: float
-    calls: int
-
-
 class Provider(Protocol):
     """Puts answers in a store."""
 
-    def answer(self, plan: Plan, store: AnswerStore, limits: Limits) -> None:
-        """Answers what is to do of a plan, within limits.
+    def answer(self, plan: Plan, store: AnswerStore, max_usd: float) -> None:
+        """Asks once for each answer that is to do, as long as the bill stays within so many US dollars.
 
         Raises:
             ElicitationError: it could not; what was answered is in the store.
@@ -56,10 +42,10 @@ class Recorded:
     do you work?': import a recording, or give provider=AnthropicProvider() and a budget; nothing was asked or made up.
     """
 
-    def answer(self, plan: Plan, store: AnswerStore, limits: Limits) -> None:
+    def answer(self, plan: Plan, store: AnswerStore, max_usd: float) -> None:
         # An answer that failed is on file: it lowers what a cell counts, here as where it was asked for.
         todo = plan.missing
-        there = store.get(list(todo))
+        there = store.there(list(todo))
         missing = [prompt for key, prompt in todo.items() if key not in there]
         if missing:
             raise MissingAnswersError(
@@ -94,7 +80,7 @@ class SyntheticRespondent:
     def __init__(self, rule: Callable[[Mapping[str, str]], Any], seed: int = 0) -> None:
         self._rule, self._seed = rule, validate.whole_number("seed", seed, low=0)
 
-    def answer(self, plan: Plan, store: AnswerStore, limits: Limits) -> None:
+    def answer(self, plan: Plan, store: AnswerStore, max_usd: float) -> None:
         if plan.model != SYNTHETIC:
             raise ValueError(
                 f"the plan is for {plan.model!r}, and a rule answers for {SYNTHETIC!r} only: plan with "

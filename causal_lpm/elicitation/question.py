@@ -140,6 +140,17 @@ def value_of(schema: Mapping[str, Any], text: str) -> bool | int | str | None:
     return value if isinstance(value, str) and value in wanted["enum"] else None
 
 
+def texts_of(schema: Mapping[str, Any]) -> list[str]:
+    """All texts that are answers, as short as JSON can be.
+
+    >>> texts_of(Question("work", "{age}?").schema)
+    ['{"answer":false}', '{"answer":true}']
+    """
+    wanted = schema["properties"]["answer"]
+    values = {"boolean": (False, True), "integer": range(101)}.get(wanted["type"], wanted.get("enum", ()))
+    return [json.dumps({"answer": value}, ensure_ascii=False, separators=(",", ":")) for value in values]
+
+
 def _check_label(question: str, field: str, label: object) -> None:
     if not isinstance(label, str):
         raise ValueError(f"question {question!r}: {field} is {label!r}, which is no text: give a label.")

@@ -54,8 +54,7 @@ def wire_errors() -> tuple[type[Exception], ...]:
     import httpx2
 
     return (
-        anthropic.APIConnectionError,
-        anthropic.APIResponseValidationError,
+        anthropic.AnthropicError,  # no connection, no valid reply, no place of results
         httpx2.HTTPError,
         httpx2.StreamError,
         json.JSONDecodeError,

@@ -110,6 +110,10 @@ class AnswerStore:
         found = map(_answer, self._where("select * from answer where key", keys))
         return {answer.key: answer for answer in found}
 
+    def there(self, keys: Sequence[str]) -> set[str]:
+        """Which of the keys have an answer."""
+        return {row[0] for row in self._where("select key from answer where key", keys)}
+
     def all(self) -> Iterator[Answer]:
         """All answers, by key."""
         return map(_answer, self._db.execute("select * from answer order by key"))
@@ -138,9 +142,24 @@ class AnswerStore:
         """Writes down that a batch was read, or never arrived, and what it was billed."""
         with self._whole():
             self._db.execute("update batch set state = 'done' where number = ?", (batch.number,))
-            if input_tokens or output_tokens:
-                bill = (batch.number, input_tokens, output_tokens)
-                self._db.execute("insert or replace into bill values (?, ?, ?)", bill)
+            self._bill(batch.number, input_tokens, output_tokens)
+
+    def partly_read(self, batch: NotedBatch, keys: Iterable[str], input_tokens: int, output_tokens: int) -> NotedBatch:
+        """Writes down which answers of a batch were read, and what they were billed; what is left is open."""
+        read = set(keys)
+        left = tuple(key for key in batch.keys if key not in read)
+        with self._whole():
+            row = self._db.execute(
+                "insert into batch (id, noted, keys, state) values (?, ?, ?, 'done')",
+                (batch.id, batch.noted, json.dumps([key for key in batch.keys if key in read])),
+            )
+            self._bill(int(row.lastrowid or 0), input_tokens, output_tokens)
+            self._db.execute("update batch set keys = ? where number = ?", (json.dumps(left), batch.number))
+        return NotedBatch(batch.number, batch.id, batch.noted, left)
+
+    def _bill(self, number: int, input_tokens: int, output_tokens: int) -> None:
+        if input_tokens or output_tokens:
+            self._db.execute("insert or replace into bill values (?, ?, ?)", (number, input_tokens, output_tokens))
 
     def open_batches(self) -> list[NotedBatch]:
         """Batches that were not read yet."""
@@ -162,6 +181,17 @@ class AnswerStore:
             if not wanted.isdisjoint(json.loads(held)):
                 told = [before + more for before, more in zip(told, tokens, strict=True)]
         return told[0], told[1]
+
+    def asked_for(self, batch: NotedBatch) -> int:
+        """Answers that a batch had when it was sent."""
+        rows = self._db.execute("select keys from batch where id = ?", (batch.id,))
+        return sum(len(json.loads(row[0])) for row in rows)
+
+    def sent(self, keys: Iterable[str]) -> int:
+        """How often answers with these keys were asked for; those of batches that never arrived do not count."""
+        wanted = set(keys)
+        rows = self._db.execute("select keys from batch where id is not null or state = 'open'")
+        return sum(key in wanted for row in rows for key in json.loads(row[0]))
 
     @contextmanager
     def asking(self) -> Iterator[None]:

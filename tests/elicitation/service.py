@@ -68,6 +68,8 @@ class Service:
         self.headers: list[dict[str, str]] = []
         self.batches: dict[str, dict[str, Any]] = {}
         self.on: dict[tuple[str, str], list[Reply | Callable[[Callable[[], Reply]], Reply]]] = {}
+        self.clients: list[Any] = []
+        """Are closed when the service ends."""
         self.results: dict[str, Any] = {}
         """Key -> result, or a function of the request; None leaves the line out."""
 
@@ -128,6 +130,8 @@ class Service:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for client in self.clients:
+            client.close()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

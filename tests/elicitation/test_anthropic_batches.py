@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 from causal_lpm.elicitation import (
     AnswerStore,
     AnthropicProvider,
-    BudgetError,
     ElicitationError,
     Plan,
     Question,
@@ -36,20 +34,9 @@ RESULTS = ("GET", "/results")
 LOOK = ("GET", "/msgbatch_000")
 
 
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with Service() as running:
-        yield running
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[AnswerStore]:
-    with AnswerStore(tmp_path / "answers.sqlite") as made:
-        yield made
-
-
 def provider(service: Service, naps: list[float] | None = None, **options: Any) -> AnthropicProvider:
     client = anthropic.Anthropic(api_key=KEY, base_url=service.url, timeout=options.pop("timeout", 10.0))
+    service.clients.append(client)
     slept = naps if naps is not None else []
     return AnthropicProvider(client, **{"poll": 0.0, "sleep": slept.append, **options})
 
@@ -78,45 +65,6 @@ def test_answers_come_once(service: Service, store: AnswerStore) -> None:
     again = elicit(planned(store), store)
     assert len(service.seen) == sent
     assert (again.yes == table.yes).all()
-
-
-def test_dollars_that_are_held_to_the_limit_and_billed_agree(service: Service, store: AnswerStore) -> None:
-    """The service counts 25% more tokens than the plan: the count before sending is what is held to the limit."""
-    plan = planned(store, 100)
-    ask(store, service, 100)
-    billed = plan.price.batch(*store.billed(keys_of(plan)))
-    counted = plan.price.batch(sum(160 + (len(p.text) + len(p.system)) // 3 for p, _ in plan.todo), 12 * plan.calls)
-    assert billed == pytest.approx(counted, rel=0.05)
-    assert plan.usd != pytest.approx(billed, rel=0.05)
-    with AnswerStore() as fresh, pytest.raises(BudgetError, match="as the service counts tokens"):
-        elicit(planned(fresh, 100), fresh, provider(service), max_usd=1.01 * plan.usd, max_calls=1000)
-    assert service.billed == 600
-
-
-@pytest.mark.parametrize("budget", [{}, {"max_usd": 1.0}, {"max_calls": 1000}, {"max_usd": 1.0, "max_calls": 23}])
-def test_a_plan_beyond_the_budget_sends_nothing(service: Service, store: AnswerStore, budget: dict[str, Any]) -> None:
-    with pytest.raises(BudgetError, match="nothing was sent"):
-        elicit(planned(store), store, provider(service), **budget)
-    assert not service.seen
-
-
-def test_it_stops_where_the_bill_would_pass_the_limit(service: Service, store: AnswerStore) -> None:
-    """Answers are as long as they may be: the estimate was low, and the bill stays within the limit all the same."""
-    plan = planned(store, 50)
-    params = plan.prompts[0].params
-    service.results = dict.fromkeys(keys_of(plan), dear)
-    limit = 1.02 * plan.price.batch(sum(160 + (len(p.text) + len(p.system)) // 3 for p, _ in plan.todo), 12 * 300)
-    with pytest.raises(BudgetError, match="were not asked for"):
-        ask(store, service, 50, max_usd=limit)
-    assert 0.7 * limit < plan.price.batch(*store.billed(keys_of(plan))) <= limit
-    assert 100 < service.billed == len(store) < 300
-    assert params["max_tokens"] == 64
-
-
-def dear(params: dict[str, Any]) -> dict[str, Any]:
-    result = succeeded(params, '{"answer": true}')
-    result["message"]["usage"]["output_tokens"] = 64
-    return result
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
@@ -227,7 +175,7 @@ def test_results_that_end_early_are_read_again(service: Service, store: AnswerSt
     service.on[RESULTS] = [half, whole_lines]
     assert (ask(store, service).asked == 4).all()
     service.on[RESULTS] = [whole_lines] * 4
-    with pytest.raises(ElicitationError, match="3 results could be read"):
+    with pytest.raises(ElicitationError, match="3 of 24 results could be read"):
         ask(store, service, 8)
     assert len(store) == 27
     assert len(store.open_batches()) == 1
