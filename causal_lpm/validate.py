@@ -6,6 +6,7 @@ import difflib
 import math
 import numbers
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,13 @@ if TYPE_CHECKING:  # the command line checks names, too, and waits for torch onl
     import torch
 
 __all__ = [
+    "amount",
     "days_in_range",
     "did_you_mean",
+    "distinct_labels",
     "fits_in_memory",
     "fits_in_time",
+    "folded",
     "hazard",
     "known",
     "marginal",
@@ -29,6 +33,9 @@ __all__ = [
 ]
 
 LONGEST = 10.0  # days that a computation may take
+# Characters that show nothing, beside those of category Cf: fillers, joiners, marks that choose a variant.
+INVISIBLE = {*"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0", *map(chr, range(0x180B, 0x1810))}
+INVISIBLE |= {*map(chr, range(0xFE00, 0xFE10)), *map(chr, range(0xE0100, 0xE01F0))}
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
@@ -161,6 +168,45 @@ def unique_entries(what: str, names: Iterable[str]) -> None:
         if name in seen:
             raise ValueError(f"{what} {name!r} appears twice: give each its own name.")
         seen.add(name)
+
+
+def folded(label: str) -> str:
+    r"""What a reader sees of a label: without case, composition of characters, spacing and invisible characters.
+
+    >>> folded("Cafe\u0301 \u200bAge") == folded("café age")
+    True
+    """
+    seen = "".join(each for each in label if each not in INVISIBLE and unicodedata.category(each) != "Cf")
+    caseless = unicodedata.normalize("NFD", unicodedata.normalize("NFD", seen).casefold())
+    return " ".join(caseless.split())
+
+
+def distinct_labels(what: str, labels: Iterable[str]) -> None:
+    """Raises ValueError when a label appears twice, or two differ in nothing that a reader sees.
+
+    >>> distinct_labels("choice", ["go out", "Go out"])
+    Traceback (most recent call last):
+    ValueError: choice 'Go out' is 'go out' but for case or invisible characters: merge them, or name them differently.
+    """
+    seen: dict[str, str] = {}
+    for label in labels:
+        if (other := seen.setdefault(folded(label), label)) != label:
+            raise ValueError(
+                f"{what} {label!a} is {other!a} but for case or invisible characters: merge them, or name "
+                "them differently."
+            )
+    unique_entries(what, labels)
+
+
+def amount(name: str, value: object, unit: str) -> None:
+    """Raises ValueError unless the value is a finite number from 0, of any type but bool.
+
+    >>> amount("max_usd", float("nan"), "US dollars")
+    Traceback (most recent call last):
+    ValueError: max_usd is nan: give US dollars, 0 or more.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
+        raise ValueError(f"{name} is {value!r}: give {unit}, 0 or more.")
 
 
 def whole_number(name: str, value: object, low: int = 1, high: int = 2**63 - 1) -> int:

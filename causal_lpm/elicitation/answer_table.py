@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causal_lpm.elicitation.answers import Answer
-from causal_lpm.elicitation.plan import Plan, check_cells
+from causal_lpm.elicitation.plan import SYNTHETIC, Plan, check_cells
 from causal_lpm.elicitation.question import Question
 
 __all__ = ["AnswerTable"]
@@ -136,6 +136,9 @@ class AnswerTable:
         Args:
             plan: What was asked.
             answers: Key -> answer.
+
+        Raises:
+            ValueError: answers of two rules, or of one with two seeds.
         """
         question = plan.question
         choices = () if isinstance(question.answer, str) else question.answer
@@ -165,6 +168,11 @@ class AnswerTable:
                     squares[at] += share**2
                 else:
                     counts["yes"][at] += int(answer.value or 0)
+        if plan.model == SYNTHETIC and len(served) > 1:
+            raise ValueError(
+                f"the answers are those of {len(served)} rules or seeds ({', '.join(sorted(served))}), and a table has "
+                "those of one: give the rule, which answers all of them anew, or a store of its own."
+            )
         return cls(
             question,
             plan.archetypes,

@@ -41,8 +41,7 @@ def elicit(
         ElicitationError: a service failed, or too many answers did; what came is kept.
         MissingAnswersError: an answer is not in the store, and nobody is to be asked.
     """
-    if not 0 <= max_usd < float("inf"):
-        raise ValueError(f"max_usd is {max_usd}: give US dollars, 0 or more.")
+    validate.amount("max_usd", max_usd, "US dollars")
     max_calls = validate.whole_number("max_calls", max_calls, low=0)
     validate.probability("max_failed", max_failed)
     provider = Recorded() if provider is None else provider

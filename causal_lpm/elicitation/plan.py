@@ -130,8 +130,8 @@ def plan_elicitation(
         prices: Model -> price, where the table has none or an old one.
 
     Raises:
-        ValueError: no archetype or context, a cell given twice, a field without value or in both, labels that are not
-            safe to send, a number of answers out of range, a model without price.
+        ValueError: no archetype or context, a cell given twice, labels that look the same, a field without value or in
+            both, labels that are not safe to send, a number of answers out of range, a model without price.
 
     >>> question = Question("work", "You are {age} and are paid {payment}. Do you work?")
     >>> with AnswerStore() as store:
@@ -165,7 +165,7 @@ def plan_elicitation(
 
 
 def check_cells(what: str, cells: Sequence[Mapping[str, str]]) -> None:
-    """Raises ValueError where there is no cell, cells have different fields, or one is given twice."""
+    """Raises ValueError where there is no cell, cells have different fields, or one or a label is given twice."""
     if not cells:
         raise ValueError(f"there is no {what}: give at least one mapping from fields to labels.")
     seen: set[frozenset[tuple[str, str]]] = set()
@@ -177,6 +177,9 @@ def check_cells(what: str, cells: Sequence[Mapping[str, str]]) -> None:
         if key in seen:
             raise ValueError(f"the {what} {dict(cell)} is given twice: labels identify it; give each once.")
         seen.add(key)
+    for name in cells[0]:
+        labels = dict.fromkeys(cell[name] for cell in cells)
+        validate.distinct_labels(f"label of {name!r}", (label for label in labels if isinstance(label, str)))
 
 
 def _check_distinct(question: Question, prompts: Sequence[Prompt]) -> None:

@@ -24,9 +24,7 @@ class Price:
 
     def __post_init__(self) -> None:
         for name in ("input", "output"):
-            value = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"the {name} price is {value}: give US dollars for a million tokens.")
+            validate.amount(f"the {name} price", getattr(self, name), "US dollars for a million tokens")
 
     def batch(self, input_tokens: float, output_tokens: float) -> float:
         """Dollars of so many tokens, sent as a batch."""
@@ -46,7 +44,7 @@ def price_of(model: str, prices: Mapping[str, Price] | None = None) -> Price:
     """The price of a model.
 
     Raises:
-        ValueError: it is not known.
+        ValueError: it is not known, or no `Price`.
     """
     known = {**PRICES, **(prices or {})}
     if model not in known:
@@ -54,4 +52,7 @@ def price_of(model: str, prices: Mapping[str, Price] | None = None) -> Price:
             f"the price of {model!r} is not known: {validate.did_you_mean(model, known)} Or give it, as in "
             f"prices={{{model!r}: Price(input=1.0, output=5.0)}}."
         )
-    return known[model]
+    price = known[model]
+    if not isinstance(price, Price):
+        raise ValueError(f"the price of {model!r} is {price!r}: give Price(input=1.0, output=5.0).")
+    return price

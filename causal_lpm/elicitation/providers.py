@@ -10,6 +10,7 @@ from causal_lpm.elicitation.answers import SAYS, Answer
 from causal_lpm.elicitation.failures import MissingAnswersError
 from causal_lpm.elicitation.plan import SYNTHETIC, Plan
 from causal_lpm.elicitation.prompts import Prompt
+from causal_lpm.elicitation.rule_marks import mark_of
 from causal_lpm.elicitation.store import AnswerStore
 
 __all__ = ["Provider", "Recorded", "SyntheticRespondent"]
@@ -58,7 +59,8 @@ class Recorded:
 class SyntheticRespondent:
     """A rule in place of a language model, which says so wherever its answers go.
 
-    It answers plans for the model "synthetic" only, so that its answers never pass for those of another.
+    It answers plans for the model "synthetic" only, so that its answers never pass for those of another. They carry a
+    mark of the rule and the seed, and those of two never become one table.
 
     Args:
         rule: From field -> label to the probability of yes, the mean share (0 to 1), or the probability of each choice,
@@ -87,6 +89,7 @@ class SyntheticRespondent:
                 f"model={SYNTHETIC!r}, so that its answers never pass for those of a language model."
             )
         # All of them, since answers of another rule have the same keys.
+        served = f"{SYNTHETIC} {mark_of(self._rule, self._seed)}"
         made, prompts = list[Answer](), list[Prompt]()
         for prompt in plan.prompts:
             told = self._rule(prompt.cell)
@@ -94,7 +97,7 @@ class SyntheticRespondent:
             for key in prompt.keys(plan.answers):
                 value = self._value(plan, told, _uniform(f"{self._seed}/{key}"))
                 text = json.dumps({"answer": value}, ensure_ascii=False)
-                made.append(Answer(key, "ok", value, text, SYNTHETIC, SAYS))
+                made.append(Answer(key, "ok", value, text, served, SAYS))
             if len(made) >= WROTE:
                 store.put(made, prompts)
                 made, prompts = [], []

@@ -72,9 +72,9 @@ class Question:
                 raise ValueError(f"question {self.name!r}: the wordings differ in field {odd!r}: give all the same.")
         if not isinstance(self.answer, str):
             object.__setattr__(self, "answer", tuple(self.answer))
-            validate.unique_entries(f"choice of question {self.name!r}", self.answer)
             if len(self.answer) < 2 or not all(isinstance(choice, str) and choice for choice in self.answer):
                 raise ValueError(f"question {self.name!r} has the choices {self.answer}: give at least two texts.")
+            validate.distinct_labels(f"choice of question {self.name!r}", self.answer)
         elif self.answer not in ("yes_no", "share"):
             raise ValueError(
                 f"question {self.name!r} has answer {self.answer!r}: give 'yes_no', 'share' or a tuple of choices."

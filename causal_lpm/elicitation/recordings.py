@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from causal_lpm import validate
 from causal_lpm.elicitation.answers import AGAIN, SAYS, Answer
 from causal_lpm.elicitation.plan import SYNTHETIC
 from causal_lpm.elicitation.prompts import hash_of
@@ -114,6 +115,14 @@ def _read_answer(line: dict[str, Any], asked: Mapping[str, _Request], where: str
         answer = Answer(**line)
     except TypeError as error:
         raise ValueError(f"{where} is neither a request nor an answer; nothing was imported.") from error
+    for name in ("key", "status", "text", "served", "source"):
+        if not isinstance(value := getattr(answer, name), str):
+            raise ValueError(f"{where}: {name} is {value!r}: give a text; nothing was imported.")
+    for name in ("input_tokens", "output_tokens"):
+        try:
+            validate.whole_number(name, getattr(answer, name), low=0)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error} Nothing was imported.") from None
     hash, _, sample = str(answer.key).rpartition("-")
     if hash not in asked or not (len(sample) == 4 and sample.isdecimal()):
         raise ValueError(f"{where}: no request of the file has the key {answer.key!r}; nothing was imported.")
@@ -125,7 +134,7 @@ def _read_answer(line: dict[str, Any], asked: Mapping[str, _Request], where: str
     if answer.status not in STATUSES:
         raise ValueError(f"{where}: {answer.status!r} is no status of an answer; nothing was imported.")
     synthetic = asked[hash].model == SYNTHETIC
-    if (answer.source == SAYS) != synthetic or (answer.served == SYNTHETIC) != synthetic:
+    if (answer.source == SAYS) != synthetic or (answer.served.split(" ")[0] == SYNTHETIC) != synthetic:
         raise ValueError(
             f"{where}: the request was for {asked[hash].model!r}, and the answer says that it is from "
             f"{answer.served!r} ({answer.source}); nothing was imported."

@@ -56,6 +56,8 @@ def test_labels_that_could_pass_for_instructions_are_refused(label: object, why:
         ({"answer": "maybe"}, "yes_no"),
         ({"answer": ("one",)}, "at least two"),
         ({"answer": ("one", "one")}, "appears twice"),
+        ({"answer": ("one", "One")}, "'One' is 'one' but for case"),
+        ({"answer": (1, 2)}, "at least two texts"),
     ],
 )
 def test_questions_that_cannot_be_asked(options: dict[str, object], why: str) -> None:

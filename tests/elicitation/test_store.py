@@ -16,6 +16,7 @@ from causal_lpm.elicitation import (
     ElicitationError,
     MissingAnswersError,
     Plan,
+    Price,
     Question,
     SyntheticRespondent,
     elicit,
@@ -24,6 +25,7 @@ from causal_lpm.elicitation import (
     plan_elicitation,
 )
 from causal_lpm.elicitation.answers import Answer
+from causal_lpm.elicitation.rule_marks import mark_of
 
 QUESTION = Question("work", "{age}, paid {payment}?", paraphrases=("Paid {payment}, {age}?",))
 KINDS = [{"age": "young"}, {"age": "old"}]
@@ -60,13 +62,48 @@ def test_a_synthetic_respondent_follows_its_rule_and_says_so() -> None:
             p = rule({**kind, **context})
             assert abs(table.yes[c, a] / 2000 - p) < 5 * np.sqrt(p * (1 - p) / 2000)
     assert table.source == "synthetic respondent, no language model was asked"
-    assert table.served == ("synthetic",)
+    assert table.served == (f"synthetic {mark_of(rule, 0)}",)
 
 
 def test_another_rule_is_asked_anew() -> None:
     with AnswerStore() as store:
         assert (made(store, seed=1).yes != made(store, seed=2).yes).any()
         assert (made(store, seed=1).yes == made(AnswerStore(), seed=1).yes).all()
+
+
+def other_rule(cell: Any) -> float:
+    return 1 - rule(cell)
+
+
+@pytest.mark.parametrize("other", [SyntheticRespondent(rule, 1), SyntheticRespondent(other_rule)])
+@pytest.mark.parametrize(("kinds", "paid", "answers"), [(KINDS, PAID, 3), (KINDS, PAID[:1], 5), (KINDS[1:], PAID, 5)])
+def test_answers_of_two_rules_never_become_one_table(
+    tmp_path: Path, other: SyntheticRespondent, kinds: Any, paid: Any, answers: int
+) -> None:
+    """The second rule answers less often, in fewer contexts, or for fewer people than the first."""
+
+    def planned(store: AnswerStore, *asked: Any) -> Plan:
+        return plan_elicitation(QUESTION, *asked, model="synthetic", store=store)
+
+    with AnswerStore() as store, AnswerStore() as imported:
+        made(store)
+        elicit(planned(store, kinds, paid, answers), store, other)
+        export_answers(store, tmp_path / "a.jsonl.gz")
+        import_answers(imported, tmp_path / "a.jsonl.gz")
+        for each in (store, imported):
+            with pytest.raises(ValueError, match="those of 2 rules or seeds"):
+                elicit(planned(each, KINDS, PAID, 5), each)
+            elicit(planned(each, kinds, paid, answers), each)
+        assert (elicit(planned(store, KINDS, PAID, 5), store, SyntheticRespondent(rule)).yes == made(store).yes).all()
+
+
+def test_one_rule_may_answer_in_several_calls() -> None:
+    with AnswerStore() as store:
+        for paid in PAID:
+            plan = plan_elicitation(QUESTION, KINDS, [paid], 5, model="synthetic", store=store)
+            elicit(plan, store, SyntheticRespondent(rule))
+        whole = elicit(plan_elicitation(QUESTION, KINDS, PAID, 5, model="synthetic", store=store), store)
+        assert (whole.yes == made(AnswerStore()).yes).all()
 
 
 def test_a_rule_does_not_answer_for_a_language_model() -> None:
@@ -125,6 +162,15 @@ def test_a_recording_is_the_same_bytes_and_the_same_table(tmp_path: Path) -> Non
         (lambda line: line.update(source="a language model was asked") if "value" in line else None, "says that it is"),
         (lambda line: line.update(served="claude-haiku-4-5") if "value" in line else None, "says that it is"),
         (lambda line: line.update(status="fine", value=None) if "value" in line else None, "no status"),
+        *[
+            (lambda line, odd=odd, name=name: line.update({name: odd}) if "value" in line else None, f"{name} is ")
+            for name in ("input_tokens", "output_tokens")
+            for odd in ("7", -1, True, float("nan"), 1.5, None, [])
+        ],
+        *[
+            (lambda line, name=name: line.update({name: 7}) if "value" in line else None, f"{name} is 7: give a text")
+            for name in ("key", "status", "text", "served", "source")
+        ],
     ],
 )
 def test_a_recording_that_was_changed_is_refused(tmp_path: Path, change: Any, why: str) -> None:
@@ -189,6 +235,15 @@ def test_answers_of_two_recordings_that_disagree_are_refused(tmp_path: Path) -> 
         ([], PAID, {}, "no archetype"),
         (KINDS, [], {}, "no context"),
         ([*KINDS, KINDS[0]], PAID, {}, "given twice"),
+        ([*KINDS, {"age": "Old"}], PAID, {}, "label of 'age' 'Old' is 'old' but for case"),
+        ([{"age": "caf\u00e9"}, {"age": "cafe\u0301"}], PAID, {}, "but for case or invisible"),
+        (KINDS, [{"payment": "$ 500"}, {"payment": "$\u00a0500"}], {}, "but for case or invisible"),
+        (
+            [{"age": "old", "sex": "f"}, {"age": "old\u3164", "sex": "m"}],
+            PAID,
+            {},
+            "label of 'age' 'old.u3164' is 'old'",
+        ),
         ([{"age": "old"}, {"years": "old"}], PAID, {}, "differ in field"),
         ([{"age": "old", "payment": "$1"}], PAID, {}, "by archetypes and by contexts"),
         (KINDS, [{}], {}, "no value for 'payment'"),
@@ -202,6 +257,19 @@ def test_answers_of_two_recordings_that_disagree_are_refused(tmp_path: Path) -> 
 def test_plans_that_cannot_be_made(kinds: Any, contexts: Any, options: dict[str, Any], why: str) -> None:
     with AnswerStore() as store, pytest.raises(ValueError, match=why):
         plan_elicitation(QUESTION, kinds, contexts, store=store, **{"model": "synthetic", **options})
+
+
+@pytest.mark.parametrize("odd", [-1.0, float("nan"), float("inf"), "1", True, None])
+def test_prices_that_are_no_numbers_are_refused(odd: Any) -> None:
+    for prices in ((odd, 1.0), (1.0, odd)):
+        with pytest.raises(ValueError, match=r"price is .*give US dollars for a million tokens, 0 or more"):
+            Price(*prices)
+    with AnswerStore() as store:
+        with pytest.raises(ValueError, match=r"give Price\(input"):
+            plan_elicitation(QUESTION, KINDS, PAID, model="m", store=store, prices={"m": odd})
+        plan = plan_elicitation(QUESTION, KINDS, PAID, model="claude-haiku-4-5", store=store)
+        with pytest.raises(ValueError, match=r"max_usd is .*give US dollars, 0 or more"):
+            elicit(plan, store, max_usd=odd)
 
 
 @pytest.mark.parametrize("budget", [{"max_usd": -1.0}, {"max_usd": float("nan")}, {"max_calls": -1}, {"max_failed": 2}])

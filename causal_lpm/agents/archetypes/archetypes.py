@@ -65,7 +65,8 @@ class Archetypes:
 
         Raises:
             ValueError: no attribute, one that is unknown, named twice or without labels, one with more than 1,000
-                labels, more than a million possible combinations, a combination of fewer than `minimum` agents.
+                labels or with two that look the same, more than a million possible combinations, a combination of fewer
+                than `minimum` agents.
         """
         by = _class_attributes(population, by)
         validate.whole_number("minimum", minimum)
@@ -148,6 +149,7 @@ def _class_attributes(population: Population, by: Sequence[str]) -> tuple[str, .
             raise ValueError(
                 f"attribute {name!r} has {levels} labels, as free text has: merge them into at most {LEVELS} classes."
             )
+        validate.distinct_labels(f"label of {name!r}", population.labels[name])
     cells = math.prod(len(population.labels[name]) for name in by)
     if cells > CELLS:
         raise ValueError(

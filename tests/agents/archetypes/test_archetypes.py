@@ -84,6 +84,12 @@ def test_what_makes_no_archetypes_is_refused() -> None:
     refused(people, ["age"], "minimum is 0", minimum=0)
 
 
+@pytest.mark.parametrize("twin", ["Old", "old ", "o\u200bld", "old\ufe0f", "\u2800old"])
+def test_labels_that_look_the_same_are_no_two_kinds(twin: str) -> None:
+    people = Population({"age": torch.tensor([0, 1] * 20)}, {"age": ("old", twin)})
+    refused(people, ["age"], "but for case or invisible characters: merge them")
+
+
 def test_small_cells_are_refused_by_their_labels() -> None:
     people = Population({"age": torch.tensor([0] * 30 + [1] * 9)}, {"age": ("young", "old")})
     refused(people, ["age"], r"1 of 2 archetypes have fewer than 10 agents, the least 9 \(old\)")
