@@ -31,7 +31,8 @@ class KeyedNoise(Handler):
 
     A name stands for one field of noise: given again, it is the same noise on purpose. Two things are refused, because
     they would give unrelated things the same noise: a name of `event`, `choose`, `allocate` or a fresh network used
-    twice in one step, and a default name drawn twice (of a rollout, a course or a campaign that were given none).
+    twice in one step, and a default name drawn twice (of a rollout, a course or a campaign that were given none, or by
+    two behaviors that were).
     `KeyedNoise(seed)(model)` enters the noise anew in each call of a model.
 
     Responses (`event`, `choose`) that nobody observes become functions of the seed: they are answered here and leave no
@@ -68,6 +69,7 @@ class KeyedNoise(Handler):
         self._fresh: dict[str, Any] = {}  # and the networks of that day, by name
         self._used: set[str] = set()  # default names used under this seed
         self._since: set[str] = set()  # the same, since the last simulation that ended well
+        self._owners: dict[str, Any] = {}  # who drew under a default name and may draw again
 
     def __exit__(self, *error: Any) -> Any:
         self._run = ModelRun()  # holds no trace
@@ -77,6 +79,7 @@ class KeyedNoise(Handler):
         other = super().twin()
         other._in_step, other._fresh = set(self._in_step), dict(self._fresh)
         other._used, other._since = set(self._used), set(self._since)
+        other._owners = dict(self._owners)
         return other
 
     def _notice_run(self) -> None:
@@ -138,7 +141,11 @@ class KeyedNoise(Handler):
 
     def _pyro_once(self, msg: Any) -> None:
         self._notice_run()
-        what = msg["args"][0]
+        what, owner = msg["args"][0], msg["kwargs"].get("owner")
+        if owner is not None:
+            if self._owners.setdefault(what, owner) is not owner:
+                raise _same_noise(f"{what} is drawn by two under one seed")
+            return
         if what in self._used | self._since:
             raise _same_noise(f"{what} is drawn twice under one seed")
         self._since.add(what)

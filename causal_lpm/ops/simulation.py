@@ -74,12 +74,14 @@ def resampled(ancestors: torch.Tensor) -> None:
 
 
 @effectful(type="once")
-def once(what: str) -> None:
+def once(what: str, owner: object = None) -> None:
     """Noise is about to be drawn under a default name, which two parts of a model may share by mistake.
 
     Args:
         what: What draws it, with its name, for the message.
+        owner: Who may draw it again, and nobody else.
 
     Raises:
-        ValueError: under `KeyedNoise` or `Seeds`, when it is drawn a second time with the same seed.
+        ValueError: under `KeyedNoise` or `Seeds`, when it is drawn a second time with the same seed, or by another
+            owner.
     """

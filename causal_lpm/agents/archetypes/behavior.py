@@ -29,10 +29,13 @@ from causal_lpm.elicitation.question import Question
 from causal_lpm.elicitation.recordings import import_answers
 from causal_lpm.elicitation.store import AnswerStore
 from causal_lpm.ops.number_types import common_shape, single_precision
+from causal_lpm.ops.simulation import once
+from causal_lpm.ops.step import running_step
 
 __all__ = ["Archetype", "AskedArchetype", "Behavior"]
 
 MODEL = "claude-haiku-5-5"
+NAME = "behavior"
 MOST_CONTEXTS = 100
 """Different contexts of one call, at most: what has more is a continuous number, about which nobody is asked."""
 
@@ -108,7 +111,7 @@ class Behavior:
         archetype: From `Archetype.llm`.
         region: The agents.
         minimum: Agents that each archetype must have.
-        name: Of the decision; one name a step.
+        name: Of the decision: its noise is that of every decision of this name in a step.
 
     Attributes:
         archetypes: Of the agents.
@@ -133,9 +136,7 @@ class Behavior:
     context, and no data on people
     """
 
-    def __init__(
-        self, archetype: AskedArchetype, region: Population, minimum: int = 10, name: str = "behavior"
-    ) -> None:
+    def __init__(self, archetype: AskedArchetype, region: Population, minimum: int = 10, name: str = NAME) -> None:
         if not isinstance(archetype, AskedArchetype):
             raise ValueError(
                 f"the archetype is {type(archetype).__name__}, which was asked nothing: give archetype.llm(prompt)."
@@ -173,11 +174,15 @@ class Behavior:
 
         Raises:
             ValueError: a field without value, an unknown one or an attribute; a value for each agent, infinity, more
-                than 100 different contexts; an archetype of which no answer can be used.
+                than 100 different contexts; an archetype of which no answer can be used; under `KeyedNoise`, a second
+                behavior of the default name.
             MissingAnswersError: an answer is not in the store, and nobody is to be asked.
             ElicitationError: as in `elicit`.
         """
-        return decide(self._name, self.logits(**context), self.archetypes)
+        logits = self.logits(**context)
+        if self._name == NAME and running_step() is None:  # in a step, no name decides twice
+            once(f"a behavior of the default name {NAME!r}", owner=self)
+        return decide(self._name, logits, self.archetypes)
 
     def logits(self, **context: torch.Tensor | float | str) -> torch.Tensor:
         """Logits of the archetypes' probabilities, float32 `[*dims, A]`; as `sample`."""

@@ -49,7 +49,8 @@ def rule(cell: Any) -> float:
 
 def behavior(**changed: Any) -> Behavior:
     given: dict[str, Any] = {"provider": SyntheticRespondent(rule, seed=1), **changed}
-    return Behavior(archetype=Archetype(n_arch=7).llm(PROMPT, **given), region=NYC, minimum=1)
+    name = given.pop("name", "behavior")
+    return Behavior(archetype=Archetype(n_arch=7).llm(PROMPT, **given), region=NYC, minimum=1, name=name)
 
 
 def test_three_lines_as_in_the_talk() -> None:
@@ -118,6 +119,36 @@ def test_a_behavior_inside_a_rollout_meets_the_policy_and_the_day() -> None:
     assert works.shape == (2, 4)
     assert bool((works[:, 2] > 0.6).all())
     assert bool((works[:, [0, 1, 3]] < 0.4).all())
+
+
+def test_two_behaviors_of_the_default_name_do_not_share_noise() -> None:
+    """Neither before a rollout nor in a step of it; one behavior has the same noise in two contexts, on purpose."""
+    one, other, named = behavior(), behavior(), behavior(name="stay")
+    said = r"both would have the same noise; give each its own name"
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        one.sample(payment=0)
+        other.sample(payment=0)
+        return s
+
+    with KeyedNoise(1):
+        before = one.sample(payment=0)
+        one.sample(payment=500)
+        assert torch.equal(before, one.sample(payment=0))
+        assert not torch.equal(before, named.sample(payment=0))
+        with pytest.raises(ValueError, match=f"a behavior of the default name 'behavior' is drawn by two .*{said}"):
+            other.sample(payment=0)
+    with KeyedNoise(1), pytest.raises(ValueError, match=f"'behavior' of this event is used twice in step 0: {said}"):
+        rollout(day, start(NYC), 2)
+
+
+def test_behaviors_of_the_default_name_in_two_models_are_no_two() -> None:
+    def model(of: Behavior) -> torch.Tensor:
+        return of.sample(payment=0)
+
+    assert torch.equal(KeyedNoise(3)(model)(behavior()), KeyedNoise(3)(model)(behavior()))
+    noisy = KeyedNoise(3)(model)
+    assert torch.equal(noisy(behavior()), noisy(behavior()))
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 250.0, 1e6]), min_size=1, max_size=6), st.integers(1, 3))
