@@ -9,9 +9,10 @@ import torch
 
 from case_studies.ma_counties.counties import Counties
 from case_studies.ma_counties.inputs import HORIZON
-from case_studies.ma_counties.model import DISPERSION, epidemic, people_of, weekly
+from case_studies.ma_counties.model import DISPERSION, epidemic, people_of
 from case_studies.ma_counties.networks import EveryCounty, SharedNetwork
 from case_studies.ma_counties.prior import REPORT_13, log_prior, mobility
+from case_studies.weekly_reports import weekly
 from causal_lpm import observed
 from causal_lpm.agents import negative_binomial
 from causal_lpm.inference import point_calibration

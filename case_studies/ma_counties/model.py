@@ -12,7 +12,7 @@ from case_studies.ma_counties.inputs import FATALITY, INFECTIOUS_DAYS, LATENT_DA
 from causal_lpm import Rollout, event, exposure, rollout, tally
 from causal_lpm.agents import FreshRandom, Population
 
-__all__ = ["DISPERSION", "contacts_of", "epidemic", "ode", "people_of", "weekly"]
+__all__ = ["DISPERSION", "contacts_of", "epidemic", "ode", "people_of"]
 
 CONTACTS = 4  # a day, fresh every day; R_t carries the level of contacts, so their number hardly matters
 DISPERSION = 10.0  # of weekly deaths: a standard deviation of about a third of the mean beyond Poisson
@@ -111,12 +111,3 @@ def ode(
         s, e, i = s - infected, e + infected - onset, i + onset - removed
         ill, late = ill + removed - worse, late + worse - resolved
     return torch.stack(deaths, -1)
-
-
-def weekly(series: torch.Tensor) -> torch.Tensor:
-    """Sums of whole weeks: `[*dims, days]` -> `[*dims, weeks]`.
-
-    >>> weekly(torch.ones(1, 14))
-    tensor([[7., 7.]])
-    """
-    return series.reshape(*series.shape[:-1], -1, 7).sum(-1)

@@ -17,8 +17,9 @@ import torch
 from case_studies.ma_counties.counties import Counties
 from case_studies.ma_counties.importance import population_monte_carlo
 from case_studies.ma_counties.inputs import FATALITY, HORIZON, SUSCEPTIBILITY
-from case_studies.ma_counties.model import DISPERSION, epidemic, ode, people_of, weekly
+from case_studies.ma_counties.model import DISPERSION, epidemic, ode, people_of
 from case_studies.ma_counties.prior import FATALITY_SCALE, INITIAL, REPORT_13, WIDE, Transmission, mobility
+from case_studies.weekly_reports import weekly
 from causal_lpm import observed
 from causal_lpm.agents import negative_binomial
 from causal_lpm.inference import Frame, Problem, fit_guides, train_npe

@@ -8,8 +8,8 @@ from case_studies.nyc_first_wave.data import FirstWave
 from case_studies.nyc_first_wave.delays import ADMITTED, DIED, REPORTED
 from case_studies.nyc_first_wave.mobility import MEMORY
 from case_studies.nyc_first_wave.parameters import SEEDING
-from causal_lpm import observed
-from causal_lpm.agents import gamma_days, negative_binomial, reporting_delay
+from case_studies.weekly_reports import report_weeks, weekly
+from causal_lpm.agents import gamma_days, reporting_delay
 
 __all__ = [
     "GENERATION",
@@ -21,7 +21,6 @@ __all__ = [
     "history",
     "meeting",
     "report",
-    "weekly",
 ]
 
 Delayed = Callable[[torch.Tensor, Sequence[float]], torch.Tensor]
@@ -127,13 +126,4 @@ def report(
         "admissions": p["hospitalisation_scale"] * wave.hospitalisation[:, None] * after[ADMITTED],
         "deaths": p["fatality_scale"] * wave.fatality[:, None] * after[DIED],
     }
-    series = {"infections": weekly(persons[..., HISTORY:])}
-    for name, expected in daily.items():
-        series["expected_" + name] = mean = weekly(expected)
-        observed(name, negative_binomial(mean, p["dispersion"]).to_event(1))
-    return series
-
-
-def weekly(daily: torch.Tensor) -> torch.Tensor:
-    """Sums of weeks, of whole weeks of days."""
-    return daily.reshape(*daily.shape[:-1], -1, 7).sum(-1)
+    return {"infections": weekly(persons[..., HISTORY:]), **report_weeks(daily, dict.fromkeys(daily, p["dispersion"]))}

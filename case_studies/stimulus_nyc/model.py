@@ -7,12 +7,13 @@ import torch
 
 from case_studies.nyc_first_wave.delays import REPORTED
 from case_studies.nyc_first_wave.model import AT_HOME
-from case_studies.nyc_first_wave.reports import INFECTIOUS, LATENT, weekly
+from case_studies.nyc_first_wave.reports import INFECTIOUS, LATENT
 from case_studies.stimulus_nyc.parameters import LOCAL, parameters
 from case_studies.stimulus_nyc.people import AT_WORK, GROUPS, IN_BOROUGH, INCOMES, Residents
 from case_studies.stimulus_nyc.question import BOROUGHS
 from case_studies.stimulus_nyc.reports import EFFICACY, TAKES_EFFECT, history, immune, local, report, season
 from case_studies.stimulus_nyc.winter import DAYS, FIRST_DAY, HISTORY, MONTHS
+from case_studies.weekly_reports import weekly
 from causal_lpm import State, event, exogenous, exposure, policy, rollout, tally
 from causal_lpm.agents import Economy, month_starts, start
 

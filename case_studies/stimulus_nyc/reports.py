@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from case_studies.nyc_first_wave.delays import DIED, REPORTED
-from case_studies.nyc_first_wave.reports import weekly
 from case_studies.stimulus_nyc.winter import HISTORY, Winter
-from causal_lpm import observed
-from causal_lpm.agents import negative_binomial, reporting_delay
+from case_studies.weekly_reports import report_weeks
+from causal_lpm.agents import reporting_delay
 
 __all__ = ["TURNS", "history", "immune", "local", "report", "season"]
 
@@ -77,8 +76,4 @@ def report(
         "cases": p["ascertainment"] * delayed(infections, REPORTED.probabilities)[..., HISTORY:],
         "deaths": p["fatality_scale"] * delayed(lethal, DIED.probabilities)[..., HISTORY:],
     }
-    series = {}
-    for name, expected in daily.items():
-        series["expected_" + name] = mean = weekly(expected)
-        observed(name, negative_binomial(mean, p[f"dispersion_{name}"]).to_event(1))
-    return series
+    return report_weeks(daily, {name: p[f"dispersion_{name}"] for name in daily})

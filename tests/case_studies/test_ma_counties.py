@@ -14,12 +14,13 @@ from case_studies.ma_counties import gradient, posterior, report
 from case_studies.ma_counties.counties import MOBILITY, SIGNALS, Counties, epiweek_start, load
 from case_studies.ma_counties.importance import population_monte_carlo
 from case_studies.ma_counties.inputs import AGES, COUNTIES, HORIZON, ORIGINS, PUBLISHED
-from case_studies.ma_counties.model import epidemic, ode, people_of, weekly
+from case_studies.ma_counties.model import epidemic, ode, people_of
 from case_studies.ma_counties.networks import BOUNDS, EveryCounty, SharedNetwork
 from case_studies.ma_counties.prior import REPORT_13, WIDE, Transmission, log_prior, mobility
 from case_studies.ma_counties.report import METHODS
 from case_studies.ma_counties.scores import scores
 from case_studies.page import fill
+from case_studies.weekly_reports import weekly
 from causal_lpm import KeyedNoise, MeanField
 
 WEEKS = 10

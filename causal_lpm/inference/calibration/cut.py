@@ -20,7 +20,7 @@ from pyro.poutine.messenger import Messenger
 
 from causal_lpm.inference.calibration.joint_prior import CUT, whitened
 from causal_lpm.inference.diagnostics.report import Gate
-from causal_lpm.inference.posteriors.posterior import Posterior, PosteriorGiven
+from causal_lpm.inference.posteriors.posterior import Draws, Posterior, PosteriorGiven
 from causal_lpm.inference.program.data_sites import read_with_data
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
@@ -166,12 +166,12 @@ class CutGiven:
         """Those of the posterior, given the first draws of what is cut."""
         return self._given(draws, seed)[0].gates(AT_ONCE, replicate_seed(seed, 0))
 
-    def completed(self, z: torch.Tensor, draws: int, seed: int) -> torch.Tensor:
-        """Z `[draws, size]` of parameters with the draws of what is cut beside them, `[draws, all]`."""
-        whole = self.cut.problem.completed(z, seed)
+    def completed(self, draws: int, seed: int) -> Draws:
+        """Parameters with the draws of what is cut beside them."""
+        whole = self.cut.problem.completed(self.sample(draws, seed)[:, 0], seed)
         own = {**self.cut.problem.constrain(whole), **self.fixed(draws, seed)}
         placed = self.cut.problem.unconstrain(own).to(whole)
         for p in self.cut.problem.nuisances:
             if p.name in self.cut.sites:
                 whole[:, p.where] = placed[:, p.where]
-        return whole
+        return Draws(whole)

@@ -18,6 +18,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.diagnostics.convergence import khat_gate
 from causal_lpm.inference.diagnostics.report import Report
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of
+from causal_lpm.inference.program.luck import joint_and_luck
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.program.series import numbers_of
@@ -49,8 +50,8 @@ def _check_luck(problem: Problem, settings: Mapping[str, Any]) -> None:
         return
     z, data = problem.draw(2, 0), problem.repeated(2)
     with torch.no_grad():
-        joint, other = (problem.log_joint(z, data, seed) for seed in (0, 1))
-    if not torch.equal(joint.nan_to_num(), other.nan_to_num()):
+        _, lucky = joint_and_luck(problem, z, data)
+    if lucky:
         raise ValueError(
             "method 'svi' needs a differentiable program without the luck of simulated agents: give surrogate= (an ODE "
             "with the same parameters and data sites, or the model under MeanField), or choose method='npe'."

@@ -19,12 +19,12 @@ from causal_lpm.inference.calibration.gates import (
     posterior_gates,
 )
 from causal_lpm.inference.calibration.learners import Learned
+from causal_lpm.inference.calibration.plan import Plan
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics.disagreement import disagreements
 from causal_lpm.inference.diagnostics.report import Gate, Report
-from causal_lpm.inference.posteriors.nuts_draws import chain_statistics
-from causal_lpm.inference.posteriors.posterior import HasChains, HasMembers, PosteriorGiven, as_trained
+from causal_lpm.inference.posteriors.posterior import Draws, HasMembers, HasNuisances, PosteriorGiven, as_trained
 from causal_lpm.inference.program.labels import arrays, dates_of, labels_of, nuisances_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.series import numbers_of
@@ -70,15 +70,13 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
     given: PosteriorGiven = learned.posterior.given(observed)
     if cut is not None:
         given = CutGiven(cut, learned.posterior, observed)
-    chained = given if isinstance(given, HasChains) else None
-    chains, draws = 1, plan.draws
-    if chained is not None:
-        chains, each = chained.drawn(plan.draws, seed).z.shape[1:3]
-        draws = chains * each  # as many of each chain
-    z = given.sample(draws, seed)[:, 0]
-    finite = z.isfinite().all(-1)
+    informed = isinstance(given, HasNuisances)
+    own = given.completed(plan.draws, seed) if isinstance(given, HasNuisances) else _completed(problem, given, plan)
+    finite = own.z[:, : problem.size].isfinite().all(-1)
     if int(finite.sum()) < 2:
         raise RuntimeError(f"the posterior of the data has no finite draws. {FAR_AWAY}")
+    whole = own.z[finite]
+    z = whole[:, : problem.size]
     members = given.sample_members(MEMBER_DRAWS, seed)[:, :, 0] if isinstance(given, HasMembers) else None
     truth, elsewhere = KnownTruth((), {}), None
     if plan.gate:
@@ -89,14 +87,8 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
             elsewhere = _disagreements(trained, seed)
     copies = () if cut is None else cut.copies
     lost = left_out("finite draws", "draws of the posterior are not finite", finite, FAR_AWAY)
-    if chained is not None:
-        whole = chained.completed(draws, seed)[:, 0]
-    elif isinstance(given, CutGiven):
-        whole = given.completed(z, plan.draws, seed)[finite]
-    else:
-        whole = problem.completed(z[finite], seed)
-    z = z[finite]
-    first = torch.arange(len(z)).reshape(chains, -1)[:, : max(PREDICTIVE // chains, 1)].flatten()  # of each chain
+    each = max(PREDICTIVE // own.chains, 1)  # of each chain
+    first = torch.arange(len(z)).reshape(own.chains, -1)[:, :each].flatten()
     predicted = stages.predict(whole[first].double().numpy())
     report = Report(
         (
@@ -106,25 +98,24 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
             *given.gates(plan.draws, seed),
             *lost,
             *(() if problem.weighed is None else problem.weighed.gates()),
-            *_counts(plan.gate, stages, exact=chained is not None),
+            *_counts(plan.gate, stages, exact=own.exact),
         )
     )
     if report.banner:
         _LOG.warning(report.banner)
     prior = problem.draw(plan.draws, replicate_seed(seed, 9))
-    density = given.log_prob(z.unsqueeze(1))
     tree = build_tree(
         About(method, report.status, seed, plan.budget, stages.made, stages.failed),
         arrays(problem.constrain(z)),
         log_prior={"log_prior": problem.log_prior(z).detach().double().numpy()},
-        sample_stats=_statistics(density) if chained is None else chain_statistics(chained.drawn(plan.draws, seed)),
+        sample_stats=own.statistics,
         prior=arrays(problem.constrain(prior)),
         posterior_predictive=_without(predicted.data, copies),
         prior_predictive=_without((stages.prior or used).successful()[1], copies),
         observed_data=_without(numbers_of(problem.data), copies),
         terms=numbers_of(problem.terms),
-        nuisances=arrays(nuisances_of(problem, whole, all_of_them=chained is not None or cut is not None)),
-        chains=chains,
+        nuisances=arrays(nuisances_of(problem, whole, all_of_them=informed)),
+        chains=own.chains,
         prior_sbc=truth.arrays or None,
         sbc_draws=RANKED_AMONG,
         labels=TreeLabels(groups=groups, dates=dates_of(problem), elements=problem.names, tables=problem.tables),
@@ -156,8 +147,14 @@ def _not_run(truth: KnownTruth, members: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _statistics(density: torch.Tensor | None) -> dict[str, Array] | None:
-    return None if density is None else {"log_q": density[:, 0].double().numpy()}
+def _completed(problem: Problem, given: PosteriorGiven, plan: Plan) -> Draws:
+    """Draws of parameters, with nuisances as the prior has them; what is not finite stays so."""
+    z = given.sample(plan.draws, plan.seed)[:, 0]
+    finite = z.isfinite().all(-1)
+    density = given.log_prob(z[finite].unsqueeze(1)) if bool(finite.any()) else None
+    whole = problem.completed(torch.where(finite[:, None], z, 0.0), plan.seed)
+    whole[~finite] = torch.nan
+    return Draws(whole, statistics=None if density is None else {"log_q": density[:, 0].double().numpy()})
 
 
 def _counts(gate: int, stages: Stages, exact: bool) -> tuple[Gate, ...]:

@@ -11,6 +11,7 @@ import torch
 from causal_lpm.inference.diagnostics.convergence import effective_draws, split_rhat
 from causal_lpm.inference.program.chains import Chains, Progress, sample_chains
 from causal_lpm.inference.program.evaluation import NotElementwiseError, each_draw
+from causal_lpm.inference.program.luck import joint_and_luck
 from causal_lpm.inference.program.nuts import Density
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.runs.seeds import replicate_seed
@@ -146,7 +147,7 @@ def check_density(problem: Problem) -> None:
     """Raises ValueError where a program has no density that chains could follow."""
     z, data = problem.prior.draw(TRIES, 0).double(), problem.everything(TRIES)
     try:
-        joint, other = (problem.log_joint(z.requires_grad_(), data, seed) for seed in (0, 1))
+        joint, lucky = joint_and_luck(problem, z.requires_grad_(), data)
     except NotElementwiseError:
         raise
     except (RuntimeError, TypeError) as error:
@@ -157,7 +158,7 @@ def check_density(problem: Problem) -> None:
             f"({str(error).splitlines()[0].rstrip('.')}): give its tensors the type of the parameters, as in "
             "features.to(parameter)."
         ) from error
-    if not torch.equal(joint.nan_to_num(), other.nan_to_num()):
+    if lucky:
         raise ValueError(
             "the density of the data depends on the luck of simulated agents, and method 'nuts' needs one that is "
             "known: choose 'npe', or 'svi+npe' with a surrogate, which learn it from simulations."

@@ -1,13 +1,15 @@
 """What every posterior can do: it is given data sets, and what that makes draws, has a density and gates."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy.typing as npt
 import torch
 
 from causal_lpm.inference.diagnostics.report import Gate
 
-__all__ = ["Data", "HasChains", "HasMembers", "Posterior", "PosteriorGiven", "as_trained"]
+__all__ = ["Data", "Draws", "HasMembers", "HasNuisances", "Posterior", "PosteriorGiven", "as_trained"]
 
 Data = Mapping[str, Any]
 """Data site -> `[n, *shape]`, n data sets."""
@@ -46,16 +48,29 @@ class HasMembers(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Draws of one data set, chain after chain.
+
+    Attributes:
+        z: With nuisances that go with the parameters, `[draws, all]`.
+        chains: Of equal length.
+        statistics: Of each draw, by ArviZ's names, `[draws]`; None where there are none.
+        exact: Whether they follow the density of the model.
+    """
+
+    z: torch.Tensor
+    chains: int = 1
+    statistics: Mapping[str, npt.NDArray[Any]] | None = None
+    exact: bool = False
+
+
 @runtime_checkable
-class HasChains(Protocol):
-    """A posterior given data that draws Markov chains of all latent sites, nuisances among them."""
+class HasNuisances(Protocol):
+    """A posterior given data that draws nuisances with the parameters."""
 
-    def drawn(self, draws: int, seed: int) -> Any:
-        """The chains themselves."""
-        ...
-
-    def completed(self, draws: int, seed: int) -> torch.Tensor:
-        """Draws with nuisances, `[draws, n, all]`, chain after chain."""
+    def completed(self, draws: int, seed: int) -> Draws:
+        """Draws of the first data set, `draws` or a little more; parameters come first, as in `sample`."""
         ...
 
 

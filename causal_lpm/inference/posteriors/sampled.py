@@ -11,8 +11,8 @@ import torch
 from causal_lpm.inference.diagnostics.convergence import divergence_gate, ess_gate, rhat_gate
 from causal_lpm.inference.diagnostics.report import Gate
 from causal_lpm.inference.posteriors.features import tensors
-from causal_lpm.inference.posteriors.nuts_draws import NutsDraws, sample_nuts
-from causal_lpm.inference.posteriors.posterior import Data
+from causal_lpm.inference.posteriors.nuts_draws import NutsDraws, chain_statistics, sample_nuts
+from causal_lpm.inference.posteriors.posterior import Data, Draws
 from causal_lpm.inference.program.prior import repeated
 from causal_lpm.inference.program.problem import Problem
 
@@ -71,14 +71,15 @@ class SampledGiven:
             )
         return self._kept[each, seed]
 
-    def completed(self, draws: int, seed: int) -> torch.Tensor:
-        """Draws with nuisances, chain after chain, float64 `[draws, n, all]`; longer chains are thinned evenly."""
-        z = self.drawn(draws, seed).z.flatten(1, 2)
-        return z[:, torch.linspace(0, z.shape[1] - 1, draws).round().long()].transpose(0, 1)
+    def completed(self, draws: int, seed: int) -> Draws:
+        """All draws of the chains of the first data set."""
+        found = self.drawn(draws, seed)
+        return Draws(found.z[0].flatten(0, 1), found.z.shape[1], chain_statistics(found), exact=True)
 
     def sample(self, draws: int, seed: int) -> torch.Tensor:
-        """`[draws, n, size]`."""
-        return self.completed(draws, seed)[..., : self.posterior.problem.size]
+        """`[draws, n, size]`; longer chains are thinned evenly."""
+        z = self.drawn(draws, seed).z.flatten(1, 2)[..., : self.posterior.problem.size]
+        return z[:, torch.linspace(0, z.shape[1] - 1, draws).round().long()].transpose(0, 1)
 
     def log_prob(self, z: torch.Tensor) -> None:
         """None: its density is known up to a constant only."""
