@@ -18,7 +18,7 @@ from causal_lpm.agents import Archetypes, Contexts
 
 __all__ = ["FACTORS", "HandedOver", "Usual", "handed_over"]
 
-FACTORS = 6
+FACTORS = 12
 """Principal components that are handed over."""
 CHILD = -12.0
 """Logit of a child's willingness to work."""

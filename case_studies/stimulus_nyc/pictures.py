@@ -17,15 +17,22 @@ AXES = {
 }
 
 
-def draw_winter(found: dict[str, Any], file: Path) -> None:
-    """Weekly cases and deaths of the city, and unemployment of the boroughs: 90% intervals, and what was reported."""
+def draw_winter(winter: dict[str, Any], standing: str, file: Path) -> None:
+    """Weekly cases and deaths of the city, and unemployment of the boroughs: 90% intervals, and what was reported.
+
+    Args:
+        winter: The numbers of part 2.
+        standing: What the predictions rest on.
+        file: To be written.
+    """
     from matplotlib.figure import Figure
 
+    found, draws = winter["coverage"], winter["draws"]["worlds"]
     figure = Figure(figsize=(7.0, 8.0), layout="constrained")
     axes = figure.subplots(3)
     for place, site in zip(axes, ("cases", "deaths"), strict=False):
         own = found[site]
-        place.fill_between(WEEK_STARTS, own["low"], own["high"], alpha=0.25, label="90% of predictions")
+        place.fill_between(WEEK_STARTS, own["low"], own["high"], alpha=0.25, label=f"90% of {draws} draws")
         place.plot(WEEK_STARTS, own["median"], label="median")
         place.plot(WEEK_STARTS, own["reported"], "k.", label="reported")
         place.set_ylabel(f"{site} a week, city")
@@ -42,14 +49,21 @@ def draw_winter(found: dict[str, Any], file: Path) -> None:
     axes[2].set_ylabel("unemployment, %")
     axes[2].set_ylim(top=23)
     axes[2].legend(fontsize="small", ncols=3, loc="upper right")
-    figure.suptitle(SAYS, fontsize="small")
+    figure.suptitle(f"{SAYS}\n{standing}", fontsize="small", wrap=True)
     figure.savefig(file, dpi=150)
 
 
-def draw_curve(curve: dict[str, dict[str, list[float]]], file: Path) -> None:
-    """What $500 a month changes against the transport, world minus world: means and 90% intervals."""
+def draw_curve(winter: dict[str, Any], standing: str, file: Path) -> None:
+    """What $500 a month changes against the transport, world minus world: means and 90% intervals.
+
+    Args:
+        winter: The numbers of part 2.
+        standing: What the predictions rest on.
+        file: To be written.
+    """
     from matplotlib.figure import Figure
 
+    curve, draws = winter["curve"], winter["draws"]["curve"]
     figure = Figure(figsize=(7.5, 5.4), layout="constrained")
     x = [float(value) for value in curve]
     for place, (outcome, label) in zip(figure.subplots(2, 2, sharex=True).flat, AXES.items(), strict=True):
@@ -59,5 +73,6 @@ def draw_curve(curve: dict[str, dict[str, list[float]]], file: Path) -> None:
         place.axhline(0.0, color="black", linewidth=0.8)
         place.set_ylabel(f"change in {label}")
         place.set_xlabel("transport")
-    figure.suptitle(f"$500 a month from January 2021 against none beyond what was paid\n{SAYS}", fontsize="small")
+    about = f"$500 a month from January 2021 against none beyond what was paid: mean and 90% of {draws} draws"
+    figure.suptitle(f"{about}\n{SAYS}\n{standing}", fontsize="small", wrap=True)
     figure.savefig(file, dpi=150)

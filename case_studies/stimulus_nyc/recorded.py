@@ -1,6 +1,5 @@
 """The recorded answers as a likelihood term: how far they hold for people is learned together with what people did."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from case_studies.stimulus_nyc.data import answers, labour_market
 from case_studies.stimulus_nyc.question import BOROUGHS
 from case_studies.stimulus_nyc.winter import winter
+from case_studies.stimulus_nyc.winter_calibration import Size
 from causal_lpm.agents import Archetypes, BehaviourMap, Contexts, LLMTerm, Population, RealBehaviour
 from causal_lpm.elicitation import AnswerTable, Question
 from causal_lpm.inference import CalibrationResult, fit
@@ -68,10 +68,11 @@ def recorded(covariates: tuple[str, ...], asked: int = 50) -> Recorded:
     return Recorded(term, behaviour, RealBehaviour(behaviour, torch.tensor(shares), ERROR, "employed"))
 
 
-def learned(here: Recorded, method: str, settings: Mapping[str, int], seed: int) -> CalibrationResult:
+def learned(here: Recorded, size: Size, seed: int) -> CalibrationResult:
     """The posterior of answers and employment together."""
     data = {**here.term.data, **here.real.data}
-    return fit(here.real.model(), data, method, gate=0, budget=100, draws=400, seed=seed, settings=dict(settings))
+    settings = dict(size.settings)
+    return fit(here.real.model(), data, size.method, gate=0, budget=100, draws=size.kept, seed=seed, settings=settings)
 
 
 def _contexts(

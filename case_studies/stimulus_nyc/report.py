@@ -6,7 +6,7 @@ from typing import Any
 from case_studies.page import numbers_and_tables, table
 from case_studies.stimulus_nyc.parameters import PRIORS
 
-__all__ = ["finished", "tables"]
+__all__ = ["finished", "standing", "tables"]
 
 MONTHS = {"2020-08": "August 2020", "2020-09": "September 2020", "2020-10": "October 2020", "2021-09": "September 2021"}
 
@@ -19,6 +19,15 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
 def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The numbers and tables of a finished reproduction."""
     return numbers_and_tables(folder, tables)
+
+
+def standing(winter: dict[str, Any]) -> str:
+    """What the predictions of part 2 rest on, in one sentence: whose posteriors may be read as such, and which not."""
+    parts = {**winter["behaviour"], "epidemic": winter["calibration"]}
+    said = ", ".join(f"{name} {own['status']}" for name, own in parts.items())
+    wrong = [name for name, own in parts.items() if own["status"] != "calibrated"]
+    warning = f"; do not read what follows from {' and '.join(wrong)} as a posterior" if wrong else ""
+    return f"Posteriors: {said}{warning}."
 
 
 def _census(found: dict[str, Any]) -> dict[str, str]:
@@ -112,7 +121,9 @@ def _winter(found: dict[str, Any]) -> dict[str, str]:
         for part, own in (*found["behaviour"].items(), ("epidemic", found["calibration"]))
         for name, gate in own["gates"].items()
     ]
+    draws = found["draws"]
     return {
+        "standing": f"**{standing(found)}**",
         "behaviour": _reliability(found["behaviour"]),
         "gates": table(("gate", "verdict", "finding"), gates),
         "posterior": table(
@@ -128,14 +139,17 @@ def _winter(found: dict[str, Any]) -> dict[str, str]:
             ([name, f"{100 * row['inside']:.0f}%"] for name, row in found["coverage"].items()),
         ),
         "differences": table(
-            ("$500 a month against none", *(HEADS[name] for name in found["differences"])),
+            (
+                f"$500 a month against none, {draws['worlds']} draws",
+                *(HEADS[name] for name in found["differences"]),
+            ),
             (
                 [place, *(_change(rows[place], name) for name, rows in found["differences"].items())]
                 for place in found["differences"]["employed"]
             ),
         ),
         "transport": table(
-            ("transport", *(HEADS[name] for name in found["differences"])),
+            (f"transport, {draws['curve']} draws", *(HEADS[name] for name in found["differences"])),
             ([value, *(_change(row, name) for name, row in rows.items())] for value, rows in found["curve"].items()),
         ),
     }

@@ -14,16 +14,16 @@ from case_studies.stimulus_nyc import census
 from case_studies.stimulus_nyc.census_pictures import draw_answers
 from case_studies.stimulus_nyc.pictures import draw_curve, draw_winter
 from case_studies.stimulus_nyc.recorded import COVARIATES, learned, recorded
-from case_studies.stimulus_nyc.report import tables
+from case_studies.stimulus_nyc.report import standing, tables
 from case_studies.stimulus_nyc.winter_calibration import Place, Size
 from case_studies.stimulus_nyc.winter_study import run, verdict
 
 __all__ = ["FULL", "QUICK", "TOLERANCE", "rebuilt_census", "reproduce", "rounded"]
 
-CHAINS = (("chains", 2), ("warmup", 150))
+CHAINS = (("chains", 4), ("warmup", 250))
 STEPS = (("steps", 60),)
-FULL = Size(agents=100_000, method="nuts", settings=CHAINS, epidemic=(*CHAINS, ("depth", 5)), draws=30)
-QUICK = Size(agents=8_000, method="svi", settings=STEPS, epidemic=STEPS, draws=4)
+FULL = Size(agents=100_000, method="nuts", settings=CHAINS, epidemic=(*CHAINS, ("depth", 5)), kept=2000, draws=30)
+QUICK = Size(agents=8_000, method="svi", settings=STEPS, epidemic=STEPS, kept=400, draws=4)
 """SVI is an optimiser's result and no posterior: what `--quick` shows is poor, and says so."""
 
 TOLERANCE = {"correlations": 0.005, "held-out errors": 0.005}
@@ -63,8 +63,9 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note, age
     pictures = out / "pictures"
     pictures.mkdir(exist_ok=True)
     draw_answers(pictures / "answers.png")
-    draw_winter(numbers["winter"]["coverage"], pictures / "winter.png")
-    draw_curve(numbers["winter"]["curve"], pictures / "transport.png")
+    said = standing(numbers["winter"])
+    draw_winter(numbers["winter"], said, pictures / "winter.png")
+    draw_curve(numbers["winter"], said, pictures / "transport.png")
     return "\n\n".join(tables(numbers).values())
 
 
@@ -87,7 +88,7 @@ def reliability(size: Size, seed: int) -> dict[str, Any]:
     found = {}
     for name, covariates in COVARIATES.items():
         here = recorded(covariates)
-        found[name] = verdict(learned(here, size.method, dict(size.settings), seed), here.map.name)
+        found[name] = verdict(learned(here, size, seed), here.map.name)
     return found
 
 

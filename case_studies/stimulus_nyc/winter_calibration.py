@@ -50,6 +50,7 @@ class Size:
         method: Of all three calibrations, "nuts" or, for a quick look, "svi".
         settings: Of the method, for answers and behaviour.
         epidemic: Of the method, for the epidemic, whose density costs ten times as much.
+        kept: Draws that each calibration keeps.
         draws: Posterior draws of the predictions; a third of them at each fixed transport.
     """
 
@@ -57,6 +58,7 @@ class Size:
     method: str
     settings: tuple[tuple[str, int], ...]
     epidemic: tuple[tuple[str, int], ...]
+    kept: int
     draws: int
 
 
@@ -95,7 +97,7 @@ def calibrated(here: Residents, habits: HandedOver, size: Size, seed: int) -> Ca
         size.method,
         gate=0,
         budget=100,
-        draws=400,
+        draws=size.kept,
         seed=seed,
         settings=dict(size.epidemic),
         groups=dict.fromkeys(data, BOROUGHS),

@@ -27,7 +27,7 @@ __all__ = ["TRANSPORTS", "Learned", "asked_people", "learned_behaviour", "run", 
 
 TRANSPORTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CITY = "New York City"
-DRAWS = 200
+DRAWS = 400
 """Posterior draws of behaviour that are handed over."""
 
 Learned = tuple[Asked, CalibrationResult]
@@ -55,7 +55,7 @@ def learned_behaviour(asked: dict[str, Asked], size: Size, seed: int) -> dict[st
         model = partial(work, question) if name == WORK.name else question.real.model()
         found[name] = (
             question,
-            fit(model, data, size.method, gate=0, budget=100, draws=2 * DRAWS, seed=seed, settings=dict(size.settings)),
+            fit(model, data, size.method, gate=0, budget=100, draws=size.kept, seed=seed, settings=dict(size.settings)),
         )
     return found
 
@@ -88,11 +88,13 @@ def run(size: Size, place: Place, note: Callable[[str], None]) -> dict[str, Any]
     worlds = predicted(here, habits, given, WORLDS, place.of("worlds"))
     numbers["differences"] = differences(worlds, here)
     numbers["curve"] = {}
-    few = result.parameters(max(2, size.draws // 3))
+    few = max(2, size.draws // 3)
+    numbers["draws"] = {"worlds": size.draws, "curve": few}
+    some = result.parameters(few)
     for value in TRANSPORTS:
         note(f"asking with transport {value:g}")
         fixed = habits.changed(*_lived(behaviour, value))
-        found = differences(predicted(here, fixed, few, WORLDS, place.of(f"transport {value:g}")), here)
+        found = differences(predicted(here, fixed, some, WORLDS, place.of(f"transport {value:g}")), here)
         numbers["curve"][f"{value:g}"] = {outcome: rows[CITY] for outcome, rows in found.items()}
     return numbers
 

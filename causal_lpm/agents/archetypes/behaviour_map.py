@@ -174,11 +174,11 @@ class BehaviourMap:
         self.sizes = people.sum(-1)
         self.weights = (people / self.sizes[:, None]).float()
         self._columns, attributes = class_contrasts(archetypes)
-        # Level and classes of something that archetypes have, by least squares over people.
-        root = archetypes.counts.double().sqrt()[:, None]
-        columns = torch.cat([torch.ones_like(root), self._columns.double()], -1)
-        self._averages = (torch.linalg.pinv(columns * root, rtol=1e-6) * root.T).float()
         self._seen = SEEN * torch.tensor([float(attribute in self.groups) for attribute in attributes])
+        # Level and observed classes of what archetypes have, by least squares over people.
+        root = archetypes.counts.double().sqrt()[:, None]
+        columns = torch.cat([torch.ones_like(root), self._columns.double() * (self._seen > 0)], -1)
+        self._averages = (torch.linalg.pinv(columns * root, rtol=1e-6) * root.T).float()
         self._own = torch.tensor([float(covariate not in transport) for covariate in asked.names])
         self._bases = {own: ContextBasis.of(self._z, mask) for own, mask in ((True, self._own), (False, None))}
         order = {frozenset(cell.items()): place for place, cell in enumerate(asked.cells)}
