@@ -56,7 +56,7 @@ def fit_seeds(scenario: str, seeds: list[int], kept: int) -> list[dict[str, Any]
     question, table = answer_table(kinds, asked, torch.full((len(asked), len(kinds)), float(ANSWERS // 2)))
     term = LLMTerm(kinds, asked, question, table)
     chosen_by_user = {} if transport is None else {"payment": transport}
-    behaviour = BehaviourMap(term, GROUPS, chosen_by_user, intervened=list(chosen_by_user))
+    behaviour = BehaviourMap(term, GROUPS, chosen_by_user)
     worlds = [world_of(kinds, asked, behaviour.weights, seed, **chosen) for seed in seeds]
     shares = torch.stack([world.real for world in worlds]).double()
     if not paid:

@@ -102,7 +102,7 @@ def asked_of(here: Residents, question: Question, answers: AnswerTable, transpor
     term = LLMTerm(kinds, asked, question, answers)
     prior = dist.Normal(*TRANSPORT) if transport is None else transport
     groups = ("borough",) if question is WORK else ()
-    behaviour = BehaviourMap(term, groups, {"payment": prior}, intervened=("payment",), contexts=lived)
+    behaviour = BehaviourMap(term, groups, {"payment": prior}, contexts=lived)
     if question is WORK:
         shares, name = here.reported.labour_force, "labour_force"
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyro
 import pyro.distributions as dist
@@ -11,6 +11,7 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.agents.archetypes.contexts import Contexts
+from causal_lpm.agents.archetypes.draws import Draws, draws_and_verdict
 from causal_lpm.agents.archetypes.effects import class_contrasts, effects, given, normal, positive, weighted
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
 from causal_lpm.agents.archetypes.surrogate import ContextBasis, Respondent, respond
@@ -43,7 +44,7 @@ class MapPriors:
     cell: float = 0.15
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class People:
     """What people do, as far as answers and real behaviour tell.
 
@@ -53,7 +54,7 @@ class People:
         deviations: What each of these contexts has of its own, whatever was answered, `[*draws, C]`.
         context_scale: Deviation of these, in logits, `[*draws, 1]`.
         cell_scale: Deviation of the cell noise, in logits, `[*draws, 1]`.
-        description: Where this comes from.
+        description: Where this comes from, with the verdict on the fit.
     """
 
     slope: torch.Tensor
@@ -100,6 +101,9 @@ class People:
         """Expected shares of the groups that are observed, `[*dims, G]`."""
         return weighted(self._weights, self.shares(z, at))
 
+    def __repr__(self) -> str:
+        return f"People({self.description})"
+
     def _moved(self, z: torch.Tensor) -> torch.Tensor:
         """Covariates as far as they move people: an intervened one counts from 0, times its transport."""
         reference = self._reference.to(self._base)
@@ -117,8 +121,8 @@ class BehaviourMap:
     Args:
         term: Who was asked, and about what.
         groups: Attributes by whose classes behaviour is observed; all archetypes together where it is empty.
-        transport: Intervened covariate -> a distribution, such as `dist.Normal(1.0, 0.5)`, or a number, which fixes it.
-        intervened: Covariates that somebody will intervene on; each needs a transport.
+        transport: Covariate that somebody will intervene on -> a distribution, such as `dist.Normal(1.0, 0.5)`, or a
+            number, which fixes it. The response to the others is people's own, beside the respondent's.
         contexts: Contexts of real behaviour, with the covariates of those that were asked, in the same units; a context
             whose texts were asked too is the same one. Those that were asked, where none are given.
         name: Prefix of the sites.
@@ -133,8 +137,7 @@ class BehaviourMap:
         description: What it rests on, transport included.
 
     Raises:
-        ValueError: unknown groups or covariates, an intervened covariate without transport, contexts with other
-            covariates.
+        ValueError: unknown groups or covariates, contexts with other covariates.
     """
 
     def __init__(
@@ -143,21 +146,14 @@ class BehaviourMap:
         groups: Sequence[str] = (),
         transport: Mapping[str, dist.TorchDistribution | float] | None = None,
         *,
-        intervened: Sequence[str] = (),
         contexts: Contexts | None = None,
         name: str = "people",
         priors: MapPriors | None = None,
     ) -> None:
         transport = dict(transport or {})
         archetypes, asked = term.archetypes, term.contexts
-        for covariate in (*intervened, *transport):
+        for covariate in transport:
             validate.known("covariate", covariate, asked.names)
-        for covariate in intervened:
-            if covariate not in transport:
-                raise ValueError(
-                    f"covariate {covariate!r} is intervened on and has no transport: say how far the model's response "
-                    f"to it holds for people, as in transport={{{covariate!r}: dist.Normal(1.0, 0.5)}}."
-                )
         self.term, self.name, self.transport, self.priors = term, name, transport, priors or MapPriors()
         self.contexts = contexts or asked
         if self.contexts.names != asked.names:
@@ -258,15 +254,18 @@ class BehaviourMap:
             self._cells,
         )
 
-    def given(self, values: Mapping[str, torch.Tensor], answers: bool = True) -> People:
+    def given(self, values: Draws, answers: bool = True) -> People:
         """People with draws of the parameters, as of a posterior.
 
         Args:
-            values: Site -> `[draws, *shape of the site]`.
+            values: A result of `fit`, whose verdict the description of the people then begins with; or site -> `[draws,
+                *shape of the site]`, of which it says that no verdict is known.
             answers: Whether the draws are of the model with the respondent.
         """
-        with given(values):
-            return self.map(self.term.term(data=False) if answers else None)
+        draws, verdict = draws_and_verdict(values)
+        with given(draws):
+            people = self.map(self.term.term(data=False) if answers else None)
+        return replace(people, description=f"{verdict}; {people.description}")
 
     def _transports(self, like: torch.Tensor) -> torch.Tensor:
         """Factor of each covariate, `[*draws, D]`; 1 where it has no transport."""

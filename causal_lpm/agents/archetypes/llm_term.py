@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from causal_lpm.agents.archetypes.answer_counts import answer_counts
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 from causal_lpm.agents.archetypes.contexts import Contexts
+from causal_lpm.agents.archetypes.draws import Draws, draws_and_verdict
 from causal_lpm.agents.archetypes.effects import given
 from causal_lpm.agents.archetypes.surrogate import Respondent, Surrogate
 from causal_lpm.elicitation.answer_table import AnswerTable
@@ -117,14 +119,16 @@ class LLMTerm:
             observed(self.site, self.answers(respondent))
         return respondent
 
-    def given(self, values: Mapping[str, torch.Tensor]) -> Respondent:
+    def given(self, values: Draws) -> Respondent:
         """The respondent with draws of the parameters, as of a posterior.
 
         Args:
-            values: Site -> `[draws, *shape of the site]`.
+            values: A result of `fit`, or site -> `[draws, *shape of the site]`, as in `BehaviourMap.given`.
         """
-        with given(values):
-            return self.term(data=False)
+        draws, verdict = draws_and_verdict(values)
+        with given(draws):
+            respondent = self.term(data=False)
+        return replace(respondent, description=f"{verdict}; {respondent.description}")
 
     def without(self, hidden: torch.Tensor) -> LLMTerm:
         """The same term where the cells of a bool `[C, A]` count as not asked."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyro.distributions as dist
 import torch
 
 from causal_lpm import validate
 from causal_lpm.agents.archetypes.behaviour_map import BehaviourMap, People
+from causal_lpm.agents.archetypes.labelled import in_order
 from causal_lpm.ops import observed
 
 __all__ = ["PaidMonths", "RealBehaviour"]
@@ -41,7 +43,8 @@ class PaidMonths:
 
     def __str__(self) -> str:
         low, high = self.interval
-        found = f"in {self.months} paid months the share was {self.observed:.3f}, predicted {low:.3f} to {high:.3f}"
+        months = "1 paid month" if self.months == 1 else f"{self.months} paid months"
+        found = f"in {months} the share was {self.observed:.3f}, predicted {low:.3f} to {high:.3f}"
         end = "as predicted" if self.agree else "transport does not hold there: give it a wider prior, or another value"
         return f"{found}: {end} ({self.description})."
 
@@ -51,33 +54,46 @@ class RealBehaviour:
 
     Args:
         behaviour: The map, whose groups and contexts these are.
-        shares: Group label -> C shares, or `[G, C]` in the order of `behaviour.group_labels`; NaN where unknown.
-        errors: Standard error of a share, one number or `[G, C]`.
+        shares: Label of each of `behaviour.group_labels` -> C shares, NaN where unknown; or a pandas DataFrame with
+            these labels as its index, and the texts of one field of the contexts, such as the names of months, as its
+            columns. Numbers `[G, C]` without labels are taken in the order of `group_labels`, which nothing can check.
+        errors: Standard error of a share: one number, or in the forms of `shares`.
         name: Of the site.
 
     Attributes:
         data: Site -> shares, to be given to `fit`.
 
     Raises:
-        ValueError: unknown or missing groups, another number of contexts, shares outside [0, 1], errors that are not
-            above 0.
+        ValueError: unknown or missing groups or contexts, another number of them, shares outside [0, 1], errors that
+            are not above 0.
+
+    >>> from causal_lpm.agents import Archetypes, Contexts, LLMTerm, Population
+    >>> from causal_lpm.elicitation import AnswerStore, Question, SyntheticRespondent, elicit, plan_elicitation
+    >>> people = Population({"age": torch.arange(2).repeat(50)}, {"age": ("young", "old")})
+    >>> kinds, months = (
+    ...     Archetypes.from_columns(people, ["age"]),
+    ...     Contexts({"payment": [0, 500]}, {"month": ["May", "June"]}),
+    ... )
+    >>> question, store = Question("work", "You are {age} and get ${payment} in {month}. Do you work?"), AnswerStore()
+    >>> plan = plan_elicitation(question, kinds.labels, months.cells, answers=4, model="synthetic", store=store)
+    >>> term = LLMTerm(kinds, months, question, elicit(plan, store, SyntheticRespondent(lambda cell: 0.7, seed=1)))
+    >>> behaviour = BehaviourMap(term, ["age"], {"payment": dist.Normal(1.0, 0.5)})
+    >>> behaviour.group_labels
+    ('age: young', 'age: old')
+    >>> RealBehaviour(behaviour, {"age: old": [0.4, 0.3], "age: young": [0.8, torch.nan]}, errors=0.02).shares
+    tensor([[0.8000,    nan],
+            [0.4000, 0.3000]], dtype=torch.float64)
     """
 
     def __init__(
         self,
         behaviour: BehaviourMap,
-        shares: Mapping[str, Sequence[float]] | torch.Tensor,
-        errors: torch.Tensor | float,
+        shares: Mapping[str, Sequence[float]] | torch.Tensor | Any,
+        errors: Mapping[str, Sequence[float]] | torch.Tensor | float | Any,
         name: str = "real_behaviour",
     ) -> None:
         labels, contexts = behaviour.group_labels, len(behaviour.contexts)
-        if isinstance(shares, Mapping):
-            for label in shares:
-                validate.known("group", label, labels)
-            if missing := [label for label in labels if label not in shares]:
-                raise ValueError(f"group {missing[0]!r} has no real behaviour: give NaN where it is unknown.")
-            shares = torch.stack([torch.as_tensor(shares[label], dtype=torch.float64) for label in labels])
-        given = torch.as_tensor(shares).double()
+        given = in_order("real behaviour", shares, labels, behaviour.contexts)
         if tuple(given.shape) != (len(labels), contexts):
             raise ValueError(
                 f"real behaviour has shape {tuple(given.shape)}: give {len(labels)} groups by {contexts} contexts."
@@ -85,7 +101,7 @@ class RealBehaviour:
         known = given[~given.isnan()]
         if known.numel() == 0 or bool(((known < 0) | (known > 1)).any()):
             raise ValueError("real behaviour must be shares from 0 to 1, NaN where unknown, and one must be known.")
-        self.errors = torch.as_tensor(errors, dtype=torch.float32)
+        self.errors = in_order("standard error", errors, labels, behaviour.contexts).float()
         sizes = tuple(self.errors.shape)
         fits = len(sizes) == 2 and all(n in (1, whole) for n, whole in zip(sizes, given.shape, strict=True))
         if self.errors.numel() > 1 and not fits:

@@ -26,7 +26,7 @@ DISPERSION = 12.0
 """Prior median of the dispersion, in answers."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Respondent:
     """A respondent that was asked, as far as its answers tell.
 
@@ -59,6 +59,9 @@ class Respondent:
             `[*dims, A]`.
         """
         return self.base + respond(self.slopes, z.to(self.base))
+
+    def __repr__(self) -> str:
+        return f"Respondent({self.description})"
 
 
 def respond(slopes: torch.Tensor, z: torch.Tensor) -> torch.Tensor:

@@ -170,7 +170,8 @@ def posterior_gates(
         gates.append(identifiability_gate(z, prior, problem.names))
         gates.append(prior_sensitivity_gate(z, log_prior[inside].numpy(), prior, problem.names))
         series = numbers_of(problem.data)
-        gates.append(blind_spots_gate(z, prior, series, problem.names, not_run))
+        tables, agents = problem.tables, problem.agents > 1
+        gates.append(blind_spots_gate(z, prior, series, problem.names, not_run, tables, agents))
     if members is not None and len(members) > 1:
         finite = members.isfinite().all(-1).all(0)
         gates += left_out("members", "draws of the ensemble are not finite", finite, FAR_AWAY)

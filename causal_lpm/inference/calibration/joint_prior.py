@@ -21,6 +21,10 @@ _LOG = logging.getLogger("causal_lpm")
 
 Feedback: TypeAlias = Literal["joint", "cut"]
 """Whether new data update what was handed on."""
+MEANS: Mapping[Feedback, str] = {
+    "joint": "data of the model that calls it update what is handed on",
+    "cut": "data of the model that calls it do not update what is handed on",
+}
 CUT = "cut"
 """Mark of a site that new data must not update, `infer={"nuisance": True, "cut": True}`."""
 
@@ -93,7 +97,7 @@ class JointPrior:
 
     def __repr__(self) -> str:
         names = ", ".join(p.name for p, _ in self._parameters)
-        return f"JointPrior({self.name!r}, {names}, feedback={self.feedback!r})"
+        return f"JointPrior({self.name!r}, {names}, feedback={self.feedback!r}: {MEANS[self.feedback]})"
 
 
 def joint_prior(

@@ -1,6 +1,6 @@
 """What the data could not have shown: a calibrated posterior says nothing of it, and no check can."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ def blind_spots(
     observed: Mapping[str, npt.ArrayLike],
     names: Sequence[str] | None = None,
     not_run: Sequence[str] = (),
+    tables: Collection[str] = (),
+    agents: bool = True,
 ) -> tuple[str, ...]:
     """Parameters and directions that stayed as wide as their prior, and what series of this form cannot show.
 
@@ -31,6 +33,8 @@ def blind_spots(
         observed: site -> data `[group, day]` or `[day]`; NaN is a missing day.
         names: of the parameters.
         not_run: checks that were left out, in words.
+        tables: the sites whose data are no series: a number a cell, without days.
+        agents: whether the model has agents, who may infect each other.
 
     Raises:
         ValueError: as of `contraction`.
@@ -48,10 +52,14 @@ def blind_spots(
     found = [f"the value of {label} (its posterior is as wide as its prior)" for label in weak]
     found += _directions(draws, before, labels, learnt >= LEAST_CONTRACTION)
     for site, given in observed.items():
+        if site in tables:
+            found.append(f"how those within a cell of {site} differ (only one number a cell is seen)")
+            continue
         data = np.atleast_2d(np.asarray(given, dtype=np.float64))
         groups = int((~np.isnan(data)).any(1).sum())
         inside = f"each of the {groups} groups" if groups > 1 else "the whole"
-        found.append(f"who infects whom within {inside} of {site}, such as in households (only sums are seen)")
+        infections = f"who infects whom within {inside} of {site}, such as in households"
+        found.append(f"{infections if agents else f'how those within {inside} of {site} differ'} (only sums are seen)")
         days = int((~np.isnan(data)).sum(1).max())
         unseen = [name for name, (fewest, _) in OF_SERIES.items() if days < fewest]
         if unseen:
@@ -65,12 +73,14 @@ def blind_spots_gate(
     observed: Mapping[str, npt.ArrayLike],
     names: Sequence[str] | None = None,
     not_run: Sequence[str] = (),
+    tables: Collection[str] = (),
+    agents: bool = True,
 ) -> Gate:
     """Says what the data could not have shown; it never warns, since no data show everything. Its value is how many.
 
     Takes and raises what `blind_spots` does.
     """
-    found = blind_spots(posterior, prior, observed, names, not_run)
+    found = blind_spots(posterior, prior, observed, names, not_run, tables, agents)
     sentence = f"The data could not have shown: {'; '.join(found)}."
     return Gate("not shown", "pass", len(found), float("inf"), sentence)
 

@@ -77,7 +77,7 @@ def identifiability_gate(posterior: npt.ArrayLike, prior: npt.ArrayLike, names: 
     learnt = contraction(posterior, prior)
     labels = names_of_parameters(names, learnt.size)
     least = int(learnt.argmin())
-    sentence = f"The data contract the prior of {labels[least]} least: its variance falls by {learnt[least]:.0%}."
+    sentence = f"The data contract the prior of {labels[least]} least: its variance {_change(learnt[least])}."
     steps = []
     if learnt[least] < LEAST_CONTRACTION:
         weak = ", ".join(label for label, share in zip(labels, learnt, strict=True) if share < LEAST_CONTRACTION)
@@ -89,3 +89,8 @@ def identifiability_gate(posterior: npt.ArrayLike, prior: npt.ArrayLike, names: 
             steps.append(f"Report {labels[first]} and {labels[second]} together, or take their product or ratio.")
     verdict: Verdict = "warn" if steps else "pass"
     return Gate("identifiability", verdict, float(learnt[least]), LEAST_CONTRACTION, sentence, " ".join(steps))
+
+
+def _change(contraction: float) -> str:
+    """In words; with little data a posterior may be wider than its prior, if only because both are draws."""
+    return f"falls by {contraction:.0%}" if contraction >= 0 else f"rises by {-contraction:.0%}"

@@ -1,3 +1,4 @@
+import inspect
 from typing import Any
 
 import pyro
@@ -35,9 +36,12 @@ def values(behaviour: BehaviourMap, n: int = 3, seed: int = 0, **fixed: float) -
     return found | {name: torch.full_like(found[name], value) for name, value in fixed.items()}
 
 
-def test_an_intervened_covariate_needs_a_transport() -> None:
-    with pytest.raises(ValueError, match="'payment' is intervened on and has no transport"):
-        BehaviourMap(term(), ("age",), intervened=("payment",))
+def test_a_transport_alone_says_what_is_intervened_on() -> None:
+    """Nothing else says it, which could be left out or contradict it; people have no response of their own to it."""
+    taken = set(inspect.signature(BehaviourMap).parameters)
+    assert taken == {"term", "groups", "transport", "contexts", "name", "priors"}
+    assert values(behaviour())["people_covariates"].shape[-1] == 1
+    assert values(behaviour(transport={}))["people_covariates"].shape[-1] == 2
     with pytest.raises(ValueError, match="unknown covariate 'pay'"):
         BehaviourMap(term(), ("age",), {"pay": 1.0})
 

@@ -1,9 +1,10 @@
 import warnings
+from dataclasses import dataclass
 
 import pytest
 import torch
 
-from causal_lpm.agents import RealBehaviour
+from causal_lpm.agents import PaidMonths, RealBehaviour
 from causal_lpm.inference.program.problem import Problem
 from tests.agents.archetypes.test_behaviour_map import behaviour, real, values
 
@@ -96,3 +97,63 @@ def test_paid_months_that_are_not_as_predicted_are_said() -> None:
         assert not RealBehaviour(found, far, 0.01).paid_months(people).agree
     with pytest.raises(ValueError, match="no month with payment above 0"):
         RealBehaviour(found, far.index_fill(1, torch.tensor([2, 3]), torch.nan), 0.01).paid_months(people)
+
+
+def test_tables_are_read_by_their_labels() -> None:
+    pandas = pytest.importorskip("pandas")
+    found = behaviour()
+    columns = [cell["cases"] for cell in found.contexts.cells]
+    shares = torch.linspace(0.1, 0.9, 20).reshape(5, 4).double()
+    table = pandas.DataFrame(shares.numpy(), index=found.group_labels, columns=columns)
+    turned = table.iloc[::-1, ::-1]
+    taken = RealBehaviour(found, turned, turned / 10)
+    assert torch.equal(taken.shares, shares)
+    torch.testing.assert_close(taken.errors, (shares / 10).float())
+    renamed = table.rename(index={"age: old": "old"})
+    with pytest.raises(ValueError, match="unknown group 'old'"):
+        RealBehaviour(found, renamed, 0.01)
+    with pytest.raises(
+        ValueError, match="columns of the real behaviour are 0, 1, 2, 3, which are not the texts of a field"
+    ):
+        RealBehaviour(found, table.set_axis(range(4), axis=1), 0.01)
+    with pytest.raises(ValueError, match="'age: old' is given twice"):
+        RealBehaviour(found, pandas.concat([table, table.loc[["age: old"]]]), 0.01)
+    with pytest.raises(ValueError, match="is a Series and there are 4 contexts"):
+        RealBehaviour(found, table["100"], 0.01)
+
+
+def test_a_row_of_another_length_is_said_by_its_label() -> None:
+    found = behaviour()
+    rows = {label: [0.1] * 4 for label in found.group_labels} | {"age: old": [0.1] * 3}
+    with pytest.raises(ValueError, match=r"of group 'age: old' has shape \(3,\) for 4 contexts"):
+        RealBehaviour(found, rows, 0.01)
+
+
+def test_people_and_paid_months_carry_the_verdict_of_their_fit() -> None:
+    found = behaviour()
+    drawn = values(found, n=50)
+
+    @dataclass
+    class Fitted:
+        status: str
+        banner: str
+
+        def parameters(self, draws: int | None = None) -> dict[str, torch.Tensor]:
+            return {name: value.float() for name, value in drawn.items()}
+
+    bad = Fitted("uncalibrated", "UNCALIBRATED: R-hat failed; do not read this as a posterior.")
+    people = found.given(bad)
+    verdict = "UNCALIBRATED: R-hat failed; do not read this as a posterior; "
+    for text in (people.description, repr(people).removeprefix("People("), found.term.given(bad).description):
+        assert text.startswith(verdict)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # whether they agree is not asked here
+        assert verdict in str(real(found).paid_months(people))
+    assert found.given(Fitted("calibrated", "")).description.startswith("from a fit that is calibrated; ")
+    assert "without the verdict of a fit" in found.given(drawn).description
+
+
+def test_one_month_is_said_as_one() -> None:
+    one, two = (PaidMonths(months, 0.5, 0.5, (0.4, 0.6), "") for months in (1, 2))
+    assert "in 1 paid month the" in str(one)
+    assert "in 2 paid months the" in str(two)

@@ -195,3 +195,11 @@ def test_fit_returns_the_cut_distribution_with_the_draws_of_phi_that_belong_to_i
     np.testing.assert_allclose(np.std(pairs, 1), [theta[1], phi[1]], rtol=0.15)
     assert np.corrcoef(pairs)[0, 1] == pytest.approx(correlation, abs=0.12)
     assert list(found.tree["observed_data"].data_vars) == ["y"]
+
+
+def test_a_prior_says_whether_data_update_it() -> None:
+    joint, cut = (
+        repr(joint_prior("before", parameters(), draws(), ["level"], feedback)) for feedback in ("joint", "cut")
+    )
+    assert "feedback='joint': data of the model that calls it update what is handed on" in joint
+    assert "feedback='cut': data of the model that calls it do not update what is handed on" in cut

@@ -40,3 +40,14 @@ def test_the_gate_says_so_and_never_warns() -> None:
     gate = blind_spots_gate(posterior(1.0, 1.0, 1.0), PRIOR, {"cases": np.ones(40)}, NAMES)
     assert (gate.verdict, gate.value) == ("pass", 4)
     assert gate.sentence.startswith("The data could not have shown: the value of beta")
+
+
+def test_shares_and_tables_are_not_spoken_of_as_epidemics() -> None:
+    observed = {"shares": np.full((3, 40), 0.4), "answers": np.ones((6, 5))}
+    found = blind_spots(posterior(0.1, 0.1, 0.1), PRIOR, observed, NAMES, tables=["answers"], agents=False)
+    assert found == (
+        "how those within each of the 3 groups of shares differ (only sums are seen)",
+        "how those within a cell of answers differ (only one number a cell is seen)",
+    )
+    gate = blind_spots_gate(posterior(0.1, 0.1, 0.1), PRIOR, observed, NAMES, tables=["answers"], agents=False)
+    assert gate.value == 2
