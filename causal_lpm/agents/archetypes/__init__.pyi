@@ -5,7 +5,7 @@ from causal_lpm.agents.archetypes.behavior import Archetype as Archetype
 from causal_lpm.agents.archetypes.behavior import AskedArchetype as AskedArchetype
 from causal_lpm.agents.archetypes.behavior import Behavior as Behavior
 from causal_lpm.agents.archetypes.behaviour_map import BehaviourMap as BehaviourMap
-from causal_lpm.agents.archetypes.behaviour_map import MapPriors as MapPriors
+from causal_lpm.agents.archetypes.map_priors import MapPriors as MapPriors
 from causal_lpm.agents.archetypes.behaviour_map import People as People
 from causal_lpm.agents.archetypes.contexts import Contexts as Contexts
 from causal_lpm.agents.archetypes.decisions import choose_option as choose_option

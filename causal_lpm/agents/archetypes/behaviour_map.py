@@ -12,36 +12,24 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.draws import Draws, draws_and_verdict
-from causal_lpm.agents.archetypes.effects import class_contrasts, effects, given, normal, positive, weighted
+from causal_lpm.agents.archetypes.effects import (
+    class_contrasts,
+    contrast_labels,
+    effects,
+    given,
+    normal,
+    positive,
+    weighted,
+)
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
+from causal_lpm.agents.archetypes.map_priors import MapPriors
 from causal_lpm.agents.archetypes.surrogate import ContextBasis, Respondent, respond
 
-__all__ = ["BehaviourMap", "MapPriors", "People"]
+__all__ = ["BehaviourMap", "People"]
 
 SEEN = 0.03**-2
 """Information of real behaviour on what classes and contexts have of their own, inverse squares of logits: what shares
 with standard errors of one percent or so say. It moves no result, only how well chains mix."""
-
-
-@dataclass(frozen=True)
-class MapPriors:
-    """Scales of the priors of a map from answers to people, in logits.
-
-    Attributes:
-        level: Deviation of the people's level.
-        slope: Mean and deviation of the slope, which is 1 where people respond as the respondent says.
-        classes: Median scale of what classes of people have of their own.
-        covariates: Deviation of people's own response to a standardised covariate.
-        context: Median scale of what each context has of its own.
-        cell: Median scale of what an archetype has of its own in a context.
-    """
-
-    level: float = 1.5
-    slope: tuple[float, float] = (0.5, 0.5)
-    classes: float = 0.2
-    covariates: float = 0.3
-    context: float = 0.05
-    cell: float = 0.15
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -170,6 +158,7 @@ class BehaviourMap:
         self.sizes = people.sum(-1)
         self.weights = (people / self.sizes[:, None]).float()
         self._columns, attributes = class_contrasts(archetypes)
+        self._classes = contrast_labels(archetypes)
         self._seen = SEEN * torch.tensor([float(attribute in self.groups) for attribute in attributes])
         # Level and observed classes of what archetypes have, by least squares over people.
         root = archetypes.counts.double().sqrt()[:, None]
@@ -200,7 +189,9 @@ class BehaviourMap:
         own = self._own if respondent is not None else torch.ones_like(self._own)
         context_scale = positive(f"{name}_context_scale", priors.context, 0.7)
         basis = self._bases[respondent is not None]
-        sampled = effects(f"{name}_contexts", context_scale, len(self.contexts), SEEN * basis.free)
+        sampled = effects(
+            f"{name}_contexts", context_scale, len(self.contexts), SEEN * basis.free, entries=basis.labels
+        )
         deviations, shift = basis.deviations(sampled), basis.shift(sampled)
         answered, slope = torch.zeros_like(deviations), torch.zeros_like(context_scale)
         transport = torch.ones_like(self._own).to(deviations)
@@ -226,10 +217,11 @@ class BehaviourMap:
         if bool(own.any()):
             place = torch.eye(len(own))[own.bool()].to(shift)
             around = shift[..., 1:] @ place.T
-            drawn = effects(f"{name}_covariates", priors.covariates, int(own.sum()), around=around) - around
+            named = [covariate for covariate, free in zip(self.contexts.names, own.tolist(), strict=True) if free]
+            drawn = effects(f"{name}_covariates", priors.covariates, len(named), around=around, entries=named) - around
             responses = drawn @ place
         scale = positive(f"{name}_class_scale", priors.classes, 0.6)
-        by_class = effects(f"{name}_classes", scale, self._columns.shape[1], self._seen, classes)
+        by_class = effects(f"{name}_classes", scale, len(self._classes), self._seen, classes, self._classes)
         cell_scale = positive(f"{name}_cell_scale", priors.cell, 0.5)
         base = level + weighted(self._columns, by_class)
         slopes = responses.unsqueeze(-2)

@@ -6,7 +6,7 @@ A parameter is `[]`, or `[*draws, 1]` where draws pass side by side; one of P nu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pyro
@@ -51,6 +51,7 @@ def effects(
     size: int,
     information: torch.Tensor | float | None = None,
     around: torch.Tensor | None = None,
+    entries: Sequence[str] = (),
 ) -> torch.Tensor:
     """Effects with a normal prior of mean 0 and one scale.
 
@@ -71,6 +72,7 @@ def effects(
             number. None where the scale is a number.
         around: Where the scale is a number, the means of the effects, `[*draws, size]`, 0 if not given. Where it is
             learned, what data see added to them; their mean is 0 then.
+        entries: Labels of the effects, which results repeat.
 
     Returns:
         `[*draws, size]`.
@@ -86,7 +88,7 @@ def effects(
     if information is None or not isinstance(scale, torch.Tensor):
         mean = torch.zeros(size) if around is None else around
         mean = mean.unsqueeze(-2) if mean.dim() > 1 else mean  # the place of the agents
-        return _leading(pyro.sample(name, dist.Normal(mean, scale).to_event(1)))
+        return _leading(pyro.sample(name, dist.Normal(mean, scale).to_event(1), infer={"entries": entries}))
     wide = scale.unsqueeze(-1) if scale.dim() > 1 else scale
     known = torch.as_tensor(information, dtype=scale.dtype, device=scale.device)
     spread = (1 + wide**2 * known).sqrt().expand(*wide.shape[:-1], size)
@@ -95,7 +97,7 @@ def effects(
     if around is not None:
         added = around.unsqueeze(-2) if wide.dim() > 1 else around
         mean = added * known * unit  # the share of data in what is known of the sum, in units
-    sampled = pyro.sample(name, dist.Normal(mean, spread).to_event(1))
+    sampled = pyro.sample(name, dist.Normal(mean, spread).to_event(1), infer={"entries": entries})
     return _leading((sampled - mean) * unit)
 
 
@@ -130,3 +132,20 @@ def class_contrasts(archetypes: Archetypes) -> tuple[torch.Tensor, tuple[str, ..
             names.append(name)
     empty = archetypes.codes.new_zeros(len(archetypes), 0).float()
     return torch.stack(columns, -1) if columns else empty, tuple(names)
+
+
+def contrast_labels(archetypes: Archetypes) -> tuple[str, ...]:
+    """What each column of `class_contrasts` compares; an effect above 0 says more of the classes that come first.
+
+    >>> from causal_lpm.agents import Population
+    >>> people = Population({"age": torch.arange(3).repeat(10)}, {"age": ("young", "middle", "old")})
+    >>> contrast_labels(Archetypes.from_columns(people, ["age"]))
+    ('age: young against middle', 'age: young, middle against old')
+    """
+    labels = []
+    for name in archetypes.by:
+        found = [str(archetypes.levels[name][level]) for level in archetypes.of(name).unique().tolist()]
+        for k in range(1, len(found)):
+            before = ", ".join(found[:k]) if k <= 3 else f"{found[0]}, ..., {found[k - 1]}"
+            labels.append(f"{name}: {before} against {found[k]}")
+    return tuple(labels)

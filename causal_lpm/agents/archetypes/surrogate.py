@@ -11,6 +11,7 @@ from causal_lpm.agents.archetypes.archetypes import Archetypes
 from causal_lpm.agents.archetypes.contexts import Contexts
 from causal_lpm.agents.archetypes.effects import (
     class_contrasts,
+    contrast_labels,
     effects,
     normal,
     positive,
@@ -103,6 +104,12 @@ class ContextBasis:
         made = torch.linalg.pinv(columns, rtol=1e-6) @ (directions * (1 - free))
         return cls(directions.float(), free.float(), made.float())
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the directions; each is a sum over contexts, so that none belongs to one of them."""
+        kinds = ("as level and covariates" if free == 0 else "beside these" for free in self.free.tolist())
+        return tuple(f"direction {place}, {kind}" for place, kind in enumerate(kinds))
+
     def deviations(self, sampled: torch.Tensor) -> torch.Tensor:
         """Of effects `[*draws, C]` along the directions, those of the contexts, `[*draws, C]`."""
         return weighted(self.directions, sampled)
@@ -125,6 +132,8 @@ class Surrogate:
     def __init__(self, archetypes: Archetypes, contexts: Contexts, asked: torch.Tensor, name: str) -> None:
         self.name, self.z = name, contexts.z
         self.columns, _ = class_contrasts(archetypes)
+        self._classes, self._covariates = contrast_labels(archetypes), contexts.names
+        self._kinds = tuple(", ".join(label.values()) for label in archetypes.labels)
         # Information of an answer on its logit: p (1 - p) at 0.5, divided by what answers of one cell share.
         worth = 0.25 * effective_answers(asked, DISPERSION)
         self._crossed = torch.einsum("ca,ap,cd->pd", worth, self.columns**2, self.z**2).reshape(-1)
@@ -135,17 +144,19 @@ class Surrogate:
     def respondent(self, description: str) -> Respondent:
         """Samples the parameters, inside a model."""
         name, (archetypes, classes), (contexts, covariates) = self.name, self.columns.shape, self.z.shape
-        by_class = effects(f"{name}_classes", 0.7, classes)
+        by_class = effects(f"{name}_classes", 0.7, classes, entries=self._classes)
         scale = positive(f"{name}_interaction_scale", INTERACTION, 0.7)
-        crossed = effects(f"{name}_interactions", scale, classes * covariates, self._crossed)
+        both = [f"{label}, {covariate}" for label in self._classes for covariate in self._covariates]
+        crossed = effects(f"{name}_interactions", scale, classes * covariates, self._crossed, entries=both)
         scale = positive(f"{name}_archetype_scale", ARCHETYPE, 0.6)
-        own = effects(f"{name}_archetypes", scale, archetypes, self._archetypes)
+        own = effects(f"{name}_archetypes", scale, archetypes, self._archetypes, entries=self._kinds)
         scale = positive(f"{name}_context_scale", CONTEXT, 0.7)
-        sampled = effects(f"{name}_contexts", scale, contexts, self._contexts)
+        sampled = effects(f"{name}_contexts", scale, contexts, self._contexts, entries=self._basis.labels)
         deviations, shift = self._basis.deviations(sampled), self._basis.shift(sampled)
         # Sites have the sums that data inform; what deviations add is taken off again.
         level = normal(f"{name}_level", shift[..., :1], 1.5) - shift[..., :1]
-        by_covariate = effects(f"{name}_covariates", 0.7, covariates, around=shift[..., 1:]) - shift[..., 1:]
+        drawn = effects(f"{name}_covariates", 0.7, covariates, around=shift[..., 1:], entries=self._covariates)
+        by_covariate = drawn - shift[..., 1:]
         dispersion = positive(f"{name}_dispersion", DISPERSION, 1.0)
         base = level + weighted(self.columns, by_class) + own
         columns = self.columns.to(base)

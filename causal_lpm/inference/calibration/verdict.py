@@ -25,7 +25,7 @@ from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics.disagreement import disagreements
 from causal_lpm.inference.diagnostics.report import Gate, Report
 from causal_lpm.inference.posteriors.posterior import Draws, HasMembers, HasNuisances, PosteriorGiven, as_trained
-from causal_lpm.inference.program.labels import arrays, dates_of, labels_of, nuisances_of
+from causal_lpm.inference.program.labels import arrays, coords_of, dates_of, labels_of, nuisances_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.series import numbers_of
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
@@ -56,7 +56,7 @@ def rehearse(problem: Problem, groups: Mapping[str, Any] | None) -> None:
         arrays(problem.constrain(problem.draw(2, 0))) or {"network": np.zeros(2)},  # for what it will generate
         posterior_predictive={name: np.zeros((2, *values.shape)) for name, values in series.items()},
         observed_data=series,
-        labels=TreeLabels(groups=groups, dates=dates_of(problem), tables=problem.tables),
+        labels=TreeLabels(coords=coords_of(problem), groups=groups, dates=dates_of(problem), tables=problem.tables),
     )
 
 
@@ -118,7 +118,13 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
         chains=own.chains,
         prior_sbc=truth.arrays or None,
         sbc_draws=RANKED_AMONG,
-        labels=TreeLabels(groups=groups, dates=dates_of(problem), elements=problem.names, tables=problem.tables),
+        labels=TreeLabels(
+            coords=coords_of(problem),
+            groups=groups,
+            dates=dates_of(problem),
+            elements=problem.names,
+            tables=problem.tables,
+        ),
         diagnostics=report.to_dataset(),
     )
     return CalibrationResult(tree, report, problem, learned.posterior, model=None if cut is None else cut.model)

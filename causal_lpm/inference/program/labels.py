@@ -9,7 +9,7 @@ import torch
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.validate import known
 
-__all__ = ["arrays", "dates_of", "labels_of", "nuisances_of"]
+__all__ = ["arrays", "coords_of", "dates_of", "labels_of", "nuisances_of"]
 
 
 def arrays(values: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
@@ -25,6 +25,12 @@ def nuisances_of(problem: Problem, z: torch.Tensor, all_of_them: bool = False) -
     nuisances = {p.name for p in problem.nuisances}
     informed = nuisances if all_of_them else nuisances - problem.prior.late if problem.terms else ()
     return {name: value for name, value in problem.constrain(z).items() if name in informed}
+
+
+def coords_of(problem: Problem) -> dict[str, tuple[str, ...]]:
+    """Dimension of a parameter -> its labels, where its site has some, `infer={"entries": labels}`."""
+    named = [parameter for parameter in (*problem.parameters, *problem.nuisances) if parameter.entries]
+    return {f"{each.name}_dim_{each.value.dim() - 1}": each.entries for each in named}
 
 
 def dates_of(problem: Problem) -> dict[str, npt.NDArray[Any]]:

@@ -25,12 +25,14 @@ class Parameter:
         fn: Its prior.
         value: In the shape of one sample, `[*batch, *event]`.
         where: Which elements it takes of the vector that all parameters are in.
+        entries: Labels along its last dimension, where its site has some.
     """
 
     name: str
     fn: Any
     value: torch.Tensor
     where: slice
+    entries: tuple[str, ...] = ()
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -124,7 +126,7 @@ def parameters_of(latent: Mapping[str, Site], start: int = 0) -> tuple[Parameter
                 "a data site, give its data too."
             )
         end = start + biject_to(site.fn.support).inv(site.value).numel()
-        found.append(Parameter(name, site.fn, site.value, slice(start, end)))
+        found.append(Parameter(name, site.fn, site.value, slice(start, end), site.entries))
         start = end
     return tuple(found)
 

@@ -38,6 +38,7 @@ class Site:
         value: What it had in the run.
         given: Whether the model, or a condition around it, gave that value.
         after: Whether a simulation has begun before it.
+        entries: Labels along its last dimension, `infer={"entries": labels}`, that results repeat.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Site:
     value: torch.Tensor
     given: bool
     after: bool
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ class _Reader(Messenger):
         if not (noise or msg["infer"].get("_do_not_trace") or site_is_subsample(msg)):
             kind = self._kind(msg)
             fn = msg["fn"].base_dist if kind == "policy" else msg["fn"]  # a Delta, which Pyro has masked
-            self.sites[msg["name"]] = Site(kind, fn, msg["value"], msg["is_observed"], self._simulated)
+            entries = tuple(msg["infer"].get("entries", ()))
+            self.sites[msg["name"]] = Site(kind, fn, msg["value"], msg["is_observed"], self._simulated, entries)
 
     def _kind(self, msg: Any) -> Kind:
         if msg["infer"].get("_deterministic"):

@@ -9,7 +9,9 @@ import torch
 from causal_lpm import KeyedNoise, policy
 from causal_lpm.agents import BehaviourMap, Contexts, LLMTerm, RealBehaviour, decide
 from causal_lpm.agents.archetypes.behaviour_map import SEEN
+from causal_lpm.inference.program.labels import coords_of
 from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
 from tests.agents.archetypes.answers import contexts, kinds, table
 
 TRANSPORT = {"payment": dist.Normal(1.0, 0.5)}
@@ -153,3 +155,24 @@ def test_do_payment_moves_agents_who_share_their_luck() -> None:
     unpaid, paid = run(0.0), run(500.0)
     assert bool((paid >= unpaid).all())
     assert int(paid.sum()) > int(unpaid.sum())
+
+
+def test_sites_have_the_labels_of_what_they_are_about() -> None:
+    """So that a summary says whose number it shows, and no reader counts places."""
+    found = behaviour()
+    data = real(found)
+    problem = Problem(data.model(), {**data.data, **found.term.data})
+    coords = coords_of(problem)
+    assert coords["llm_archetypes_dim_0"][0] == ", ".join(kinds().labels[0].values())
+    assert coords["llm_covariates_dim_0"] == contexts().names
+    assert coords["people_covariates_dim_0"] == ("cases",)  # people have no response of their own to the payment
+    classes = ("age: young against old", "borough: Bronx against Queens", "borough: Bronx, Queens against Kings")
+    assert coords["llm_classes_dim_0"] == coords["people_classes_dim_0"] == classes
+    assert coords["llm_interactions_dim_0"][:2] == (f"{classes[0]}, payment", f"{classes[0]}, cases")
+    assert coords["people_contexts_dim_0"][0] == "direction 0, as level and covariates"
+    arrays = {name: value.numpy() for name, value in problem.constrain(problem.draw(2, 0)).items()}
+    tree = build_tree(About("", "uncalibrated", 0, 0, 0), arrays, labels=TreeLabels(coords=coords))
+    several = {name for name, values in tree["posterior"].data_vars.items() if values.ndim > 2}
+    assert {f"{name}_dim_0" for name in several} == set(coords)
+    young = tree["posterior"]["llm_classes"].sel(llm_classes_dim_0=classes[0])
+    assert young.values.ravel().tolist() == arrays["llm_classes"][:, 0].tolist()
