@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -85,10 +86,11 @@ def effects(
     >>> effects("own", 0.3, 4).shape
     torch.Size([4])
     """
+    labelled: Any = {"entries": entries}
     if information is None or not isinstance(scale, torch.Tensor):
         mean = torch.zeros(size) if around is None else around
         mean = mean.unsqueeze(-2) if mean.dim() > 1 else mean  # the place of the agents
-        return _leading(pyro.sample(name, dist.Normal(mean, scale).to_event(1), infer={"entries": entries}))
+        return _leading(pyro.sample(name, dist.Normal(mean, scale).to_event(1), infer=labelled))
     wide = scale.unsqueeze(-1) if scale.dim() > 1 else scale
     known = torch.as_tensor(information, dtype=scale.dtype, device=scale.device)
     spread = (1 + wide**2 * known).sqrt().expand(*wide.shape[:-1], size)
@@ -97,7 +99,7 @@ def effects(
     if around is not None:
         added = around.unsqueeze(-2) if wide.dim() > 1 else around
         mean = added * known * unit  # the share of data in what is known of the sum, in units
-    sampled = pyro.sample(name, dist.Normal(mean, spread).to_event(1), infer={"entries": entries})
+    sampled = pyro.sample(name, dist.Normal(mean, spread).to_event(1), infer=labelled)
     return _leading((sampled - mean) * unit)
 
 
