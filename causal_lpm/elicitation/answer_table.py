@@ -149,25 +149,21 @@ class AnswerTable:
         served, sources = set[str](), set[str]()
         for number, prompt in enumerate(plan.prompts):
             at = tuple(int(place) for place in np.unravel_index(number, shape))
-            for key in prompt.keys(plan.answers):
-                answer = answers.get(key)
-                if answer is None or answer.status not in ("ok", "refused"):
-                    counts["failed"][at] += 1
-                    continue
-                served.add(answer.served)
-                sources.add(answer.source)
-                if answer.status == "refused":
-                    counts["refused"][at] += 1
-                    continue
-                counts["asked"][at] += 1
-                if choices:
-                    chosen[(*at, choices.index(str(answer.value)))] += 1
-                elif question.answer == "share":
-                    share = int(answer.value or 0) / 100
-                    shares[at] += share
-                    squares[at] += share**2
-                else:
-                    counts["yes"][at] += int(answer.value or 0)
+            found = [answers[key] for key in prompt.keys(plan.answers) if key in answers]
+            came = [answer for answer in found if answer.status in ("ok", "refused")]
+            values = [answer.value for answer in came if answer.status == "ok"]
+            served.update(answer.served for answer in came)
+            sources.update(answer.source for answer in came)
+            counts["failed"][at] = plan.answers - len(came)
+            counts["refused"][at] = len(came) - len(values)
+            counts["asked"][at] = len(values)
+            if choices:
+                chosen[at] = [values.count(choice) for choice in choices]
+            elif question.answer == "share":
+                percents = [int(value or 0) / 100 for value in values]
+                shares[at], squares[at] = sum(percents), sum(percent**2 for percent in percents)
+            else:
+                counts["yes"][at] = values.count(True)
         if plan.model == SYNTHETIC and len(served) > 1:
             raise ValueError(
                 f"the answers are those of {len(served)} rules or seeds ({', '.join(sorted(served))}), and a table has "

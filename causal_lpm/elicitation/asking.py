@@ -45,13 +45,15 @@ def elicit(
     max_calls = validate.whole_number("max_calls", max_calls, low=0)
     validate.probability("max_failed", max_failed)
     provider = Recorded() if provider is None else provider
-    if plan.model == SYNTHETIC or isinstance(provider, Recorded | SyntheticRespondent):
+    if isinstance(provider, SyntheticRespondent):
         provider.answer(plan, store, max_usd)
         answers = store.get(plan.keys)
     else:
         answers = store.get(plan.keys)
         plan = plan.given(answers)
-        if plan.todo:
+        if isinstance(provider, Recorded) or plan.model == SYNTHETIC:
+            provider.answer(plan, store, max_usd)
+        elif plan.todo:
             with store.asking():
                 _ask(plan, answers, store, provider, max_usd, max_calls)
     table = AnswerTable.from_answers(plan, answers)

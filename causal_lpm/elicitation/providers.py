@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from causal_lpm import validate
@@ -96,8 +97,7 @@ class SyntheticRespondent:
             prompts.append(prompt)
             for key in prompt.keys(plan.answers):
                 value = self._value(plan, told, _uniform(f"{self._seed}/{key}"))
-                text = json.dumps({"answer": value}, ensure_ascii=False)
-                made.append(Answer(key, "ok", value, text, served, SAYS))
+                made.append(Answer(key, "ok", value, _text(value), served, SAYS))
             if len(made) >= WROTE:
                 store.put(made, prompts)
                 made, prompts = [], []
@@ -128,6 +128,11 @@ def _option(choices: Sequence[str], told: Any, luck: float) -> int:
         if luck < reached:
             return number
     return len(choices) - 1
+
+
+@lru_cache(maxsize=1000, typed=True)
+def _text(value: bool | int | str) -> str:
+    return json.dumps({"answer": value}, ensure_ascii=False)
 
 
 def _uniform(text: str) -> float:

@@ -18,6 +18,7 @@ from causal_lpm.whole_files import write_new
 __all__ = ["export_answers", "import_answers"]
 
 STATUSES = ("ok", "refused", *AGAIN)
+_text = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 def export_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
@@ -70,8 +71,9 @@ def import_answers(store: AnswerStore, path: str | os.PathLike[str]) -> int:
             what the text says, an answer other than the one in the store; nothing was imported.
     """
     written, asked, answers = dict[str, str](), dict[str, _Request](), dict[str, Answer]()
-    for number, line in _lines(Path(path)):
-        where = f"{Path(path).name}, line {number}"
+    path = Path(path)
+    for number, line in _lines(path):
+        where = f"{path.name}, line {number}"
         if "request" in line:
             text, request = _read_request(line, where)
             written[line["request"]], asked[line["request"]] = text, request
@@ -99,7 +101,7 @@ class _Request(NamedTuple):
 
 def _read_request(line: dict[str, Any], where: str) -> tuple[str, _Request]:
     """The text of a request, whose hash is its key, and what it asks for."""
-    text = json.dumps(line.get("params"), sort_keys=True, ensure_ascii=False)
+    text = _text(line.get("params"))
     if hash_of(text) != line["request"]:
         raise ValueError(f"{where}: the request is not the one its key names; nothing was imported.")
     try:
@@ -143,7 +145,7 @@ def _read_answer(line: dict[str, Any], asked: Mapping[str, _Request], where: str
 
 
 def _line(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return (_text(content) + "\n").encode()
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -240,7 +240,7 @@ class AnswerStore:
 def _row(answer: Answer) -> tuple[object, ...]:
     """The columns of an answer, its value as JSON, which tells 1 from true."""
     row = dict(vars(answer))
-    row["value"] = json.dumps(answer.value, ensure_ascii=False)
+    row["value"] = _written(answer.value)
     return tuple(row.values())
 
 
@@ -250,4 +250,6 @@ def _answer(row: Sequence[object]) -> Answer:
     return Answer(*values)
 
 
+# Few values come often; True is not 1.
 _read = lru_cache(maxsize=1000)(json.loads)
+_written = lru_cache(maxsize=1000, typed=True)(json.JSONEncoder(ensure_ascii=False).encode)

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
 from causal_lpm.agents import Archetypes, Contexts, Population
+from causal_lpm.elicitation import AnswerTable, Question
+from causal_lpm.elicitation.answers import SAYS
 
 CLASSES = {"age": ("young", "old"), "borough": ("Bronx", "Queens", "Kings")}
 
 
-@dataclass(frozen=True)
-class Asked:
-    name: str = "work"
-    answer: Any = "yes_no"
-
-
-@dataclass(frozen=True)
-class Table:
-    question: Asked
-    archetypes: Sequence[dict[str, str]]
-    contexts: Sequence[dict[str, str]]
-    yes: Any
-    asked: Any
-    refused: Any
-    shares: Any = None
-    squares: Any = None
-    by_wording: Any = field(default_factory=dict)
-    served: Sequence[str] = ("model-1",)
-    source: str = field(default="synthetic respondent, no language model was asked")
+def question(name: str = "work", answer: str | tuple[str, ...] = "yes_no") -> Question:
+    return Question(name, "You are {age}, from {borough}, paid {payment} at {cases} cases: what now?", answer=answer)
 
 
 def kinds() -> Archetypes:
@@ -49,8 +32,15 @@ def contexts() -> Contexts:
     )
 
 
-def table(seed: int = 0, most: int = 8) -> Table:
+def counts(yes: Any, asked: Any) -> dict[str, Any]:
+    """Counts `[C, A]` as those of one wording."""
+    return {"yes": np.asarray(yes)[None], "asked": np.asarray(asked)[None]}
+
+
+def table(seed: int = 0, most: int = 8) -> AnswerTable:
     luck = np.random.default_rng(seed)
     asked = luck.integers(0, most + 1, (4, 6))
     asked[0, 0] = most
-    return Table(Asked(), kinds().labels, contexts().cells, luck.binomial(asked, 0.6), asked, asked * 0)
+    yes = luck.binomial(asked, 0.6)
+    cells = kinds().labels, contexts().cells
+    return AnswerTable.from_counts(question(), *cells, yes, asked, SAYS, served=("model-1",))

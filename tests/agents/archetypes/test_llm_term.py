@@ -12,12 +12,12 @@ from scipy.special import beta as beta_function
 
 from causal_lpm.agents import LLMTerm
 from causal_lpm.agents.archetypes.answer_counts import answer_counts
-from causal_lpm.elicitation import AnswerTable, Question
+from causal_lpm.elicitation import AnswerTable
 from causal_lpm.inference.program.problem import Problem
-from tests.agents.archetypes.answers import Asked, contexts, kinds, table
+from tests.agents.archetypes.answers import contexts, counts, kinds, question, table
 
 
-def term_of(answers: Any, **settings: Any) -> LLMTerm:
+def term_of(answers: AnswerTable, **settings: Any) -> LLMTerm:
     return LLMTerm(kinds(), contexts(), answers.question, answers, **settings)
 
 
@@ -35,10 +35,10 @@ def test_labels_and_not_positions_say_whose_an_answer_is(rows: list[int], column
     cells = np.ix_(rows, columns)
     other = replace(
         answers,
-        archetypes=[answers.archetypes[i] for i in columns],
-        contexts=[answers.contexts[i] for i in rows],
-        yes=answers.yes[cells],
-        asked=answers.asked[cells],
+        archetypes=tuple(answers.archetypes[i] for i in columns),
+        contexts=tuple(answers.contexts[i] for i in rows),
+        by_wording=counts(answers.yes[cells], answers.asked[cells]),
+        refused=answers.refused[cells],
     )
     one, two = term_of(answers), term_of(other)
     assert torch.equal(one.data["llm_answers"], two.data["llm_answers"])
@@ -77,13 +77,14 @@ def test_draws_side_by_side_are_those_one_by_one() -> None:
 
 def test_a_cell_without_answers_adds_nothing() -> None:
     answers = table()
-    answers.asked[1], answers.yes[1] = 0, 0
+    for each in answers.by_wording.values():
+        each[:, 1] = 0
     term = term_of(answers)
     lacking = replace(
         answers,
-        contexts=[cell for i, cell in enumerate(answers.contexts) if i != 1],
-        yes=np.delete(answers.yes, 1, 0),
-        asked=np.delete(answers.asked, 1, 0),
+        contexts=tuple(cell for i, cell in enumerate(answers.contexts) if i != 1),
+        by_wording=counts(np.delete(answers.yes, 1, 0), np.delete(answers.asked, 1, 0)),
+        refused=np.delete(answers.refused, 1, 0),
     )
     with pytest.raises(ValueError, match="lack 1 of 4 contexts"):
         term_of(lacking)
@@ -105,13 +106,13 @@ def test_more_yes_than_answers_is_impossible() -> None:
 
 
 def test_shares_have_a_density_and_more_answers_say_more() -> None:
-    answers = replace(table(), question=Asked(answer="share"))
+    answers = replace(table(), question=question(answer="share"))
     luck = np.random.default_rng(0)
     few = luck.beta(6, 4, (3, 4, 6))
     many = few.repeat(4, 0)
     for each in (few, many):
-        counts = np.full((4, 6), len(each))
-        shares = replace(answers, asked=counts, shares=each.sum(0), squares=(each**2).sum(0))
+        asked = counts(np.zeros((4, 6)), np.full((4, 6), len(each)))
+        shares = replace(answers, by_wording=asked, shares=each.sum(0), squares=(each**2).sum(0))
         term = term_of(shares)
         assert torch.allclose(term.data["llm_answers"].double(), torch.tensor((each.sum(0) + 0.5) / (len(each) + 1)))
         problem = problem_of(term)
@@ -121,9 +122,8 @@ def test_shares_have_a_density_and_more_answers_say_more() -> None:
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_shares_that_are_all_the_same_end_of_the_scale_have_a_density(share: float) -> None:
     sums = np.full((4, 6), 5 * share)
-    answers = replace(
-        table(), question=Asked(answer="share"), asked=np.full((4, 6), 5), shares=sums, squares=sums * share
-    )
+    asked = counts(np.zeros((4, 6)), np.full((4, 6), 5))
+    answers = replace(table(), question=question(answer="share"), by_wording=asked, shares=sums, squares=sums * share)
     problem = problem_of(term_of(answers))
     assert bool(problem.log_joint(problem.draw(4, 0), problem.repeated(4)).isfinite().all())
 
@@ -131,33 +131,30 @@ def test_shares_that_are_all_the_same_end_of_the_scale_have_a_density(share: flo
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"question": Asked("isolate")}, "are to question 'isolate'"),
+        ({"question": question("isolate")}, "are to question 'isolate'"),
         ({"served": ("model-1", "model-2")}, r"come from 2 models \(model-1, model-2\)"),
-        ({"asked": np.zeros((4, 6), int)}, "no usable answer"),
-        ({"archetypes": [{"age": "young"}] * 6}, "lack 6 of 6 archetypes"),
+        ({"by_wording": counts(np.zeros((4, 6)), np.zeros((4, 6)))}, "no usable answer"),
+        ({"archetypes": ({"age": "young"},) * 6}, "lack 6 of 6 archetypes"),
     ],
 )
 def test_tables_that_a_term_cannot_read_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        LLMTerm(kinds(), contexts(), Asked(), replace(table(), **change))
+        LLMTerm(kinds(), contexts(), question(), replace(table(), **change))
 
 
 def test_choices_are_refused() -> None:
-    question = Asked(answer=("stay", "go"))
     with pytest.raises(ValueError, match="has choices"):
-        term_of(replace(table(), question=question))
+        term_of(replace(table(), question=question(answer=("stay", "go"))))
 
 
 def test_a_synthetic_respondent_is_named() -> None:
     assert "synthetic respondent, no language model was asked" in repr(term_of(table()))
 
 
-def test_a_table_of_the_package_is_read() -> None:
-    wordings = ("You are {age} of {borough}: {payment} at {cases} cases?", "{age} {borough} {payment} {cases}")
-    question = Question("work", wordings[0], paraphrases=wordings[1:])
+def test_wordings_are_one_term_and_kept_apart() -> None:
     answers = table()
-    counted = AnswerTable.from_counts(question, kinds().labels, contexts().cells, answers.yes, answers.asked, "a file")
-    term = LLMTerm(kinds(), contexts(), question, counted)
-    assert torch.equal(term.data["llm_answers"], torch.tensor(answers.yes))
+    both = {name: np.concatenate([each, each]) for name, each in answers.by_wording.items()}
+    term = term_of(replace(answers, by_wording=both, source="a file"))
+    assert torch.equal(term.data["llm_answers"], torch.tensor(2 * answers.yes))
     assert torch.equal(term.by_wording["asked"].sum(0), term.asked)
     assert term.description.startswith("a file")

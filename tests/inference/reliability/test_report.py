@@ -5,7 +5,7 @@ import torch
 
 from causal_lpm.inference import Reliability, reliability_report
 from causal_lpm.inference.reliability.refits import held_out
-from tests.agents.archetypes.answers import Asked
+from tests.agents.archetypes.answers import question
 from tests.agents.archetypes.test_behaviour_map import behaviour, real
 
 
@@ -53,6 +53,6 @@ def test_what_cannot_be_reported_on_is_refused() -> None:
     found = real(behaviour())
     with pytest.raises(ValueError, match="folds is 1"):
         reliability_report(found, folds=1)
-    found.behaviour.term.question = Asked(answer="share")
+    found.behaviour.term.question = question(answer="share")
     with pytest.raises(ValueError, match="answers are shares"):
         reliability_report(found)
