@@ -75,6 +75,27 @@ def _table(result: Result) -> list[str]:
     return [line for line in result.stdout.splitlines() if line.startswith("│ mean")]
 
 
+@pytest.mark.slow
+def test_chains_are_calibrated_and_known_again(home: Path) -> None:
+    """Method "nuts" of a model with a density: 400 draws, whose mean is off by 0.05 deviations; the bound is 4."""
+    chains = ["--method", "nuts", "--budget", "40", "--gate", "0", "--draws", "400", "--no-plots", "--out", "out"]
+    first = call("normal", *chains, "--json", "numbers.json")
+    numbers = json.loads((home / "numbers.json").read_text())
+    result = CalibrationResult.load("out/calibration.nc")
+    assert first.exit_code == (0 if result.status == "calibrated" else 3), first.stderr
+    assert (result.method, numbers["status"]) == ("nuts", result.status)
+    assert dict(result.tree["posterior"].sizes)["chain"] == 4
+    assert {"lp", "diverging", "acceptance_rate"} <= set(result.tree["sample_stats"].data_vars)
+    data = result.tree["observed_data"]["x"].values
+    mean, sd = data.sum() / (len(data.ravel()) + 1), (len(data.ravel()) + 1) ** -0.5
+    drawn = result.tree["posterior"]["mean"].values
+    assert drawn.mean() == pytest.approx(mean, abs=0.2 * sd)
+    assert drawn.std() == pytest.approx(sd, rel=0.15)
+    before = (home / "out" / "calibration.nc").read_bytes()
+    assert call("normal", *chains).exit_code == first.exit_code
+    assert (home / "out" / "calibration.nc").read_bytes() == before
+
+
 @pytest.mark.parametrize(("status", "code"), [("calibrated", 0), ("uncalibrated", 3), ("optimised", 0)])
 def test_the_exit_code_is_the_verdict(status: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(*_: Any, **__: Any) -> CalibrationResult:
