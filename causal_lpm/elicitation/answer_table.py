@@ -190,7 +190,7 @@ def _counted(name: str, value: npt.ArrayLike, shape: tuple[int, int]) -> Counts:
         raise ValueError(
             f"{name} has shape {given.shape}: give one count for each of {shape[0]} contexts and {shape[1]} archetypes."
         )
-    numbers = np.broadcast_to(given, shape).astype(np.float64)
+    numbers = np.broadcast_to(given, shape).astype(np.float64) if given.dtype.kind in "iuf" else np.full(shape, np.nan)
     if not bool(((numbers >= 0) & (numbers == np.floor(numbers)) & np.isfinite(numbers)).all()):
         raise ValueError(f"{name} holds something else than whole numbers from 0: give counts.")
     return numbers.astype(np.int64)

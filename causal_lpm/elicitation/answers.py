@@ -53,9 +53,9 @@ def read_reply(key: str, schema: Mapping[str, Any], message: Any, source: str) -
     if not isinstance(content, list):
         return Answer(key, "malformed", None, _whole(str(message)), "", source)
     usage = getattr(message, "usage", None)
-    told = [getattr(usage, f"{kind}_tokens", 0) or 0 for kind in ("input", "cache_read_input", "cache_creation_input")]
+    told = [_tokens(usage, kind) for kind in ("input", "cache_read_input", "cache_creation_input")]
     served = _whole(str(getattr(message, "model", "") or ""))
-    billed = sum(told), getattr(usage, "output_tokens", 0) or 0
+    billed = sum(told), _tokens(usage, "output")
     # A thinking block may come first.
     text = "".join(str(block.text) for block in content if getattr(block, "type", "") == "text")
     stopped = getattr(message, "stop_reason", None)
@@ -67,6 +67,12 @@ def read_reply(key: str, schema: Mapping[str, Any], message: Any, source: str) -
     if value is None:
         return Answer(key, "malformed", None, _whole(text), served, source, *billed)
     return Answer(key, "ok", value, text, served, source, *billed)
+
+
+def _tokens(usage: Any, kind: str) -> int:
+    """What was billed; 0 where it is no number, since an answer is kept whatever stands beside it."""
+    value = getattr(usage, f"{kind}_tokens", 0)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _whole(text: str) -> str:

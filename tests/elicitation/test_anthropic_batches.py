@@ -219,6 +219,18 @@ def test_failures_lower_k_and_never_become_no(service: Service, store: AnswerSto
     assert table.failed.sum() == 0
 
 
+@pytest.mark.parametrize("odd", ["a dozen", None, -3, [1]])
+def test_a_bill_that_is_no_number_keeps_no_batch_unread(service: Service, store: AnswerStore, odd: Any) -> None:
+    def billed(params: dict[str, Any]) -> Any:
+        result = succeeded(params, '{"answer": true}')
+        result["message"]["usage"] = {"input_tokens": odd, "output_tokens": odd, "cache_read_input_tokens": odd}
+        return result
+
+    service.results = {keys_of(planned(store))[0]: billed}
+    assert (ask(store, service).asked == 4).all()
+    assert store.billed(keys_of(planned(store)))[1] == 23 * 12
+
+
 def test_half_a_character_in_a_reply_keeps_no_batch_unread(service: Service, store: AnswerStore) -> None:
     keys = keys_of(planned(store))
     service.results = {keys[0]: lambda params: succeeded(params, "I would \ud83d", stop="max_tokens")}

@@ -309,7 +309,15 @@ def test_a_missing_recording_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("yes", "asked", "why"),
-    [([[9]], [[8]], "9 of 8"), ([[1, 2]], [[8]], "shape"), ([[-1]], [[8]], "whole numbers"), ([[0.5]], [[8]], "whole")],
+    [
+        ([[9]], [[8]], "9 of 8"),
+        ([[1, 2]], [[8]], "shape"),
+        ([[-1]], [[8]], "whole numbers"),
+        ([[0.5]], [[8]], "whole"),
+        ([["1"]], [[8]], "whole numbers"),
+        ([[True]], [[8]], "whole numbers"),
+        ([[float("nan")]], [[8]], "whole numbers"),
+    ],
 )
 def test_counts_that_are_none(yes: Any, asked: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
