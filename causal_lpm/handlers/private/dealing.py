@@ -1,0 +1,199 @@
+"""What the dealer deals: numbers that are random, and what belongs to them, before any secret is known.
+
+Each party makes its part of an answer from its key with the dealer. Only the values that follow from the random ones
+need a correction, which goes to party 0: the value, less what all other parties have made. The dealer receives public
+shapes and numbers, and nothing that was opened.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from causal_lpm.handlers.private.channel import Request
+from causal_lpm.handlers.private.masks import Stream, fresh_key, numbered
+from causal_lpm.validate import known
+
+__all__ = ["KINDS", "Dealer", "Kind", "Parts", "parts_of"]
+
+Sizes = Sequence[tuple[tuple[int, ...], int]]
+"""Shape and bits of each tensor."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of answer.
+
+    Attributes:
+        masks: Shape and bits of the uniform numbers; each party makes a part, and parts add up modulo 2**bits.
+        values: Shapes of what belongs to them, shared modulo 2**64.
+        make: The request, the masks and fresh luck -> the values.
+    """
+
+    masks: Callable[[Request], Sizes]
+    values: Callable[[Request], Sequence[tuple[int, ...]]]
+    make: Callable[[Request, list[Tensor], Stream], Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """One party's part of an answer: of the masks, and of the values."""
+
+    masks: list[Tensor]
+    values: list[Tensor]
+
+
+def low(x: Tensor, bits: int) -> Tensor:
+    """The low bits of whole numbers: the value modulo 2**bits."""
+    return x if bits == 64 else x & ((1 << bits) - 1)
+
+
+def narrow(bits: int) -> torch.dtype:
+    """The smallest type in which so many bits travel."""
+    return torch.uint8 if bits <= 8 else torch.int16 if bits <= 16 else torch.int32 if bits <= 32 else torch.int64
+
+
+def one_hot(x: Tensor, bits: int) -> Tensor:
+    """Unit vectors, int64 `[*shape, 2**bits]`."""
+    return torch.zeros((*x.shape, 1 << bits), dtype=torch.int64).scatter_(-1, x[..., None], 1)
+
+
+def _same(request: Request, number: int, bits: int = 64) -> Sizes:
+    return [(request.shape, bits)] * number
+
+
+def _digits(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
+    """Unit vectors of the digits of the mask, the lowest first, side by side."""
+    vectors, rest = [], masks[0]
+    for bits in request.given:
+        vectors.append(one_hot(low(rest, bits), bits))
+        rest = (rest >> bits) & ((1 << (64 - bits)) - 1)  # the mask of all 64 bits has a sign
+    return [torch.cat(vectors, -1)]
+
+
+def _truncation(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
+    width, bits = request.given
+    return [masks[0] >> bits, masks[0] >> (width - 1)]
+
+
+def uniform(luck: Stream, shape: tuple[int, ...]) -> Tensor:
+    """float64 in (0, 1], with 53 bits."""
+    return (((luck.words(shape) >> 11) & ((1 << 53) - 1)).double() + 1.0) * 2.0**-53
+
+
+def drawn(kind: str, luck: Stream, shape: tuple[int, ...]) -> Tensor:
+    """Noise of a kind of `exogenous`, float64."""
+    known("kind of secret noise", kind, NOISE)
+    u = uniform(luck, shape)
+    return u if kind == "uniform" else -u.log() if kind == "exponential" else -(-u.log()).clamp(min=2.0**-54).log()
+
+
+NOISE = ("exponential", "uniform", "gumbel")
+
+
+def _noise(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
+    kind, bits = request.given
+    return [(drawn(NOISE[kind], luck, request.shape) * 2.0**bits).floor().long()]
+
+
+def _outcome(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
+    """Whether an event with a public hazard happens, by noise of the agents that all worlds share."""
+    hazard = request.public
+    if hazard is None:
+        raise ValueError("the dealer was asked for outcomes without a hazard.")
+    noise = drawn("exponential", luck, tuple(request.given))
+    return [(noise < hazard.double()).expand(request.shape).long()]
+
+
+KINDS: Mapping[str, Kind] = {
+    "product": Kind(lambda r: _same(r, 2), lambda r: [r.shape], lambda r, m, luck: [m[0] * m[1]]),
+    "digits": Kind(
+        lambda r: _same(r, 1, min(64, sum(r.given))),
+        lambda r: [(*r.shape, sum(1 << bits for bits in r.given))],
+        _digits,
+    ),
+    "truncation": Kind(lambda r: _same(r, 1, r.given[0]), lambda r: [r.shape] * 2, _truncation),
+    "noise": Kind(lambda r: [], lambda r: [r.shape], _noise),
+    "outcome": Kind(lambda r: [], lambda r: [r.shape], _outcome),
+}
+"""What can be asked for.
+
+`product`: a, b uniform and their product. `digits`, given widths: a uniform mask, and unit vectors of its digits.
+`truncation`, given a width and bits: a mask, the mask without its low bits, and its highest bit. `noise`, given the
+number of a kind and bits: fixed-point noise that nobody knows. `outcome`, given the shape of the noise, with a public
+hazard: whether it happens.
+"""
+
+
+def parts_of(request: Request, words: Callable[[int, tuple[int, ...], torch.dtype], Tensor]) -> Parts:
+    """What one party makes of an answer from its own key; `words` takes a slot, a shape and a type."""
+    known("kind of dealt numbers", request.kind, KINDS)
+    kind = KINDS[request.kind]
+    masks = kind.masks(request)
+    made = [low(words(slot, shape, narrow(bits)).long(), bits) for slot, (shape, bits) in enumerate(masks)]
+    values = [words(len(masks) + n, shape, torch.int64) for n, shape in enumerate(kind.values(request))]
+    return Parts(made, values)
+
+
+class Dealer:
+    """The dealer's side: the keys of all parties, and answers to their requests.
+
+    It draws its own luck from the operating system. It refuses a request whose number was asked before, since its
+    masks would be dealt twice.
+
+    Args:
+        parties: How many there are.
+    """
+
+    def __init__(self, parties: int) -> None:
+        self.parties = parties
+        self._keys: dict[int, bytes] = {}
+        self._luck = Stream(fresh_key())
+        self._next = 0
+
+    def meet(self, rank: int, key: bytes) -> None:
+        """Takes the key of a party; each party has one."""
+        if rank in self._keys or not 0 <= rank < self.parties:
+            raise ValueError(f"the dealer has met party {rank} already, or expects no such party.")
+        self._keys[rank] = key
+
+    def answer(self, request: Request) -> Tensor:
+        """The correction for party 0, int64: its values one after the other, in one dimension."""
+        if len(self._keys) < self.parties:
+            raise ValueError(f"the dealer has met {len(self._keys)} of {self.parties} parties.")
+        if request.number < self._next:
+            raise ValueError(f"the dealer was asked request {request.number} again: no mask is dealt twice.")
+        self._next = request.number + 1
+        known("kind of dealt numbers", request.kind, KINDS)
+        parts = [self._part(request, rank) for rank in range(self.parties)]
+        bits = [bits for _, bits in KINDS[request.kind].masks(request)]
+        masks = [low(_sum([part.masks[i] for part in parts]), width) for i, width in enumerate(bits)]
+        values = KINDS[request.kind].make(request, masks, self._luck)
+        rest = [value - _sum([part.values[i] for part in parts[1:]]) for i, value in enumerate(values)]
+        return torch.cat([value.reshape(-1) for value in rest])
+
+    def _part(self, request: Request, rank: int) -> Parts:
+        key = self._keys[rank]
+        if rank == 0:  # its values are the corrections
+            shapes = KINDS[request.kind].masks(request)
+            made = [
+                low(numbered(key, request.number, slot, shape, narrow(bits)).long(), bits)
+                for slot, (shape, bits) in enumerate(shapes)
+            ]
+            return Parts(made, [])
+        return parts_of(request, lambda slot, shape, dtype: numbered(key, request.number, slot, shape, dtype))
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def split(answer: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """The values of an answer, in their shapes."""
+    sizes = [math.prod(shape) for shape in shapes]
+    return [x.view(shape) for x, shape in zip(answer.split(sizes), shapes, strict=True)]
