@@ -22,6 +22,7 @@ __all__ = [
     "fits_in_time",
     "folded",
     "hazard",
+    "hidden",
     "known",
     "marginal",
     "number_of_agents",
@@ -36,6 +37,15 @@ LONGEST = 10.0  # days that a computation may take
 # Characters that show nothing, beside those of category Cf: fillers, joiners, marks that choose a variant.
 INVISIBLE = {*"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0", *map(chr, range(0x180B, 0x1810))}
 INVISIBLE |= {*map(chr, range(0xFE00, 0xFE10)), *map(chr, range(0xE0100, 0xE01F0))}
+
+
+def hidden(value: object) -> bool:
+    """Whether the numbers of a tensor may not be looked at: its class says so, as that of secret shares does.
+
+    >>> hidden(3)
+    False
+    """
+    return getattr(type(value), "hidden", False) is True
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

@@ -35,10 +35,11 @@ class Differentiable(Handler):
     def _sent(self, infectiousness: torch.Tensor) -> torch.Tensor:
         return infectiousness
 
-    def _outcome(self, name: str, happened: torch.Tensor) -> "_Outcome":
+    def _outcome(self, name: str, happened: torch.Tensor) -> torch.Tensor:
         if happened.grad_fn is not None:
             self._events[name] = happened.grad_fn
-        return happened.as_subclass(_Outcome)
+        # torch would take a hidden tensor for an empty one, without an error.
+        return happened if validate.hidden(happened) else happened.as_subclass(_Outcome)
 
     def _pyro_exposure(self, msg: Any) -> None:
         layers, infectiousness = msg["args"]
@@ -94,7 +95,10 @@ class Differentiable(Handler):
                     f"under {type(self).__name__}: comparisons and conversions to bool or integers cut it off; "
                     "multiply float columns instead, or give the event hazard.detach()."
                 )
-            return {entry: value.as_subclass(torch.Tensor) for entry, value in new.items()}
+            return {
+                entry: value if validate.hidden(value) else value.as_subclass(torch.Tensor)
+                for entry, value in new.items()
+            }
 
         return checked
 

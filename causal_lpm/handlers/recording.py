@@ -6,6 +6,7 @@ import torch
 
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.ops.step import running_step, step_length
+from causal_lpm.validate import hidden
 
 __all__ = ["Recording"]
 
@@ -86,14 +87,14 @@ class _Series:
 
     def __init__(self) -> None:
         self.steps: list[int] = []
-        self._values: list[torch.Tensor] = []  # each a view of a block, or a copy where gradients flow through it
+        self._values: list[torch.Tensor] = []  # each a view of a block, or a copy of its own
         self._block: torch.Tensor | None = None
         self._used = 0
 
     def add(self, step: int, value: torch.Tensor) -> None:
         """Keeps the value of a step."""
         self.steps.append(step)
-        if value.requires_grad:
+        if value.requires_grad or hidden(value):
             self._values.append(value.clone())  # what the model writes into its sum in place stays out of it
             return
         block = self._block

@@ -7,6 +7,7 @@ from chirho.dynamical.internals.solver import Solver
 from causal_lpm import validate
 from causal_lpm.handlers.solver import DiscreteTime
 from causal_lpm.ops.pyro_stack import innermost
+from causal_lpm.ops.release import release
 from causal_lpm.ops.simulation import Rollout
 from causal_lpm.typing import Dynamics, State
 
@@ -16,7 +17,8 @@ __all__ = ["Rollout", "rollout"]
 def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "", first_day: int = 0) -> Rollout:
     """Runs `dynamics` for `days` days from `initial_state` and records its tallies.
 
-    ChiRho's `simulate` inside `DiscreteTime`, whose message `rollout` a handler may cut, continue or answer.
+    ChiRho's `simulate` inside `DiscreteTime`, whose message `rollout` a handler may cut, continue or answer. At the end
+    its series go through the message `release`.
 
     Args:
         dynamics: State with `t` (day) -> next state.
@@ -46,4 +48,6 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "",
         )
     solver = DiscreteTime() if active is None else active
     with contextlib.nullcontext() if active else solver:
-        return solver.rollout(dynamics, initial_state, days, name, first_day)
+        run = solver.rollout(dynamics, initial_state, days, name, first_day)
+        released = release(run.tallies)
+        return run if released is run.tallies else Rollout(run.state, released)

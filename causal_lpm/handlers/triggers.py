@@ -13,7 +13,7 @@ from causal_lpm.handlers.in_place import copied
 from causal_lpm.ops.dimensions import of_replicates
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import State
-from causal_lpm.validate import same_entries
+from causal_lpm.validate import hidden, same_entries
 
 __all__ = ["Triggers"]
 
@@ -93,5 +93,10 @@ def _number(value: Any) -> torch.Tensor:
         raise ValueError(
             f"the condition of a rule returned {type(value).__name__}: return one number or truth value a world, "
             "[*dims, 1]."
+        )
+    if hidden(value):
+        raise ValueError(
+            "the condition of a rule is a secret, and nobody may know whether it holds: let the model act on it with "
+            "torch.where, or let a rule look at what is public."
         )
     return numbers("the condition of a rule", value) if isinstance(value, torch.Tensor) else torch.as_tensor(value)

@@ -107,6 +107,14 @@ def _outcome(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor
     return [(noise < hazard.double()).expand(request.shape).long()]
 
 
+def _threshold(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
+    """How many entries of a rising public table of hazards do not exceed an agent's noise."""
+    if request.public is None:
+        raise ValueError("the dealer was asked for thresholds without a table.")
+    noise = drawn("exponential", luck, tuple(request.given))
+    return [(noise[..., None] >= request.public.double()).sum(-1).expand(request.shape)]
+
+
 KINDS: Mapping[str, Kind] = {
     "product": Kind(lambda r: _same(r, 2), lambda r: [r.shape], lambda r, m, luck: [m[0] * m[1]]),
     "digits": Kind(
@@ -117,13 +125,14 @@ KINDS: Mapping[str, Kind] = {
     "truncation": Kind(lambda r: _same(r, 1, r.given[0]), lambda r: [r.shape] * 2, _truncation),
     "noise": Kind(lambda r: [], lambda r: [r.shape], _noise),
     "outcome": Kind(lambda r: [], lambda r: [r.shape], _outcome),
+    "threshold": Kind(lambda r: [], lambda r: [r.shape], _threshold),
 }
 """What can be asked for.
 
 `product`: a, b uniform and their product. `digits`, given widths: a uniform mask, and unit vectors of its digits.
 `truncation`, given a width and bits: a mask, the mask without its low bits, and its highest bit. `noise`, given the
 number of a kind and bits: fixed-point noise that nobody knows. `outcome`, given the shape of the noise, with a public
-hazard: whether it happens.
+hazard: whether it happens. `threshold`, likewise, with a public table of hazards: how many do not exceed the noise.
 """
 
 

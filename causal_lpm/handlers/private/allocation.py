@@ -1,0 +1,47 @@
+"""Who is served when supply is short, and nobody may see who asks."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from causal_lpm.handlers.private.arithmetic import and_, multiply, number, or_, subtract
+from causal_lpm.handlers.private.numbers import is_secret, made
+from causal_lpm.handlers.private.order import at_most, below, equal
+from causal_lpm.handlers.private.secret import Secret
+from causal_lpm.handlers.private.shapes import summed
+
+__all__ = ["allocated"]
+
+
+def allocated(priority: Secret, order: Tensor, supply: Tensor, classes: int) -> Secret:
+    """As `allocate`: the classes are counted, the last one that is served is found, and its agents are cut off.
+
+    Args:
+        priority: `[*dims, agents]`, 0 is served first, `classes` or more does not ask.
+        order: int64 `[*replicates, agents]`: the agents as they are served within a class, public.
+        supply: Whole numbers from 0, `[*dims, 1]`, secret or public.
+        classes: How many there are.
+    """
+    layer, agents = priority.layer, priority.shape[-1]
+    asked = priority.within(0, priority.high)
+    counts = layer.units(asked.share, max(1, asked.high.bit_length())).sum(-2)[..., :classes]
+
+    def bounded(x: Any, high: int) -> Secret:
+        return made(x.share if is_secret(x) else x, layer, torch.int64, 0, 0, high)
+
+    count, until = bounded(counts, agents), bounded(counts.cumsum(-1), agents)
+    full = number(at_most(until, supply))  # whether a class is served whole
+    last = bounded(summed(full, -1, keepdim=True), classes)  # the class after those
+    before = torch.cat([full[..., :1] * 0 + 1, full[..., :-1]], -1)
+    # What is left for it, the supply less those before it; nothing where all classes are served whole.
+    rest = multiply(bounded(subtract(before, full), 1), subtract(supply, subtract(until, count)))
+    left = bounded(summed(rest, -1, keepdim=True), agents)
+    ahead, tied = below(asked, last), equal(asked, last)
+    queued = _in(order, tied.share).cumsum(-1)
+    place = bounded(_in(order.argsort(-1), queued), agents)
+    return or_(ahead, and_(tied, at_most(place, left)))
+
+
+def _in(order: Tensor, x: Tensor) -> Tensor:
+    return x[..., order] if order.dim() == 1 else x.gather(-1, order.expand(x.shape))

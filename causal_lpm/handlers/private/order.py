@@ -1,0 +1,143 @@
+"""Comparisons of secrets: exact on their units, and local where one side is public and the other small."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from causal_lpm.handlers.private.arithmetic import not_, number, selected, xor
+from causal_lpm.handlers.private.numbers import aligned, encoded, is_secret, layer_of, made, public_bounds
+from causal_lpm.handlers.private.secret import Secret
+from causal_lpm.handlers.private.table import implements
+
+__all__ = ["at_most", "below", "equal", "of_table", "table_of"]
+
+aten = torch.ops.aten
+
+
+def table_of(x: Any) -> "tuple[Secret, Tensor] | None":
+    """A small secret and the values of x for its numbers, where x is a public function of it."""
+    if not is_secret(x):
+        return None
+    if x.source is not None and x.source[0].is_small:
+        return x.source
+    return (x, x.values()) if x.is_small else None
+
+
+def of_table(source: Secret, table: Tensor, dtype: torch.dtype, bits: int = 0) -> Secret:
+    """The entry of a public table `[..., values of the source]` of whole units, for each number of a small secret."""
+    units = (source.units() * table.long()).sum(-1)
+    return made(units, source.layer, dtype, bits, *public_bounds(table.long()))
+
+
+def _spread(y: Any) -> Any:
+    return y[..., None] if isinstance(y, Tensor) and y.dim() else y
+
+
+@implements(aten.lt)
+def below(a: Any, b: Any) -> Secret:
+    """A < b."""
+    a, b = number(a), number(b)
+    if not is_secret(b) and (known := table_of(a)):
+        return of_table(known[0], known[1] < _spread(b), torch.bool)
+    if not is_secret(a) and (known := table_of(b)):
+        return of_table(known[0], _spread(a) < known[1], torch.bool)
+    layer = layer_of(a, b)
+    if is_secret(a) and is_secret(b):
+        x, y, _ = aligned(a, b)
+        return _negative(x.value - y.value, layer, x.low - y.high, x.high - y.low)
+    secret, bound = (a, _rounded(b, a.bits, up=True)) if is_secret(a) else (b, _rounded(a, b.bits, up=False))
+    if is_secret(a):  # x < c for whole x is x < ceil(c), and c beyond the bounds of x tells no more than the bounds
+        bound = bound.clamp(secret.low, secret.high + 1)
+        low, high = public_bounds(bound)
+        return _negative(secret.share - layer.public(bound), layer, secret.low - high, secret.high - low)
+    bound = bound.clamp(secret.low - 1, secret.high)  # c < x is floor(c) < x
+    low, high = public_bounds(bound)
+    return _negative(layer.public(bound) - secret.share, layer, low - secret.high, high - secret.low)
+
+
+def _rounded(x: Any, bits: int, up: bool) -> Tensor:
+    given = torch.as_tensor(x)
+    if not given.is_floating_point():
+        return encoded(given, bits)
+    units = given.double() * 2.0**bits
+    return (units.ceil() if up else units.floor()).clamp(-(2.0**62), 2.0**62).long()
+
+
+def _negative(share: Tensor, layer: Any, low: int, high: int) -> Secret:
+    if high < 0 or low >= 0:  # known to everybody from the bounds
+        answer = torch.full(share.shape, int(high < 0))
+        return made(layer.public(answer), layer, torch.bool, 0, int(high < 0), int(high < 0))
+    width = max(-low, high + 1).bit_length() + (1 if max(-low, high + 1).bit_count() > 1 else 0)
+    return Secret(layer.negative(share, max(width, 1)), layer, torch.bool)
+
+
+@implements(aten.gt)
+def above(a: Any, b: Any) -> Secret:
+    return below(b, a)
+
+
+@implements(aten.ge)
+def at_least(a: Any, b: Any) -> Secret:
+    return not_(below(a, b))
+
+
+@implements(aten.le)
+def at_most(a: Any, b: Any) -> Secret:
+    """A <= b."""
+    return not_(below(b, a))
+
+
+@implements(aten.eq)
+def equal(a: Any, b: Any) -> Secret:
+    """A == b."""
+    if not is_secret(a):
+        a, b = b, a
+    if a.dtype == torch.bool and (b.dtype if isinstance(b, Tensor) else type(b)) in (torch.bool, bool):
+        return not_(xor(a, b))
+    a, b = number(a), number(b)
+    layer = layer_of(a, b)
+    if not is_secret(b):
+        if known := table_of(a):
+            return of_table(known[0], known[1] == _spread(b), torch.bool)
+        exact = torch.as_tensor(b).double() * 2.0**a.bits
+        bound = exact.round().clamp(-(2.0**62), 2.0**62).long()
+        possible = (exact == exact.round()) & (bound >= a.low) & (bound <= a.high)
+        bound = torch.where(possible, bound, torch.full_like(bound, a.low))
+        low, high = public_bounds(bound)
+        same = _zero(a.share - layer.public(bound), layer, a.low - high, a.high - low)
+        return Secret(same.share * possible.long(), layer, torch.bool)
+    x, y, _ = aligned(a, b)
+    return _zero(x.value - y.value, layer, x.low - y.high, x.high - y.low)
+
+
+def _zero(share: Tensor, layer: Any, low: int, high: int) -> Secret:
+    if high < 0 or low > 0:
+        return made(layer.public(torch.zeros_like(share)), layer, torch.bool, 0, 0, 0)
+    return Secret(layer.is_zero(share, max(1, -low, high).bit_length()), layer, torch.bool)
+
+
+@implements(aten.ne)
+def unequal(a: Any, b: Any) -> Secret:
+    return not_(equal(a, b))
+
+
+@implements(aten.minimum)
+def smaller(a: Any, b: Any) -> Secret:
+    return selected(below(a, b), a, b)
+
+
+@implements(aten.maximum)
+def larger(a: Any, b: Any) -> Secret:
+    return selected(below(a, b), b, a)
+
+
+@implements(aten.clamp, aten.clamp_min, aten.clamp_max)
+def clamped(a: Secret, min: Any = None, max: Any = None) -> Secret:
+    if a.is_small and not is_secret(min) and not is_secret(max) and not a.dtype.is_floating_point:
+        return of_table(a, torch.clamp(a.values(), min, max), a.dtype)
+    if min is not None:
+        a = selected(below(a, min), torch.as_tensor(min).to(a.dtype), a)
+    if max is not None:
+        a = selected(below(max, a), torch.as_tensor(max).to(a.dtype), a)
+    return a
