@@ -5,9 +5,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.runtime import _PYRO_STACK
+from pyro.poutine.runtime import _DIM_ALLOCATOR, _PYRO_STACK
 
-__all__ = ["handlers_in_force", "heard_by_all", "in_place_of_all", "innermost", "inside_of", "take_off"]
+__all__ = [
+    "all_put_aside",
+    "handlers_in_force",
+    "heard_by_all",
+    "in_place_of_all",
+    "innermost",
+    "inside_of",
+    "take_off",
+]
 
 Kind = TypeVar("Kind")
 
@@ -45,6 +53,18 @@ def in_place_of_all(handlers: Sequence[Any]) -> Iterator[None]:
         yield
     finally:
         _PYRO_STACK[:] = outside
+
+
+@contextlib.contextmanager
+def all_put_aside() -> Iterator[None]:
+    """In the block no handler is in force and no dimension is taken by a plate: something else may run meanwhile."""
+    dimensions = list(_DIM_ALLOCATOR._stack)
+    _DIM_ALLOCATOR._stack[:] = []
+    try:
+        with in_place_of_all([]):
+            yield
+    finally:
+        _DIM_ALLOCATOR._stack[:] = dimensions
 
 
 def heard_by_all(msg: Any, before: int) -> None:

@@ -97,15 +97,18 @@ class Additive(ShareLayer):
         index = torch.cat([(a + 2 * b).reshape(-1) for a, b in wide])
         return _apart(self.units(index, PAIR)[..., 3], [left.shape for left, _ in wide])
 
-    def digits(self, x: Tensor, widths: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
-        """X less a mask, opened modulo 2**(sum of widths), and the unit vectors of the mask's digits, lowest first."""
-        parts = self.dealt("digits", x.shape, widths)
+    def digits(self, x: Tensor, widths: Sequence[int], words: int = 64) -> tuple[Tensor, list[Tensor]]:
+        """X less a mask, opened modulo 2**(sum of widths), and the unit vectors of the mask's digits, lowest first.
+
+        Vectors are shared modulo 2**words, 16, 32 or 64: what is opened in fewer bits later needs no more.
+        """
+        parts = self.dealt("digits", x.shape, (words, *widths))
         bits = min(64, sum(widths))
         (opened,) = self.open_bits((x - parts.masks[0], bits))
         return opened, list(parts.values[0].split([1 << width for width in widths], -1))
 
-    def units(self, x: Tensor, bits: int) -> Tensor:
-        opened, (vector,) = self.digits(x, [bits])
+    def units(self, x: Tensor, bits: int, words: int = 64) -> Tensor:
+        opened, (vector,) = self.digits(x, [bits], words)
         return vector.gather(-1, low(torch.arange(1 << bits) - opened[..., None], bits))
 
     def digit_units(self, x: Tensor, low: int, high: int) -> tuple[Tensor, Tensor, Tensor]:

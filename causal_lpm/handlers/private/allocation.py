@@ -25,7 +25,7 @@ def allocated(priority: Secret, order: Tensor, supply: Tensor, classes: int) -> 
     """
     layer, agents = priority.layer, priority.shape[-1]
     asked = priority.within(0, priority.high)
-    counts = layer.units(asked.share, max(1, asked.high.bit_length())).sum(-2)[..., :classes]
+    counts = layer.units(asked.share, max(1, asked.high.bit_length()), 32).long().sum(-2)[..., :classes]
 
     def bounded(x: Any, high: int) -> Secret:
         return made(x.share if is_secret(x) else x, layer, torch.int64, 0, 0, high)

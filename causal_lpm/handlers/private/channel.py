@@ -80,7 +80,7 @@ class Channel(ABC):
         return [got[rank] for rank in range(self.parties)]
 
     def deal(self, request: Request) -> Tensor:
-        """The dealer's answer, int64: asked by party 0 alone, to whom all corrections go."""
+        """The dealer's answer: asked by party 0 alone, to whom all corrections go."""
         answer = self._deal(request)
         self.cost.requests += 1
         self.cost.dealt += answer.numel() * answer.element_size()

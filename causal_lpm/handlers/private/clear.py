@@ -33,7 +33,7 @@ class Clear(ShareLayer):
     def both(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
         return [a * b for a, b in pairs]
 
-    def units(self, x: Tensor, bits: int) -> Tensor:
+    def units(self, x: Tensor, bits: int, words: int = 64) -> Tensor:
         _within(x, 0, 1 << bits)
         return one_hot(low(x, bits), bits)
 

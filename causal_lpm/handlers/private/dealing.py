@@ -28,13 +28,15 @@ class Kind:
 
     Attributes:
         masks: Shape and bits of the uniform numbers; each party makes a part, and parts add up modulo 2**bits.
-        values: Shapes of what belongs to them, shared modulo 2**64.
+        values: Shapes of what belongs to them.
         make: The request, the masks and fresh luck -> the values.
+        words: Type of the values, in whose bits they are shared: what is opened in fewer bits later needs no more.
     """
 
     masks: Callable[[Request], Sizes]
     values: Callable[[Request], Sequence[tuple[int, ...]]]
     make: Callable[[Request, list[Tensor], Stream], Sequence[Tensor]]
+    words: Callable[[Request], torch.dtype] = lambda request: torch.int64
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ def narrow(bits: int) -> torch.dtype:
     return torch.uint8 if bits <= 8 else torch.int16 if bits <= 16 else torch.int32 if bits <= 32 else torch.int64
 
 
-def one_hot(x: Tensor, bits: int) -> Tensor:
-    """Unit vectors, int64 `[*shape, 2**bits]`."""
-    return torch.zeros((*x.shape, 1 << bits), dtype=torch.int64).scatter_(-1, x[..., None], 1)
+def one_hot(x: Tensor, bits: int, dtype: torch.dtype = torch.int64) -> Tensor:
+    """Unit vectors `[*shape, 2**bits]`."""
+    return torch.zeros((*x.shape, 1 << bits), dtype=dtype).scatter_(-1, x[..., None], 1)
 
 
 def _same(request: Request, number: int, bits: int = 64) -> Sizes:
@@ -67,8 +69,8 @@ def _same(request: Request, number: int, bits: int = 64) -> Sizes:
 def _digits(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
     """Unit vectors of the digits of the mask, the lowest first, side by side."""
     vectors, rest = [], masks[0]
-    for bits in request.given:
-        vectors.append(one_hot(low(rest, bits), bits))
+    for bits in request.given[1:]:
+        vectors.append(one_hot(low(rest, bits), bits, narrow(request.given[0])))
         rest = (rest >> bits) & ((1 << (64 - bits)) - 1)  # the mask of all 64 bits has a sign
     return [torch.cat(vectors, -1)]
 
@@ -118,9 +120,10 @@ def _threshold(request: Request, masks: list[Tensor], luck: Stream) -> list[Tens
 KINDS: Mapping[str, Kind] = {
     "product": Kind(lambda r: _same(r, 2), lambda r: [r.shape], lambda r, m, luck: [m[0] * m[1]]),
     "digits": Kind(
-        lambda r: _same(r, 1, min(64, sum(r.given))),
-        lambda r: [(*r.shape, sum(1 << bits for bits in r.given))],
+        lambda r: _same(r, 1, min(64, sum(r.given[1:]))),
+        lambda r: [(*r.shape, sum(1 << bits for bits in r.given[1:]))],
         _digits,
+        lambda r: narrow(r.given[0]),
     ),
     "truncation": Kind(lambda r: _same(r, 1, r.given[0]), lambda r: [r.shape] * 2, _truncation),
     "noise": Kind(lambda r: [], lambda r: [r.shape], _noise),
@@ -129,7 +132,8 @@ KINDS: Mapping[str, Kind] = {
 }
 """What can be asked for.
 
-`product`: a, b uniform and their product. `digits`, given widths: a uniform mask, and unit vectors of its digits.
+`product`: a, b uniform and their product. `digits`, given the bits of a word and widths: a uniform mask, and unit
+vectors of its digits.
 `truncation`, given a width and bits: a mask, the mask without its low bits, and its highest bit. `noise`, given the
 number of a kind and bits: fixed-point noise that nobody knows. `outcome`, given the shape of the noise, with a public
 hazard: whether it happens. `threshold`, likewise, with a public table of hazards: how many do not exceed the noise.
@@ -142,7 +146,8 @@ def parts_of(request: Request, words: Callable[[int, tuple[int, ...], torch.dtyp
     kind = KINDS[request.kind]
     masks = kind.masks(request)
     made = [low(words(slot, shape, narrow(bits)).long(), bits) for slot, (shape, bits) in enumerate(masks)]
-    values = [words(len(masks) + n, shape, torch.int64) for n, shape in enumerate(kind.values(request))]
+    dtype = kind.words(request)
+    values = [words(len(masks) + n, shape, dtype) for n, shape in enumerate(kind.values(request))]
     return Parts(made, values)
 
 
@@ -169,7 +174,7 @@ class Dealer:
         self._keys[rank] = key
 
     def answer(self, request: Request) -> Tensor:
-        """The correction for party 0, int64: its values one after the other, in one dimension."""
+        """The correction for party 0: its values one after the other, in one dimension, in the words of their kind."""
         if len(self._keys) < self.parties:
             raise ValueError(f"the dealer has met {len(self._keys)} of {self.parties} parties.")
         if request.number < self._next:
@@ -180,7 +185,8 @@ class Dealer:
         bits = [bits for _, bits in KINDS[request.kind].masks(request)]
         masks = [low(_sum([part.masks[i] for part in parts]), width) for i, width in enumerate(bits)]
         values = KINDS[request.kind].make(request, masks, self._luck)
-        rest = [value - _sum([part.values[i] for part in parts[1:]]) for i, value in enumerate(values)]
+        dtype = KINDS[request.kind].words(request)
+        rest = [value.to(dtype) - _sum([part.values[i] for part in parts[1:]]) for i, value in enumerate(values)]
         return torch.cat([value.reshape(-1) for value in rest])
 
     def _part(self, request: Request, rank: int) -> Parts:

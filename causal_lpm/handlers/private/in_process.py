@@ -13,7 +13,7 @@ from torch import Tensor
 
 from causal_lpm.handlers.private.channel import Channel, Request
 from causal_lpm.handlers.private.dealing import Dealer
-from causal_lpm.ops.pyro_stack import in_place_of_all
+from causal_lpm.ops.pyro_stack import all_put_aside
 from causal_lpm.validate import whole_number
 
 __all__ = ["InProcess", "together"]
@@ -61,7 +61,7 @@ class InProcess(Channel):
 
     def greet_dealer(self, key: bytes) -> None:
         self._table.dealer.meet(self.rank, key)
-        with in_place_of_all([]):
+        with all_put_aside():
             self._table.pass_on(self.rank)
             self._table.wait(self.rank)
 
@@ -70,7 +70,7 @@ class InProcess(Channel):
         for other, x in sent.items():
             table.letters[number, self.rank, other] = x.clone()
         table.rounds[self.rank] += 1
-        with in_place_of_all([]):
+        with all_put_aside():
             table.pass_on(self.rank)
             table.wait(self.rank)
         late = [rank for rank in range(self.parties) if table.rounds[rank] <= number]
@@ -120,7 +120,7 @@ def together(parties: int, run: Callable[[InProcess], Result]) -> list[Result]:
                 table.pass_on(rank)
 
     threads = [threading.Thread(target=live, args=(rank,), name=f"party {rank}") for rank in range(parties)]
-    with in_place_of_all([]):
+    with all_put_aside():
         for thread in threads:
             thread.start()
         for thread in threads:

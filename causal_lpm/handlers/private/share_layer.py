@@ -47,10 +47,15 @@ class ShareLayer(ABC):
         """Products of pairs of 0 and 1; one round for all."""
 
     @abstractmethod
-    def units(self, x: Tensor, bits: int) -> Tensor:
+    def units(self, x: Tensor, bits: int, words: int = 64) -> Tensor:
         """Unit vectors `[*shape, 2**bits]` of numbers from 0 to 2**bits - 1, by a truth table that is used once.
 
         A number outside gives the vector of its remainder.
+
+        Args:
+            x: The numbers.
+            bits: Their bits.
+            words: 16, 32 or 64: vectors are shared modulo 2**words, and what is made of them means no more.
         """
 
     @abstractmethod
