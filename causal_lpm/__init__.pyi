@@ -16,6 +16,13 @@ from causal_lpm.handlers import comparing as comparing
 from causal_lpm.handlers import rollout as rollout
 from causal_lpm.handlers import solve_ode as solve_ode
 from causal_lpm.handlers import torchdiffeq_on_torch213 as torchdiffeq_on_torch213
+from causal_lpm.handlers.private.additive import Additive as Additive
+from causal_lpm.handlers.private.candidates import Candidates as Candidates
+from causal_lpm.handlers.private.clear import Clear as Clear
+from causal_lpm.handlers.private.errors import Leak as Leak
+from causal_lpm.handlers.private.errors import Unsupported as Unsupported
+from causal_lpm.handlers.private.messenger import Private as Private
+from causal_lpm.handlers.private.secret import Secret as Secret
 from causal_lpm.memory import reuse_freed_memory as reuse_freed_memory
 from causal_lpm.ops import allocate as allocate
 from causal_lpm.ops import choose as choose

@@ -77,7 +77,7 @@ class Testing:
         delay = torch.full(noise.shape, int(shortest), dtype=torch.int16, device=noise.device)
         before = shortest
         for days, share in longer:
-            delay.add_((noise > below).to(torch.int16), alpha=int(days - before))
+            delay = delay.add((noise > below).to(torch.int16), alpha=int(days - before))
             before, below = days, below + share
         delay = delay.clamp(max=LAST + 1 - int(today)) if int(today) + before > LAST else delay
         waiting = torch.where(due, torch.full_like(s[entry], NEVER), s[entry])

@@ -98,7 +98,7 @@ class Additive(ShareLayer):
         return _apart(self.units(index, PAIR)[..., 3], [left.shape for left, _ in wide])
 
     def digits(self, x: Tensor, widths: Sequence[int], words: int = 64) -> tuple[Tensor, list[Tensor]]:
-        """X less a mask, opened modulo 2**(sum of widths), and the unit vectors of the mask's digits, lowest first.
+        """The numbers less a mask, opened in all digits, and the unit vectors of the mask's digits, lowest first.
 
         Vectors are shared modulo 2**words, 16, 32 or 64: what is opened in fewer bits later needs no more.
         """

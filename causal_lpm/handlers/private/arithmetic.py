@@ -31,14 +31,18 @@ EXACT = 30
 
 
 def with_source(result: Secret, operation: Callable[..., Tensor], *operands: Any) -> Secret:
-    """`result`, which is an operation on secrets and public numbers, as a function of the one small secret in it.
+    """`result`, an operation on secrets and public numbers, as a function of the one small or owned secret in it.
 
     Its values are computed by torch itself, in the types of the plain run: a comparison with them is exact.
     """
     secrets = [x for x in operands if is_secret(x)]
-    if len(secrets) != 1 or not result.dtype.is_floating_point:
+    if len(secrets) != 1:
         return result
     (x,) = secrets
+    if x.owned is not None:
+        result.owned = x.owned.after(operation, *(None if y is x else y for y in operands))
+    if not result.dtype.is_floating_point:
+        return result
     if x.source is None and not x.is_small:
         return result
     source, values = x.source or (x, x.values())
@@ -56,7 +60,7 @@ def number(x: Any) -> Any:
 
 @implements(aten.add)
 def add(a: Any, b: Any, *, alpha: Any = 1) -> Secret:
-    """A + alpha b: local."""
+    """The sum a + alpha b: local."""
     dtype = result_type(a, b)
     if dtype == torch.bool:
         return or_(a, b)
@@ -93,7 +97,7 @@ def subtract_from(a: Any, b: Any, alpha: Any = 1) -> Secret:
 
 @implements(aten.mul)
 def multiply(a: Any, b: Any) -> Secret:
-    """A b: local where one is public; of two secrets a round, and another where digits must be dropped before."""
+    """The product a b: local where one is public, a round of two secrets, and one more where digits are dropped."""
     dtype, layer = result_type(a, b), layer_of(a, b)
     if is_secret(a) and is_secret(b):
         if _is_bit(a) and _is_bit(b):
@@ -189,7 +193,7 @@ def xor(a: Any, b: Any) -> Secret:
 
 
 def _less_product(a: Any, b: Any, times: int) -> Secret:
-    """A + b - times a b."""
+    """The sum a + b - times a b."""
     total, product = add(number(a), number(b)), multiply(a, b)
     return Secret(total.share - times * product.share, product.layer, torch.bool)
 
@@ -210,7 +214,7 @@ def _only_bools(sign: str, *xs: Any) -> None:
 
 @implements(aten.where)
 def selected(condition: Any, x: Any, y: Any) -> Secret:
-    """X where a condition holds, else y."""
+    """The numbers x where a condition holds, else y."""
     dtype, layer = result_type(x, y), layer_of(condition, x, y)
     a, b, bits = aligned(number(x), number(y))
     low, high = min(a.low, b.low), max(a.high, b.high)
@@ -284,5 +288,6 @@ def _replaced(a: Any, new: Secret) -> Secret:
         raise Leak("a secret would be written into a public tensor: use an operation that makes a new one.")
     if new.shape != a.shape or new.share.data_ptr() == a.share.data_ptr():
         raise Unsupported("an operation in place on a view of secrets: use one that makes a new tensor.")
-    a.share, a.bits, a.low, a.high, a.source, a._kept = new.share, new.bits, new.low, new.high, None, {}
+    a.share, a.bits, a.low, a.high, a.source = new.share, new.bits, new.low, new.high, None
+    a.owned, a._kept = None, {}
     return a

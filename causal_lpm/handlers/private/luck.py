@@ -10,9 +10,10 @@ from causal_lpm.handlers.private.arithmetic import not_, subtract
 from causal_lpm.handlers.private.dealing import drawn
 from causal_lpm.handlers.private.masks import Stream, fresh_key
 from causal_lpm.handlers.private.order import below, table_of
+from causal_lpm.handlers.private.owned import Blocks, Owned
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
-from causal_lpm.handlers.private.sharing import BITS, Blocks, share
+from causal_lpm.handlers.private.sharing import BITS, share
 from causal_lpm.ops.dimensions import DRAWS
 from causal_lpm.typing import NoiseKind
 
@@ -98,7 +99,9 @@ class Owner(Luck):
         mine = (self._mine(name, agents, kind, slots) * 2.0**BITS).floor().long()
         low = 0 if kind != "gumbel" else -LARGEST << BITS
         if slots == 1:
-            return self._shared(mine, low, LARGEST << BITS, BITS)
+            field = self._shared(mine, low, LARGEST << BITS, BITS)
+            field.owned = Owned(self._mine(name, agents, kind, slots), self.blocks, self.layer.rank)
+            return field
         turned = self._shared(mine.movedim(-1, 0), low, LARGEST << BITS, BITS)
         return turned.like(turned.share.movedim(0, -1))
 

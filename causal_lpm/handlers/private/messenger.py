@@ -18,10 +18,11 @@ from causal_lpm.handlers.private.errors import Unsupported
 from causal_lpm.handlers.private.look_ups import entries
 from causal_lpm.handlers.private.luck import Dealt, Luck, Owner
 from causal_lpm.handlers.private.numbers import is_secret, truncated
+from causal_lpm.handlers.private.owned import Blocks
 from causal_lpm.handlers.private.release import Releasing
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
-from causal_lpm.handlers.private.sharing import BITS, Blocks, checked_blocks, opened
+from causal_lpm.handlers.private.sharing import BITS, checked_blocks, opened
 from causal_lpm.handlers.private.totals import total_by_group
 from causal_lpm.ops.allocate import CLASSES
 from causal_lpm.ops.exogenous import exogenous

@@ -1,5 +1,6 @@
 """Comparisons of secrets: exact on their units, and local where one side is public and the other small."""
 
+import operator
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from causal_lpm.handlers.private.arithmetic import not_, number, selected, xor
 from causal_lpm.handlers.private.numbers import aligned, encoded, is_secret, layer_of, made, public_bounds
 from causal_lpm.handlers.private.secret import Secret
+from causal_lpm.handlers.private.sharing import of_owner
 from causal_lpm.handlers.private.table import implements
 
 __all__ = ["at_most", "below", "equal", "of_table", "table_of"]
@@ -34,14 +36,25 @@ def _spread(y: Any) -> Any:
     return y[..., None] if isinstance(y, Tensor) and y.dim() else y
 
 
+def _by_owner(operation: Any, a: Any, b: Any) -> Secret | None:
+    """The truth values that each party finds for its own rows, where it knows one side, and the other is public."""
+    x, y = (a, b) if is_secret(a) else (b, a)
+    if is_secret(y) or x.owned is None:
+        return None
+    owned = x.owned.after(operation, *(None if each is x else each for each in (a, b)))
+    return of_owner(owned, x.layer, torch.bool, 0, 1)
+
+
 @implements(aten.lt)
 def below(a: Any, b: Any) -> Secret:
-    """A < b."""
+    """Whether a < b."""
+    if (known := _by_owner(operator.lt, a, b)) is not None:
+        return known
     a, b = number(a), number(b)
-    if not is_secret(b) and (known := table_of(a)):
-        return of_table(known[0], known[1] < _spread(b), torch.bool)
-    if not is_secret(a) and (known := table_of(b)):
-        return of_table(known[0], _spread(a) < known[1], torch.bool)
+    if not is_secret(b) and (table := table_of(a)):
+        return of_table(table[0], table[1] < _spread(b), torch.bool)
+    if not is_secret(a) and (table := table_of(b)):
+        return of_table(table[0], _spread(a) < table[1], torch.bool)
     layer = layer_of(a, b)
     if is_secret(a) and is_secret(b):
         x, y, _ = aligned(a, b)
@@ -84,13 +97,15 @@ def at_least(a: Any, b: Any) -> Secret:
 
 @implements(aten.le)
 def at_most(a: Any, b: Any) -> Secret:
-    """A <= b."""
+    """Whether a <= b."""
     return not_(below(b, a))
 
 
 @implements(aten.eq)
 def equal(a: Any, b: Any) -> Secret:
-    """A == b."""
+    """Whether a == b."""
+    if (found := _by_owner(operator.eq, a, b)) is not None:
+        return found
     if not is_secret(a):
         a, b = b, a
     if a.dtype == torch.bool and (b.dtype if isinstance(b, Tensor) else type(b)) in (torch.bool, bool):
@@ -98,8 +113,8 @@ def equal(a: Any, b: Any) -> Secret:
     a, b = number(a), number(b)
     layer = layer_of(a, b)
     if not is_secret(b):
-        if known := table_of(a):
-            return of_table(known[0], known[1] == _spread(b), torch.bool)
+        if table := table_of(a):
+            return of_table(table[0], table[1] == _spread(b), torch.bool)
         exact = torch.as_tensor(b).double() * 2.0**a.bits
         bound = exact.round().clamp(-(2.0**62), 2.0**62).long()
         possible = (exact == exact.round()) & (bound >= a.low) & (bound <= a.high)

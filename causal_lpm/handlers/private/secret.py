@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.errors import Leak, Unsupported
+from causal_lpm.handlers.private.owned import Owned
 from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.handlers.private.table import TABLE
 
@@ -76,6 +77,8 @@ class Secret(torch.Tensor):
     high: int
     source: "tuple[Secret, Tensor] | None"
     """A small secret and the value of this one for each of its numbers, where it is a public function of it."""
+    owned: Owned | None
+    """What this party knows of its own rows, where each party does."""
     _kept: dict[tuple[int, int], Tensor]
 
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
@@ -94,7 +97,7 @@ class Secret(torch.Tensor):
         lowest, highest = bounds_of(dtype, bits)
         made.share, made.layer, made.bits = share, layer, bits
         made.low, made.high = lowest if low is None else low, highest if high is None else high
-        made.source, made._kept = None, {}
+        made.source, made.owned, made._kept = None, None, {}
         if max(-made.low, made.high) >= 2**62:
             raise Unsupported(
                 f"a secret {dtype} with {bits} binary digits after the point may reach 2**"
@@ -142,7 +145,7 @@ class Secret(torch.Tensor):
 
     def same_as(self, other: "Secret") -> "Secret":
         """This one, knowing that it has the numbers of `other`: unit vectors are made once for both."""
-        self.source = other.source
+        self.source, self.owned = other.source, other.owned
         if (self.low, self.high, self.bits) == (other.low, other.high, other.bits):
             self._kept = other._kept
         return self

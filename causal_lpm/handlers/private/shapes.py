@@ -51,6 +51,8 @@ def expanded(a: Secret, size: Sequence[int], *, implicit: bool = False) -> Secre
     result = a.like(a.share.expand(size))
     if a.source is not None and a.source[0].share.shape[-1:] == a.share.shape[-1:] == result.shape[-1:]:
         result.source = a.source
+    if a.owned is not None and result.shape[-1:] == a.share.shape[-1:]:
+        result.owned = a.owned
     if tuple(a.shape) == tuple(result.shape):
         return result.same_as(a)
     for key, vectors in a._kept.items():
@@ -200,7 +202,7 @@ def copied(a: Any, b: Any, non_blocking: bool = False) -> Secret:
         raise Unsupported("finer numbers are copied into a tensor of secrets: use an operation that makes a new one.")
     a.share.copy_(x.part(a.layer).expand(a.shape))
     a.low, a.high = min(a.low, x.low), max(a.high, x.high)
-    a.source, a._kept = None, {}
+    a.source, a.owned, a._kept = None, None, {}
     return a
 
 

@@ -1,19 +1,17 @@
 """Into the shares and out of them: rows of each party become secrets, and what may be released becomes public."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.numbers import encoded
+from causal_lpm.handlers.private.owned import Blocks, Owned
 from causal_lpm.handlers.private.secret import Secret, bounds_of
 from causal_lpm.handlers.private.share_layer import ShareLayer
 
-__all__ = ["Blocks", "checked_blocks", "opened", "reveal", "share"]
-
-Blocks: TypeAlias = Sequence[tuple[int, int]]
-"""First row and end of the rows of each party: together all rows, in order."""
+__all__ = ["BITS", "checked_blocks", "of_owner", "opened", "reveal", "share"]
 
 BITS = 20
 """Binary digits after the point of a shared float, as of messages between agents (`ops.exposure.FIXED_POINT`)."""
@@ -74,6 +72,16 @@ def share(
     part = torch.zeros((*mine.shape[:-1], blocks[-1][1]), dtype=torch.int64)
     part[..., first:end] = units
     return Secret(part, layer, mine.dtype, digits, lowest, highest)
+
+
+def of_owner(owned: Owned, layer: ShareLayer, dtype: torch.dtype, low: int, high: int) -> Secret:
+    """What each party knows of its own rows, whole numbers within public bounds, as a secret; no message."""
+    first, end = owned.blocks[owned.rank]
+    part = torch.zeros((*owned.values.shape[:-1], owned.blocks[-1][1]), dtype=torch.int64)
+    part[..., first:end] = owned.values.long()
+    made = Secret(part, layer, dtype, 0, low, high)
+    made.owned = owned
+    return made
 
 
 def decoded(units: Tensor, secret: Secret) -> Tensor:
