@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("causal_lpm", "case_studies")
-FACES = {"causal_lpm", "causal_lpm.agents", "causal_lpm.elicitation", "causal_lpm.inference"}
+FACES = {"causal_lpm", "causal_lpm.agents", "causal_lpm.elicitation", "causal_lpm.inference", "causal_lpm.parties"}
 PUBLIC = FACES | {"causal_lpm.data"}
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
 
@@ -49,6 +49,8 @@ def test_the_code_keeps_its_contracts(copy: Path) -> None:
         ("causal_lpm/ops/tally.py", "import causal_lpm.handlers.worlds", "Imports run one way"),
         ("causal_lpm/agents/disease.py", "import causal_lpm.handlers.worlds", "Imports run one way"),
         ("causal_lpm/inference/program/problem.py", "import causal_lpm.cli.terminal", "Imports run one way"),
+        ("causal_lpm/agents/disease.py", "import causal_lpm.parties.place", "Imports run one way"),
+        ("causal_lpm/parties/place.py", "import causal_lpm.inference.files.dates", "Imports run one way"),
         ("causal_lpm/left_over.py", "", "Imports run one way"),
         ("causal_lpm/inference/files/dates.py", "import causal_lpm.inference.studies.study", "Inference is built from"),
         ("causal_lpm/inference/left_over.py", "", "Inference is built from"),

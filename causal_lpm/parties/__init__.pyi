@@ -1,0 +1,12 @@
+"""Several parties run one model on secret shares."""
+
+from causal_lpm.parties.channel import TcpChannel as TcpChannel
+from causal_lpm.parties.dealer import deal as deal
+from causal_lpm.parties.discrete_gaussian import discrete_gaussian as discrete_gaussian
+from causal_lpm.parties.faults import Disagreement as Disagreement
+from causal_lpm.parties.faults import PartyLost as PartyLost
+from causal_lpm.parties.ledger import Ledger as Ledger
+from causal_lpm.parties.ledger import Spent as Spent
+from causal_lpm.parties.ledger import epsilon_of as epsilon_of
+from causal_lpm.parties.place import Patience as Patience
+from causal_lpm.parties.place import Place as Place
