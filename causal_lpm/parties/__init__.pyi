@@ -2,11 +2,14 @@
 
 from causal_lpm.parties.channel import TcpChannel as TcpChannel
 from causal_lpm.parties.dealer import deal as deal
-from causal_lpm.parties.discrete_gaussian import discrete_gaussian as discrete_gaussian
 from causal_lpm.parties.faults import Disagreement as Disagreement
 from causal_lpm.parties.faults import PartyLost as PartyLost
 from causal_lpm.parties.ledger import Ledger as Ledger
 from causal_lpm.parties.ledger import Spent as Spent
 from causal_lpm.parties.ledger import epsilon_of as epsilon_of
+from causal_lpm.parties.own_rows import share as share
 from causal_lpm.parties.place import Patience as Patience
 from causal_lpm.parties.place import Place as Place
+from causal_lpm.parties.real_simulation import RealSimulation as RealSimulation
+from causal_lpm.parties.real_simulation import decentralize as decentralize
+from causal_lpm.parties.release import Release as Release

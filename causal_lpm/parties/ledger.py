@@ -11,6 +11,7 @@ discrete Gaussian, but as good as one: Kairouz, Liu and Steinke (2021, theorem 1
 Nothing here rests on that sum: more independent noise takes no privacy away.
 """
 
+import json
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -44,6 +45,10 @@ class Spent:
 class Ledger:
     """All releases so far, and what they cost together.
 
+    Args:
+        entries: What was released before.
+        file: Keeps the entries, one a line, and is read first where it is there.
+
     >>> ledger = Ledger()
     >>> ledger.add(Spent("cases", 100, Fraction(50)))
     >>> ledger.add(Spent("deaths", 100, Fraction(50)))
@@ -51,12 +56,17 @@ class Ledger:
     (0.02, 0.9)
     """
 
-    def __init__(self, entries: tuple[Spent, ...] = ()) -> None:
-        self.entries = list(entries)
+    def __init__(self, entries: tuple[Spent, ...] = (), file: Path | None = None) -> None:
+        self.entries, self._file = list(entries), file
+        if file is not None and file.exists():
+            self.entries += [_read(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
     def add(self, entry: Spent) -> None:
         """Notes a release: before it is opened, so that a run which ends in between has paid."""
         self.entries.append(entry)
+        if self._file is not None:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([entry.what, entry.numbers, _written(entry.sigma2), entry.sensitivity]) + "\n")
 
     @property
     def rho(self) -> float:
@@ -83,6 +93,15 @@ class Ledger:
         """
         with path.open("x", encoding="utf-8") as file:
             file.write(self.table())
+
+
+def _written(sigma2: Fraction | None) -> str | None:
+    return None if sigma2 is None else str(sigma2)
+
+
+def _read(line: str) -> Spent:
+    what, numbers, sigma2, sensitivity = json.loads(line)
+    return Spent(what, numbers, None if sigma2 is None else Fraction(sigma2), sensitivity)
 
 
 def epsilon_of(rho: float, delta: float) -> float:

@@ -1,16 +1,19 @@
 """What the processes of tests do."""
 
+import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from causal_lpm.handlers.private.channel import Request
 from causal_lpm.handlers.private.masks import agree
-from causal_lpm.parties import Place, TcpChannel, deal
+from causal_lpm.parties import Place, Release, TcpChannel, deal, decentralize
 from causal_lpm.parties.messages import Messages
 from causal_lpm.parties.wire import Kind, text_frame
+from tests.parties.epidemic import simulation
 
 torch.set_num_threads(1)
 
@@ -88,3 +91,24 @@ def other_program(place: Place, folder: Path) -> None:
             channel._messages.exchange(dict.fromkeys(others, text_frame(Kind.TEXT, "hello")), others)
         channel.to_all(torch.tensor([1]))
         say("released")
+
+
+def real_with(place: Place, folder: Path, **changes: object) -> None:
+    """The epidemic with settings, some of them changed; the released totals as output."""
+    parameters = {key: changes.pop(key) for key in ("days", "closing", "graph_seed") if key in changes}
+    settings = {
+        "release": Release(cases=(0, 300), ill=(0, 300), exact=True),
+        "noise": "owner",
+        "small": {"stage": 3},
+        "seed": 1,
+        "population": folder / f"people-{place.rank}.parquet",
+        **changes,
+    }
+    with decentralize(simulation(**parameters), **settings) as real_sim:  # type: ignore[arg-type]
+        real_sim.deploy(place)
+        run = real_sim.sync()
+        say(json.dumps({name: series.tolist() for name, series in sorted(run.tallies.items())}))
+
+
+real = partial(real_with)
+public_noise = partial(real_with, noise="public")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from causal_lpm.parties import discrete_gaussian
+from causal_lpm.parties.discrete_gaussian import discrete_gaussian
 
 
 @pytest.mark.parametrize("sigma2", [Fraction(1, 3), 1, 7, Fraction(51, 2)])

@@ -1,0 +1,282 @@
+"""A simulation becomes real: one process a party, each with its own agents, and only releases come out of them."""
+
+import atexit
+import hashlib
+import json
+import secrets
+import warnings
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, get_args
+
+from causal_lpm import validate
+from causal_lpm.agents.population import Population
+from causal_lpm.handlers.noise import KeyedNoise
+from causal_lpm.handlers.private.additive import Additive
+from causal_lpm.handlers.private.channel import Cost
+from causal_lpm.handlers.private.messenger import NoiseMode, Small
+from causal_lpm.handlers.private.numbers import is_secret
+from causal_lpm.ops.simulation import Rollout
+from causal_lpm.parties.channel import TcpChannel
+from causal_lpm.parties.checkpoints import Checkpointed, Folder
+from causal_lpm.parties.fingerprint import fingerprint, package_fingerprint
+from causal_lpm.parties.group_sizes import GroupSizes
+from causal_lpm.parties.handshake import Agreed, agree_on
+from causal_lpm.parties.ledger import Ledger
+from causal_lpm.parties.opening import Opening
+from causal_lpm.parties.output import refuse_existing, write_output
+from causal_lpm.parties.own_luck import PrivateRun
+from causal_lpm.parties.own_rows import Ends, check_rows, columns, read_rows, share
+from causal_lpm.parties.place import Place
+from causal_lpm.parties.release import Release
+from causal_lpm.parties.resuming import resumed, told
+from causal_lpm.parties.transcript import Transcript
+from causal_lpm.provenance import versions
+
+__all__ = ["RealSimulation", "decentralize"]
+
+Simulation: TypeAlias = Callable[[Population], Rollout]
+"""A model and its networks: everybody's population -> what is released of it."""
+
+PROTOCOLS = ("blocks",)
+
+
+@dataclass
+class _Deployed:
+    """What a party has once all agree."""
+
+    channel: TcpChannel
+    layer: Additive
+    mine: Population
+    ends: Ends
+    agreed: Agreed
+    folder: Folder | None
+    done: int
+
+
+class RealSimulation:
+    """A simulation that several processes run together; made by `decentralize`.
+
+    A context manager: leaving it ends the connections, and tells all other processes where there was an error.
+
+    Attributes:
+        ledger: What was released, and its price.
+        place: The rank and the addresses, once it is deployed.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        release: Release,
+        population: Population | str | Path | None,
+        noise: NoiseMode,
+        small: Small,
+        public: Collection[str],
+        seed: int | None,
+        out: Path | None,
+        checkpoints: Path | None,
+    ) -> None:
+        self.simulation, self.release = simulation, release
+        self.population, self.out, self.checkpoints = population, out, checkpoints
+        self.ledger = Ledger()
+        self.place: Place | None = None
+        self._noise, self._small, self._public, self._seed = noise, small, tuple(public), seed
+        self._parts: _Deployed | None = None
+
+    @property
+    def cost(self) -> Cost:
+        """Rounds and bytes so far."""
+        return self._deployed().channel.cost
+
+    def deploy(self, place: Place | None = None) -> None:
+        """Connects with all other processes, compares what must be equal, and reads this party's own agents.
+
+        Args:
+            place: The rank and the addresses; by default as the environment gives them.
+
+        Raises:
+            ValueError: it is deployed already; no population, or rows that may not be shared; an unsafe release.
+            FileExistsError: the output is there, or the checkpoints are of another run.
+            PartyLost: a process does not connect, or has gone.
+            Disagreement: what differs between the parties.
+        """
+        if self._parts is not None:
+            raise ValueError("the simulation is deployed already: call sync.")
+        self.place = Place.from_environment() if place is None else place
+        self.release.check_parties(self.place.parties)
+        channel = TcpChannel(self.place)
+        try:
+            self._parts = self._agreed(channel)
+        except BaseException as error:
+            channel.__exit__(type(error), error, None)
+            raise
+        atexit.register(self.close)
+
+    def sync(self) -> Rollout:
+        """Runs the simulation with all other parties: what is released, equal at every party.
+
+        Raises:
+            ValueError: it is not deployed; a total that may not be released, after which nothing is.
+            PartyLost: a process has gone.
+            Disagreement: something public differs, or a message did not arrive as it was sent.
+        """
+        parts = self._deployed()
+        try:
+            return self._synced(parts)
+        except BaseException as error:
+            self._parts = None
+            parts.channel.__exit__(type(error), error, None)
+            raise
+
+    def close(self) -> None:
+        """Ends the connections; other processes learn that this one needs nothing more."""
+        atexit.unregister(self.close)
+        if self._parts is not None:
+            channel, self._parts = self._parts.channel, None
+            channel.__exit__(None, None, None)
+
+    def __enter__(self) -> "RealSimulation":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and self._parts is not None:
+            channel, self._parts = self._parts.channel, None
+            channel.__exit__(kind, error, trace)
+        self.close()
+
+    def _deployed(self) -> "_Deployed":
+        if self._parts is None:
+            raise ValueError("the simulation is not deployed: call deploy first.")
+        return self._parts
+
+    def _agreed(self, channel: TcpChannel) -> "_Deployed":
+        if self.out is not None:
+            refuse_existing(self.out)
+        if self.population is None:
+            raise ValueError("this party has no population: give the file of its own agents (population=).")
+        mine = read_rows(self.population)
+        ends = {name: ends for name, ends in _ends(self._small).items() if name in mine}
+        check_rows(mine, ends)
+        equal = self._equal(mine)
+        folder = None
+        if self.checkpoints is not None:
+            settings = hashlib.blake2b(json.dumps(equal).encode(), digest_size=8).hexdigest()
+            folder = Folder(self.checkpoints, settings)
+            self.ledger = Ledger(file=self.checkpoints / "ledger.jsonl")
+        agreed = agree_on(channel, {**equal, "checkpoints": "kept" if folder else "none"}, told(folder), mine.size)
+        done = 0 if folder is None else resumed(folder, agreed)
+        return _Deployed(channel, Additive(channel), mine, ends, agreed, folder, done)
+
+    def _equal(self, mine: Population) -> dict[str, str]:
+        return {
+            **{f"version of {package}": found for package, found in versions().items()},
+            "source of causal_lpm": package_fingerprint(),
+            "model, networks and settings": fingerprint(self.simulation),
+            "seed": str(self._seed),
+            "noise": self._noise,
+            "small": json.dumps(_ends(self._small)),
+            "public attributes": ", ".join(self._public),
+            "release": self.release.described(),
+            "columns": columns(mine),
+        }
+
+    def _synced(self, parts: "_Deployed") -> Rollout:
+        channel, blocks = parts.channel, parts.agreed.blocks
+        key = parts.folder.luck() if parts.folder is not None else secrets.token_bytes(32)
+        with ExitStack() as handlers:
+            if self._seed is not None:
+                handlers.enter_context(KeyedNoise(self._seed))
+            sizes = GroupSizes()
+            opening = Opening(self.release, sizes, self.ledger)
+            handlers.enter_context(
+                PrivateRun(parts.layer, self._noise, opening, self._small, blocks, key, tuple(parts.mine))
+            )
+            handlers.enter_context(sizes)
+            if parts.folder is not None:
+                handlers.enter_context(Checkpointed(parts.folder, parts.layer, parts.done))
+            handlers.enter_context(Transcript(channel))
+            run = self.simulation(share(parts.mine, blocks, parts.layer, parts.ends, self._public))
+        if not isinstance(run, Rollout):
+            raise ValueError(f"the simulation returned {type(run).__name__}: return the Rollout of its rollout.")
+        released = {name: series for name, series in run.tallies.items() if not is_secret(series)}
+        channel.public("the released totals", *(x.numpy().tobytes() for _, x in sorted(released.items())))
+        channel.exchange({})  # all have them, or none keeps them
+        if self.out is not None:
+            write_output(self.out, released, self.ledger, channel.cost)
+        if parts.folder is not None:
+            parts.folder.remove()
+            parts.folder, self.ledger = None, Ledger(tuple(self.ledger.entries))
+        return Rollout({}, released)
+
+
+def decentralize(
+    simulation: Simulation,
+    protocol: str = "blocks",
+    *,
+    release: Release,
+    population: Population | str | Path | None = None,
+    noise: NoiseMode = "owner",
+    small: Small | None = None,
+    public: Collection[str] = (),
+    seed: int | None = None,
+    out: str | Path | None = None,
+    checkpoints: str | Path | None = None,
+) -> RealSimulation:
+    """The simulation of a population of which several parties have a part each, which they do not show each other.
+
+    Every party runs the same program, in a process of its own, with its own population; and one process deals
+    (`causal-lpm dealer`). Rank and addresses come from the environment, see `Place`.
+
+    Args:
+        simulation: Takes everybody's population, of secrets, and returns a rollout; the same at all parties.
+        protocol: `"blocks"`: who may meet whom is public.
+        release: Which totals are opened, within which limits.
+        population: This party's own agents, or their Parquet file; its rows follow those of lower ranks.
+        noise: Who knows the luck of an agent: its `"owner"`, nobody (`"dealt"`), or everybody (`"public"`).
+        small: Entries of the state and attributes with few values: how many from 0, or the lowest and the highest. They
+            take one round where others take several.
+        public: Attributes that everybody may see.
+        seed: Of public noise and of networks; None where the simulation brings its own.
+        out: A new folder for what is released.
+        checkpoints: A folder of this party: a run that was cut off goes on from there, and the folder is removed when
+            the totals are released.
+
+    Raises:
+        ValueError: an unknown protocol or kind of noise; public noise with exact totals that nobody has asked for.
+
+    >>> from causal_lpm.parties import Release
+    >>> real_sim = decentralize(lambda people: None, release=Release(cases=(0, 500)))
+    >>> real_sim.sync()
+    Traceback (most recent call last):
+    ValueError: the simulation is not deployed: call deploy first.
+    """
+    validate.known("protocol", protocol, PROTOCOLS)
+    validate.known("noise of a private run", noise, get_args(NoiseMode))
+    if noise == "public" and not release.noisy:
+        if not release.exact:
+            raise ValueError(
+                "noise='public' with exact totals: the run is a function of who is ill at the start, and a series of "
+                "totals tells who that is; use noise='owner', give the release noise (sigma2=), or exact=True."
+            )
+        warnings.warn(
+            "noise='public' with exact totals: a series of totals can tell who was ill at the start.", stacklevel=2
+        )
+    if seed is not None:
+        seed = validate.whole_number("seed", seed, low=0)
+    return RealSimulation(
+        simulation,
+        release,
+        population,
+        noise,
+        dict(small or {}),
+        public,
+        seed,
+        None if out is None else Path(out),
+        None if checkpoints is None else Path(checkpoints),
+    )
+
+
+def _ends(small: Small) -> dict[str, tuple[int, int]]:
+    return {name: ends if isinstance(ends, tuple) else (0, ends - 1) for name, ends in small.items()}
