@@ -15,9 +15,11 @@ import torch
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
+from causal_lpm.agents.columns import as_array
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
+from causal_lpm.ops.step import Running
 from causal_lpm.ops.tally import tally
 from causal_lpm.whole_files import write_new, write_whole
 
@@ -130,10 +132,13 @@ class Checkpointed(Handler):
         if self._steps <= self._done:
             msg["fn"] = self._again
 
-    def _again(self, dynamics: object, state: Mapping[str, Tensor], *_: object) -> dict[str, Tensor]:
-        for name, value in self._folder.tallies(self._steps, self._layer).items():
-            with _Answered(value):
-                tally(name, torch.zeros(1))
+    def _again(
+        self, dynamics: object, state: Mapping[str, Tensor], number: int, time: object, prefix: str
+    ) -> dict[str, Tensor]:
+        with Running(number, prefix):
+            for name, value in self._folder.tallies(self._steps, self._layer).items():
+                with _Answered(value):
+                    tally(name, torch.zeros(1))
         return self._folder.state(self._steps, self._layer) if self._steps == self._done else dict(state)
 
     def _pyro_post_tally(self, msg: Any) -> None:
@@ -163,7 +168,7 @@ def _write(path: Path, values: Mapping[str, Tensor]) -> None:
             arrays[str(number)] = x.share.numpy()
         else:
             about[name] = [number, dtype]
-            arrays[str(number)] = x.detach().contiguous().view(torch.uint8).numpy() if x.dim() else x.detach().numpy()
+            arrays[str(number)] = as_array(x)
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
     np.savez(path, allow_pickle=False, **arrays)
 
@@ -179,5 +184,5 @@ def _read(path: Path, layer: ShareLayer) -> dict[str, Tensor]:
                 bits, low, high = (int(x) for x in secret)
                 values[name] = Secret(array, layer, kind, bits, low, high)
             else:
-                values[name] = array.view(kind) if array.dtype == torch.uint8 and array.dim() else array.to(kind)
+                values[name] = array.to(kind)
     return values

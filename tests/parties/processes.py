@@ -21,7 +21,7 @@ from tests.parties.programs import dealer
 QUICK = Patience(start=10.0, beat=0.1, silence=1.5)
 Program = Callable[[Place, Path], None]
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.parties.programs"])
+_FORKS.set_forkserver_preload(["tests.parties.programs", "tests.parties.warm"])
 
 
 def free_addresses(number: int) -> str:
@@ -88,9 +88,9 @@ class Run:
         return found
 
 
-def start(folder: Path, programs: Mapping[int, Program] | Program, parties: int = 3) -> Run:
+def start(folder: Path, programs: Mapping[int, Program] | Program, parties: int = 3, patience: Patience = QUICK) -> Run:
     """So many parties, each with its program or all with one, and their dealer."""
-    run = Run(folder, free_addresses(parties + 1))
+    run = Run(folder, free_addresses(parties + 1), patience)
     given = programs if isinstance(programs, Mapping) else dict.fromkeys(range(parties), programs)
     for rank, program in {parties: dealer, **given}.items():
         run.start(rank, program)
@@ -103,7 +103,7 @@ def _live(program: Program, where: Mapping[str, str], patience: Patience, folder
     os.environ.update(where)
     try:
         program(Place.from_environment(patience=patience), folder)
-    except (PartyLost, Disagreement, ValueError, FileExistsError) as error:
+    except (PartyLost, Disagreement, ValueError, OSError) as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
         sys.exit(1)
     except BaseException:

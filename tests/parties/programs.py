@@ -1,18 +1,26 @@
 """What the processes of tests do."""
 
+import hashlib
 import json
 import os
 import time
+import warnings
+from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from pyro.poutine.messenger import Messenger
 
 from causal_lpm.handlers.private.channel import Request
 from causal_lpm.handlers.private.masks import agree
-from causal_lpm.parties import Place, Release, TcpChannel, deal, decentralize
+from causal_lpm.parties import Place, Release, TcpChannel, deal, decentralize, real_simulation
 from causal_lpm.parties.messages import Messages
+from causal_lpm.parties.opening import Opening
 from causal_lpm.parties.wire import Kind, text_frame
+from causal_lpm.provenance import versions
 from tests.parties.epidemic import simulation
 
 torch.set_num_threads(1)
@@ -93,7 +101,7 @@ def other_program(place: Place, folder: Path) -> None:
         say("released")
 
 
-def real_with(place: Place, folder: Path, **changes: object) -> None:
+def real_with(place: Place, folder: Path, **changes: Any) -> None:
     """The epidemic with settings, some of them changed; the released totals as output."""
     parameters = {key: changes.pop(key) for key in ("days", "closing", "graph_seed") if key in changes}
     settings = {
@@ -112,3 +120,72 @@ def real_with(place: Place, folder: Path, **changes: object) -> None:
 
 real = partial(real_with)
 public_noise = partial(real_with, noise="public")
+
+
+class Slow(Messenger):
+    """Days take some milliseconds, and after the third there is a file."""
+
+    def __init__(self, name: Path) -> None:
+        super().__init__()
+        self._name = name
+
+    def _pyro_post_step(self, msg: dict[str, Any]) -> None:
+        time.sleep(0.03)
+        if msg["args"][2] == 3:
+            self._name.touch()
+
+
+def kept(place: Place, folder: Path, slow: bool = False, days: int = 40, **changes: Any) -> None:
+    """A run with an output and checkpoints."""
+    settings = {
+        "release": Release(cases=(0, 300), ill=(0, 300), exact=True),
+        "population": folder / f"people-{place.rank}.parquet",
+        "small": {"stage": 3},
+        "seed": 1,
+        "out": folder / f"out-{place.rank}",
+        "checkpoints": folder / f"checkpoints-{place.rank}",
+        **changes,
+    }
+    warnings.simplefilter("ignore")
+    with decentralize(simulation(days=days), **settings) as real_sim:
+        real_sim.deploy(place)
+        with Slow(folder / f"running-{place.rank}") if slow else nullcontext():
+            run = real_sim.sync()
+        say(json.dumps({name: series.tolist() for name, series in sorted(run.tallies.items())}))
+
+
+def heard(place: Place, folder: Path, **changes: Any) -> None:
+    """As `kept`, and writes the hash of every long message that this party has sent."""
+    messages: list[bytes] = []
+    exchange = TcpChannel._exchange
+
+    def noting(channel: TcpChannel, sent: Mapping[int, torch.Tensor]) -> dict[int, torch.Tensor]:
+        for x in sent.values():
+            data = x.contiguous().view(torch.uint8).numpy().tobytes()
+            if len(data) >= 64:  # of two random bits a byte, at least
+                messages.append(hashlib.blake2b(data, digest_size=16).digest())
+        return exchange(channel, sent)
+
+    TcpChannel._exchange = noting  # type: ignore[method-assign]
+    kept(place, folder, **changes)
+    (folder / f"sent-{place.rank}").write_bytes(b"".join(messages))
+
+
+def at_release(place: Place, folder: Path, **changes: Any) -> None:
+    """As `kept`, with a pause after the model has run and before anything is opened."""
+    check = Opening.check
+
+    def pausing(opening: Opening, totals: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        (folder / f"releasing-{place.rank}").touch()
+        time.sleep(1.0)
+        return check(opening, totals)
+
+    Opening.check = pausing  # type: ignore[method-assign]
+    kept(place, folder, days=3, **changes)
+
+
+def other_version(place: Place, folder: Path) -> None:
+    """As `kept`, with another version of a package at party 1."""
+    if place.rank == 1:
+        real_simulation.versions = lambda: {**versions(), "torch": "2.5.0"}  # type: ignore[attr-defined]
+    kept(place, folder)
