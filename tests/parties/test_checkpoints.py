@@ -95,7 +95,7 @@ def test_a_run_that_goes_on_has_the_same_totals_and_reuses_no_mask(tmp_path: Pat
     assert outputs[0] == outputs[1]
     if noise == "public":
         assert outputs[0] == clear(days=40)
-    # The same numbers were opened twice: without fresh masks all messages would be the same; they have 128 bits or more.
+    # The same numbers were opened twice: without fresh masks all messages would be equal; they have 128 bits.
     for rank in range(3):
         messages = []
         for folder in (first, second):

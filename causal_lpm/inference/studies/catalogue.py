@@ -18,7 +18,15 @@ from causal_lpm.validate import did_you_mean, known
 if TYPE_CHECKING:  # a list of what is installed needs no torch
     from causal_lpm.inference.program.program import Model
 
-__all__ = ["installed_studies", "load_model", "load_study", "reproduction_of", "simulated", "with_data"]
+__all__ = [
+    "installed_studies",
+    "load_model",
+    "load_study",
+    "named_object",
+    "reproduction_of",
+    "simulated",
+    "with_data",
+]
 
 ENTRY_POINTS = "causal_lpm.studies"
 LISTED = ("name", "title", "source", "outcomes")
@@ -42,7 +50,7 @@ def load_study(target: str) -> Listed:
         ValueError: there is no such thing, it cannot be imported, or it is neither a study nor a model.
     """
     if ":" in target:
-        found = _object(target)
+        found = named_object(target)
         if all(hasattr(found, attribute) for attribute in LISTED):
             return cast(Listed, found)
         return ModelStudy(target.partition(":")[2], "a model of your own", target, _model(target, found))
@@ -105,10 +113,11 @@ def load_model(name: str) -> Model:
     Traceback (most recent call last):
     ValueError: unknown object of module 'case_studies.benchmark_tasks.toy_epidemic' 'agent': did you mean 'agents'?
     """
-    return _model(name, _object(name))
+    return _model(name, named_object(name))
 
 
-def _object(name: str) -> Any:
+def named_object(name: str) -> Any:
+    """What `package.module:object` names; raises ValueError where there is none."""
     module_name, _, attribute = name.partition(":")
     if not (module_name and attribute):
         raise ValueError(f"{name!r} is not of the form package.module:function.")
