@@ -36,7 +36,7 @@ def party(
         str | None,
         typer.Argument(
             metavar="[TARGET]",
-            help="package.module:object, which decentralize has made; default: CAUSAL_LPM_SIMULATION.",
+            help="package.module:object, made by decentralize, or what makes it; default: CAUSAL_LPM_SIMULATION.",
             envvar="CAUSAL_LPM_SIMULATION",
         ),
     ] = None,

@@ -36,6 +36,8 @@ def run_party(
         if target is None:
             raise ValueError("there is no simulation: give package.module:object, or set CAUSAL_LPM_SIMULATION.")
         found = named_object(target)
+        if callable(found) and not isinstance(found, RealSimulation):
+            found = found()
         if not isinstance(found, RealSimulation):
             raise ValueError(f"{target} is a {type(found).__name__}: name what decentralize(...) has made.")
         place = _place(addresses, rank, transport, wait)

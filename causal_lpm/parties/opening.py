@@ -49,7 +49,7 @@ class Opening:
         release = self._release
         for name in release.ranges:
             validate.known("tally", name, totals)
-        chosen = {name: _secret(name, totals[name], release.paired) for name in sorted(release.ranges)}
+        chosen = {name: _chosen(name, totals[name], release) for name in sorted(release.ranges)}
         release.check_parties(next(iter(chosen.values())).layer.parties)
         for name in chosen:
             least = self._sizes.least(name)
@@ -92,8 +92,11 @@ def with_noise(total: Secret, sigma2: Fraction) -> Secret:
     return Secret(part, total.layer, total.dtype, total.bits)
 
 
-def _secret(name: str, total: Tensor, paired: bool) -> Secret:
-    if paired:
+def _chosen(name: str, total: Tensor, release: Release) -> Secret:
+    """What of a series is to be opened."""
+    if not release.daily:
+        total = total.sum(-1, keepdim=True)
+    if release.paired:
         if total.dim() < 3 or total.shape[0] < 2:
             raise ValueError(f"tally {name!r} has one world: differences need two, as under Worlds or comparing.")
         total = total - total[:1]

@@ -10,7 +10,7 @@ from causal_lpm.handlers.private.masks import Stream
 from causal_lpm.handlers.private.messenger import NoiseMode, Private, Small
 from causal_lpm.handlers.private.release import Releasing
 from causal_lpm.handlers.private.share_layer import ShareLayer
-from causal_lpm.handlers.private.sharing import Blocks
+from causal_lpm.handlers.private.owned import Blocks
 
 __all__ = ["PrivateRun"]
 

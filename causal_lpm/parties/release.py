@@ -25,6 +25,7 @@ class Release:
             or with public noise, where a series can tell who was infected.
         sensitivity: How far one agent's own entries can move all numbers of one tally, in Euclidean length: 1 for who
             is counted once at most. What an agent changes in others, by infecting them, is not in it.
+        daily: The series of days is opened; else only the sums over all days, which need less noise.
         paired: Only differences are opened, of every world (the leftmost dimension) to the first.
         **named: Name of a tally -> its range, as in `Release(cases=(0, 5000))`.
 
@@ -44,6 +45,7 @@ class Release:
         sigma2: Fraction | float | None = None,
         exact: bool = False,
         sensitivity: float = 1.0,
+        daily: bool = True,
         paired: bool = False,
         **named: tuple[float, float],
     ) -> None:
@@ -58,7 +60,7 @@ class Release:
                 )
         self.min_group = validate.whole_number("min_group", min_group)
         self.sigma2 = _variance(sigma2)
-        self.exact, self.paired = exact, paired
+        self.exact, self.daily, self.paired = exact, daily, paired
         if not 0 < sensitivity < math.inf:
             raise ValueError(f"the sensitivity is {sensitivity}: give how far one agent can move a tally, above 0.")
         self.sensitivity = float(sensitivity)
@@ -81,7 +83,7 @@ class Release:
         ranges = ", ".join(f"{name} in {low:g} to {high:g}" for name, (low, high) in sorted(self.ranges.items()))
         return (
             f"{ranges}; min_group={self.min_group}, sigma2={self.sigma2}, exact={self.exact}, "
-            f"sensitivity={self.sensitivity:g}, paired={self.paired}"
+            f"sensitivity={self.sensitivity:g}, daily={self.daily}, paired={self.paired}"
         )
 
 

@@ -7,7 +7,6 @@ import multiprocessing
 import multiprocessing.process
 import os
 import signal
-import socket
 import sys
 import time
 import traceback
@@ -15,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from causal_lpm.parties import Disagreement, PartyLost, Patience, Place
+from causal_lpm.parties import Disagreement, PartyLost, Patience, Place, loopback_addresses
 from tests.parties.programs import dealer
 
 QUICK = Patience(start=10.0, beat=0.1, silence=1.5)
@@ -26,11 +25,7 @@ _FORKS.set_forkserver_preload(["tests.parties.programs", "tests.parties.warm"])
 
 def free_addresses(number: int) -> str:
     """So many addresses of this machine that nobody uses."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
-    return ",".join(addresses)
+    return ",".join(loopback_addresses(number))
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,11 @@ def test_what_is_opened_is_paid_for() -> None:
     assert math.isclose(ledger.rho, 0.25)
 
 
+def test_sums_over_days_are_opened_without_the_days() -> None:
+    got = released(Clear(), Release(cases=(0, 12), daily=False), cases=SERIES)["cases"]
+    assert got.tolist() == [[10], [12]]
+
+
 def test_differences_are_opened_without_their_parts() -> None:
     worlds = torch.tensor([[[5, 6]], [[9, 4]], [[5, 6]]])
     got = released(Clear(), Release(cases=(-3, 5), paired=True), cases=worlds)["cases"]
