@@ -119,8 +119,8 @@ def tables(numbers: dict[str, Any]) -> str:
             "",
             _costs(numbers),
             "",
-            f"Noise: sigma2 {SIGMA2} of each party on the total of each age group; epsilon at delta {DELTA:g}. An exact "
-            "release has no bound.",
+            f"Noise: sigma2 {SIGMA2} of each party on the total of each age group; epsilon at delta {DELTA:g}. An "
+            "exact release has no bound.",
         ]
     )
 

@@ -8,9 +8,9 @@ from causal_lpm import validate
 from causal_lpm.handlers.private.luck import Owner
 from causal_lpm.handlers.private.masks import Stream
 from causal_lpm.handlers.private.messenger import NoiseMode, Private, Small
+from causal_lpm.handlers.private.owned import Blocks
 from causal_lpm.handlers.private.release import Releasing
 from causal_lpm.handlers.private.share_layer import ShareLayer
-from causal_lpm.handlers.private.owned import Blocks
 
 __all__ = ["PrivateRun"]
 

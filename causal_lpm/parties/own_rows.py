@@ -11,8 +11,8 @@ from torch import Tensor
 from causal_lpm import validate
 from causal_lpm.agents.population import Population
 from causal_lpm.handlers.private.numbers import is_secret
-from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.handlers.private.owned import Blocks
+from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.handlers.private.sharing import reveal
 from causal_lpm.handlers.private.sharing import share as share_rows
 
