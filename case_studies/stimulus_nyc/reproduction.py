@@ -22,7 +22,7 @@ __all__ = ["FULL", "QUICK", "TOLERANCE", "rebuilt_census", "reproduce", "rounded
 
 CHAINS = (("chains", 4), ("warmup", 250))
 STEPS = (("steps", 60),)
-FULL = Size(agents=100_000, method="nuts", settings=CHAINS, epidemic=(*CHAINS, ("depth", 5)), kept=2000, draws=30)
+FULL = Size(agents=100_000, method="nuts", settings=CHAINS, epidemic=(*CHAINS, ("depth", 5)), kept=1000, draws=30)
 QUICK = Size(agents=8_000, method="svi", settings=STEPS, epidemic=STEPS, kept=400, draws=4)
 """SVI is an optimiser's result and no posterior: what `--quick` shows is poor, and says so."""
 
