@@ -187,30 +187,31 @@ class BehaviourMap:
         """
         priors, name = self.priors, self.name
         own = self._own if respondent is not None else torch.ones_like(self._own)
-        context_scale = positive(f"{name}_context_scale", priors.context, 0.7)
         basis = self._bases[respondent is not None]
-        sampled = effects(
-            f"{name}_contexts", context_scale, len(self.contexts), SEEN * basis.free, entries=basis.labels
-        )
-        deviations, shift = basis.deviations(sampled), basis.shift(sampled)
-        answered, slope = torch.zeros_like(deviations), torch.zeros_like(context_scale)
-        transport = torch.ones_like(self._own).to(deviations)
+        context_scale = positive(f"{name}_context_scale", priors.context, 0.7)
+        slope, answered = torch.zeros_like(context_scale), torch.zeros(len(self.contexts)).to(context_scale)
+        transport = torch.ones_like(self._own).to(context_scale)
         if respondent is not None:
             slope = normal(f"{name}_slope", *priors.slope)
-            transport = self._transports(deviations)
+            transport = self._transports(slope)
             same = self.asked_places.clamp(min=0)
             answered = slope * respondent.deviations[..., same] * (self.asked_places >= 0)
-        reference = self._reference.to(deviations)
-        z = reference + transport.unsqueeze(-2) * (self._z.to(deviations) - reference)
-        classes = None
+        reference = self._reference.to(transport)
+        z = reference + transport.unsqueeze(-2) * (self._z.to(transport) - reference)
+        following = classes = None
         if respondent is not None:
             # Data inform what people do, on average and by class, whichever part of it follows the respondent.
-            base = weighted(self._averages, respondent.base - respondent.level)
-            slopes = self._averages.to(z) @ respondent.slopes  # [*draws, 1 + P, D]
-            following = slope * (z @ slopes[..., :1, :].mT).squeeze(-1) + answered
-            shift = shift + basis.shift(weighted(basis.directions.T, following))
-            shift = torch.cat([shift[..., :1] + slope * base[..., :1], shift[..., 1:]], -1)
-            classes = slope * (base + (slopes @ z.mean(-2).unsqueeze(-1)).squeeze(-1))[..., 1:]
+            average = slope * weighted(self._averages, respondent.base - respondent.level)
+            slopes = slope.unsqueeze(-1) * (self._averages.to(z) @ respondent.slopes)  # [*draws, 1 + P, D]
+            following = weighted(basis.directions.T, (z @ slopes[..., :1, :].mT).squeeze(-1) + answered)
+            classes = (average + (slopes @ z.mean(-2).unsqueeze(-1)).squeeze(-1))[..., 1:]
+        scattered = SEEN * basis.free, following, basis.labels
+        sampled = effects(f"{name}_contexts", context_scale, len(self.contexts), *scattered)
+        deviations = basis.deviations(sampled)
+        shift = basis.shift(sampled)
+        if following is not None:
+            shift = shift + basis.shift(following)
+            shift = torch.cat([shift[..., :1] + average[..., :1], shift[..., 1:]], -1)
         # Sites have the sums that data inform; what contexts and the respondent add is taken off again.
         level = normal(f"{name}_level", shift[..., :1], priors.level) - shift[..., :1]
         responses = torch.zeros_like(level).expand(*level.shape[:-1], len(own))
