@@ -11,7 +11,7 @@ from causal_lpm.kernels.whole_sums import SMALL, exact_total, known_small, large
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.population import join_ranges, population
 from causal_lpm.typing import Network
-from causal_lpm.validate import unique_entries
+from causal_lpm.validate import hidden, unique_entries
 
 __all__ = ["FIXED_POINT", "checked_size", "exposure", "from_fixed_point", "sums", "to_fixed_point"]
 
@@ -48,6 +48,8 @@ def checked_size(infectiousness: torch.Tensor) -> float:
     Raises:
         ValueError: NaN, infinity, or a float that has no fixed point.
     """
+    if hidden(infectiousness):  # it has public bounds, and each party has checked its own rows
+        return 0
     if not infectiousness.is_floating_point():
         # Sums of smaller types cannot overflow.
         return largest(infectiousness) if infectiousness.dtype == torch.int64 else 0

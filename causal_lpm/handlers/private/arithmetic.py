@@ -9,7 +9,6 @@ from torch import Tensor
 from causal_lpm.handlers.private.errors import Unsupported
 from causal_lpm.handlers.private.numbers import (
     DIGITS,
-    MOST,
     aligned,
     digits_after_point,
     encoded,
@@ -20,12 +19,15 @@ from causal_lpm.handlers.private.numbers import (
     result_type,
     truncated,
 )
-from causal_lpm.handlers.private.secret import Secret
+from causal_lpm.handlers.private.secret import LIMIT, Secret
 from causal_lpm.handlers.private.table import implements
 
-__all__ = ["add", "multiply", "negated", "not_", "number", "selected", "with_source"]
+__all__ = ["add", "moved", "multiply", "negated", "not_", "number", "selected", "with_source"]
 
 aten = torch.ops.aten
+KEPT = 20
+"""Binary digits after the point of factors whose product may not fit with more."""
+
 EXACT = 30
 """A public factor has no more binary digits after the point."""
 
@@ -108,13 +110,14 @@ def multiply(a: Any, b: Any) -> Secret:
         return made(product, layer, dtype, a.bits + b.bits, *_product_bounds(a.low, a.high, b.low, b.high))
     x, y = (a, b) if is_secret(a) else (b, a)
     if (power := _power_of_two(y)) is not None and x.dtype.is_floating_point:
-        return with_source(_moved(x, power, dtype), torch.mul, x, y)
+        return with_source(moved(x, power, dtype), torch.mul, x, y)
     largest = max(-x.low, x.high, 1) >> x.bits
     bits = digits_after_point(y, min(EXACT, DIGITS + largest.bit_length()))
     factor = encoded(y, bits)
     low, high = _product_bounds(x.low, x.high, *public_bounds(factor))
-    if max(-low, high) >= MOST and x.bits:
-        x = truncated(x, max(0, x.bits - (max(-low, high) // MOST).bit_length()))
+    if max(-low, high) >= LIMIT and (x.bits or bits):
+        x, bits = truncated(x, KEPT), min(bits, KEPT)
+        factor = encoded(y, bits)
         low, high = _product_bounds(x.low, x.high, *public_bounds(factor))
     return with_source(made(x.share * factor, layer, dtype, x.bits + bits, low, high), torch.mul, x, y)
 
@@ -129,14 +132,10 @@ def _product_bounds(a: int, b: int, c: int, d: int) -> tuple[int, int]:
 
 
 def _with_room(a: Secret, b: Secret) -> tuple[Secret, Secret]:
-    """The factors with fewer digits after the point where their product would not fit."""
-    while max(-a.low, a.high) * max(-b.low, b.high) >= MOST and (a.bits or b.bits):
-        beyond = (max(-a.low, a.high) * max(-b.low, b.high) // MOST).bit_length()
-        if a.bits >= b.bits:
-            a = truncated(a, max(a.bits - beyond, b.bits - (b.bits - a.bits + beyond) // 2, 0))
-        else:
-            b = truncated(b, max(b.bits - beyond, a.bits - (a.bits - b.bits + beyond) // 2, 0))
-    return a, b
+    """The factors with fewer digits after the point where their product may not fit."""
+    if max(-a.low, a.high, 1) * max(-b.low, b.high, 1) < LIMIT:
+        return a, b
+    return truncated(a, KEPT), truncated(b, KEPT)
 
 
 def _power_of_two(y: Any) -> int | None:
@@ -150,7 +149,7 @@ def _power_of_two(y: Any) -> int | None:
     return int(exponent) - 1 if float(mantissa) == 0.5 else None
 
 
-def _moved(x: Secret, power: int, dtype: torch.dtype) -> Secret:
+def moved(x: Secret, power: int, dtype: torch.dtype) -> Secret:
     """A float times 2**power: the point moves, and no digit is lost."""
     if power <= x.bits:
         return made(x.share, x.layer, dtype, x.bits - power, x.low, x.high)
@@ -248,27 +247,6 @@ def rounded(a: Secret) -> Secret:
     half = a.layer.public(torch.full_like(a.share, 1 << (a.bits - 1)))
     more = made(a.share + half, a.layer, a.dtype, a.bits, a.low, a.high + (1 << a.bits))
     return truncated(more, 0)
-
-
-@implements(aten.exp)
-def exponential(a: Secret) -> Secret:
-    """By its series to the fourth power of a / 2**k, squared k times; right to 1e-4 of itself, or 2**-20."""
-    largest = max(-a.low, a.high) / 2.0**a.bits
-    times = max(0, int(largest * 4).bit_length())
-    if times > 8:
-        raise Unsupported(f"exp of a secret that may reach {largest:.3g}: give its entries closer bounds (small=).")
-    x = truncated(_moved(truncated(a, DIGITS), -times, a.dtype), DIGITS)
-    result = add(multiply(x, 1.0 / 4), 1.0)
-    for k in (3, 2, 1):
-        result = truncated(add(multiply(x, multiply(result, 1.0 / k)), 1.0), DIGITS + 4)
-    for _ in range(times):
-        result = truncated(multiply(result, result), DIGITS + 4)
-    return result
-
-
-@implements(aten.expm1)
-def exponential_less_one(a: Secret) -> Secret:
-    return subtract(exponential(a), 1.0)
 
 
 @implements(aten.add_)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from causal_lpm.handlers.private.dealing import drawn, low, one_hot
 from causal_lpm.handlers.private.masks import Stream, fresh_key
+from causal_lpm.handlers.private.secret import LIMIT
 from causal_lpm.handlers.private.share_layer import ShareLayer, Width
 
 __all__ = ["Clear"]
@@ -28,6 +29,12 @@ class Clear(ShareLayer):
         return [x.clone() for x in shares]
 
     def product(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
+        for a, b in pairs:
+            if a.numel() and b.numel() and float((a.double() * b.double()).abs().max()) >= LIMIT:
+                raise ValueError(
+                    "a product of secrets is beyond 2**60 units, more than 64 bits hold: compute in smaller numbers, "
+                    "or give entries closer bounds (small=), so that fewer digits are kept."
+                )
         return [a * b for a, b in pairs]
 
     def both(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:

@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
-from causal_lpm.handlers.private.secret import Secret
+from causal_lpm.handlers.private.secret import LIMIT, Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
 
 __all__ = ["Whole", "aligned", "digits_after_point", "encoded", "layer_of", "made", "public_bounds", "result_type"]
@@ -15,9 +15,6 @@ FINE = 24
 
 DIGITS = 22
 """Binary digits after the point to which a product with a public float is right."""
-
-MOST = 2**61
-"""Whole numbers stay below: a sum of two is below 2**62."""
 
 
 def is_secret(x: object) -> TypeGuard[Secret]:
@@ -110,8 +107,10 @@ def aligned(a: Any, b: Any) -> tuple[Whole, Whole, int]:
     bits = max(digits_after_point(a), digits_after_point(b))
     for x in (a, b):
         if is_secret(x):
-            room = (MOST // max(1, -x.low, x.high)).bit_length() - 1 + x.bits
-            bits = min(bits, max(room, 0))
+            room = (LIMIT // max(1, -x.low, x.high)).bit_length() - 1 + x.bits
+        else:
+            room = (LIMIT // max(1, *(abs(end) for end in public_bounds(encoded(x, 0))))).bit_length() - 1
+        bits = min(bits, max(room, 0))
     a, b = (truncated(x, bits) if is_secret(x) else x for x in (a, b))
     return whole(a, bits), whole(b, bits), bits
 

@@ -11,10 +11,13 @@ from causal_lpm.handlers.private.owned import Owned
 from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.handlers.private.table import TABLE
 
-__all__ = ["SMALL", "Secret", "bounds_of"]
+__all__ = ["LIMIT", "SMALL", "Secret", "bounds_of"]
 
 SMALL = 6
 """Bits of the numbers that go through one truth table."""
+
+LIMIT = 2**60
+"""Units of a secret stay below in size, so that a sum of two, and a mask above it, fit into 64 bits."""
 
 _LARGEST = 2**40
 """In units of a secret: what int64 and floats are taken to be below where nothing else is said."""
@@ -54,7 +57,8 @@ class Secret(torch.Tensor):
     a recorder or a model has called it. What is not in the table raises `Unsupported`, what needs a value `Leak`.
 
     Floats are whole numbers in units of 2**-bits, with bits of each tensor's own. Public bounds tell how wide a
-    comparison must be, and that a number cannot overflow.
+    comparison must be, and that a number cannot overflow. Of floats, bounds beyond 2**60 units are taken to be 2**60:
+    numbers that go further, a product of fractions above 2**19 say, are wrong; `Clear` refuses them in a rehearsal.
 
     Args:
         share: int64, the part of this party.
@@ -98,7 +102,9 @@ class Secret(torch.Tensor):
         made.share, made.layer, made.bits = share, layer, bits
         made.low, made.high = lowest if low is None else low, highest if high is None else high
         made.source, made.owned, made._kept = None, None, {}
-        if max(-made.low, made.high) >= 2**62:
+        if dtype.is_floating_point and bits:  # bounds multiply faster than numbers do, in derivatives above all
+            made.low, made.high = max(made.low, 1 - LIMIT), min(made.high, LIMIT - 1)
+        if max(-made.low, made.high) >= 2 * LIMIT:
             raise Unsupported(
                 f"a secret {dtype} with {bits} binary digits after the point may reach 2**"
                 f"{max(-made.low, made.high).bit_length()} units, more than 64 bits hold: give its entries closer "
