@@ -42,6 +42,9 @@ def party(
     ] = None,
     rank: Annotated[int | None, whole_option("Of this party, from 0; default: CAUSAL_LPM_RANK.")] = None,
     population: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="This party's own agents.")] = None,
+    heard: Annotated[
+        Path | None, typer.Option(metavar="FILE.parquet", help="What its agents sent and heard, for contact tracing.")
+    ] = None,
     addresses: Addresses = None,
     transport: Transport = None,
     wait: Wait = 25,
@@ -57,7 +60,7 @@ def party(
     """
     from causal_lpm.cli.party_run import run_party
 
-    run_party(target, rank, population, addresses, transport, wait, out, checkpoints)
+    run_party(target, rank, population, heard, addresses, transport, wait, out, checkpoints)
 
 
 @app.command(cls=Once)

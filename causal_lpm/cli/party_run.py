@@ -24,6 +24,7 @@ def run_party(
     target: str | None,
     rank: int | None,
     population: Path | None,
+    heard: Path | None,
     addresses: str | None,
     transport: str | None,
     wait: int,
@@ -44,6 +45,7 @@ def run_party(
         if place.is_dealer:
             raise ValueError(f"rank {place.rank} is the dealer's: start it with `causal-lpm dealer`.")
     found.population = found.population if population is None else population
+    found.heard = found.heard if heard is None else heard
     found.out = found.out if out is None else out
     found.checkpoints = found.checkpoints if checkpoints is None else checkpoints
     with _lost(), bad_input(), found:

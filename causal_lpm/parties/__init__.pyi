@@ -12,6 +12,8 @@ from causal_lpm.parties.place import Patience as Patience
 from causal_lpm.parties.place import Place as Place
 from causal_lpm.parties.real_simulation import RealSimulation as RealSimulation
 from causal_lpm.parties.real_simulation import decentralize as decentralize
+from causal_lpm.parties.recordings import Recordings as Recordings
+from causal_lpm.parties.recordings import simulate_recordings as simulate_recordings
 from causal_lpm.parties.rehearsal import loopback_addresses as loopback_addresses
 from causal_lpm.parties.rehearsal import rehearse as rehearse
 from causal_lpm.parties.release import Release as Release

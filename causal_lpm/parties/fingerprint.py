@@ -56,11 +56,10 @@ def _add(digest: Any, x: Any, seen: dict[int, object]) -> None:
     if id(x) in seen:  # a circle
         return
     seen[id(x)] = x
+    if getattr(x, "hidden", False):  # a secret, or a party's own recordings
+        return
     if isinstance(x, torch.Tensor):
-        if not getattr(x, "hidden", False):
-            _array(
-                digest, x.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy(), f"{x.dtype}{tuple(x.shape)}"
-            )
+        _array(digest, x.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy(), f"{x.dtype}{tuple(x.shape)}")
     elif isinstance(x, np.ndarray):
         _array(digest, np.ascontiguousarray(x).reshape(-1).view(np.uint8), f"{x.dtype}{x.shape}")
     elif isinstance(x, Mapping):

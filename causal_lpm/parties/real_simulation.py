@@ -4,14 +4,12 @@ import atexit
 import hashlib
 import json
 import secrets
-import warnings
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
-from causal_lpm import validate
 from causal_lpm.agents.population import Population
 from causal_lpm.handlers.noise import KeyedNoise
 from causal_lpm.handlers.private.additive import Additive
@@ -21,26 +19,25 @@ from causal_lpm.handlers.private.numbers import is_secret
 from causal_lpm.ops.simulation import Rollout
 from causal_lpm.parties.channel import TcpChannel
 from causal_lpm.parties.checkpoints import Checkpointed, Folder
-from causal_lpm.parties.fingerprint import fingerprint, package_fingerprint
 from causal_lpm.parties.group_sizes import GroupSizes
 from causal_lpm.parties.handshake import Agreed, agree_on
+from causal_lpm.parties.heard_contacts import HeardContacts
 from causal_lpm.parties.ledger import Ledger
 from causal_lpm.parties.opening import Opening
 from causal_lpm.parties.output import refuse_existing, write_output
 from causal_lpm.parties.own_luck import PrivateRun
-from causal_lpm.parties.own_rows import Ends, check_rows, columns, read_rows, share
+from causal_lpm.parties.own_rows import Ends, check_rows, read_rows, share
 from causal_lpm.parties.place import Place
+from causal_lpm.parties.recordings import Recordings
 from causal_lpm.parties.release import Release
 from causal_lpm.parties.resuming import resumed, told
+from causal_lpm.parties.settings import Settings
 from causal_lpm.parties.transcript import Transcript
-from causal_lpm.provenance import versions
 
 __all__ = ["RealSimulation", "decentralize"]
 
-Simulation: TypeAlias = Callable[[Population], Rollout]
-"""A model and its networks: everybody's population -> what is released of it."""
-
-PROTOCOLS = ("blocks",)
+Simulation: TypeAlias = Callable[..., Rollout]
+"""A model and its networks: everybody's population, and contacts where only tokens are known -> its rollout."""
 
 
 @dataclass
@@ -51,9 +48,17 @@ class _Deployed:
     layer: Additive
     mine: Population
     ends: Ends
+    heard: Recordings | None
     agreed: Agreed
     folder: Folder | None
     done: int
+
+    def contacts(self) -> tuple[HeardContacts, ...]:
+        """The network that the simulation is given, where contacts are known by tokens alone."""
+        if self.heard is None:
+            return ()
+        slots = max(int(each["slots"]) for each in self.agreed.each)
+        return (HeardContacts(self.heard, self.layer, self.agreed.blocks, slots),)
 
 
 class RealSimulation:
@@ -69,20 +74,16 @@ class RealSimulation:
     def __init__(
         self,
         simulation: Simulation,
-        release: Release,
+        settings: Settings,
         population: Population | str | Path | None,
-        noise: NoiseMode,
-        small: Small,
-        public: Collection[str],
-        seed: int | None,
+        heard: Recordings | str | Path | None,
         out: Path | None,
         checkpoints: Path | None,
     ) -> None:
-        self.simulation, self.release = simulation, release
-        self.population, self.out, self.checkpoints = population, out, checkpoints
+        self.simulation, self.settings = simulation, settings
+        self.population, self.heard, self.out, self.checkpoints = population, heard, out, checkpoints
         self.ledger = Ledger()
         self.place: Place | None = None
-        self._noise, self._small, self._public, self._seed = noise, small, tuple(public), seed
         self._parts: _Deployed | None = None
 
     @property
@@ -105,7 +106,7 @@ class RealSimulation:
         if self._parts is not None:
             raise ValueError("the simulation is deployed already: call sync.")
         self.place = Place.from_environment() if place is None else place
-        self.release.check_parties(self.place.parties)
+        self.settings.release.check_parties(self.place.parties)
         channel = TcpChannel(self.place)
         try:
             self._parts = self._agreed(channel)
@@ -157,47 +158,49 @@ class RealSimulation:
         if self.population is None:
             raise ValueError("this party has no population: give the file of its own agents (population=).")
         mine = read_rows(self.population)
-        ends = {name: ends for name, ends in _ends(self._small).items() if name in mine}
+        ends = self.settings.ends(mine)
         check_rows(mine, ends)
-        equal = self._equal(mine)
+        heard = self._recordings(mine)
+        equal = self.settings.compared(self.simulation, mine)
         folder = None
         if self.checkpoints is not None:
             settings = hashlib.blake2b(json.dumps(equal).encode(), digest_size=8).hexdigest()
             folder = Folder(self.checkpoints, settings)
             self.ledger = Ledger(file=self.checkpoints / "ledger.jsonl")
-        agreed = agree_on(channel, {**equal, "checkpoints": "kept" if folder else "none"}, told(folder), mine.size)
+        own = {**told(folder), "slots": str(0 if heard is None else heard.slots)}
+        agreed = agree_on(channel, {**equal, "checkpoints": "kept" if folder else "none"}, own, mine.size)
         done = 0 if folder is None else resumed(folder, agreed)
-        return _Deployed(channel, Additive(channel), mine, ends, agreed, folder, done)
+        return _Deployed(channel, Additive(channel), mine, ends, heard, agreed, folder, done)
 
-    def _equal(self, mine: Population) -> dict[str, str]:
-        return {
-            **{f"version of {package}": found for package, found in versions().items()},
-            "source of causal_lpm": package_fingerprint(),
-            "model, networks and settings": fingerprint(self.simulation),
-            "seed": str(self._seed),
-            "noise": self._noise,
-            "small": json.dumps(_ends(self._small)),
-            "public attributes": ", ".join(self._public),
-            "release": self.release.described(),
-            "columns": columns(mine),
-        }
+    def _recordings(self, mine: Population) -> Recordings | None:
+        if self.settings.protocol == "blocks":
+            return None
+        if self.heard is None:
+            raise ValueError("this party has no recordings: give the file of what its agents sent and heard (heard=).")
+        heard = self.heard if isinstance(self.heard, Recordings) else Recordings.load(self.heard)
+        if heard.agents != mine.size:
+            raise ValueError(
+                f"there are recordings of {heard.agents} agents, and {mine.size} agents: give each its own."
+            )
+        return heard
 
     def _synced(self, parts: "_Deployed") -> Rollout:
-        channel, blocks = parts.channel, parts.agreed.blocks
+        channel, blocks, settings = parts.channel, parts.agreed.blocks, self.settings
         key = parts.folder.luck() if parts.folder is not None else secrets.token_bytes(32)
         with ExitStack() as handlers:
-            if self._seed is not None:
-                handlers.enter_context(KeyedNoise(self._seed))
+            if settings.seed is not None:
+                handlers.enter_context(KeyedNoise(settings.seed))
             sizes = GroupSizes()
-            opening = Opening(self.release, sizes, self.ledger)
+            opening = Opening(settings.release, sizes, self.ledger)
             handlers.enter_context(
-                PrivateRun(parts.layer, self._noise, opening, self._small, blocks, key, tuple(parts.mine))
+                PrivateRun(parts.layer, settings.noise, opening, settings.small, blocks, key, tuple(parts.mine))
             )
             handlers.enter_context(sizes)
             if parts.folder is not None:
                 handlers.enter_context(Checkpointed(parts.folder, parts.layer, parts.done))
             handlers.enter_context(Transcript(channel))
-            run = self.simulation(share(parts.mine, blocks, parts.layer, parts.ends, self._public))
+            people = share(parts.mine, blocks, parts.layer, parts.ends, settings.public)
+            run = self.simulation(people, *parts.contacts())
         if not isinstance(run, Rollout):
             raise ValueError(f"the simulation returned {type(run).__name__}: return the Rollout of its rollout.")
         released = {name: series for name, series in run.tallies.items() if not is_secret(series)}
@@ -221,6 +224,7 @@ def decentralize(
     small: Small | None = None,
     public: Collection[str] = (),
     seed: int | None = None,
+    heard: Recordings | str | Path | None = None,
     out: str | Path | None = None,
     checkpoints: str | Path | None = None,
 ) -> RealSimulation:
@@ -231,7 +235,8 @@ def decentralize(
 
     Args:
         simulation: Takes everybody's population, of secrets, and returns a rollout; the same at all parties.
-        protocol: `"blocks"`: who may meet whom is public.
+        protocol: `"blocks"`: who may meet whom is public, and in the simulation. `"ble_contact_tracing"`: nobody knows
+            who met whom; the simulation takes a network too, of the tokens that were heard (`HeardContacts`).
         release: Which totals are opened, within which limits.
         population: This party's own agents, or their Parquet file; its rows follow those of lower ranks.
         noise: Who knows the luck of an agent: its `"owner"`, nobody (`"dealt"`), or everybody (`"public"`).
@@ -239,6 +244,7 @@ def decentralize(
             take one round where others take several.
         public: Attributes that everybody may see.
         seed: Of public noise and of networks; None where the simulation brings its own.
+        heard: What this party's agents sent and heard, or its Parquet file, for contact tracing.
         out: A new folder for what is released.
         checkpoints: A folder of this party: a run that was cut off goes on from there, and the folder is removed when
             the totals are released.
@@ -252,31 +258,11 @@ def decentralize(
     Traceback (most recent call last):
     ValueError: the simulation is not deployed: call deploy first.
     """
-    validate.known("protocol", protocol, PROTOCOLS)
-    validate.known("noise of a private run", noise, get_args(NoiseMode))
-    if noise == "public" and not release.noisy:
-        if not release.exact:
-            raise ValueError(
-                "noise='public' with exact totals: the run is a function of who is ill at the start, and a series of "
-                "totals tells who that is; use noise='owner', give the release noise (sigma2=), or exact=True."
-            )
-        warnings.warn(
-            "noise='public' with exact totals: a series of totals can tell who was ill at the start.", stacklevel=2
-        )
-    if seed is not None:
-        seed = validate.whole_number("seed", seed, low=0)
     return RealSimulation(
         simulation,
-        release,
+        Settings(protocol, release, noise, dict(small or {}), tuple(public), seed),
         population,
-        noise,
-        dict(small or {}),
-        public,
-        seed,
+        heard,
         None if out is None else Path(out),
         None if checkpoints is None else Path(checkpoints),
     )
-
-
-def _ends(small: Small) -> dict[str, tuple[int, int]]:
-    return {name: ends if isinstance(ends, tuple) else (0, ends - 1) for name, ends in small.items()}

@@ -16,12 +16,12 @@ from pyro.poutine.messenger import Messenger
 
 from causal_lpm.handlers.private.channel import Request
 from causal_lpm.handlers.private.masks import agree
-from causal_lpm.parties import Place, Release, TcpChannel, deal, decentralize, real_simulation
+from causal_lpm.parties import Place, Release, TcpChannel, deal, decentralize, settings
 from causal_lpm.parties.messages import Messages
 from causal_lpm.parties.opening import Opening
 from causal_lpm.parties.wire import Kind, text_frame
 from causal_lpm.provenance import versions
-from tests.parties.epidemic import simulation
+from tests.parties.epidemic import epidemic, simulation
 
 torch.set_num_threads(1)
 
@@ -154,6 +154,24 @@ def kept(place: Place, folder: Path, slow: bool = False, days: int = 40, **chang
         say(json.dumps({name: series.tolist() for name, series in sorted(run.tallies.items())}))
 
 
+def tracing(place: Place, folder: Path, days: int = 4) -> None:
+    """The epidemic over contacts that are known by tokens alone."""
+    warnings.simplefilter("ignore")
+    with decentralize(
+        partial(epidemic, days=days),
+        protocol="ble_contact_tracing",
+        release=Release(cases=(0, 300), ill=(0, 300), exact=True),
+        noise="public",
+        small={"stage": 3},
+        seed=1,
+        population=folder / f"people-{place.rank}.parquet",
+        heard=folder / f"tokens-{place.rank}.parquet",
+    ) as real_sim:
+        real_sim.deploy(place)
+        run = real_sim.sync()
+        say(json.dumps({name: series.tolist() for name, series in sorted(run.tallies.items())}))
+
+
 def heard(place: Place, folder: Path, **changes: Any) -> None:
     """As `kept`, and writes the hash of every long message that this party has sent."""
     messages: list[bytes] = []
@@ -187,5 +205,5 @@ def at_release(place: Place, folder: Path, **changes: Any) -> None:
 def other_version(place: Place, folder: Path) -> None:
     """As `kept`, with another version of a package at party 1."""
     if place.rank == 1:
-        real_simulation.versions = lambda: {**versions(), "torch": "2.5.0"}  # type: ignore[attr-defined]
+        settings.versions = lambda: {**versions(), "torch": "2.5.0"}  # type: ignore[attr-defined]
     kept(place, folder)

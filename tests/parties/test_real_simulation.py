@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from causal_lpm import KeyedNoise
+from causal_lpm.agents import random_graph
+from causal_lpm.parties import simulate_recordings
 from tests.parties import programs
-from tests.parties.epidemic import everybody, files, simulation
+from tests.parties.epidemic import AGENTS, SIZES, everybody, files, simulation
 from tests.parties.processes import start
 
 
@@ -24,6 +26,19 @@ def test_with_public_noise_every_party_has_the_totals_of_the_clear_run(tmp_path:
     ends = start(tmp_path, programs.public_noise, parties).ends()
     assert all(end.code == 0 for end in ends.values()), ends
     assert [json.loads(ends[rank].out) for rank in range(parties)] == [clear()] * parties
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_an_epidemic_over_tokens_has_the_totals_of_the_clear_run(tmp_path: Path, parties: int) -> None:
+    files(tmp_path, parties)
+    recordings = simulate_recordings(random_graph(AGENTS, mean_degree=8, seed=0), days=4)
+    first = 0
+    for rank, size in enumerate(SIZES[parties]):
+        recordings.of(first, first + size).save(tmp_path / f"tokens-{rank}.parquet")
+        first += size
+    ends = start(tmp_path, programs.tracing, parties).ends()
+    assert all(end.code == 0 for end in ends.values()), ends
+    assert [json.loads(ends[rank].out) for rank in range(parties)] == [clear(days=4)] * parties
 
 
 def test_with_the_owners_noise_every_party_has_the_same_totals_and_others_each_time(tmp_path: Path) -> None:

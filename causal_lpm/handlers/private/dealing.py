@@ -117,6 +117,16 @@ def _threshold(request: Request, masks: list[Tensor], luck: Stream) -> list[Tens
     return [(noise[..., None] >= request.public.double()).sum(-1).expand(request.shape)]
 
 
+def _permutation(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
+    """Masks of rows in the order of uniform words, and others in the order that undoes it."""
+    order = masks[2].argsort(stable=True)
+    return [masks[0][order], masks[1][order.argsort()]]
+
+
+def _rows(request: Request) -> list[tuple[int, ...]]:
+    return [request.shape, (request.shape[0], request.given[0])]
+
+
 KINDS: Mapping[str, Kind] = {
     "product": Kind(lambda r: _same(r, 2), lambda r: [r.shape], lambda r, m, luck: [m[0] * m[1]]),
     "digits": Kind(
@@ -126,6 +136,11 @@ KINDS: Mapping[str, Kind] = {
         lambda r: narrow(r.given[0]),
     ),
     "truncation": Kind(lambda r: _same(r, 1, r.given[0]), lambda r: [r.shape] * 2, _truncation),
+    "permutation": Kind(
+        lambda r: [*((shape, 64) for shape in _rows(r)), (r.shape[:1], 64)],
+        _rows,
+        _permutation,
+    ),
     "noise": Kind(lambda r: [], lambda r: [r.shape], _noise),
     "outcome": Kind(lambda r: [], lambda r: [r.shape], _outcome),
     "threshold": Kind(lambda r: [], lambda r: [r.shape], _threshold),
@@ -134,6 +149,7 @@ KINDS: Mapping[str, Kind] = {
 
 `product`: a, b uniform and their product. `digits`, given the bits of a word and widths: a uniform mask, and unit
 vectors of its digits.
+`permutation`, given columns: masks of rows, masks for the way back, and words whose order is that of the rows.
 `truncation`, given a width and bits: a mask, the mask without its low bits, and its highest bit. `noise`, given the
 number of a kind and bits: fixed-point noise that nobody knows. `outcome`, given the shape of the noise, with a public
 hazard: whether it happens. `threshold`, likewise, with a public table of hazards: how many do not exceed the noise.
