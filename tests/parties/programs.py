@@ -17,9 +17,10 @@ from pyro.poutine.messenger import Messenger
 from causal_lpm.handlers.private.channel import Request
 from causal_lpm.handlers.private.masks import agree
 from causal_lpm.parties import Place, Release, TcpChannel, deal, decentralize, settings
+from causal_lpm.parties import dealer as dealing
 from causal_lpm.parties.messages import Messages
 from causal_lpm.parties.opening import Opening
-from causal_lpm.parties.wire import Kind, text_frame
+from causal_lpm.parties.wire import Frame, Kind, text_frame
 from causal_lpm.provenance import versions
 from tests.parties.epidemic import epidemic, simulation
 
@@ -207,3 +208,40 @@ def other_version(place: Place, folder: Path) -> None:
     if place.rank == 1:
         settings.versions = lambda: {**versions(), "torch": "2.5.0"}  # type: ignore[attr-defined]
     kept(place, folder)
+
+
+def noting_dealer(place: Place, folder: Path) -> None:
+    """The dealer, who writes down all that it is asked after the keys."""
+    read = dealing._request
+    lines: list[str] = []
+
+    def noting(frame: Frame, public: torch.Tensor | None) -> Request:
+        with_table = "" if public is None else hashlib.sha256(public.numpy().tobytes()).hexdigest()
+        lines.append(f"rank 0 {frame.kind.name} {frame.text} {with_table}")
+        return read(frame, public)
+
+    dealing._request = noting
+    deal(place)
+    (folder / "asked").write_text("\n".join(lines))
+
+
+def opens_to_the_dealer(place: Place, folder: Path) -> None:
+    """Party 1 sends the dealer numbers, as it would send what was opened."""
+    with TcpChannel(place) as channel:
+        agree(channel)
+        if place.rank == 1:
+            frame = Frame(Kind.DATA, 0, 0, torch.arange(5))
+            channel._messages.exchange({3: frame}, ())
+            channel._messages.exchange({3: frame}, ())
+        for _ in range(10**6):
+            channel.to_all(torch.tensor([1]))
+
+
+def asks_nonsense(place: Place, folder: Path) -> None:
+    """Party 0 asks for what there is not."""
+    with TcpChannel(place) as channel:
+        agree(channel)
+        if place.rank == 0:
+            channel.deal(Request("secrets", (3,), 0))
+        for _ in range(10**6):
+            channel.to_all(torch.tensor([1]))
