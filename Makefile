@@ -22,7 +22,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-test venv-dev venv-peers demo test test-slow test-lowest lint format types imports docs bench
+.PHONY: help venv venv-test venv-dev venv-private venv-peers demo test test-slow test-lowest lint format types imports docs bench
 .PHONY: bench-peers bench-check clean
 
 help:  ## Show this list
@@ -56,6 +56,14 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml constraints.txt
 	@$(PIP) -c constraints.txt -e ".[fast,plots,test,dev]"
 	@touch $(VENV)/.core $(VENV)/.test $@
 
+# CrypTen's wheel declares a package that refuses to install, and brings four top-level packages: without both.
+$(VENV)/.private: $(VENV)/.core .ci/crypten_alone.py
+	@echo "Installing what private runs need, with CrypTen"
+	@$(PIP) -c constraints.txt -e ".[private]"
+	@$(PIP) --no-deps crypten==0.4.1
+	@$(VENV)/bin/python .ci/crypten_alone.py
+	@touch $@
+
 $(VENV)/.docs: $(VENV)/.torch pyproject.toml constraints.txt
 	@echo "Installing causal_lpm and the documentation tools"
 	@$(PIP) -c constraints.txt -e ".[fast,plots,docs]"
@@ -63,6 +71,7 @@ $(VENV)/.docs: $(VENV)/.torch pyproject.toml constraints.txt
 
 venv: $(VENV)/.core  ## Make .venv with everything that running studies needs
 venv-test: $(VENV)/.test  ## ... and the test tools
+venv-private: $(VENV)/.private  ## ... and CrypTen, for private runs on its products
 venv-dev: $(VENV)/.dev  ## ... and ruff, mypy, import-linter, pre-commit
 
 # Peers want other versions of what we use: each gets an environment of its own.
@@ -77,7 +86,7 @@ $(PEER_VENV)/%/.installed: benchmarks/peers/requirements/%.txt
 
 # The lowest versions that pyproject.toml allows, all at once. The triton of the extra gpu wants a newer torch.
 LOWEST_VENV   := build/lowest-venv
-LOWEST_EXTRAS := fast plots inference
+LOWEST_EXTRAS := fast plots inference private
 LOWEST_TESTS  := tests/docs tests/ops tests/handlers tests/fuzz tests/contracts tests/cli/test_commands.py tests/inference/results
 LOWEST_PIP    := $(LOWEST_VENV)/bin/python -m pip install --disable-pip-version-check --no-input -qq -c $(LOWEST_VENV)/lowest.txt
 
@@ -86,7 +95,7 @@ $(LOWEST_VENV)/.installed: pyproject.toml tests/lowest_versions.py
 	@$(PYTHON) -m venv --clear $(LOWEST_VENV)
 	@$(PYTHON) tests/lowest_versions.py $(LOWEST_EXTRAS) test > $(LOWEST_VENV)/lowest.txt
 	@$(LOWEST_PIP) $(if $(TORCH_INDEX_URL),--index-url "$(TORCH_INDEX_URL)") torch
-	@$(LOWEST_PIP) -e ".[fast,plots,inference]" pytest pytest-xdist hypothesis
+	@$(LOWEST_PIP) -e ".[fast,plots,inference,private]" pytest pytest-xdist hypothesis
 	@touch $@
 
 venv-peers: $(PEERS:%=$(PEER_VENV)/%/.installed)  ## Make an environment for each peer of the benchmarks
@@ -96,10 +105,10 @@ venv-peers: $(PEERS:%=$(PEER_VENV)/%/.installed)  ## Make an environment for eac
 demo: $(VENV)/.core  ## Run the second-dose study, small, and say where the results are
 	@$(VENV)/bin/causal-lpm demo
 
-test: $(VENV)/.test  ## Run the tests, less the slow ones
+test: $(VENV)/.test $(VENV)/.private  ## Run the tests, less the slow ones
 	$(ONE_THREAD) $(VENV)/bin/python -m pytest -m "not slow" -n $(WORKERS) --durations=15
 
-test-slow: $(VENV)/.test  ## Run the slow tests
+test-slow: $(VENV)/.test $(VENV)/.private  ## Run the slow tests
 	$(ONE_THREAD) $(VENV)/bin/python -m pytest -m slow -n $(WORKERS) --durations=15
 
 test-lowest: $(LOWEST_VENV)/.installed  ## Run the core of the tests with the lowest versions of all dependencies

@@ -19,6 +19,7 @@ from causal_lpm.handlers import torchdiffeq_on_torch213 as torchdiffeq_on_torch2
 from causal_lpm.handlers.private.additive import Additive as Additive
 from causal_lpm.handlers.private.candidates import Candidates as Candidates
 from causal_lpm.handlers.private.clear import Clear as Clear
+from causal_lpm.handlers.private.crypten_layer import CrypTen as CrypTen
 from causal_lpm.handlers.private.errors import Leak as Leak
 from causal_lpm.handlers.private.errors import Unsupported as Unsupported
 from causal_lpm.handlers.private.messenger import Private as Private

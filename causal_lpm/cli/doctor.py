@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, files, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,7 +31,13 @@ NEEDED = (
 DATA_FOLDER = "CAUSAL_LPM_DATA"  # `causal_lpm.data.FOLDER_VARIABLE`, without pandas
 GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA's, AMD's, Windows' for Linux
 TESTED = {"torch": "2.13.0", "chirho": "0.3.0"}
-EXTRAS = {"numba": ("fast", "several times faster on CPUs"), "matplotlib": ("plots", "charts")}
+EXTRAS = {
+    "numba": ("fast", "several times faster on CPUs"),
+    "matplotlib": ("plots", "charts"),
+    "cryptography": ("private", "runs of several parties on secret shares"),
+}
+CRYPTEN = "0.4.1"
+STRAY = ("benchmarks", "configs", "examples", "test")
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,18 @@ def _software() -> Iterator[Finding]:
         # find_spec does not import: numba and matplotlib take seconds.
         found = _version(package) if find_spec(package) else None
         yield Finding(package, found or f"not installed; the extra '{extra}' gives {use}")
+    yield Finding("crypten", _crypten())
+
+
+def _crypten() -> str:
+    """CrypTen, whose wheel brings top-level packages of names that others have, too."""
+    found = _version("crypten")
+    if found is None:
+        return "not installed; only the share layer CrypTen needs it: make venv-private"
+    stray = {file.parts[0] for file in files("crypten") or [] if Path(str(file.locate())).exists()} & set(STRAY)
+    if stray:
+        return f"{found}, with packages named {', '.join(sorted(stray))} of its wheel: python .ci/crypten_alone.py"
+    return found if found == CRYPTEN else f"{found}, not the tested {CRYPTEN}: make venv-private"
 
 
 def _version(package: str) -> str | None:

@@ -17,7 +17,7 @@ from causal_lpm.handlers.private.dealing import KINDS, NOISE, Parts, low, narrow
 from causal_lpm.handlers.private.masks import Masks, agree
 from causal_lpm.handlers.private.share_layer import ShareLayer, Width
 
-__all__ = ["Additive"]
+__all__ = ["Additive", "apart"]
 
 PAIR = 2
 """Bits of the table of a product of two bits."""
@@ -90,12 +90,12 @@ class Additive(ShareLayer):
         (a, b), (c,) = parts.masks, parts.values
         d, e = self.open(x - a, y - b)
         z = c + d * b + e * a + self.public(d * e)
-        return _apart(z, [left.shape for left, _ in wide])
+        return apart(z, [left.shape for left, _ in wide])
 
     def both(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
         wide = [torch.broadcast_tensors(*pair) for pair in pairs]
         index = torch.cat([(a + 2 * b).reshape(-1) for a, b in wide])
-        return _apart(self.units(index, PAIR)[..., 3], [left.shape for left, _ in wide])
+        return apart(self.units(index, PAIR)[..., 3], [left.shape for left, _ in wide])
 
     def digits(self, x: Tensor, widths: Sequence[int], words: int = 64) -> tuple[Tensor, list[Tensor]]:
         """The numbers less a mask, opened in all digits, and the unit vectors of the mask's digits, lowest first.
@@ -142,5 +142,6 @@ class Additive(ShareLayer):
         return self.dealt("threshold", shape, tuple(noise), table).values[0]
 
 
-def _apart(x: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
+def apart(x: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
+    """One row of numbers as tensors of these shapes."""
     return [part.view(shape) for part, shape in zip(x.split([prod(s) for s in shapes]), shapes, strict=True)]
