@@ -142,7 +142,7 @@ def _power_of_two(y: Any) -> int | None:
     """The exponent of a public power of two, None of all else."""
     if (isinstance(y, Tensor) and y.numel() != 1) or not isinstance(y, Tensor | float | int):
         return None
-    value = float(y)
+    value = float(y.detach() if isinstance(y, Tensor) else y)
     if value <= 0 or value == float("inf"):
         return None
     mantissa, exponent = torch.frexp(torch.tensor(value, dtype=torch.float64))

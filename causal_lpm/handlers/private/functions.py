@@ -1,4 +1,4 @@
-"""Smooth functions of secrets: looked up where the secret is a public function of a small one, else by their series."""
+"""Functions of secrets: looked up where they are functions of a small one, else made of sums and products."""
 
 import math
 from collections.abc import Callable
@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from causal_lpm.handlers.private.arithmetic import add, moved, multiply, subtract
+from causal_lpm.handlers.private.arithmetic import add, moved, multiply, not_, number, subtract
 from causal_lpm.handlers.private.errors import Unsupported
 from causal_lpm.handlers.private.numbers import encoded, truncated
-from causal_lpm.handlers.private.order import of_table, table_of
+from causal_lpm.handlers.private.order import at_most, of_table, table_of
 from causal_lpm.handlers.private.secret import Secret
+from causal_lpm.handlers.private.shapes import converted, summed
 from causal_lpm.handlers.private.table import implements
 
 __all__ = ["exponential"]
@@ -32,6 +33,18 @@ def _looked_up(operation: Callable[[Tensor], Tensor], a: Secret) -> Secret | Non
     result = of_table(table[0], encoded(values, DIGITS), a.dtype, DIGITS)
     result.source = table[0], values
     return result
+
+
+@implements(aten.any)
+def any_of(a: Secret, dim: int | None = None, keepdim: bool = False) -> Secret:
+    """Whether one of them is not 0: a comparison of their number."""
+    return at_most(1, summed(number(converted(a, dtype=torch.bool)), dim, keepdim))
+
+
+@implements(aten.all)
+def all_of(a: Secret, dim: int | None = None, keepdim: bool = False) -> Secret:
+    """Whether none of them is 0."""
+    return not_(any_of(not_(converted(a, dtype=torch.bool)), dim, keepdim))
 
 
 @implements(aten.exp)

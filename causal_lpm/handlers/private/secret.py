@@ -163,6 +163,8 @@ class Secret(torch.Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        if kwargs and "out" in kwargs:
+            raise Leak("a secret would be written into a given tensor (out=): use an operation that makes a new one.")
         version = TABLE.get(func.overloadpacket)
         if version is None:
             raise Unsupported(

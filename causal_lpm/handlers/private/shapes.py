@@ -39,11 +39,13 @@ def _moves(operator: Any) -> Callable[..., Secret]:
 
 
 for _operator in (
-    aten.view, aten._unsafe_view, aten.reshape, aten.select, aten.slice, aten.permute, aten.t, aten.transpose,
-    aten.squeeze, aten.flip, aten.as_strided, aten.diagonal, aten.roll, aten.repeat, aten.constant_pad_nd,
+    aten.select, aten.slice, aten.permute, aten.t, aten.transpose,
+    aten.squeeze, aten.flip, aten.diagonal, aten.roll, aten.repeat, aten.constant_pad_nd,
     aten.unfold, aten.select_backward, aten.slice_backward,
 ):  # fmt: skip
     implements(_operator)(_moves(_operator))
+# A secret says that it lies in one piece, its part may not.
+implements(aten.view, aten._unsafe_view, aten.reshape)(_moves(aten.reshape))
 
 
 @implements(aten.expand)
@@ -254,6 +256,8 @@ for _name, _instead in {
     "equal": "whether numbers are equal would leave the shares; compare with ==.",
     "nonzero": "which numbers are not 0 would leave the shares; use torch.where or a product.",
     "is_nonzero": "a condition would leave the shares; use torch.where.",
+    "_is_all_true": "a check would leave the shares; check public numbers, or release a total first.",
+    "_is_any_true": "a check would leave the shares; check public numbers, or release a total first.",
     "masked_select": "which are taken would leave the shares; use torch.where.",
     "unique_consecutive": "which numbers there are would leave the shares.",
     "_unique2": "which numbers there are would leave the shares.",
