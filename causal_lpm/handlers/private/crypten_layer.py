@@ -28,6 +28,14 @@ __all__ = ["CrypTen", "crypten_is_here"]
 
 INSTALL = "CrypTen is not installed, and only this layer needs it: make venv-private, or use Additive."
 VERSION = "0.4.1"
+SETTINGS: dict[str, dict[str, Any]] = {
+    "communicator": {"verbose": False},
+    "debug": {"debug_mode": False, "validation_mode": False},
+    "encoder": {"precision_bits": 16},
+    "mpc": {"active_security": False, "provider": "TFP", "protocol": "beaver"},
+}
+"""What of CrypTen's default settings its additive shares and products read."""
+
 _running = threading.local()
 """The layer whose protocol runs in a thread: CrypTen keeps one communicator a process."""
 
@@ -145,20 +153,24 @@ def _zero(*size: Any, device: Any = None) -> Any:
 
 
 def _imported() -> Any:
-    """Imports CrypTen without onnx, which its conversion of neural networks imports and nothing here uses."""
+    """Imports CrypTen without what nothing here uses, or what its wheel has in places of others.
+
+    Its conversion of neural networks imports onnx; its settings are read from a top-level package named `configs`.
+    """
     if "crypten" in sys.modules:
         return sys.modules["crypten"]
-    stand_ins = {name: types.ModuleType(name) for name in ("onnx", "onnx.numpy_helper")}
-    stand_ins["onnx"].numpy_helper = stand_ins["onnx.numpy_helper"]  # type: ignore[attr-defined]
-    registration = types.ModuleType("torch.onnx._internal.registration")
-    registration.registry = None  # type: ignore[attr-defined]
-    stand_ins["torch.onnx._internal.registration"] = registration
-    new = {name: module for name, module in stand_ins.items() if name not in sys.modules}
-    sys.modules.update(new)
+    names = ("onnx", "onnx.numpy_helper", "torch.onnx._internal.registration")
+    stand_ins: dict[str, Any] = {name: types.ModuleType(name) for name in names if name not in sys.modules}
+    for name, module in stand_ins.items():
+        module.numpy_helper, module.registry = stand_ins.get("onnx.numpy_helper"), None
+        sys.modules[name] = module
+    settings: Any = types.ModuleType("crypten.config")
+    settings.cfg = types.SimpleNamespace(**{part: types.SimpleNamespace(**values) for part, values in SETTINGS.items()})
+    sys.modules["crypten.config"] = settings
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return importlib.import_module("crypten")
     finally:
-        for name in new:
-            sys.modules.pop(name, None)
+        for name in stand_ins:
+            sys.modules.pop(name)
