@@ -72,7 +72,7 @@ def _digits(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]
     for bits in request.given[1:]:
         vectors.append(one_hot(low(rest, bits), bits, narrow(request.given[0])))
         rest = (rest >> bits) & ((1 << (64 - bits)) - 1)  # the mask of all 64 bits has a sign
-    return [torch.cat(vectors, -1)]
+    return [torch.cat(vectors, -1) if len(vectors) > 1 else vectors[0]]
 
 
 def _truncation(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
@@ -202,8 +202,13 @@ class Dealer:
         masks = [low(_sum([part.masks[i] for part in parts]), width) for i, width in enumerate(bits)]
         values = KINDS[request.kind].make(request, masks, self._luck)
         dtype = KINDS[request.kind].words(request)
-        rest = [value.to(dtype) - _sum([part.values[i] for part in parts[1:]]) for i, value in enumerate(values)]
-        return torch.cat([value.reshape(-1) for value in rest])
+        rest = []
+        for i, value in enumerate(values):
+            own = value.to(dtype).clone() if value._base is not None or 0 in value.stride() else value.to(dtype)
+            for part in parts[1:]:
+                own -= part.values[i]
+            rest.append(own.reshape(-1))
+        return torch.cat(rest) if len(rest) > 1 else rest[0]
 
     def _part(self, request: Request, rank: int) -> Parts:
         key = self._keys[rank]

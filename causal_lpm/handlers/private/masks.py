@@ -20,6 +20,12 @@ KEY = 32
 """Bytes of a key."""
 
 
+BLOCK = 16
+"""Bytes of a block of AES."""
+
+_ZEROS = memoryview(bytes(2**18))
+
+
 def fresh_key() -> bytes:
     """A new key from the operating system."""
     return os.urandom(KEY)
@@ -109,8 +115,9 @@ def _cipher(key: bytes, start: bytes):  # type: ignore[no-untyped-def]
 
 def _words(cipher, shape: Sequence[int], dtype: torch.dtype) -> Tensor:  # type: ignore[no-untyped-def]
     size = prod(shape) * dtype.itemsize
-    return (
-        torch.frombuffer(bytearray(cipher.update(bytes(size))), dtype=dtype).view(tuple(shape))
-        if size
-        else (torch.zeros(tuple(shape), dtype=dtype))
-    )
+    # The stream is what becomes of zeros, written where it is to be: a third of the time of copies.
+    made = np.empty(size + BLOCK, np.uint8)
+    for begin in range(0, size, len(_ZEROS)):
+        few = min(len(_ZEROS), size - begin)
+        cipher.update_into(_ZEROS[:few], memoryview(made)[begin : begin + few + BLOCK])
+    return torch.from_numpy(made[:size]).view(dtype).view(tuple(shape))
