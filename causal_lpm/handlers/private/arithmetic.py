@@ -9,6 +9,7 @@ from torch import Tensor
 from causal_lpm.handlers.private.errors import Unsupported
 from causal_lpm.handlers.private.numbers import (
     DIGITS,
+    KEPT,
     aligned,
     digits_after_point,
     encoded,
@@ -25,9 +26,6 @@ from causal_lpm.handlers.private.table import implements
 __all__ = ["add", "moved", "multiply", "negated", "not_", "number", "selected", "with_source"]
 
 aten = torch.ops.aten
-KEPT = 20
-"""Binary digits after the point of factors whose product may not fit with more."""
-
 EXACT = 30
 """A public factor has no more binary digits after the point."""
 

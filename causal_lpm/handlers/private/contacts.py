@@ -7,7 +7,7 @@ import torch
 
 import causal_lpm.kernels  # noqa: F401  # defines the operators
 from causal_lpm.handlers.private.errors import Leak
-from causal_lpm.handlers.private.numbers import is_secret
+from causal_lpm.handlers.private.numbers import is_secret, with_room
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.table import implements
 from causal_lpm.kernels.library import TOTALS, operators
@@ -23,9 +23,10 @@ def _total(name: str) -> Callable[..., Secret]:
         if not is_secret(x) or any(is_secret(other) for other in others):
             raise Leak("a secret takes part in who meets whom: use Candidates(src, dst, weights=secret).")
         with known_small():  # sums modulo 2**64 are meant to wrap around
-            share = operator(x.share, *others)
             most = operator(torch.ones(x.shape[-1], dtype=torch.int64), *others)  # contacts are public
-        received = max(0, int(most.max())) if most.numel() else 0
+            received = max(0, int(most.max())) if most.numel() else 0
+            x = with_room(x, received)
+            share = operator(x.share, *others)
         dtype = x.dtype if x.is_floating_point() else torch.int32 if x.dtype == torch.bool else torch.int64
         low, high = min(0, x.low) * received, max(0, x.high) * received
         return Secret(share, x.layer, dtype, x.bits, low, high)

@@ -22,7 +22,7 @@ from causal_lpm.handlers.private.owned import Blocks
 from causal_lpm.handlers.private.release import Releasing
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
-from causal_lpm.handlers.private.sharing import BITS, checked_blocks, opened
+from causal_lpm.handlers.private.sharing import BITS, checked_blocks, closer_bounds, opened
 from causal_lpm.handlers.private.totals import total_by_group
 from causal_lpm.ops.allocate import CLASSES
 from causal_lpm.ops.exogenous import exogenous
@@ -113,7 +113,8 @@ class Private(Handler):
         if self._luck is not None:
             self._luck.begin_step()
         dynamics, state, *others = msg["args"]
-        closer = {name: state[name].within(*self.small[name]) for name in self.small if is_secret(state.get(name))}
+        secrets = {name: state[name] for name in self.small if is_secret(state.get(name))}
+        closer = {name: closer_bounds(x, *(end << x.bits for end in self.small[name])) for name, x in secrets.items()}
         msg["args"] = (dynamics, {**state, **closer}, *others)
 
     def _pyro_check(self, msg: Any) -> None:

@@ -16,6 +16,9 @@ FINE = 24
 DIGITS = 22
 """Binary digits after the point to which a product with a public float is right."""
 
+KEPT = 20
+"""Binary digits after the point of what may not fit with more."""
+
 
 def is_secret(x: object) -> TypeGuard[Secret]:
     """Whether a number is secret."""
@@ -103,16 +106,22 @@ def whole(x: Any, bits: int) -> Whole:
 
 
 def aligned(a: Any, b: Any) -> tuple[Whole, Whole, int]:
-    """Two numbers in one unit: that of the finer, or a coarser one where it would not fit."""
+    """Two numbers in one unit: that of the finer, or a coarser one where their sum would not fit."""
     bits = max(digits_after_point(a), digits_after_point(b))
     for x in (a, b):
         if is_secret(x):
-            room = (LIMIT // max(1, -x.low, x.high)).bit_length() - 1 + x.bits
+            room = (LIMIT // 2 // max(1, -x.low, x.high)).bit_length() - 1 + x.bits
         else:
-            room = (LIMIT // max(1, *(abs(end) for end in public_bounds(encoded(x, 0))))).bit_length() - 1
+            room = (LIMIT // 2 // max(1, *(abs(end) for end in public_bounds(encoded(x, 0))))).bit_length() - 1
         bits = min(bits, max(room, 0))
     a, b = (truncated(x, bits) if is_secret(x) else x for x in (a, b))
     return whole(a, bits), whole(b, bits), bits
+
+
+def with_room(x: Secret, factor: int) -> Secret:
+    """A secret with as many digits after the point as fit where it grows by a factor, but no fewer than `KEPT`."""
+    excess = (max(-x.low, x.high, 0) * factor // LIMIT).bit_length()
+    return truncated(x, max(x.bits - excess, min(x.bits, KEPT))) if excess else x
 
 
 def truncated(x: Secret, bits: int) -> Secret:

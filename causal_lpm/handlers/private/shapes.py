@@ -18,6 +18,7 @@ from causal_lpm.handlers.private.numbers import (
     result_type,
     truncated,
     whole,
+    with_room,
 )
 from causal_lpm.handlers.private.order import below, unequal
 from causal_lpm.handlers.private.secret import Secret, bounds_of
@@ -142,10 +143,11 @@ def floored(a: Secret) -> Secret:
 
 @implements(aten.sum)
 def summed(a: Secret, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Secret:
-    """The sum over dimensions: local."""
+    """The sum over dimensions: local, where its digits fit."""
     kind = dtype or (a.dtype if a.is_floating_point() else torch.int64)
     dims = list(range(a.dim())) if dim in (None, []) else [dim] if isinstance(dim, int) else list(dim)
     many = prod(a.shape[d] for d in dims)
+    a = with_room(a, many)
     total = a.share.sum(dims, keepdim=keepdim) if dims else a.share.clone()
     return made(total, a.layer, kind, a.bits, min(0, a.low) * many, max(0, a.high) * many)
 

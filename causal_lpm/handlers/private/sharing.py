@@ -11,7 +11,7 @@ from causal_lpm.handlers.private.owned import Blocks, Owned
 from causal_lpm.handlers.private.secret import Secret, bounds_of
 from causal_lpm.handlers.private.share_layer import ShareLayer
 
-__all__ = ["BITS", "checked_blocks", "of_owner", "opened", "reveal", "share"]
+__all__ = ["BITS", "checked_blocks", "closer_bounds", "of_owner", "opened", "reveal", "share"]
 
 BITS = 20
 """Binary digits after the point of a shared float, as of messages between agents (`ops.exposure.FIXED_POINT`)."""
@@ -103,6 +103,27 @@ class _Opened(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None]:
         return _constant(gradient[0], ctx.layer), None
+
+
+class _Closer(torch.autograd.Function):
+    """The same numbers with closer bounds, through which derivatives pass."""
+
+    @staticmethod
+    def forward(ctx: Any, secret: Tensor, low: int, high: int) -> Tensor:
+        assert isinstance(secret, Secret)
+        return secret.within(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient[0], None, None
+
+
+def closer_bounds(secret: Secret, low: int, high: int) -> Secret:
+    """`Secret.within`, for secrets that have a derivative too."""
+    if not secret.requires_grad:
+        return secret.within(low, high)
+    result: Secret = _Closer.apply(secret, low, high)  # type: ignore[no-untyped-call]
+    return result
 
 
 def _constant(x: Tensor, layer: ShareLayer) -> Secret:
