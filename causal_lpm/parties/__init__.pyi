@@ -10,6 +10,8 @@ from causal_lpm.parties.ledger import epsilon_of as epsilon_of
 from causal_lpm.parties.own_rows import share as share
 from causal_lpm.parties.place import Patience as Patience
 from causal_lpm.parties.place import Place as Place
+from causal_lpm.parties.private_calibration import PrivateCalibration as PrivateCalibration
+from causal_lpm.parties.private_calibration import calibrate_private as calibrate_private
 from causal_lpm.parties.real_simulation import RealSimulation as RealSimulation
 from causal_lpm.parties.real_simulation import decentralize as decentralize
 from causal_lpm.parties.recordings import Recordings as Recordings

@@ -1,7 +1,9 @@
 """Totals are opened: checked on shares, priced, and noise added by every party to its own part."""
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +17,9 @@ from causal_lpm.parties.ledger import Ledger, Spent
 from causal_lpm.parties.release import Release
 
 __all__ = ["Opening", "with_noise"]
+
+WIDEST = 100
+"""Standard deviations that noise is taken to be below; more happens once in 10**2000 draws."""
 
 
 class Opening:
@@ -70,7 +75,8 @@ class Opening:
         outside: list[Tensor] = []
         for name, total in chosen.items():
             low, high = self._release.ranges[name]
-            outside += [total < low, total > high]
+            numbers = total.detach()
+            outside += [numbers < low, numbers > high]
             if self._release.min_group > 1:
                 outside += [size < self._release.min_group for size in self._sizes.secret(name)]
         number = torch.stack([x.long().sum() for x in outside]).sum()
@@ -88,8 +94,11 @@ def with_noise(total: Secret, sigma2: Fraction) -> Secret:
     """
     units = sigma2 * 4**total.bits
     noise = [discrete_gaussian(units) for _ in range(total.numel())]
-    part = total.share + torch.tensor(noise, dtype=torch.int64).view(total.shape)
-    return Secret(part, total.layer, total.dtype, total.bits)
+    part = torch.tensor(noise, dtype=torch.int64).view(total.shape)
+    widest = int(WIDEST * math.sqrt(units) * total.layer.parties) + 1
+    noisy: Any = total + Secret(part, total.layer, total.dtype, total.bits, -widest, widest)  # derivatives pass
+    result: Secret = noisy
+    return result
 
 
 def _chosen(name: str, total: Tensor, release: Release) -> Secret:

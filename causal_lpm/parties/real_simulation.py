@@ -4,11 +4,13 @@ import atexit
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Collection
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+import torch
 
 from causal_lpm.agents.population import Population
 from causal_lpm.handlers.noise import KeyedNoise
@@ -52,6 +54,7 @@ class _Deployed:
     agreed: Agreed
     folder: Folder | None
     done: int
+    luck: bytes
 
     def contacts(self) -> tuple[HeardContacts, ...]:
         """The network that the simulation is given, where contacts are known by tokens alone."""
@@ -131,6 +134,17 @@ class RealSimulation:
             parts.channel.__exit__(type(error), error, None)
             raise
 
+    def confirm(self, released: Mapping[str, torch.Tensor]) -> None:
+        """Ends when all parties have the same released numbers: all keep them, or none.
+
+        Raises:
+            Disagreement: another party has other numbers.
+            PartyLost: a process has gone.
+        """
+        channel = self._deployed().channel
+        channel.public("the released totals", *(x.detach().numpy().tobytes() for _, x in sorted(released.items())))
+        channel.exchange({})
+
     def close(self) -> None:
         """Ends the connections; other processes learn that this one needs nothing more."""
         atexit.unregister(self.close)
@@ -170,7 +184,8 @@ class RealSimulation:
         own = {**told(folder), "slots": str(0 if heard is None else heard.slots)}
         agreed = agree_on(channel, {**equal, "checkpoints": "kept" if folder else "none"}, own, mine.size)
         done = 0 if folder is None else resumed(folder, agreed)
-        return _Deployed(channel, Additive(channel), mine, ends, heard, agreed, folder, done)
+        luck = secrets.token_bytes(32) if folder is None else folder.luck()
+        return _Deployed(channel, Additive(channel), mine, ends, heard, agreed, folder, done, luck)
 
     def _recordings(self, mine: Population) -> Recordings | None:
         if self.settings.protocol == "blocks":
@@ -184,28 +199,39 @@ class RealSimulation:
             )
         return heard
 
-    def _synced(self, parts: "_Deployed") -> Rollout:
-        channel, blocks, settings = parts.channel, parts.agreed.blocks, self.settings
-        key = parts.folder.luck() if parts.folder is not None else secrets.token_bytes(32)
+    @contextmanager
+    def running(self, release: Release, keep: bool = False) -> Iterator[tuple[Population, tuple[HeardContacts, ...]]]:
+        """In the block models run on shares: everybody's population, and the network of what was heard.
+
+        Args:
+            release: What may be opened in it.
+            keep: Whether its steps are kept as checkpoints, where there is a folder for them.
+        """
+        parts, settings = self._deployed(), self.settings
+        blocks = parts.agreed.blocks
         with ExitStack() as handlers:
             if settings.seed is not None:
                 handlers.enter_context(KeyedNoise(settings.seed))
             sizes = GroupSizes()
-            opening = Opening(settings.release, sizes, self.ledger)
-            handlers.enter_context(
-                PrivateRun(parts.layer, settings.noise, opening, settings.small, blocks, key, tuple(parts.mine))
+            opening = Opening(release, sizes, self.ledger)
+            private = PrivateRun(
+                parts.layer, settings.noise, opening, settings.small, blocks, parts.luck, tuple(parts.mine)
             )
+            handlers.enter_context(private)
             handlers.enter_context(sizes)
-            if parts.folder is not None:
+            if keep and parts.folder is not None:
                 handlers.enter_context(Checkpointed(parts.folder, parts.layer, parts.done))
-            handlers.enter_context(Transcript(channel))
-            people = share(parts.mine, blocks, parts.layer, parts.ends, settings.public)
-            run = self.simulation(people, *parts.contacts())
+            handlers.enter_context(Transcript(parts.channel))
+            yield share(parts.mine, blocks, parts.layer, parts.ends, settings.public), parts.contacts()
+
+    def _synced(self, parts: "_Deployed") -> Rollout:
+        channel = parts.channel
+        with self.running(self.settings.release, keep=True) as (people, contacts):
+            run = self.simulation(people, *contacts)
         if not isinstance(run, Rollout):
             raise ValueError(f"the simulation returned {type(run).__name__}: return the Rollout of its rollout.")
         released = {name: series for name, series in run.tallies.items() if not is_secret(series)}
-        channel.public("the released totals", *(x.numpy().tobytes() for _, x in sorted(released.items())))
-        channel.exchange({})  # all have them, or none keeps them
+        self.confirm(released)
         if self.out is not None:
             write_output(self.out, released, self.ledger, channel.cost)
         if parts.folder is not None:

@@ -1,5 +1,6 @@
 """The README's epidemic for several parties, and who has which agents."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -55,3 +56,36 @@ def files(folder: Path, parties: int) -> None:
     """Each party's own agents as Parquet."""
     for rank in range(parties):
         part(everybody(), rank, parties).save(folder / f"people-{rank}.parquet")
+
+
+def smooth(people: Population, parameters: Mapping[str, torch.Tensor], contacts: Graph, days: int) -> Rollout:
+    """The epidemic in columns of 0 and 1, through which gradients flow."""
+    ill = (people["ill"]).float()
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        infected = s["S"] * event("infection", parameters["beta"] * exposure(contacts, s["I"]))
+        recovered = s["I"] * event("recovery", parameters["gamma"].expand(people.size))
+        tally("cases", infected)
+        tally("ill", s["I"])
+        return {"S": s["S"] - infected, "I": s["I"] + infected - recovered}
+
+    return rollout(day, {"S": 1 - ill, "I": ill}, days)
+
+
+TRUTH = {"beta": 0.08, "gamma": 0.25}
+
+
+def smooth_people() -> Population:
+    """Everybody, a twentieth ill."""
+    return Population({"ill": torch.arange(AGENTS) % 20 == 0})
+
+
+def smooth_simulation(days: int = 6) -> partial[Rollout]:
+    """Everybody's population and parameters -> what happens to it."""
+    return partial(smooth, contacts=random_graph(AGENTS, mean_degree=8, seed=0), days=days)
+
+
+def squares(totals: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """How far totals are from those that were seen."""
+    seen = {"cases": [12, 17, 20, 24, 27, 29], "ill": [15, 23, 34, 46, 58, 71]}
+    return sum(((totals[name] - torch.tensor(seen[name])) ** 2).sum() for name in seen) / 100  # type: ignore[return-value]

@@ -16,13 +16,13 @@ from pyro.poutine.messenger import Messenger
 
 from causal_lpm.handlers.private.channel import Request
 from causal_lpm.handlers.private.masks import agree
-from causal_lpm.parties import Place, Release, TcpChannel, deal, decentralize, settings
+from causal_lpm.parties import Place, Release, TcpChannel, calibrate_private, deal, decentralize, settings
 from causal_lpm.parties import dealer as dealing
 from causal_lpm.parties.messages import Messages
 from causal_lpm.parties.opening import Opening
 from causal_lpm.parties.wire import Frame, Kind, text_frame
 from causal_lpm.provenance import versions
-from tests.parties.epidemic import epidemic, simulation
+from tests.parties.epidemic import epidemic, part, simulation, smooth_people, smooth_simulation, squares
 
 torch.set_num_threads(1)
 
@@ -245,3 +245,16 @@ def asks_nonsense(place: Place, folder: Path) -> None:
             channel.deal(Request("secrets", (3,), 0))
         for _ in range(10**6):
             channel.to_all(torch.tensor([1]))
+
+
+def calibrating(place: Place, folder: Path, steps: int, noise: str = "public", sigma2: float | None = None) -> None:
+    """Calibrates the epidemic with other parties; the path and the losses as output."""
+    warnings.simplefilter("ignore")
+    release = Release(cases=(-1000, 1000), ill=(-1000, 1000), exact=True, sigma2=sigma2)
+    gradients = Release(beta=(-1e6, 1e6), gamma=(-1e6, 1e6), exact=True, sigma2=sigma2)
+    mine = part(smooth_people(), place.rank, place.parties)
+    settings = {"noise": noise, "small": {"S": 2, "I": 2}, "seed": 1, "population": mine}
+    with decentralize(smooth_simulation(), release=release, **settings) as real_sim:  # type: ignore[arg-type]
+        real_sim.deploy(place)
+        found = calibrate_private(real_sim, squares, {"beta": 0.05, "gamma": 0.4}, gradients=gradients, steps=steps)
+        say(json.dumps([found.path, found.losses, found.values, found.ledger.rho]))
