@@ -12,6 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causal_lpm import KeyedNoise, StraightThrough
+from causal_lpm.agents import Population
+from causal_lpm.handlers.private.clear import Clear
+from causal_lpm.handlers.private.messenger import Private
+from causal_lpm.handlers.private.sharing import reveal, share
 from causal_lpm.parties.private_calibration import descend
 from tests.parties import programs
 from tests.parties.epidemic import smooth_people, smooth_simulation, squares
@@ -71,3 +75,21 @@ def test_a_descent_finds_the_lowest_point(one: float, other: float) -> None:
 def test_parameters_begin_above_zero(begin: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="give positive numbers"):
         descend(clear, begin, 3, 0.1)
+
+
+@pytest.mark.parametrize("values", [BEGIN, {"beta": 0.2, "gamma": 0.05}, {"beta": 0.08, "gamma": 0.25}])
+def test_derivatives_of_several_days_are_the_clear_ones(values: dict[str, float]) -> None:
+    """The one-party layer also says where a number would not fit into 64 bits."""
+    layer, people = Clear(), smooth_people()
+    parameters = {name: torch.tensor([value], requires_grad=True) for name, value in values.items()}
+    secret = Population({"ill": share(layer, people["ill"], [(0, people.size)])})
+    with KeyedNoise(1), StraightThrough(), Private(layer, "public", small={"S": 2, "I": 2}):
+        run = smooth_simulation()(secret, parameters)
+    loss = squares(run.tallies)
+    loss.backward()
+    expected = clear(values)
+    assert float(loss.detach()) == expected[0]
+    for name, slope in expected[1].items():
+        derivative = parameters[name].grad
+        assert derivative is not None
+        assert math.isclose(float(reveal(derivative)), slope, rel_tol=1e-3)
