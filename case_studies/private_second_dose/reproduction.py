@@ -9,17 +9,16 @@ from typing import Any
 import pandas as pd
 import torch
 
-from case_studies.page import table
 from case_studies.private_second_dose.people import PARTIES, everybody, write_parts
-from case_studies.private_second_dose.real import SIGMA2, SIZE, TALLIES, simulation, worlds
+from case_studies.private_second_dose.real import SIZE, TALLIES, simulation, worlds
+from case_studies.private_second_dose.report import tables
 from causal_lpm import KeyedNoise
 from causal_lpm.agents import Population
-from causal_lpm.parties import epsilon_of, rehearse
+from causal_lpm.parties import rehearse
 
 __all__ = ["reproduce"]
 
 REAL = "case_studies.private_second_dose.real"
-DELTA = 1e-6
 REPLICATES = 20
 
 
@@ -41,7 +40,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
         numbers["runs"][name] = _private(name, out, parts, size)
     numbers["different_cells"] = _different(out, people, days, seed)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    return tables(numbers)
+    return "\n\n".join(tables(numbers).values())
 
 
 def _clear(people: Population, days: int, seeds: list[int]) -> dict[str, torch.Tensor]:
@@ -90,62 +89,3 @@ def _different(out: Path, people: Population, days: int, seed: int) -> int:
         own = torch.tensor(released[name].sort_index().to_numpy())
         different += int((own != series.reshape(-1)).sum())
     return different
-
-
-def tables(numbers: dict[str, Any]) -> str:
-    """What the parties learn, what it costs, and how far it is from the clear run."""
-    rows = []
-    for name in TALLIES:
-        for row, world in enumerate(worlds()):
-            clear = torch.tensor([run[row] for run in numbers["clear"][name]], dtype=torch.float64)
-            check, published = (numbers["runs"][kind]["totals"][name][row] for kind in ("check", "published"))
-            spread = f"{clear.mean():.1f} ({clear.min():.0f} to {clear.max():.0f})"
-            rows.append((f"{name}, {world}", spread, f"{int(clear[0])}", str(check), str(published)))
-    head = (
-        "total",
-        f"clear, {REPLICATES} runs: mean (range)",
-        "clear, the seed's luck",
-        "private, the seed's luck, exact",
-        "private, the parties' luck, with noise",
-    )
-    return "\n".join(
-        [
-            f"# {numbers['agents']:,} agents, {numbers['days']} days, {numbers['parties']} parties",
-            "",
-            table(head, rows),
-            "",
-            f"Cells of all series in which the private run with the seed's luck differs from the clear one: "
-            f"{numbers['different_cells']}.",
-            "",
-            _costs(numbers),
-            "",
-            f"Noise: sigma2 {SIGMA2} of each party on the total of each age group; epsilon at delta {DELTA:g}. An "
-            "exact release has no bound.",
-        ]
-    )
-
-
-def _costs(numbers: dict[str, Any]) -> str:
-    steps = numbers["days"] - 1
-    rows = []
-    for name, run in numbers["runs"].items():
-        epsilon = epsilon_of(run["rho"], DELTA)
-        rows.append(
-            (
-                name,
-                f"{run['rounds'] / steps:.1f}",
-                f"{run['sent'] / steps / 1e6:.2f}",
-                f"{run['dealt'] / steps / 1e6:.2f}",
-                f"{run['seconds']:.0f}",
-                "none" if epsilon == float("inf") else f"{epsilon:.2f}",
-            )
-        )
-    head = (
-        "run",
-        "rounds a step",
-        "MB sent a step, party 0",
-        "MB dealt a step, to party 0",
-        "seconds in all",
-        "epsilon",
-    )
-    return table(head, rows)
