@@ -18,7 +18,7 @@ from causal_lpm.parties import share
 from tests.handlers.private.runs import Exact
 
 STUDY = Path(reproduction.__file__).parent
-AGENTS, DAYS = 300, 4
+AGENTS, DAYS = 300, 8
 
 
 def test_on_shares_it_is_the_clear_run() -> None:
