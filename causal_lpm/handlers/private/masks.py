@@ -119,5 +119,5 @@ def _words(cipher, shape: Sequence[int], dtype: torch.dtype) -> Tensor:  # type:
     made = np.empty(size + BLOCK, np.uint8)
     for begin in range(0, size, len(_ZEROS)):
         few = min(len(_ZEROS), size - begin)
-        cipher.update_into(_ZEROS[:few], memoryview(made)[begin : begin + few + BLOCK])
+        cipher.update_into(_ZEROS[:few], made.data[begin : begin + few + BLOCK])
     return torch.from_numpy(made[:size]).view(dtype).view(tuple(shape))
