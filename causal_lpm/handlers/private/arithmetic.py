@@ -114,7 +114,8 @@ def multiply(a: Any, b: Any) -> Secret:
     factor = encoded(y, bits)
     low, high = _product_bounds(x.low, x.high, *public_bounds(factor))
     if max(-low, high) >= LIMIT and (x.bits or bits):
-        x, bits = truncated(x, KEPT), min(bits, KEPT)
+        fewer, bits = _shorter(x.bits, bits, max(-low, high))
+        x = truncated(x, fewer)
         factor = encoded(y, bits)
         low, high = _product_bounds(x.low, x.high, *public_bounds(factor))
     return with_source(made(x.share * factor, layer, dtype, x.bits + bits, low, high), torch.mul, x, y)
@@ -131,9 +132,17 @@ def _product_bounds(a: int, b: int, c: int, d: int) -> tuple[int, int]:
 
 def _with_room(a: Secret, b: Secret) -> tuple[Secret, Secret]:
     """The factors with fewer digits after the point where their product may not fit."""
-    if max(-a.low, a.high, 1) * max(-b.low, b.high, 1) < LIMIT:
-        return a, b
-    return truncated(a, KEPT), truncated(b, KEPT)
+    first, second = _shorter(a.bits, b.bits, max(-a.low, a.high, 1) * max(-b.low, b.high, 1))
+    return truncated(a, first), truncated(b, second)
+
+
+def _shorter(first: int, second: int, product: int) -> tuple[int, int]:
+    """Digits after the point of two factors, so that their product fits: the longer gives first, down to `KEPT`."""
+    excess = (4 * product // LIMIT).bit_length() if product >= LIMIT else 0
+    while excess > 0 and max(first, second) > KEPT:
+        first, second = (first - 1, second) if first >= second else (first, second - 1)
+        excess -= 1
+    return first, second
 
 
 def _power_of_two(y: Any) -> int | None:
