@@ -136,7 +136,7 @@ class Slow(Messenger):
             self._name.touch()
 
 
-def kept(place: Place, folder: Path, slow: bool = False, days: int = 40, **changes: Any) -> None:
+def kept(place: Place, folder: Path, slow: bool = False, days: int = 40, graph_seed: int = 0, **changes: Any) -> None:
     """A run with an output and checkpoints."""
     settings = {
         "release": Release(cases=(0, 300), ill=(0, 300), exact=True),
@@ -148,7 +148,7 @@ def kept(place: Place, folder: Path, slow: bool = False, days: int = 40, **chang
         **changes,
     }
     warnings.simplefilter("ignore")
-    with decentralize(simulation(days=days), **settings) as real_sim:
+    with decentralize(simulation(days=days, graph_seed=graph_seed), **settings) as real_sim:
         real_sim.deploy(place)
         with Slow(folder / f"running-{place.rank}") if slow else nullcontext():
             run = real_sim.sync()

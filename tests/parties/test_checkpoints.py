@@ -106,6 +106,21 @@ def test_a_run_that_goes_on_has_the_same_totals_and_reuses_no_mask(tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_a_run_that_was_cut_off_at_its_release_goes_on(tmp_path: Path) -> None:
+    files(tmp_path, 3)
+    run = start(tmp_path, partial(programs.at_release, noise="public"))
+    run.wait_for("releasing-1")
+    run.send(1, signal.SIGKILL)
+    all_lost(run.ends(), 1)
+    assert not list(tmp_path.glob("out-*"))
+    for path in (*tmp_path.glob("*.out"), *tmp_path.glob("*.err")):
+        path.unlink()
+    ends = start(tmp_path, partial(programs.kept, noise="public", days=3)).ends()
+    assert all(end.code == 0 for end in ends.values()), ends
+    assert json.loads(ends[2].out) == clear(days=3)
+
+
+@pytest.mark.slow
 def test_a_folder_that_is_lost_or_of_another_run_is_named(tmp_path: Path) -> None:
     cut_off(tmp_path)
     shutil.rmtree(tmp_path / "checkpoints-2")

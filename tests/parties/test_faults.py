@@ -65,6 +65,7 @@ AT_START = {
     "seed": ({"seed": 2}, "seed of party 1 is 2 and of party 0 1"),
     "noise": ({"noise": "dealt"}, "noise of party 1 is dealt and of party 0 owner"),
     "model": ({"days": 41}, "model, networks and settings of party 1 is"),
+    "network": ({"graph_seed": 1}, "model, networks and settings of party 1 is"),
     "release": ({"release": Release(cases=(0, 300), exact=True)}, "release of party 1 is cases in 0 to 300;"),
     "small": ({"small": {"stage": 4}}, "small of party 1 is"),
     "checkpoints": ({"checkpoints": None}, "checkpoints of party 1 is none and of party 0 kept"),

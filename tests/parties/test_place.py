@@ -3,6 +3,7 @@
 import pytest
 
 from causal_lpm.parties import Patience, Place
+from causal_lpm.parties.watch import LINGER
 
 LOCAL = ("127.0.0.1:7000", "localhost:7001", "[::1]:7002")
 
@@ -52,6 +53,11 @@ def test_bad_places_are_refused(rank: int, addresses: tuple[str, ...], sentence:
 def test_an_incomplete_environment_is_refused(env: dict[str, str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Place.from_environment(environment=env)
+
+
+def test_by_default_nobody_waits_longer_than_half_a_minute() -> None:
+    assert Patience().start + LINGER < 30
+    assert Patience().silence + Patience().beat + LINGER <= 15
 
 
 @pytest.mark.parametrize("numbers", [(0.0, 1.0, 10.0), (10.0, 2.0, 2.0), (10.0, 0.0, 5.0)])

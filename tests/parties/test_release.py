@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causal_lpm import tally
+from causal_lpm import KeyedNoise, comparing, tally
+from causal_lpm.agents import Population
 from causal_lpm.handlers.private.additive import Additive
 from causal_lpm.handlers.private.clear import Clear
 from causal_lpm.handlers.private.in_process import together
@@ -20,6 +22,7 @@ from causal_lpm.handlers.private.sharing import opened, share
 from causal_lpm.parties import Ledger, Release
 from causal_lpm.parties.group_sizes import GroupSizes
 from causal_lpm.parties.opening import Opening, with_noise
+from tests.handlers.private.runs import AGENTS, contacts_of, epidemic, ill
 
 SERIES = torch.tensor([[3, 0, 7], [1, 2, 9]])
 
@@ -126,6 +129,28 @@ def test_small_groups_are_not_opened_whether_groups_are_secret_or_not(secret_gro
     assert group(2, secret_groups).flatten().tolist() == [2, 1, 1]
     with pytest.raises(ValueError, match="too small" if secret_groups else "has a group of 2 agents, and a release"):
         group(3, secret_groups)
+
+
+def test_the_difference_between_worlds_is_released_alone() -> None:
+    worlds = {"never": {}, "early": {"closing_day": 2}}
+    contacts = contacts_of()
+
+    def run(stage: torch.Tensor, release: Release | None, layer: Clear) -> torch.Tensor:
+        sizes = GroupSizes()
+        opening = None if release is None else Opening(release, sizes, Ledger())
+        handlers = [KeyedNoise(1), comparing(worlds)]
+        handlers += [] if opening is None else [Private(layer, "public", opening, {"stage": 3}), sizes]
+        with ExitStack() as stack:
+            for handler in handlers:
+                stack.enter_context(handler)
+            return epidemic(Population({"stage": stage}), contacts, 8).tallies["cases"]
+
+    layer = Clear()
+    plain = run(ill(), None, layer)
+    own = share(layer, ill(), [(0, AGENTS)], 0, 2)
+    got = run(own, Release(cases=(-AGENTS, 0), paired=True, exact=True), layer)
+    assert torch.equal(got, plain - plain[:1])
+    assert int(got.sum()) < 0
 
 
 @pytest.mark.parametrize(
