@@ -1,10 +1,10 @@
 """CrypTen 0.4.1 behind the protocol: its additive shares and Beaver products, over our channel, masks and dealer.
 
-Ours are, for these reasons: the sharing of zero (CrypTen's is of neighbours in a ring, from a generator of 32 bits of
-state seed that `torch.manual_seed` and a fork repeat, and its openings add none); the dealer (CrypTen's default makes
-party 0 deal, who then reads all inputs); comparisons (CrypTen's take 8 rounds with two parties and 15 with three, ours
-one to three); truncation (CrypTen's is wrong with a probability of about |x| / 2**63 with two parties, and ignores a
-wrap of that size with more; ours is not).
+Ours are, for these reasons: the sharing of zero (CrypTen's is of neighbours in a ring, from a generator whose seed
+`torch.manual_seed` and a fork repeat, and its openings add none); the dealer (CrypTen's default makes party 0 deal, who
+then reads all inputs); comparisons (CrypTen's take 8 rounds with two parties and 15 with three, ours one to three);
+truncation (CrypTen's is wrong with a probability of about |x| / 2**63 with two parties, and ignores a wrap of that size
+with more; ours is not).
 """
 
 import contextlib
