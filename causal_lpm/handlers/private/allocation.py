@@ -25,7 +25,9 @@ def allocated(priority: Secret, order: Tensor, supply: Tensor, classes: int) -> 
     """
     layer, agents = priority.layer, priority.shape[-1]
     asked = priority.within(0, priority.high)
-    counts = layer.units(asked.share, max(1, asked.high.bit_length()), 32).long().sum(-2)[..., :classes]
+    # Counts are known modulo 2**32 where that is enough to compare them with the supply.
+    words = 32 if not is_secret(supply) or max(supply.high, agents) < 2**30 else 64
+    counts = layer.units(asked.share, max(1, asked.high.bit_length()), words).long().sum(-2)[..., :classes]
 
     def bounded(x: Any, high: int) -> Secret:
         return made(x.share if is_secret(x) else x, layer, torch.int64, 0, 0, high)
