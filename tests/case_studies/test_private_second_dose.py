@@ -54,12 +54,21 @@ def test_the_settings_are_those_of_both_runs(make: object, monkeypatch: pytest.M
     assert settings.release.exact == (settings.noise == "public")
 
 
-def test_the_readme_has_the_tables_of_the_numbers() -> None:
+def test_the_tables_say_what_was_found() -> None:
+    runs = {
+        name: {"totals": {tally: [3, 4] for tally in real.TALLIES}, "rho": rho, "seconds": 5.0, "rounds": 58}
+        for name, rho in (("check", float("inf")), ("published", 0.05))
+    }
+    for run in runs.values():
+        run.update(sent=29e6, dealt=58e6)
+    clear = {tally: [[3, 4], [5, 8]] for tally in real.TALLIES}
+    numbers = {"agents": 600, "days": 30, "parties": 3, "different_cells": 7, "clear": clear, "runs": runs}
+    found = tables(numbers)
+    assert "differs from the clear one: 7." in found["totals"]
+    assert "| first doses, delayed | 4 | 4 | 6.0 (4 to 8) | 4 |" in found["totals"]
+    assert "| the seed's luck, exact | 2.0 | 1.0 | 2.0 | 5 | none |" in found["cost"]
     page = (STUDY / "README.md").read_text(encoding="utf-8")
-    numbers = json.loads((STUDY / "expected.json").read_text(encoding="utf-8"))
-    assert fill(page, tables(numbers)) == page
-    assert numbers["different_cells"] == 0
-    assert numbers["agents"] == 10_000
+    assert all(part in fill(page, found) for part in found.values())
 
 
 @pytest.mark.slow
