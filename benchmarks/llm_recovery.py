@@ -7,7 +7,7 @@ are not fitted again. The scenarios:
     honest            people respond as the respondent says, times 0.6
     without           the same, and a model without answers
     useless           people have nothing in common with the answers; no transport is chosen, so that people have a
-                      response of their own to the payment, too
+                      response of their own to the payment, too, and to each covariate by class
     useless_without   the same, and a model without answers
     overstated        the respondent overstates the payment threefold; transport Normal(1, 0.5)
     overstated_fixed  the same with transport fixed at 1: the effect is missed, and the check on paid months warns
@@ -30,15 +30,15 @@ from llm_approximations import laplace, svi
 from llm_truth import ANSWERS, ASKED_EFFECT, DISPERSION, ERROR, GROUPS, SLOPE, World, answer_table, archetypes, contexts
 from llm_truth import world as world_of
 
-from causal_lpm.agents import BehaviourMap, LLMTerm, RealBehaviour
+from causal_lpm.agents import BehaviourMap, LLMTerm, MapPriors, RealBehaviour
 from causal_lpm.inference.posteriors.nuts_draws import sample_nuts
 from causal_lpm.inference.program.problem import Problem
 
 SCENARIOS: dict[str, dict[str, Any]] = {
     "honest": {},
     "without": {"answers": False},
-    "useless": {"related": False, "transport": None},
-    "useless_without": {"related": False, "transport": None, "answers": False},
+    "useless": {"related": False, "transport": None, "interactions": 0.1},
+    "useless_without": {"related": False, "transport": None, "interactions": 0.1, "answers": False},
     "overstated": {"payment": 1 / 3},
     "overstated_fixed": {"payment": 1 / 3, "transport": 1.0},
     "unpaid": {"paid": False},
@@ -52,11 +52,12 @@ def fit_seeds(scenario: str, seeds: list[int], kept: int) -> list[dict[str, Any]
     chosen = dict(SCENARIOS[scenario])
     answers, paid = chosen.pop("answers", True), chosen.pop("paid", True)
     transport = chosen.pop("transport", dist.Normal(1.0, 0.5))
+    priors = MapPriors(interactions=chosen.pop("interactions", 0.0))
     kinds, asked = archetypes(), contexts()
     question, table = answer_table(kinds, asked, torch.full((len(asked), len(kinds)), float(ANSWERS // 2)))
     term = LLMTerm(kinds, asked, question, table)
     chosen_by_user = {} if transport is None else {"payment": transport}
-    behaviour = BehaviourMap(term, GROUPS, chosen_by_user)
+    behaviour = BehaviourMap(term, GROUPS, chosen_by_user, priors=priors)
     worlds = [world_of(kinds, asked, behaviour.weights, seed, **chosen) for seed in seeds]
     shares = torch.stack([world.real for world in worlds]).double()
     if not paid:

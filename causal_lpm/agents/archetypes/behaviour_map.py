@@ -22,7 +22,7 @@ from causal_lpm.agents.archetypes.effects import (
     weighted,
 )
 from causal_lpm.agents.archetypes.llm_term import LLMTerm
-from causal_lpm.agents.archetypes.map_priors import MapPriors
+from causal_lpm.agents.archetypes.map_priors import MapPriors, in_words
 from causal_lpm.agents.archetypes.surrogate import ContextBasis, Respondent, respond
 
 __all__ = ["BehaviourMap", "People"]
@@ -170,7 +170,7 @@ class BehaviourMap:
         self._cells = {frozenset(cell.items()): place for place, cell in enumerate(self.contexts.cells)}
         self.asked_places = torch.tensor([order.get(cell, -1) for cell in self._cells])
         named = [
-            f"transport of {covariate} {_words(prior)}, chosen by the user" for covariate, prior in transport.items()
+            f"transport of {covariate} {in_words(prior)}, chosen by the user" for covariate, prior in transport.items()
         ]
         self.description = "; ".join([term.description, *named, "real behaviour by " + (", ".join(groups) or "total")])
 
@@ -225,7 +225,7 @@ class BehaviourMap:
         by_class = effects(f"{name}_classes", scale, len(self._classes), self._seen, classes, self._classes)
         cell_scale = positive(f"{name}_cell_scale", priors.cell, 0.5)
         base = level + weighted(self._columns, by_class)
-        slopes = responses.unsqueeze(-2)
+        slopes = responses.unsqueeze(-2) + self._interactions(own, None if following is None else slopes)
         if respondent is not None:
             # The level is that of the average archetype, whatever the slope is: so they do not depend on each other.
             base = base + slope * (respondent.base - respondent.level)
@@ -246,6 +246,21 @@ class BehaviourMap:
             self.weights,
             self._cells,
         )
+
+    def _interactions(self, own: torch.Tensor, following: torch.Tensor | None) -> torch.Tensor:
+        """How people's own response to covariates differs by class, `[*draws, A, D]`; or 0, without a prior of it."""
+        if not self.priors.interactions or not bool(own.any()):
+            return torch.zeros(1, len(own))
+        free, name = own.bool(), f"{self.name}_interaction"
+        scale = positive(f"{name}_scale", self.priors.interactions, 0.6)
+        known = (self._seen[:, None] * self._z[:, free].square().sum(0)).flatten()
+        named = [self.contexts.names[d] for d in free.nonzero().flatten().tolist()]
+        both = [f"{label}, {covariate}" for label in self._classes for covariate in named]
+        around = None if following is None else following[..., 1:, free].flatten(-2)
+        drawn = effects(f"{name}s", scale, len(both), known, around, both)
+        crossed = drawn.reshape(*drawn.shape[:-1], -1, len(named)) @ torch.eye(len(own))[free].to(drawn)
+        by_class: torch.Tensor = self._columns.to(crossed) @ crossed
+        return by_class
 
     def given(self, values: Draws, answers: bool = True) -> People:
         """People with draws of the parameters, as of a posterior.
@@ -278,13 +293,3 @@ def _groups(term: LLMTerm, groups: Sequence[str]) -> tuple[tuple[str, ...], torc
         return ("all",), torch.ones(1, len(term.archetypes), dtype=torch.int64)
     members = term.archetypes.members(groups)
     return tuple(members), torch.stack(list(members.values())).long()
-
-
-def _words(prior: dist.TorchDistribution | float) -> str:
-    """A prior in words, such as "Normal(1, 0.5)" or "fixed at 1"."""
-    if not isinstance(prior, torch.distributions.Distribution):
-        return f"fixed at {float(prior):g}"
-    # Of distributions with two sets of arguments, such as rate or scale, that which was given; others keep none.
-    names = [name for name in prior.arg_constraints if name in vars(prior)] or list(prior.arg_constraints)
-    numbers = [float(getattr(prior, name)) for name in names]
-    return f"{type(prior).__name__}({', '.join(f'{number:g}' for number in numbers)})"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from causal_lpm import KeyedNoise, policy
-from causal_lpm.agents import BehaviourMap, Contexts, LLMTerm, RealBehaviour, decide
+from causal_lpm.agents import BehaviourMap, Contexts, LLMTerm, MapPriors, RealBehaviour, decide
 from causal_lpm.agents.archetypes.behaviour_map import SEEN
 from causal_lpm.inference.program.labels import coords_of
 from causal_lpm.inference.program.problem import Problem
@@ -179,14 +179,15 @@ def test_sites_have_the_labels_of_what_they_are_about() -> None:
     assert young.values.ravel().tolist() == arrays["llm_classes"][:, 0].tolist()
 
 
+@pytest.mark.parametrize("interactions", [0.0, 0.1])
 @pytest.mark.parametrize("groups", [(), ("borough",), ("borough", "age")])
 def test_what_people_have_of_their_own_has_the_stated_prior_and_does_not_follow_the_respondent(
-    groups: tuple[str, ...],
+    groups: tuple[str, ...], interactions: float
 ) -> None:
     # Sites are sums that data inform; the parts must be independent normals all the same. Of 4,000 draws second moments
     # have relative standard errors below 5% (scales are lognormal), correlations of 1.6%: 5 of them are missed in one
     # of 10,000 runs.
-    found, n = behaviour(groups), 4000
+    found, n = behaviour(groups, priors=MapPriors(interactions=interactions)), 4000
     drawn = values(found, n=n)
     people = found.given(drawn)
     with pyro.condition(data={name: value.unsqueeze(1) for name, value in drawn.items()}):
@@ -206,6 +207,10 @@ def test_what_people_have_of_their_own_has_the_stated_prior_and_does_not_follow_
         priors.level**2
         + priors.classes**2 * math.exp(2 * 0.6**2) * (columns @ columns.T)[None, :, None, :]
         + priors.covariates**2 * (by @ by.T)[:, None, :, None]
+        + interactions**2
+        * math.exp(2 * 0.6**2)
+        * (by @ by.T)[:, None, :, None]
+        * (columns @ columns.T)[None, :, None, :]
         + priors.context**2 * math.exp(2 * 0.7**2) * torch.eye(len(by)).double()[:, None, :, None]
     )
     flat = own.flatten(1)
