@@ -10,7 +10,9 @@ are not fitted again. The scenarios:
                       response of their own to the payment, too, and to each covariate by class
     useless_without   the same, and a model without answers
     overstated        the respondent overstates the payment threefold; transport Normal(1, 0.5)
-    overstated_fixed  the same with transport fixed at 1: the effect is missed, and the check on paid months warns
+    overstated_fixed  the same with transport fixed at 1: the effect is missed
+    overstated_left_out  the same without the paid months, which are then compared with what the fit predicts there
+    left_out          that check where people respond as the respondent says, times 0.6: false alarms
     unpaid            behaviour in paid months is unknown: the effect is as uncertain as transport's prior makes it
 
 Beside the posterior (NUTS) stand Laplace's approximation and mean-field SVI, which are none. Twenty seeds are fitted
@@ -41,6 +43,8 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "useless_without": {"related": False, "transport": None, "interactions": 0.1, "answers": False},
     "overstated": {"payment": 1 / 3},
     "overstated_fixed": {"payment": 1 / 3, "transport": 1.0},
+    "left_out": {"transport": 1.0, "paid": False},
+    "overstated_left_out": {"payment": 1 / 3, "transport": 1.0, "paid": False},
     "unpaid": {"paid": False},
 }
 TOGETHER = 20  # seeds
@@ -119,10 +123,10 @@ def score(problem: Problem, real: RealBehaviour, z: torch.Tensor, world: World, 
         again = behaviour.given(anew, answers)
         unpaid, paid = (again.shares(behaviour.term.contexts.standardised(**values)) for values in ASKED_EFFECT)
         row["effect_sd_of_transport_prior"] = float(((paid - unpaid) @ (count / count.sum()).to(paid)).std())
-        if not bool(real.shares.isnan().any()):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)
-                row["paid_months_agree"] = real.paid_months(people).agree
+        happened = RealBehaviour(behaviour, world.real, ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            row["paid_months_agree"] = happened.paid_months(people).agree
     return row
 
 
