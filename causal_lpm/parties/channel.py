@@ -72,8 +72,7 @@ class TcpChannel(Channel):
 
     def _exchange(self, sent: Mapping[int, Tensor]) -> dict[int, Tensor]:
         now = int.from_bytes(self._transcript.digest(), "big")
-        nothing = Frame(Kind.NOTHING, 0, now, torch.empty(0, dtype=torch.uint8))
-        leaving = {rank: Frame(Kind.DATA, 0, now, sent[rank]) if rank in sent else nothing for rank in self._others}
+        leaving = {rank: _frame(sent.get(rank), now) for rank in self._others}
         got = self._messages.exchange(leaving, self._others)
         for rank, frame in got.items():
             self._expected(rank, frame, Kind.DATA, Kind.NOTHING)
@@ -87,10 +86,7 @@ class TcpChannel(Channel):
     def _deal(self, request: Request) -> Tensor:
         asked = {"kind": request.kind, "shape": request.shape, "number": request.number, "given": request.given}
         self._messages.exchange({self.parties: text_frame(Kind.REQUEST, json.dumps(asked))}, ())
-        more = {} if request.public is None else {self.parties: Frame(Kind.DATA, 0, 0, request.public)}
-        if request.public is None:
-            more = {self.parties: Frame(Kind.NOTHING, 0, 0, torch.empty(0, dtype=torch.uint8))}
-        (answer,) = self._messages.exchange(more, [self.parties]).values()
+        (answer,) = self._messages.exchange({self.parties: _frame(request.public)}, [self.parties]).values()
         return self._expected(self.parties, answer, Kind.DATA).value
 
     def _expected(self, rank: int, frame: Frame, *kinds: Kind) -> Frame:
@@ -100,3 +96,10 @@ class TcpChannel(Channel):
                 f"({self._where}): the parties do not run the same program. Nothing is released."
             )
         return frame
+
+
+def _frame(x: Tensor | None, public: int = 0) -> Frame:
+    """A tensor as a message, or the message that there is none."""
+    if x is None:
+        return Frame(Kind.NOTHING, 0, public, torch.empty(0, dtype=torch.uint8))
+    return Frame(Kind.DATA, 0, public, x)

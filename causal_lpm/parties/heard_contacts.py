@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.additive import Additive
+from causal_lpm.handlers.private.contacts import received_sum
 from causal_lpm.handlers.private.masks import Stream, fresh_key
 from causal_lpm.handlers.private.owned import Blocks
 from causal_lpm.handlers.private.secret import Secret
@@ -74,9 +75,7 @@ class HeardContacts:
         tokens, heard = self._layer.open(senders.rows[:, 0], hearers.rows[:, 0])
         passed = hearers.back(_by_token(tokens, senders.rows[:, 1:], heard))
         sums = passed.view(self.agents, self._slots, columns).sum(1).T.reshape(x.shape)
-        dtype = x.dtype if x.is_floating_point() else torch.int32 if x.dtype == torch.bool else torch.int64
-        low, high = min(0, x.low) * self._slots, max(0, x.high) * self._slots
-        return Secret(sums, x.layer, dtype, x.bits, low, high)
+        return received_sum(x, sums, self._slots)
 
     def _heard(self, day: int) -> Tensor:
         """Tokens `[own agents, slots]`, with new ones in empty slots."""

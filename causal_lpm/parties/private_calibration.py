@@ -98,23 +98,19 @@ def descend(evaluate: Evaluation, begin: Mapping[str, float], steps: int, rate: 
     validate.positive_count("steps", steps)
     if not begin or not all(0 < value < math.inf for value in begin.values()):
         raise ValueError(f"the calibration begins at {dict(begin)}: give positive numbers, at least one.")
-    logarithms = {name: math.log(value) for name, value in begin.items()}
-    first, second = dict.fromkeys(begin, 0.0), dict.fromkeys(begin, 0.0)
+    logarithms = torch.tensor([math.log(value) for value in begin.values()], dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.Adam([logarithms], lr=rate, eps=1e-30)  # slopes may be of any size
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, rate / 10)
     losses: list[float] = []
     path: list[dict[str, float]] = []
-    for step in range(1, steps + 1):
-        values = {name: math.exp(x) for name, x in logarithms.items()}
+    for _ in range(steps):
+        values = dict(zip(begin, logarithms.detach().exp().tolist(), strict=True))
         value, slopes = evaluate(values)
         losses.append(value)
         path.append(values)
-        length = rate * (0.55 + 0.45 * math.cos(math.pi * (step - 1) / steps))
-        for name, x in values.items():
-            slope = slopes[name] * x
-            first[name] = 0.9 * first[name] + 0.1 * slope
-            second[name] = 0.999 * second[name] + 0.001 * slope**2
-            size = math.sqrt(second[name] / (1 - 0.999**step))
-            if size > 0:
-                logarithms[name] -= length * first[name] / (1 - 0.9**step) / size
+        logarithms.grad = torch.tensor([slopes[name] * x for name, x in values.items()], dtype=torch.float64)
+        optimiser.step()
+        schedule.step()
     best = min(range(steps), key=losses.__getitem__)
     return PrivateCalibration(path[best], losses, path, Ledger())
 

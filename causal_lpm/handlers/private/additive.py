@@ -6,18 +6,18 @@ off by one in its last bit.
 """
 
 from collections.abc import Sequence
-from math import prod
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.channel import Channel, Request
 from causal_lpm.handlers.private.comparison import is_zero, negative
-from causal_lpm.handlers.private.dealing import KINDS, NOISE, Parts, low, narrow, parts_of, split
+from causal_lpm.handlers.private.dealing import KINDS, NOISE, Parts, low, masks_of, narrow, parts_of, split
 from causal_lpm.handlers.private.masks import Masks, agree
 from causal_lpm.handlers.private.share_layer import ShareLayer, Width
 
-__all__ = ["Additive", "apart"]
+__all__ = ["Additive"]
 
 PAIR = 2
 """Bits of the table of a product of two bits."""
@@ -75,27 +75,27 @@ class Additive(ShareLayer):
         """This party's part of dealt numbers."""
         number, self._requests = self._requests, self._requests + 1
         request = Request(kind, tuple(shape), number, tuple(given), public)
+        words = partial(self.masks.dealt, number)
         if self.rank:
-            return parts_of(request, lambda slot, size, dtype: self.masks.dealt(number, slot, size, dtype))
-        masks = [
-            low(self.masks.dealt(number, slot, size, narrow(bits)).long(), bits)
-            for slot, (size, bits) in enumerate(KINDS[kind].masks(request))
-        ]
-        return Parts(masks, split(self.channel.deal(request), KINDS[kind].values(request)))
+            return parts_of(request, words)
+        return Parts(masks_of(request, words), split(self.channel.deal(request), KINDS[kind].values(request)))
 
     def product(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
         wide = [torch.broadcast_tensors(*pair) for pair in pairs]
         x, y = (torch.cat([pair[side].reshape(-1) for pair in wide]) for side in (0, 1))
+        return split(self._times(x, y), [left.shape for left, _ in wide])
+
+    def _times(self, x: Tensor, y: Tensor) -> Tensor:
+        """Products of two rows of numbers, by a dealt one (Beaver 1991)."""
         parts = self.dealt("product", x.shape)
         (a, b), (c,) = parts.masks, parts.values
         d, e = self.open(x - a, y - b)
-        z = c + d * b + e * a + self.public(d * e)
-        return apart(z, [left.shape for left, _ in wide])
+        return c + d * b + e * a + self.public(d * e)
 
     def both(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
         wide = [torch.broadcast_tensors(*pair) for pair in pairs]
         index = torch.cat([(a + 2 * b).reshape(-1) for a, b in wide])
-        return apart(self.units(index, PAIR)[..., 3], [left.shape for left, _ in wide])
+        return split(self.units(index, PAIR)[..., 3], [left.shape for left, _ in wide])
 
     def digits(self, x: Tensor, widths: Sequence[int], words: int = 64) -> tuple[Tensor, list[Tensor]]:
         """The numbers less a mask, opened in all digits, and the unit vectors of the mask's digits, lowest first.
@@ -140,8 +140,3 @@ class Additive(ShareLayer):
 
     def threshold(self, table: Tensor, shape: Sequence[int], noise: Sequence[int]) -> Tensor:
         return self.dealt("threshold", shape, tuple(noise), table).values[0]
-
-
-def apart(x: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
-    """One row of numbers as tensors of these shapes."""
-    return [part.view(shape) for part, shape in zip(x.split([prod(s) for s in shapes]), shapes, strict=True)]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from causal_lpm.handlers.private.errors import Unsupported
+from causal_lpm.handlers.private.errors import INTO_PUBLIC, Leak, Unsupported
 from causal_lpm.handlers.private.numbers import (
     DIGITS,
     KEPT,
@@ -267,10 +267,8 @@ def multiply_in_place(a: Any, b: Any) -> Secret:
 
 
 def _replaced(a: Any, new: Secret) -> Secret:
-    from causal_lpm.handlers.private.errors import Leak
-
     if not is_secret(a):
-        raise Leak("a secret would be written into a public tensor: use an operation that makes a new one.")
+        raise Leak(INTO_PUBLIC)
     if new.shape != a.shape or new.share.data_ptr() == a.share.data_ptr():
         raise Unsupported("an operation in place on a view of secrets: use one that makes a new tensor.")
     a.share, a.bits, a.low, a.high, a.source = new.share, new.bits, new.low, new.high, None

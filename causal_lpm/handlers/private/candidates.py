@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.numbers import is_secret
+from causal_lpm.handlers.private.secret import sum_bounds
 from causal_lpm.validate import positive_count
 
 __all__ = ["Candidates"]
@@ -63,5 +64,5 @@ class Candidates:
         zeros = whole.new_zeros((*whole.shape[:-1], self.agents))
         total = zeros.index_add(-1, self._to, whole)
         if is_secret(total) and is_secret(whole):  # nobody has more pairs than that
-            return total.within(min(0, whole.low) * self._most, max(0, whole.high) * self._most)
+            return total.within(*sum_bounds(whole.low, whole.high, self._most))
         return total

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from causal_lpm.handlers.private.dealing import drawn, low, one_hot
+from causal_lpm.handlers.private.dealing import low, noise_units, one_hot, outcomes, thresholds
 from causal_lpm.handlers.private.masks import Stream, fresh_key
 from causal_lpm.handlers.private.secret import LIMIT
 from causal_lpm.handlers.private.share_layer import ShareLayer, Width
@@ -61,15 +61,13 @@ class Clear(ShareLayer):
         return x >> bits
 
     def noise(self, kind: str, bits: int, shape: Sequence[int]) -> Tensor:
-        return (drawn(kind, Stream(fresh_key()), tuple(shape)) * 2.0**bits).floor().long()
+        return noise_units(kind, bits, Stream(fresh_key()), shape)
 
     def outcome(self, hazard: Tensor, shape: Sequence[int]) -> Tensor:
-        noise = drawn("exponential", Stream(fresh_key()), tuple(shape))
-        return (noise < hazard.double()).expand(hazard.shape).long()
+        return outcomes(hazard, Stream(fresh_key()), shape)
 
     def threshold(self, table: Tensor, shape: Sequence[int], noise: Sequence[int]) -> Tensor:
-        luck = drawn("exponential", Stream(fresh_key()), tuple(noise))
-        return (luck[..., None] >= table.double()).sum(-1).expand(tuple(shape))
+        return thresholds(table, Stream(fresh_key()), shape, noise)
 
 
 def _within(x: Tensor, lowest: int, above: int) -> None:

@@ -8,12 +8,12 @@ import torch
 import causal_lpm.kernels  # noqa: F401  # defines the operators
 from causal_lpm.handlers.private.errors import Leak
 from causal_lpm.handlers.private.numbers import is_secret, with_room
-from causal_lpm.handlers.private.secret import Secret
+from causal_lpm.handlers.private.secret import Secret, sum_bounds
 from causal_lpm.handlers.private.table import implements
 from causal_lpm.kernels.library import TOTALS, operators
 from causal_lpm.kernels.whole_sums import known_small
 
-__all__: list[str] = []
+__all__ = ["received_sum"]
 
 
 def _total(name: str) -> Callable[..., Secret]:
@@ -27,11 +27,15 @@ def _total(name: str) -> Callable[..., Secret]:
             received = max(0, int(most.max())) if most.numel() else 0
             x = with_room(x, received)
             share = operator(x.share, *others)
-        dtype = x.dtype if x.is_floating_point() else torch.int32 if x.dtype == torch.bool else torch.int64
-        low, high = min(0, x.low) * received, max(0, x.high) * received
-        return Secret(share, x.layer, dtype, x.bits, low, high)
+        return received_sum(x, share, received)
 
     return total
+
+
+def received_sum(x: Secret, share: torch.Tensor, most: int) -> Secret:
+    """The part of sums over at most so many contacts, who send numbers such as those of x, with the type of sums."""
+    dtype = x.dtype if x.is_floating_point() else torch.int32 if x.dtype == torch.bool else torch.int64
+    return Secret(share, x.layer, dtype, x.bits, *sum_bounds(x.low, x.high, most))
 
 
 for _name in TOTALS:

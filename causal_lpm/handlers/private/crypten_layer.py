@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from causal_lpm.handlers.private.additive import Additive, apart
+from causal_lpm.handlers.private.additive import Additive
 from causal_lpm.handlers.private.channel import Channel
 from causal_lpm.handlers.private.masks import Masks
 
@@ -72,13 +72,11 @@ class CrypTen(Additive):
         self.provider = provider
         super().__init__(channel, masks)
 
-    def product(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
-        wide = [torch.broadcast_tensors(*pair) for pair in pairs]
-        x, y = (torch.cat([pair[side].reshape(-1) for pair in wide]) for side in (0, 1))
+    def _times(self, x: Tensor, y: Tensor) -> Tensor:
         primitives = self._crypten.mpc.primitives
         with self._in_force():
-            product = primitives.beaver.mul(self.shared(x), self.shared(y)).share
-        return apart(product, [left.shape for left, _ in wide])
+            product: Tensor = primitives.beaver.mul(self.shared(x), self.shared(y)).share
+        return product
 
     def shared(self, share: Tensor) -> Any:
         """A part as CrypTen's own type."""

@@ -8,6 +8,7 @@ shapes and numbers, and nothing that was opened.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,6 +18,9 @@ from causal_lpm.handlers.private.masks import Stream, fresh_key, numbered
 from causal_lpm.validate import known
 
 __all__ = ["KINDS", "Dealer", "Kind", "Parts", "parts_of"]
+
+Words: TypeAlias = Callable[[int, tuple[int, ...], torch.dtype], Tensor]
+"""Slot, shape and type -> the words of one key for them."""
 
 Sizes = Sequence[tuple[tuple[int, ...], int]]
 """Shape and bits of each tensor."""
@@ -95,26 +99,36 @@ def drawn(kind: str, luck: Stream, shape: tuple[int, ...]) -> Tensor:
 NOISE = ("exponential", "uniform", "gumbel")
 
 
+def noise_units(kind: str, bits: int, luck: Stream, shape: Sequence[int]) -> Tensor:
+    """Noise in units of 2**-bits, rounded down."""
+    return (drawn(kind, luck, tuple(shape)) * 2.0**bits).floor().long()
+
+
+def outcomes(hazard: Tensor, luck: Stream, noise: Sequence[int]) -> Tensor:
+    """Whether events with a public hazard happen, by noise of this shape, which all worlds share."""
+    return (drawn("exponential", luck, tuple(noise)) < hazard.double()).expand(hazard.shape).long()
+
+
+def thresholds(table: Tensor, luck: Stream, shape: Sequence[int], noise: Sequence[int]) -> Tensor:
+    """How many entries of a rising public table of hazards do not exceed an agent's noise."""
+    return (drawn("exponential", luck, tuple(noise))[..., None] >= table.double()).sum(-1).expand(tuple(shape))
+
+
 def _noise(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
     kind, bits = request.given
-    return [(drawn(NOISE[kind], luck, request.shape) * 2.0**bits).floor().long()]
+    return [noise_units(NOISE[kind], bits, luck, request.shape)]
 
 
 def _outcome(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
-    """Whether an event with a public hazard happens, by noise of the agents that all worlds share."""
-    hazard = request.public
-    if hazard is None:
+    if request.public is None:
         raise ValueError("the dealer was asked for outcomes without a hazard.")
-    noise = drawn("exponential", luck, tuple(request.given))
-    return [(noise < hazard.double()).expand(request.shape).long()]
+    return [outcomes(request.public, luck, request.given)]
 
 
 def _threshold(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
-    """How many entries of a rising public table of hazards do not exceed an agent's noise."""
     if request.public is None:
         raise ValueError("the dealer was asked for thresholds without a table.")
-    noise = drawn("exponential", luck, tuple(request.given))
-    return [(noise[..., None] >= request.public.double()).sum(-1).expand(request.shape)]
+    return [thresholds(request.public, luck, request.shape, request.given)]
 
 
 def _permutation(request: Request, masks: list[Tensor], luck: Stream) -> list[Tensor]:
@@ -156,15 +170,18 @@ hazard: whether it happens. `threshold`, likewise, with a public table of hazard
 """
 
 
-def parts_of(request: Request, words: Callable[[int, tuple[int, ...], torch.dtype], Tensor]) -> Parts:
-    """What one party makes of an answer from its own key; `words` takes a slot, a shape and a type."""
+def masks_of(request: Request, words: Words) -> list[Tensor]:
+    """What one party makes of the masks of an answer from its own key."""
     known("kind of dealt numbers", request.kind, KINDS)
-    kind = KINDS[request.kind]
-    masks = kind.masks(request)
-    made = [low(words(slot, shape, narrow(bits)).long(), bits) for slot, (shape, bits) in enumerate(masks)]
+    sizes = KINDS[request.kind].masks(request)
+    return [low(words(slot, shape, narrow(bits)).long(), bits) for slot, (shape, bits) in enumerate(sizes)]
+
+
+def parts_of(request: Request, words: Words) -> Parts:
+    """What one party makes of an answer from its own key; party 0 has masks alone, and corrections for values."""
+    masks, kind = masks_of(request, words), KINDS[request.kind]
     dtype = kind.words(request)
-    values = [words(len(masks) + n, shape, dtype) for n, shape in enumerate(kind.values(request))]
-    return Parts(made, values)
+    return Parts(masks, [words(len(masks) + n, shape, dtype) for n, shape in enumerate(kind.values(request))])
 
 
 class Dealer:
@@ -211,15 +228,10 @@ class Dealer:
         return torch.cat(rest) if len(rest) > 1 else rest[0]
 
     def _part(self, request: Request, rank: int) -> Parts:
-        key = self._keys[rank]
-        if rank == 0:  # its values are the corrections
-            shapes = KINDS[request.kind].masks(request)
-            made = [
-                low(numbered(key, request.number, slot, shape, narrow(bits)).long(), bits)
-                for slot, (shape, bits) in enumerate(shapes)
-            ]
-            return Parts(made, [])
-        return parts_of(request, lambda slot, shape, dtype: numbered(key, request.number, slot, shape, dtype))
+        def words(slot: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+            return numbered(self._keys[rank], request.number, slot, shape, dtype)
+
+        return parts_of(request, words) if rank else Parts(masks_of(request, words), [])
 
 
 def _sum(parts: list[Tensor]) -> Tensor:
@@ -229,7 +241,7 @@ def _sum(parts: list[Tensor]) -> Tensor:
     return total
 
 
-def split(answer: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
-    """The values of an answer, in their shapes."""
+def split(x: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """One row of numbers as tensors of these shapes."""
     sizes = [math.prod(shape) for shape in shapes]
-    return [x.view(shape) for x, shape in zip(answer.split(sizes), shapes, strict=True)]
+    return [part.view(shape) for part, shape in zip(x.split(sizes), shapes, strict=True)]

@@ -1,6 +1,8 @@
 """What is refused on secrets, and why."""
 
-__all__ = ["Leak", "Unsupported"]
+__all__ = ["INTO_PUBLIC", "Leak", "Unsupported"]
+
+INTO_PUBLIC = "a secret would be written into a public tensor: use an operation that makes a new one."
 
 
 class Leak(RuntimeError):

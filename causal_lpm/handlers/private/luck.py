@@ -1,5 +1,6 @@
 """Noise that is not public: drawn by each party for its own agents, or by the dealer, so that no party knows it."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -23,12 +24,11 @@ LARGEST = 64
 """Above all noise: 53 random bits give exponential and Gumbel noise below 38 in size."""
 
 
-class Luck:
+class Luck(ABC):
     """The noise of a run; within a step a name stands for one field, as everywhere.
 
     Args:
         layer: Of this party.
-        agents: How many agents there are is seen at each call.
     """
 
     def __init__(self, layer: ShareLayer) -> None:
@@ -39,13 +39,13 @@ class Luck:
         """Forgets the fields of the step before."""
         self._fields = {}
 
+    @abstractmethod
     def field(self, name: str, agents: int, kind: NoiseKind, slots: int) -> Secret:
         """Secret noise `[*replicates, agents]`, or with slots behind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def happens(self, name: str, hazard: Tensor) -> Secret:
         """Whether an event happens to each agent, by its exponential noise of this name."""
-        raise NotImplementedError
 
 
 def shape_of(agents: int) -> tuple[int, ...]:
@@ -54,6 +54,11 @@ def shape_of(agents: int) -> tuple[int, ...]:
     dims = {plates[name].dim: plates[name].size for name in DRAWS if name in plates}
     lead = [int(dims.get(-dim, 1) or 1) for dim in range(max((-d for d in dims if d), default=1), 1, -1)]
     return (*lead, agents)
+
+
+def _ends(kind: NoiseKind) -> tuple[int, int]:
+    """Between which noise of a kind lies, in units of 2**-BITS."""
+    return (-LARGEST << BITS if kind == "gumbel" else 0), LARGEST << BITS
 
 
 def _rises(values: Tensor) -> bool:
@@ -97,12 +102,11 @@ class Owner(Luck):
 
     def field(self, name: str, agents: int, kind: NoiseKind, slots: int) -> Secret:
         mine = (self._mine(name, agents, kind, slots) * 2.0**BITS).floor().long()
-        low = 0 if kind != "gumbel" else -LARGEST << BITS
         if slots == 1:
-            field = self._shared(mine, low, LARGEST << BITS, BITS)
+            field = self._shared(mine, *_ends(kind), BITS)
             field.owned = Owned(self._mine(name, agents, kind, slots), self.blocks, self.layer.rank)
             return field
-        turned = self._shared(mine.movedim(-1, 0), low, LARGEST << BITS, BITS)
+        turned = self._shared(mine.movedim(-1, 0), *_ends(kind), BITS)
         return turned.like(turned.share.movedim(0, -1))
 
     def happens(self, name: str, hazard: Tensor) -> Secret:
@@ -135,23 +139,21 @@ class Dealt(Luck):
         key = name, kind, slots
         if key not in self._fields:
             shape = (*shape_of(agents), *((slots,) if slots > 1 else ()))
-            low = 0 if kind != "gumbel" else -LARGEST << BITS
             part = self.layer.noise(kind, BITS, shape)
-            self._fields[key] = Secret(part, self.layer, torch.float32, BITS, low, LARGEST << BITS)
+            self._fields[key] = Secret(part, self.layer, torch.float32, BITS, *_ends(kind))
         field: Secret = self._fields[key]
         return field
 
     def happens(self, name: str, hazard: Tensor) -> Secret:
         shape = shape_of(hazard.shape[-1])
         full = torch.broadcast_shapes(hazard.shape, shape)
-        if (name, "exponential", 1) in self._fields:  # drawn before under its name
-            return below(self.field(name, hazard.shape[-1], "exponential", 1), hazard)
-        if not isinstance(hazard, Secret):
-            return Secret(self.layer.outcome(hazard.expand(full), shape), self.layer, torch.bool)
-        known = table_of(hazard)
-        if known is not None and _rises(known[1]):
-            source, values = known
-            least = self.layer.threshold(values, full, shape)
-            shared = Secret(least, self.layer, torch.int64, 0, 0, values.shape[-1])
-            return not_(below(subtract(source, source.low), shared))
+        if (name, "exponential", 1) not in self._fields:  # else its noise was drawn before, under its name
+            if not isinstance(hazard, Secret):
+                return Secret(self.layer.outcome(hazard.expand(full), shape), self.layer, torch.bool)
+            known = table_of(hazard)
+            if known is not None and _rises(known[1]):
+                source, values = known
+                least = self.layer.threshold(values, full, shape)
+                shared = Secret(least, self.layer, torch.int64, 0, 0, values.shape[-1])
+                return not_(below(subtract(source, source.low), shared))
         return below(self.field(name, hazard.shape[-1], "exponential", 1), hazard)

@@ -37,6 +37,15 @@ def bounds_of(dtype: torch.dtype, bits: int = 0) -> tuple[int, int]:
     return torch.iinfo(dtype).min, torch.iinfo(dtype).max
 
 
+def sum_bounds(low: int, high: int, many: int) -> tuple[int, int]:
+    """Between which the sum of up to so many numbers lies, of which each is from `low` to `high`.
+
+    >>> sum_bounds(-1, 3, many=4), sum_bounds(2, 3, many=4)
+    ((-4, 12), (0, 12))
+    """
+    return min(0, low) * many, max(0, high) * many
+
+
 def _refuse(what: str) -> Callable[..., Any]:
     def refuse(*_: Any, **__: Any) -> Any:
         raise Leak(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.arithmetic import add, and_, number, subtract
-from causal_lpm.handlers.private.errors import Leak, Unsupported
+from causal_lpm.handlers.private.errors import INTO_PUBLIC, Leak, Unsupported
 from causal_lpm.handlers.private.numbers import (
     aligned,
     digits_after_point,
@@ -21,13 +21,12 @@ from causal_lpm.handlers.private.numbers import (
     with_room,
 )
 from causal_lpm.handlers.private.order import below, unequal
-from causal_lpm.handlers.private.secret import Secret, bounds_of
+from causal_lpm.handlers.private.secret import Secret, bounds_of, sum_bounds
 from causal_lpm.handlers.private.table import implements
 
 __all__ = ["summed"]
 
 aten = torch.ops.aten
-INTO_PUBLIC = "a secret would be written into a public tensor: use an operation that makes a new one."
 
 
 def _moves(operator: Any) -> Callable[..., Secret]:
@@ -149,7 +148,7 @@ def summed(a: Secret, dim: Any = None, keepdim: bool = False, *, dtype: torch.dt
     many = prod(a.shape[d] for d in dims)
     a = with_room(a, many)
     total = a.share.sum(dims, keepdim=keepdim) if dims else a.share.clone()
-    return made(total, a.layer, kind, a.bits, min(0, a.low) * many, max(0, a.high) * many)
+    return made(total, a.layer, kind, a.bits, *sum_bounds(a.low, a.high, many))
 
 
 @implements(aten.mean)
@@ -162,7 +161,7 @@ def averaged(a: Secret, dim: Any = None, keepdim: bool = False, *, dtype: torch.
 def cumulated(a: Secret, dim: int, *, dtype: torch.dtype | None = None) -> Secret:
     kind = dtype or (a.dtype if a.is_floating_point() else torch.int64)
     many = a.shape[dim] if a.dim() else 1
-    return made(a.share.cumsum(dim), a.layer, kind, a.bits, min(0, a.low) * many, max(0, a.high) * many)
+    return made(a.share.cumsum(dim), a.layer, kind, a.bits, *sum_bounds(a.low, a.high, many))
 
 
 def _joins(operator: Any) -> Callable[..., Secret]:
@@ -192,9 +191,9 @@ def index_added(a: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) ->
     layer = layer_of(a, source)
     x, y, bits = aligned(a, source)
     many = source.shape[dim]
-    low, high = x.low + min(0, y.low) * many, x.high + max(0, y.high) * many
+    least, most = sum_bounds(y.low, y.high, many)
     share = x.part(layer).expand(a.shape).index_add(dim, index, y.part(layer).contiguous())
-    return made(share, layer, result_type(a, source), bits, low, high)
+    return made(share, layer, result_type(a, source), bits, x.low + least, x.high + most)
 
 
 @implements(aten.copy_)

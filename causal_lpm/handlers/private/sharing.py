@@ -69,19 +69,22 @@ def share(
             f"what is shared runs from {float(mine.min()):g} to {float(mine.max()):g}, and {lowest >> digits} to "
             f"{highest >> digits} were agreed on: give numbers within them, or all parties wider bounds."
         )
-    part = torch.zeros((*mine.shape[:-1], blocks[-1][1]), dtype=torch.int64)
-    part[..., first:end] = units
-    return Secret(part, layer, mine.dtype, digits, lowest, highest)
+    return Secret(_part(units, blocks, layer.rank), layer, mine.dtype, digits, lowest, highest)
 
 
 def of_owner(owned: Owned, layer: ShareLayer, dtype: torch.dtype, low: int, high: int) -> Secret:
     """What each party knows of its own rows, whole numbers within public bounds, as a secret; no message."""
-    first, end = owned.blocks[owned.rank]
-    part = torch.zeros((*owned.values.shape[:-1], owned.blocks[-1][1]), dtype=torch.int64)
-    part[..., first:end] = owned.values.long()
-    made = Secret(part, layer, dtype, 0, low, high)
+    made = Secret(_part(owned.values.long(), owned.blocks, owned.rank), layer, dtype, 0, low, high)
     made.owned = owned
     return made
+
+
+def _part(mine: Tensor, blocks: Blocks, rank: int) -> Tensor:
+    """Rows of everybody, of which a party has its own, and 0 for the others."""
+    first, end = blocks[rank]
+    part = torch.zeros((*mine.shape[:-1], blocks[-1][1]), dtype=torch.int64)
+    part[..., first:end] = mine
+    return part
 
 
 def decoded(units: Tensor, secret: Secret) -> Tensor:

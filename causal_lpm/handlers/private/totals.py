@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.numbers import is_secret, made
-from causal_lpm.handlers.private.secret import Secret
+from causal_lpm.handlers.private.secret import Secret, sum_bounds
 
 __all__ = ["total_by_group"]
 
@@ -41,8 +41,7 @@ def total_by_group(values: Tensor, by: Tensor, groups: int, dtype: torch.dtype) 
             raise ValueError("a tally of public floats by secret groups: share the values.")
         terms = columns * values.long()[..., None]
         low, high, bits = int(values.min()), int(values.max()), 0
-    many = values.shape[-1]
-    return made(terms.sum(-2), group.layer, dtype, bits, min(0, low) * many, max(0, high) * many)
+    return made(terms.sum(-2), group.layer, dtype, bits, *sum_bounds(low, high, values.shape[-1]))
 
 
 def _columns(vectors: Tensor, first: int, groups: int) -> Tensor:
