@@ -13,7 +13,7 @@ from causal_lpm.handlers.steps import Steps
 from causal_lpm.ops.pyro_stack import handlers_in_force
 from causal_lpm.validate import days_in_range, known
 
-__all__ = ["arm", "begin", "observes"]
+__all__ = ["arm", "begin", "observes", "rules_in_force"]
 
 
 def arm(part: Steps) -> None:
@@ -26,6 +26,11 @@ def arm(part: Steps) -> None:
             event: Any = handler.predicate
             timed = isinstance(event, StaticEvent)
             handler.used = timed and not part.first <= part.until(float(event.time)) < part.last
+
+
+def rules_in_force() -> list[Any]:
+    """The interruptions that wait for a condition and not for a day, the outermost first."""
+    return [h for h in handlers_in_force() if isinstance(h, Interruption) and not isinstance(h.predicate, StaticEvent)]
 
 
 def begin(steps: Steps, entries: Iterable[str]) -> None:

@@ -180,22 +180,24 @@ class KeyedNoise(Handler):
         if not isinstance(fn, Response):
             return
         if msg["value"] is None:
-            msg["value"] = _happens(fn, self.key(fn.name)) if isinstance(fn, Event) else fn.respond(fn.noise())
+            msg["value"] = self._happens(fn) if isinstance(fn, Event) else fn.respond(fn.noise())
         elif not fn.drawn:
             return  # data, or a trace that is replayed; what an inner handler drew came from noise, too
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)
 
+    def _happens(self, event: Event) -> torch.Tensor:
+        # Checked on the way: a separate pass over all hazards would take a twentieth of a step.
+        try:
+            return self._event(event)
+        except ValueError:
+            validate.hazard(event.name, event.rate)
+            raise
 
-def _happens(event: Event, key: torch.Tensor) -> torch.Tensor:
-    key = hashing.ahead(key, _first(event.batch_shape[-1]))
-    # Checked on the way: a separate pass over all hazards would take a twentieth of a step.
-    try:
+    def _event(self, event: Event) -> torch.Tensor:
+        key = hashing.ahead(self.key(event.name), _first(event.batch_shape[-1]))
         return kernels.happens(event.rate, key, event.where, check=True)
-    except ValueError:
-        validate.hazard(event.name, event.rate)
-        raise
 
 
 def _first(agents: int) -> int:

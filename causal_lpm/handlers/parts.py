@@ -1,14 +1,56 @@
 """The parts into which handlers cut a simulation: each goes on where another one ended, or begins where one began."""
 
+from dataclasses import dataclass
+
 from causal_lpm.handlers.steps import Steps
 from causal_lpm.handlers.triggers import Triggers
 from causal_lpm.ops.simulation import Rollout
+from causal_lpm.typing import Dynamics
 
-__all__ = ["Parts"]
+__all__ = ["Memory", "Parts"]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a simulation remembers between two of its steps, beside its state.
+
+    Attributes:
+        rules: What they have seen.
+        given: The dynamics that the part before was given.
+        in_force: Those at its end, which an act or a rule may have changed.
+    """
+
+    rules: Triggers
+    given: Dynamics | None = None
+    in_force: Dynamics | None = None
+
+    def copy(self) -> "Memory":
+        """The same memory, which goes its own way from here."""
+        return Memory(self.rules.copy(), self.given, self.in_force)
+
+    @property
+    def same_dynamics(self) -> bool:
+        """Whether no act and no rule has changed the dynamics."""
+        return self.given is self.in_force
+
+    def following(self, dynamics: Dynamics, steps: Steps) -> Dynamics:
+        """The dynamics of a part that a handler lets go on with `dynamics`.
+
+        Raises:
+            ValueError: dynamics of the handler's own after an act has changed them.
+        """
+        if self.same_dynamics or dynamics is self.in_force:
+            return dynamics
+        if dynamics is not self.given or self.in_force is None:
+            raise ValueError(
+                f"the dynamics were changed before day {steps.start:g}, and a handler lets the simulation go on with "
+                "others: let it go on with the dynamics that it was given, or let the act change an entry of the state."
+            )
+        return self.in_force
 
 
 class Parts:
-    """What is simulated of a whole, and what its rules remember where a part may begin.
+    """What is simulated of a whole, and what it remembers where a part may begin.
 
     Args:
         whole: Its steps.
@@ -16,11 +58,11 @@ class Parts:
 
     def __init__(self, whole: Steps) -> None:
         self.whole = whole
-        self._memories = {whole.first: Triggers()}
-        self._reached = whole.first
+        self._memories = {whole.first: Memory(Triggers())}
+        self.last = whole.first  # the step at which the last part ended
 
-    def begin(self, steps: Steps) -> Triggers:
-        """The memory of rules at the beginning of a part, also of one that is simulated again.
+    def begin(self, steps: Steps) -> Memory:
+        """The memory at the beginning of a part, also of one that is simulated again.
 
         Raises:
             ValueError: days outside of the simulation, or a beginning that no part has reached.
@@ -34,14 +76,19 @@ class Parts:
             )
         return self._memories[steps.first].copy()
 
-    def end(self, steps: Steps, memory: Triggers) -> None:
+    def end(self, steps: Steps, memory: Memory) -> None:
         """A part is simulated."""
-        self._reached = steps.last
-        self._memories[steps.last] = memory.copy()
+        self.reached(steps.last, memory)
 
-    def resample(self, memory: Triggers) -> None:
-        """Replicates go on from where the last part ended, with this memory."""
-        self._memories[self._reached] = memory.copy()
+    def reached(self, step: int, memory: Memory) -> None:
+        """Parts may begin at a step, with this memory."""
+        self.last = step
+        self._memories[step] = memory.copy()
+
+    @property
+    def memory(self) -> Memory:
+        """Where the last part has ended."""
+        return self._memories[self.last]
 
     def check(self, run: Rollout) -> None:
         """Raises ValueError where days are missing in what a handler made of the parts."""
@@ -52,10 +99,9 @@ class Parts:
                     f"a handler answered a simulation of {steps} steps with {series.shape[-1]} of the tally {name!r}: "
                     "let a simulation that is cut go on to its end."
                 )
-        if not run.tallies and self._reached not in (self.whole.first, self.whole.last):
+        if not run.tallies and self.last not in (self.whole.first, self.whole.last):
             raise ValueError(
-                f"a handler has left a simulation after step {self._reached} of {self.whole.last}: let it go on to its "
-                "end."
+                f"a handler has left a simulation after step {self.last} of {self.whole.last}: let it go on to its end."
             )
 
 

@@ -7,10 +7,16 @@ import pyro
 import torch
 from chirho.indexed.ops import get_index_plates
 
+from causal_lpm import kernels, validate
+from causal_lpm.handlers import blocks as in_blocks
 from causal_lpm.handlers.noise import KeyedNoise
+from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import of_replicates
-from causal_lpm.ops.exogenous import RandomBits
+from causal_lpm.ops.exogenous import RandomBits, checked_index
+from causal_lpm.ops.population import population
+from causal_lpm.ops.responses import Event
 from causal_lpm.ops.step import running_step
+from causal_lpm.typing import NoiseKind
 
 __all__ = ["Seeds"]
 
@@ -23,10 +29,13 @@ class Seeds(KeyedNoise):
     Args:
         name: Prefix of the sites `{name}_0`, `{name}_1`, ...
         windows: First step of each window, ascending from 0.
+        blocks: Seeds of a window. Each has a contiguous range of agents, of the same number up to one; what is one
+            number for everybody goes by the first. Where all seeds of a window are equal, the noise is that of one.
         device: Where noise is made, that of the agents; the seeds are the same on all devices.
 
     Raises:
-        ValueError: windows that do not start at 0 or do not ascend; a seed with a world dimension.
+        ValueError: windows that do not start at 0 or do not ascend; no blocks; a seed with a world dimension; blocks
+            where a process holds a part of the population.
 
     >>> import pyro
     >>> from causal_lpm import exogenous
@@ -37,7 +46,11 @@ class Seeds(KeyedNoise):
     """
 
     def __init__(
-        self, name: str = "noise", windows: tuple[int, ...] = (0,), device: torch.device | str = "cpu"
+        self,
+        name: str = "noise",
+        windows: tuple[int, ...] = (0,),
+        device: torch.device | str = "cpu",
+        blocks: int = 1,
     ) -> None:
         super().__init__(0)
         whole = all(isinstance(first, int) and not isinstance(first, bool) for first in windows)
@@ -46,6 +59,7 @@ class Seeds(KeyedNoise):
                 f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0."
             )
         self.name, self.windows, self.device = name, tuple(windows), torch.device(device)
+        self.blocks = validate.whole_number("blocks", blocks)
 
     def _forget(self) -> None:
         super()._forget()
@@ -58,7 +72,9 @@ class Seeds(KeyedNoise):
 
     @property
     def drawn(self) -> dict[str, torch.Tensor]:
-        """Site -> its seeds, int64 `[]` or `[replicates, 1]`: of resampled replicates, those of their ancestors.
+        """Site -> its seeds, int64 `[]`, `[blocks]` or `[replicates, blocks]`.
+
+        Of replicates that were resampled, they are those of their ancestors.
 
         A model that is conditioned on them under `Seeds` goes the same way again.
         """
@@ -86,8 +102,37 @@ class Seeds(KeyedNoise):
         replicates = get_index_plates().get("replicates")
         if replicates is not None and replicates.dim is not None and replicates.size is not None:
             prior = prior.expand((int(replicates.size),) + (1,) * (-replicates.dim - 1))
+        if self.blocks > 1:
+            prior = prior.expand((*prior.batch_shape[:-1], self.blocks))
         seed: torch.Tensor = pyro.sample(f"{self.name}_{window}", prior)
         return seed.to(self.device)
+
+    def _exogenous(self, name: str, agents: int, kind: NoiseKind, slots: int, index: Any) -> torch.Tensor:
+        if self.blocks == 1:
+            return super()._exogenous(name, agents, kind, slots, index)
+        self._holds_everybody(agents)
+        if index is None:
+            return in_blocks.field(self.key(name), agents, kind, None if slots == 1 else slots)
+        return in_blocks.field_at(self.numbered_key(name), checked_index(name, index, slots), kind)
+
+    def _allocate(self, name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
+        if self.blocks == 1:
+            return super()._allocate(name, priority, supply)
+        noise = in_blocks.field(self.key(name), priority.shape[-1], "exponential")
+        return kernels.select_by(priority, noise, checked_supply(name, priority, supply), CLASSES)
+
+    def _event(self, event: Event) -> torch.Tensor:
+        if self.blocks == 1:
+            return super()._event(event)
+        self._holds_everybody(event.batch_shape[-1])
+        return in_blocks.happens(event.rate, self.key(event.name), event.where)
+
+    def _holds_everybody(self, agents: int) -> None:
+        if agents > 1 and population(agents).is_part:
+            raise ValueError(
+                f"seeds {self.name!r} have {self.blocks} blocks of agents, and this process holds a part of them: give "
+                "one block."
+            )
 
     # Sites of seeds are drawn before the step renames what is sampled inside it.
     def _pyro_step(self, msg: Any) -> None:

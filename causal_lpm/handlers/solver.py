@@ -18,15 +18,15 @@ from causal_lpm.handlers.acts import fitting
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.in_place import Lent, copied
 from causal_lpm.handlers.incremental import Incremental
-from causal_lpm.handlers.interruptions import arm, begin, observes
-from causal_lpm.handlers.parts import Parts, no_part
+from causal_lpm.handlers.interruptions import arm, begin, observes, rules_in_force
+from causal_lpm.handlers.parts import Memory, Parts, no_part
 from causal_lpm.handlers.recording import Recording
-from causal_lpm.handlers.steps import Steps, steps_until
+from causal_lpm.handlers.steps import Steps, as_time, steps_until
 from causal_lpm.handlers.triggers import Triggers
 from causal_lpm.ops.dimensions import in_all_worlds
 from causal_lpm.ops.population import Address
 from causal_lpm.ops.pyro_stack import handlers_in_force, heard_by_all
-from causal_lpm.ops.simulation import Rollout, once, simulation_ends
+from causal_lpm.ops.simulation import Remembered, Rollout, once, simulation_ends
 from causal_lpm.ops.step import step
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import number_of_agents, same_entries
@@ -63,6 +63,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
             raise ValueError(f"dt is {dt}: the length of a step must be positive (days).")
         self.dt, self.prefix = dt, f"{name}/" if name else ""
         self._triggers = Triggers()
+        self._dynamics: Dynamics | None = None  # in force, where acts may change them
         self._agents: int | None = None  # known inside a step
         self._size = 1  # agents of this simulation
         self._parts: Parts | None = None  # of the simulation that runs
@@ -113,7 +114,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         steps = Steps(start, end, self.dt)
         self._size = number_of_agents(given)
         state = {name: torch.atleast_1d(value) for name, value in given.items()}
-        msg["args"] = (dynamics, state, _tensor(start), _tensor(end), *msg["args"][4:])
+        msg["args"] = (dynamics, state, as_time(start), as_time(end), *msg["args"][4:])
         begin(steps, state)
         self._entries = set(state)
         if not self._named and not steps.first:  # a name given twice asks for the same noise
@@ -152,16 +153,17 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         steps = Steps(first_day, first_day + days, self.dt)
         if self._parts is not parts:
             raise no_part(steps)
-        self._triggers = parts.begin(steps)
+        memory = parts.begin(steps)
+        self._triggers, self._dynamics = memory.rules, memory.following(dynamics, steps)
         same_entries("the state from which a handler lets a simulation go on", state, self._entries)
         arm(steps)
         self._own, self._lent, self._logged, self._end = {}, None, None, steps.end
         times = clock.new_tensor(steps.start), clock.new_tensor(steps.end)
-        part: dict[str, Any] = {"args": (dynamics, dict(state), *times), "kwargs": options}
+        part: dict[str, Any] = {"args": (self._dynamics, dict(state), *times), "kwargs": options}
         with Incremental(), Recording() as record:
             self._pyro_simulate(part)  # ChiRho's way from interruption to interruption
             series = {tally: in_all_worlds(values, event_dim=1) for tally, values in record.series().items()}
-        parts.end(steps, self._triggers)
+        parts.end(steps, Memory(self._triggers, dynamics, self._dynamics))
         return Rollout(dict(part["value"]), series)
 
     def _pyro_post_get_new_interruptions(self, msg: Any) -> None:
@@ -189,7 +191,22 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
     def _pyro_resampled(self, msg: Any) -> None:
         self._triggers.resample(msg["args"][0])
         if self._parts is not None:
-            self._parts.resample(self._triggers)
+            last = self._parts.memory
+            self._parts.reached(self._parts.last, Memory(self._triggers, last.given, last.in_force))
+
+    def _pyro_remembered(self, msg: Any) -> None:
+        if self._parts is not None:
+            memory = self._parts.memory
+            msg["value"] = Remembered(memory.rules.told(rules_in_force()), memory.same_dynamics)
+            msg["done"] = True
+
+    def _pyro_goes_on(self, msg: Any) -> None:
+        day, memory = msg["args"]
+        if self._parts is not None:
+            self._parts.reached(
+                self._steps_until(torch.tensor(day)), Memory(Triggers.of(rules_in_force(), memory.rules))
+            )
+            msg["done"] = True
 
     def _pyro_intervene(self, msg: Any) -> None:
         value, act = msg["args"][0], msg["args"][1]
@@ -255,6 +272,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
 
     def _pyro_simulate_to_interruption(self, msg: Any) -> None:
         waiting, dynamics, state, start, _ = msg["args"][:5]
+        self._dynamics = dynamics  # an act may have changed them
         timed = [h for h in waiting if isinstance(h.predicate, StaticEvent)]
         rules = [h for h in waiting if not isinstance(h.predicate, StaticEvent)]
         following = min(timed, key=lambda h: float(h.predicate.time))
@@ -280,8 +298,3 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
 
 def _plain(time: float) -> float:
     return int(time) if time.is_integer() else time
-
-
-def _tensor(time: Any) -> torch.Tensor:
-    given = torch.as_tensor(time)
-    return (given if given.is_floating_point() else given.float()).reshape(())

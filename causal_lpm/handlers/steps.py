@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Steps", "steps_until"]
+__all__ = ["Steps", "as_time", "steps_until"]
 
 MOST = 2**24
 """The most steps: float32 does not hold the numbers of more."""
@@ -69,6 +69,16 @@ def steps_until(time: float, dt: float) -> int:
     # Times are float32: one that is the end of a step up to rounding counts as that end, however late it is.
     steps = time / dt
     return math.floor(steps + _rounding(steps))
+
+
+def as_time(time: Any) -> torch.Tensor:
+    """A time as ChiRho's solvers take it: a float tensor `[]`.
+
+    >>> as_time(3)
+    tensor(3.)
+    """
+    given = torch.as_tensor(time)
+    return (given if given.is_floating_point() else given.float()).reshape(())
 
 
 def _rounding(steps: float) -> float:

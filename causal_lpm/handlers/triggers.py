@@ -1,7 +1,7 @@
 """Rules that fire when the state crosses something, on different days in different worlds."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -36,6 +36,28 @@ class Triggers:
         twin = Triggers()
         twin._sign, twin._fired = self._sign.copy(), self._fired.copy()
         return twin
+
+    @classmethod
+    def of(cls, rules: Sequence[Any], seen: Sequence[tuple[torch.Tensor, torch.Tensor] | None]) -> "Triggers":
+        """The memory of rules in their order, as `told`.
+
+        Raises:
+            ValueError: another number of rules.
+        """
+        if len(rules) != len(seen):
+            raise ValueError(
+                f"a simulation goes on under {len(rules)} rules, and was kept under {len(seen)}: let it go on under "
+                "the same."
+            )
+        memory = cls()
+        for rule, one in zip(rules, seen, strict=True):
+            if one is not None:
+                memory._sign[rule], memory._fired[rule] = one
+        return memory
+
+    def told(self, rules: Sequence[Any]) -> tuple[tuple[torch.Tensor, torch.Tensor] | None, ...]:
+        """What each of some rules has seen, `[*dims, 1]`: its first sign, and whether it has fired."""
+        return tuple((self._sign[rule], self._fired[rule]) if rule in self._sign else None for rule in rules)
 
     def firing(self, handler: Any, time: torch.Tensor, state: State) -> torch.Tensor:
         """In which worlds `handler` fires now: bool `[*dims, 1]` or `[]`.

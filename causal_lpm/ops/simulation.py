@@ -13,7 +13,7 @@ from pyro.poutine.runtime import effectful
 
 from causal_lpm.typing import State
 
-__all__ = ["Rollout", "once", "resampled", "simulation_ends"]
+__all__ = ["Remembered", "Rollout", "goes_on", "once", "remembered", "resampled", "simulation_ends"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,39 @@ def resampled(ancestors: torch.Tensor) -> None:
 
     Args:
         ancestors: int64 `[replicates]`: the number of the replicate from which each goes on.
+    """
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a simulation remembers beside its state where one of its parts has ended.
+
+    Attributes:
+        rules: Of each rule (`on`), in the order in which they stand: the sign that it saw first and whether it has
+            fired, `[*dims, 1]` each; None where it has seen nothing.
+        same_dynamics: Whether its dynamics are those that it began with.
+    """
+
+    rules: tuple[tuple[torch.Tensor, torch.Tensor] | None, ...] = ()
+    same_dynamics: bool = True
+
+
+@effectful(type="remembered")
+def remembered() -> Remembered:
+    """What the simulation that runs remembers where its last part has ended."""
+    return Remembered()
+
+
+@effectful(type="goes_on")
+def goes_on(day: float, memory: Remembered) -> None:
+    """The simulation that runs may begin with a part from a later day: those before it were simulated elsewhere.
+
+    Args:
+        day: Number of the first day of that part.
+        memory: What the simulation remembered there.
+
+    Raises:
+        ValueError: another number of rules than there.
     """
 
 

@@ -11,6 +11,7 @@ import pyro
 import pytest
 import torch
 from chirho.dynamical.handlers import LogTrajectory, StaticIntervention
+from chirho.dynamical.handlers.interruption import StaticEvent
 from chirho.dynamical.ops import on, simulate
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -167,6 +168,36 @@ def test_acts_and_rules_around_a_cut() -> None:
         parts, again = run(*cut)
         assert unlike(parts.state | parts.tallies, whole.state | whole.tallies) == []
         assert unlike(again, seen) == []
+
+
+def test_dynamics_that_an_act_or_a_rule_has_changed_stay_changed_after_a_cut() -> None:
+    def slow(s: State) -> State:
+        tally("x", s["x"])
+        return {"x": s["x"] + 1}
+
+    def fast(s: State) -> State:
+        tally("x", s["x"])
+        return {"x": s["x"] + 10}
+
+    whens: list[Any] = [StaticEvent(torch.tensor(2.0)), lambda s: s["x"].amax(-1, keepdim=True) > 1]
+    for when in whens:
+        for cut in ((), (1,), (2,), (5,), (2, 5, 7)):
+            with Cuts(*cut), on(when)(lambda f, s: (fast, s)):
+                assert rollout(slow, {"x": torch.zeros(2)}, 8).state["x"].tolist() == [62.0, 62.0], cut
+
+    class Other(Cuts):
+        def _pyro_rollout(self, msg: Any) -> None:
+            body: Body = msg["fn"]
+
+            def others(dynamics: Any, state: State, first: int, days: int, name: str) -> Rollout:
+                part = body(dynamics, state, 0, 5, name)
+                return part.followed_by(body(lambda s: dynamics(s), part.state, 5, 3, name))
+
+            msg["fn"] = others
+
+    sentence = "changed before day 5, and a handler lets the simulation go on with others"
+    with pytest.raises(ValueError, match=sentence), Other(), on(whens[0])(lambda f, s: (fast, s)):
+        rollout(slow, {"x": torch.zeros(2)}, 8)
 
 
 def test_worlds_that_split_after_a_cut() -> None:
