@@ -11,7 +11,7 @@ from chirho.dynamical.ops import on
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causal_lpm import Rollout, Seeds, Worlds, rollout, tally
+from causal_lpm import Rollout, Seeds, comparing, rollout, tally
 from causal_lpm.handlers.continuing import Continuing, Kept
 from tests.contracts.models import MODELS, Model, S
 
@@ -101,7 +101,7 @@ def test_what_cannot_go_on_is_refused() -> None:
         counting(), counting()
     with pytest.raises(ValueError, match="stop at day 9 lies outside"), Continuing(1, [9], future):
         counting()
-    with pytest.raises(ValueError, match="one world"), Continuing(1, [4], future), Worlds(["a", "b"]):
+    with pytest.raises(ValueError, match="one world"), Continuing(1, [4], future), comparing({"a": {}, "b": {}}):
         counting()
     with Continuing(1, [4], future) as first:
         counting()
