@@ -25,6 +25,10 @@ from causal_lpm.inference.diagnostics.coverage import interval_coverage_gate as 
 from causal_lpm.inference.diagnostics.disagreement import disagreement as disagreement
 from causal_lpm.inference.diagnostics.disagreement import disagreement_gate as disagreement_gate
 from causal_lpm.inference.diagnostics.disagreement import disagreements as disagreements
+from causal_lpm.inference.diagnostics.forecast_scores import crps as crps
+from causal_lpm.inference.diagnostics.forecast_scores import interval_score as interval_score
+from causal_lpm.inference.diagnostics.forecast_scores import last_value_baseline as last_value_baseline
+from causal_lpm.inference.diagnostics.forecast_scores import weighted_interval_score as weighted_interval_score
 from causal_lpm.inference.diagnostics.identifiability import contraction as contraction
 from causal_lpm.inference.diagnostics.identifiability import identifiability_gate as identifiability_gate
 from causal_lpm.inference.diagnostics.identifiability import strongest_correlation as strongest_correlation
@@ -55,6 +59,7 @@ from causal_lpm.inference.policies.dying_out import died_out as died_out
 from causal_lpm.inference.policies.effects import effects as effects
 from causal_lpm.inference.policies.effects import per_100k as per_100k
 from causal_lpm.inference.policies.effects import totals as totals
+from causal_lpm.inference.policies.forecasts import score_forecasts as score_forecasts
 from causal_lpm.inference.policies.predictive import predict as predict
 from causal_lpm.inference.policies.ranking import rank_policies as rank_policies
 from causal_lpm.inference.policies.sign_turn import SignTurn as SignTurn
