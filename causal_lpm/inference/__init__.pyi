@@ -1,5 +1,9 @@
 """Studies and their policies, simulations, calibration, predictions, effects, diagnostics, gradients."""
 
+from causal_lpm.inference.abduction.explain import explain as explain
+from causal_lpm.inference.abduction.explanation import Estimate as Estimate
+from causal_lpm.inference.abduction.explanation import Explanation as Explanation
+from causal_lpm.inference.abduction.explanation_rows import Candidate as Candidate
 from causal_lpm.inference.calibration.fit import fit as fit
 from causal_lpm.inference.calibration.joint_prior import JointPrior as JointPrior
 from causal_lpm.inference.calibration.learners import Learned as Learned
@@ -8,6 +12,7 @@ from causal_lpm.inference.calibration.methods import Method as Method
 from causal_lpm.inference.calibration.point import PointCalibration as PointCalibration
 from causal_lpm.inference.calibration.point import point_calibration as point_calibration
 from causal_lpm.inference.calibration.result import CalibrationResult as CalibrationResult
+from causal_lpm.inference.charts.explanation_charts import explanation_chart as explanation_chart
 from causal_lpm.inference.charts.series_charts import fan_chart as fan_chart
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots as blind_spots
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots_gate as blind_spots_gate
