@@ -144,10 +144,10 @@ class Continuing(Handler):
 
     def _filled(self, simulated: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The series of all days."""
-        whole = {}
+        whole = dict(simulated)
         for name, series in self._future.items():
             days = simulated.get(name, series[..., :0])
-            shape = torch.broadcast_shapes(days.shape[:-1], series.shape[:-1])
             rest = series[..., days.shape[-1] :]
+            shape = torch.broadcast_shapes(days.shape[:-1], rest.shape[:-1])
             whole[name] = torch.cat([days.expand(*shape, days.shape[-1]), rest.expand(*shape, rest.shape[-1])], -1)
         return whole

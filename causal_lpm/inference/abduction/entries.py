@@ -1,0 +1,80 @@
+"""Log densities of data entry by entry: which number of which site, for many rows of a program side by side."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyro
+import torch
+from pyro.poutine.messenger import Messenger
+from torch.distributions import Independent
+
+from causal_lpm.inference.program.scoring import by_day, valid_density
+from causal_lpm.inference.program.series import Series
+
+__all__ = ["Entries"]
+
+
+class Entries(Messenger):
+    """Answers data sites with their data, and keeps the log density of each number that is there.
+
+    Args:
+        data: Site -> its data.
+
+    Attributes:
+        log_prob: Site -> `[rows or 1, *shape of the data]`; 0 where a number is missing, -infinity where it, or the
+            distribution, is impossible. A distribution that is joint over groups or days has one number for all of
+            them, which stands at the last of its entries.
+
+    Raises:
+        ValueError: data are missing inside of a joint distribution.
+    """
+
+    def __init__(self, data: Mapping[str, Series]) -> None:
+        super().__init__()
+        self._data = data
+        self.log_prob: dict[str, torch.Tensor] = {}
+
+    def __enter__(self) -> Any:
+        self.log_prob = {}
+        # Where one row is impossible, the others go on.
+        self._unchecked = pyro.settings.context(validate_distributions_torch=False, validate_distributions_pyro=False)
+        self._unchecked.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> Any:
+        self._unchecked.__exit__(*error)
+        return super().__exit__(*error)
+
+    def _pyro_sample(self, msg: Any) -> None:
+        series = self._data.get(msg["name"])
+        if series is None:
+            return
+        fn, shape = msg["fn"], series.values.shape
+        whole = torch.broadcast_shapes(tuple(fn.shape()), tuple(shape))
+        known = torch.nan_to_num(series.values)
+        value = known.expand(whole)
+        self.log_prob[msg["name"]] = _each(msg["name"], fn, value, series.present)
+        msg["value"], msg["done"] = value, True
+        msg["infer"]["_do_not_trace"] = True
+
+
+def _each(name: str, fn: Any, value: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """`[*rows, *shape]`."""
+    inner = fn
+    while isinstance(inner, Independent):
+        inner = inner.base_dist
+    joint = len(inner.event_shape)
+    if not joint:
+        inner, _ = by_day(name, fn)
+    elif not bool(present.all()):
+        by_day(name, fn)  # says that they are missing
+    # A number of another day will do in the place of a missing one: it is left out.
+    filled = value if joint else torch.where(present, value, value[..., present][..., :1].reshape(-1)[0])
+    found = valid_density(inner, filled).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+    if joint:
+        shape = value.shape[value.dim() - present.dim() :]
+        spread = torch.zeros(*found.shape[: found.dim() - present.dim() + joint], *shape, dtype=found.dtype)
+        last: Any = (..., *[-1] * joint)
+        spread[last] = found
+        return spread
+    return torch.where(present, found, torch.zeros_like(found))

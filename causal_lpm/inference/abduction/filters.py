@@ -1,0 +1,104 @@
+"""Particle filters over the luck of agents: one filter a draw of the parameters, all of them side by side.
+
+Source: Gordon, Salmond and Smith (1993), IEE Proceedings F 140:107; systematic resampling of Kitagawa (1996), Journal
+of Computational and Graphical Statistics 5:1.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from causal_lpm.inference.abduction.windowed import Windowed
+from causal_lpm.handlers.continuing import Kept
+
+__all__ = ["Filtered", "particle_filters"]
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """What filters found.
+
+    Attributes:
+        log_evidence: Log of the estimated probability of the data given the parameters, float64 `[filters]`.
+        seeds: int64 `[filters, particles, windows]`.
+        log_p: Of the data given each particle's luck, float64 `[filters, particles, windows]`.
+        weights: Of the particles at the end, float64 `[filters, particles]`.
+        effective: Effective particles after each window, as a share, float64 `[filters, windows]`.
+        ancestors: How many different particles of the first window are left, int64 `[filters]`.
+    """
+
+    log_evidence: torch.Tensor
+    seeds: torch.Tensor
+    log_p: torch.Tensor
+    weights: torch.Tensor
+    effective: torch.Tensor
+    ancestors: torch.Tensor
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """As they are kept."""
+        return {field.name: getattr(self, field.name).numpy() for field in fields(self)}
+
+    @classmethod
+    def of(cls, parts: Sequence[dict[str, npt.NDArray[np.generic]]]) -> "Filtered":
+        """The filters of several blocks, one after the other."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in names})
+
+
+def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], particles: int) -> Filtered:
+    """Filters the luck of each draw of the parameters through the windows.
+
+    Args:
+        windowed: The model and its data.
+        z: One draw a filter, `[filters, all]`.
+        seeds: Of the luck and of the resampling of each filter.
+        particles: In each filter.
+
+    Raises:
+        ValueError: a number of the data that no particle of any filter can produce.
+    """
+    filters, count = len(z), len(windowed)
+    generators = [torch.Generator().manual_seed(seed % 2**63) for seed in seeds]
+    rows = z.repeat_interleave(particles, 0)
+    path = torch.zeros(filters * particles, count, dtype=torch.int64)
+    log_p = torch.zeros(filters * particles, count, dtype=torch.float64)
+    log_w = torch.zeros(filters, particles, dtype=torch.float64)
+    evidence, effective = torch.zeros(filters, dtype=torch.float64), []
+    kept: Kept | None = None
+    for w in range(count):
+        path[:, w] = torch.cat([torch.randint(0, 2**62, (particles,), generator=g) for g in generators])
+        spread = path[:, :, None].expand(-1, -1, windowed.blocks)
+        run = windowed.run(rows, spread, kept, w)
+        log_p[:, w] = run.log_p[:, w]
+        log_w = log_w + log_p[:, w].reshape(filters, particles)
+        dead = log_w.isneginf().all(1)
+        if bool(dead.all()):
+            never = windowed.impossible(rows, spread)
+            raise ValueError(
+                f"no particle can produce {never or 'the data'} (until day {windowed.ends(w)}): look at the data and at "
+                "the prior of what makes them, or give more particles."
+            )
+        log_w = torch.where(dead[:, None], 0.0, log_w)  # such a filter has no evidence, and goes on beside the others
+        weights = log_w.softmax(1)
+        effective.append(1 / (weights**2).sum(1) / particles)
+        evidence = evidence + torch.where(dead, -torch.inf, log_w.logsumexp(1) - math.log(particles))
+        if w + 1 == count:
+            break
+        numbers = torch.cat([m * particles + _systematic(weights[m], g) for m, g in enumerate(generators)])
+        path, log_p, kept = path[numbers], log_p[numbers], run.kept[windowed.ends(w)].take(numbers)
+        log_w = torch.zeros_like(log_w)
+    shape = (filters, particles, count)
+    seeds_of = path.reshape(shape)
+    ancestors = torch.tensor([len(first.unique()) for first in seeds_of[:, :, 0]])
+    return Filtered(evidence, seeds_of, log_p.reshape(shape), weights, torch.stack(effective, 1), ancestors)
+
+
+def _systematic(weights: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The number of the ancestor of each particle, int64 `[particles]`."""
+    n = len(weights)
+    at = (torch.arange(n, dtype=torch.float64) + torch.rand((), generator=generator, dtype=torch.float64)) / n
+    return torch.searchsorted(weights.cumsum(0), at).clamp(max=n - 1)
