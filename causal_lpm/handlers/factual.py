@@ -102,8 +102,9 @@ def _of_response(rv: Response, obs: torch.Tensor, name: str) -> torch.Tensor:
     worlds = _worlds(rv)
     factual = rv.like(gather(rv.parameter, worlds, event_dim=rv.parameter_dim))
     pyro.sample(f"{name}_factual", factual, obs=obs)
-    value = rv.respond(factual.abduct(rv.noise(), obs))
-    fact = torch.where(obs.isnan(), gather(value, worlds), obs.to(value.dtype))
+    possible = factual.possible(obs)
+    value = rv.respond(factual.abduct(rv.noise(), possible))
+    fact = torch.where(possible.isnan(), gather(value, worlds), possible.to(value.dtype))
     scattered: torch.Tensor = scatter(fact, worlds, result=value.clone())
     return scattered
 

@@ -17,6 +17,7 @@ from causal_lpm.kernels import hashing
 from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.exogenous import checked_index
+from causal_lpm.ops.outcomes import data_of
 from causal_lpm.ops.population import population
 from causal_lpm.ops.pyro_stack import handlers_in_force
 from causal_lpm.ops.responses import Event, Response
@@ -160,6 +161,11 @@ class KeyedNoise(Handler):
         msg["fn"] = self._exogenous
 
     def _exogenous(self, name: str, agents: int, kind: NoiseKind, slots: int, index: Any) -> torch.Tensor:
+        if data_of(f"{name}_noise", None) is not None:
+            raise ValueError(
+                f"there are data on the noise {name!r}, which {type(self).__name__} makes from its seed: give data on "
+                "what agents did, or leave the seed out."
+            )
         first = _first(agents)
         if index is None:
             key = hashing.ahead(self.key(name), first * slots)

@@ -85,7 +85,7 @@ def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.
             return _site(name, response, None)
         known = response.checked(data)
         value = _site(name, response, None if obs is None else known)
-        if (missing := unknown(known)) is not None:
+        if (missing := unknown(response.possible(known))) is not None:
             value = torch.where(missing, response.respond(response.noise()), value)
         # A copy: what the model writes into the outcome does not change the data.
         return value.expand(torch.broadcast_shapes(value.shape, response.batch_shape)).clone()
@@ -111,7 +111,8 @@ def event(
         name: Name of the event; once a step.
         hazard: Rate integrated over the step, dimensionless, `[*dims, agents]`, `[*dims, 1]` or a number.
         obs: Observed 0/1 `[agents]`: adds log p of the factual world and draws E from its posterior. NaN is unknown:
-            such an agent is as if it were not observed.
+            such an agent is as if it were not observed. So is one whose observation is impossible in some rows only,
+            which have log p -inf.
         where: bool `[*dims, agents]`, whom it can happen to: the hazard of all others is 0. The same as
             `torch.where(where, hazard, 0.0)`, but faster: nothing is computed for the others.
 
@@ -120,7 +121,7 @@ def event(
 
     Raises:
         ValueError: negative or NaN hazard; a `where` that is not bool; observations other than 0, 1 and NaN, or with
-            probability 0 in every draw (it happened with hazard 0, or did not with infinite hazard); one number without
+            probability 0 in every row (it happened with hazard 0, or did not with infinite hazard); one number without
             `where` outside a rollout, where the agents are not known.
 
     >>> import torch, pyro
@@ -189,7 +190,7 @@ def choose(
     Raises:
         ValueError: unknown coupling, logits without an option dimension, NaN or infinite logits, integers that float32
             would change, an agent whose options are all impossible (-inf); observations that are not options, or one
-            that is impossible in every draw.
+            that is impossible in every row.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)

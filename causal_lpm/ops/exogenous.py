@@ -74,6 +74,11 @@ def _exogenous(name: str, agents: int, kind: NoiseKind, slots: int, index: torch
     with plate:
         fn = fn.expand((agents,)) if slots == 1 else fn.expand((agents, slots)).to_event(1)
         noise: torch.Tensor = pyro.sample(f"{name}_noise", fn)
+    if noise.is_floating_point() and bool(noise.isnan().any()):
+        raise ValueError(
+            f"the exogenous noise {name!r} contains NaN, and a comparison with NaN says no: give data on what agents "
+            "did (obs= of event and choose), where NaN is unknown, and none on their noise."
+        )
     refuse_worlds(f"the exogenous noise {name!r}", noise, len(fn.event_shape))
     if number is None:
         return noise
@@ -112,7 +117,7 @@ def exogenous(
 
     Raises:
         ValueError: unknown kind, agents or slots that are not whole numbers from 1, more than fit into memory, an index
-            that is not one whole number an agent or lies outside the slots, noise that differs by world.
+            that is not one whole number an agent or lies outside the slots, noise that differs by world or is NaN.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)

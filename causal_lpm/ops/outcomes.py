@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from chirho.observational.handlers.condition import Observations
 from pyro.poutine.condition_messenger import ConditionMessenger
+from pyro.poutine.runtime import effectful
 from pyro.poutine.trace_struct import Trace
 
 from causal_lpm.ops.dimensions import world_dimensions
@@ -16,7 +17,7 @@ from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.pyro_stack import handlers_in_force
 from causal_lpm.ops.step import Running, running_step
 
-__all__ = ["checked_data", "data_of", "in_step", "unknown"]
+__all__ = ["checked_data", "data_of", "impossible", "in_step", "unknown"]
 
 
 def data_of(name: str, obs: Any) -> Any:
@@ -83,3 +84,37 @@ def checked_data(what: str, data: Any, shape: torch.Size, outcomes: int) -> torc
             f"whole numbers from 0 to {outcomes - 1}, or NaN where nothing is known."
         )
     return given
+
+
+@effectful(type="impossible")
+def impossible(name: str, data: torch.Tensor, never: torch.Tensor, what: str) -> None:
+    """What is observed of a response has probability 0 for some agents, in some rows at least.
+
+    Rows are draws and replicates. Where some can give the data, the others have log p -inf, which is an answer; where
+    none can, there is a mistake in the data or in the model. A handler that sets `done` decides otherwise.
+
+    Args:
+        name: Of the response.
+        data: `[*draws, agents]`.
+        never: bool `[*dims, agents]`, where they have probability 0 in the factual world.
+        what: What is observed, for the message.
+
+    Raises:
+        ValueError: no row can give the data.
+    """
+    rows = never.reshape(-1, never.shape[-1])
+    if len(rows) == 0 or not bool(rows.any(-1).all()):
+        return
+    times = rows.sum(0)
+    agent = int(times.argmax())
+    row = int(rows[:, agent].nonzero()[0])
+    seen = data.expand(never.shape).reshape(rows.shape)[row, agent].item()
+    part = (
+        ""
+        if int(times[agent]) == len(rows)
+        else f" in {int(times[agent])} of {len(rows)} rows, as others have in the rest"
+    )
+    raise ValueError(
+        f"what is observed of {what} is {seen:g} for agent {agent}, which has probability 0{part}: look what makes it "
+        "impossible, or give NaN where nothing is known."
+    )

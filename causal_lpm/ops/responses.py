@@ -18,7 +18,7 @@ from torch.distributions import constraints
 from causal_lpm import validate
 from causal_lpm.ops.dimensions import world_dimensions
 from causal_lpm.ops.exogenous import exogenous
-from causal_lpm.ops.outcomes import checked_data, in_step, unknown
+from causal_lpm.ops.outcomes import checked_data, impossible, in_step, unknown
 
 __all__ = ["Choice", "Coupling", "Event", "Response"]
 
@@ -87,24 +87,35 @@ class Response(dist.TorchDistribution):
         return torch.where(missing, noise, self.posterior(noise, _filled(value)))
 
     def checked(self, data: Any) -> torch.Tensor:
-        """Data of this response, refused where they are not among its outcomes, or impossible in every draw."""
+        """Data of this response, refused where they are not among its outcomes, or impossible in every row."""
         what = f"{self.kind} {self.name!r}{in_step()}"
         given = checked_data(what, data, self.batch_shape, self.outcomes)
+        never = self._factual().impossible(given)
+        if bool(never.any()):
+            impossible(self.name, given, never, what)
+        return given
+
+    def possible(self, data: torch.Tensor) -> torch.Tensor:
+        """Data with NaN in the place of what is impossible in the factual world, `[agents]` or `[*dims, agents]`.
+
+        A row in which the data are impossible has log p -inf whatever comes of it. There the agent is as if it were not
+        observed: an infection of the immune, say, would lead out of all stages that there are.
+        """
+        never = self._factual().impossible(data)
+        return torch.where(never, torch.nan, data) if bool(never.any()) else data
+
+    def impossible(self, value: torch.Tensor) -> torch.Tensor:
+        """Where an observation has probability 0, bool `[*dims, agents]`; the unknown is possible."""
+        with torch.no_grad():
+            return self.log_prob(value).isneginf()
+
+    def _factual(self) -> "Response":
+        """The same in the factual world, to which data belong."""
         parameter = self.parameter
-        for dim in world_dimensions().values():  # data belong to the factual world
+        for dim in world_dimensions().values():
             if parameter.dim() - self.parameter_dim >= -dim:
                 parameter = parameter.narrow(dim - self.parameter_dim, 0, 1)
-        with torch.no_grad():
-            never = self.like(parameter).log_prob(given).isneginf()
-        never = never.reshape(-1, never.shape[-1])
-        if len(never) and bool(never.all(0).any()):
-            agent = int(never.all(0).nonzero()[0])
-            seen = given.reshape(-1, given.shape[-1])[0, agent].item()
-            raise ValueError(
-                f"what is observed of {what} is {seen:g} for agent {agent}, which has probability 0: look what makes "
-                "it impossible, or give NaN where nothing is known."
-            )
-        return given
+        return self.like(parameter)
 
     @property
     @abstractmethod
@@ -170,6 +181,11 @@ class Event(Response):
         happened = value.bool()
         rate = torch.where(happened, self.parameter, 1.0)
         return torch.where(happened, torch.log(-torch.expm1(-rate)), -self.parameter)
+
+    def impossible(self, value: torch.Tensor) -> torch.Tensor:
+        validate.hazard(self.name, self.rate)
+        hazard = self.parameter.detach()  # without its logarithm
+        return torch.where(hazard == 0, value == 1, hazard.isinf() & (value == 0))
 
     def posterior(self, noise: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         # Happened: Exp(1) truncated to [0, hazard], by inverse CDF at 1 - exp(-noise). Did not happen: memoryless.

@@ -169,6 +169,54 @@ def test_what_is_impossible_in_some_draws_has_no_weight_in_them() -> None:
         event("e", hazard[:1], torch.tensor([1.0, 0.0]))
 
 
+def test_data_that_no_row_can_give_are_refused_though_each_fails_for_another_agent() -> None:
+    hazard = torch.tensor([[0.0, 0.5, 0.5], [0.7, 0.0, 0.5], [0.7, 0.0, 0.0]])
+    with pytest.raises(ValueError, match="is 1 for agent 1, which has probability 0 in 2 of 3 rows"):
+        event("e", hazard, torch.tensor([1, 1, 0]))
+    assert bool(event("e", hazard, torch.tensor([1, 0, 0]))[1:, 0].all())
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
+@pytest.mark.parametrize(
+    "worlds",
+    [
+        contextlib.nullcontext,
+        lambda: Worlds(replicates=2),
+        lambda: ProductWorlds(2),
+        lambda: TwinWorldCounterfactual(-3),
+    ],
+)
+@pytest.mark.parametrize("how", ["obs=", "condition"])
+def test_a_row_that_cannot_give_the_data_goes_on_as_if_there_were_none(how: str, worlds: Any, keyed: bool) -> None:
+    """An infection of the immune would lead out of all stages that there are."""
+    open_to = torch.tensor([[False, True, True], [True, True, True]])
+    data = torch.tensor([1.0, torch.nan, 0.0])
+
+    def run(obs: torch.Tensor | None) -> torch.Tensor:
+        p = policy("p", 0.4)
+        given = condition(data={"e": obs}) if how == "condition" and obs is not None else contextlib.nullcontext()
+        pyro.set_rng_seed(1)
+        with KeyedNoise(torch.tensor([[3], [4]])) if keyed else contextlib.nullcontext(), given:
+            return event("e", p.expand((*p.shape[:-1], 3)), obs if how == "obs=" else None, open_to)
+
+    with worlds(), do(actions={"p": torch.tensor([0.9])}):
+        found, free = run(data), run(None)
+    found, free = (x.expand(2, 2, 3) if x.dim() == 3 else x[None].expand(2, 2, 3) for x in (found, free))
+    assert torch.equal(found[:, 0, :2], free[:, 0, :2]), "agent 0 is immune in row 0"
+    assert not bool(found[:, 0, 0].any())
+    assert bool(found[:, 1, 0].all())
+    assert not bool(found[0, :, 2].any())
+
+
+def test_noise_that_is_nan_or_given_beside_a_seed_is_refused() -> None:
+    """NaN < hazard is False: it would count as known not to have happened."""
+    with pyro.poutine.condition(data={"x_noise": torch.tensor([torch.nan, 0.1])}):
+        with pytest.raises(ValueError, match="the exogenous noise 'x' contains NaN"):
+            event("x", torch.full((2,), 0.5))
+        with pytest.raises(ValueError, match="data on the noise 'x', which KeyedNoise makes"), KeyedNoise(1):
+            choose("x", torch.zeros(2, 3))
+
+
 def test_only_the_factual_world_must_be_able_to_do_it() -> None:
     def model() -> torch.Tensor:
         p = policy("p", 0.3)
