@@ -158,14 +158,15 @@ class KeyedNoise(Handler):
 
     # `fn` and not the value is set: a handler further in that has answered stays right, one further out can adapt it.
     def _pyro_exogenous(self, msg: Any) -> None:
-        msg["fn"] = self._exogenous
-
-    def _exogenous(self, name: str, agents: int, kind: NoiseKind, slots: int, index: Any) -> torch.Tensor:
+        name = msg["args"][0]
         if data_of(f"{name}_noise", None) is not None:
             raise ValueError(
                 f"there are data on the noise {name!r}, which {type(self).__name__} makes from its seed: give data on "
                 "what agents did, or leave the seed out."
             )
+        msg["fn"] = self._exogenous
+
+    def _exogenous(self, name: str, agents: int, kind: NoiseKind, slots: int, index: Any) -> torch.Tensor:
         first = _first(agents)
         if index is None:
             key = hashing.ahead(self.key(name), first * slots)

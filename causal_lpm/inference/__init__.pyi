@@ -4,6 +4,7 @@ from causal_lpm.inference.abduction.explain import explain as explain
 from causal_lpm.inference.abduction.explanation import Estimate as Estimate
 from causal_lpm.inference.abduction.explanation import Explanation as Explanation
 from causal_lpm.inference.abduction.explanation_rows import Candidate as Candidate
+from causal_lpm.inference.abduction.line_list import LineList as LineList
 from causal_lpm.inference.calibration.fit import fit as fit
 from causal_lpm.inference.calibration.joint_prior import JointPrior as JointPrior
 from causal_lpm.inference.calibration.learners import Learned as Learned
