@@ -4,6 +4,8 @@ from causal_lpm.inference.abduction.explain import explain as explain
 from causal_lpm.inference.abduction.explanation import Estimate as Estimate
 from causal_lpm.inference.abduction.explanation import Explanation as Explanation
 from causal_lpm.inference.abduction.explanation_rows import Candidate as Candidate
+from causal_lpm.inference.abduction.causation import Causation as Causation
+from causal_lpm.inference.abduction.causation import causation as causation
 from causal_lpm.inference.abduction.line_list import LineList as LineList
 from causal_lpm.inference.calibration.fit import fit as fit
 from causal_lpm.inference.calibration.joint_prior import JointPrior as JointPrior
