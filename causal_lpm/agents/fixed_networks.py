@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.agents.columns import MOST, whole_numbers
-from causal_lpm.agents.layers import Layer, messages
+from causal_lpm.agents.layers import Layer, messages, stretches
 from causal_lpm.kernels import graph_change, graph_total, group_total, hashing
 from causal_lpm.kernels.building import Edges, compressed_rows
 from causal_lpm.validate import fits_in_memory
@@ -52,6 +52,15 @@ class Groups(Layer):
 
     def degree(self) -> Tensor:
         return self.total(torch.ones(self.agents, dtype=torch.int64, device=self.group.device)).float()
+
+    def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        members = torch.argsort(self.group, stable=True)
+        size = torch.bincount(self.group.long() + 1, minlength=self.groups + 1)  # first those in none
+        own = self.group[agents].long() + 1
+        place, at = stretches((size.cumsum(0) - size)[own], torch.where(own > 0, size[own], 0))
+        other = members[at]
+        apart = other != agents[place]
+        return place[apart], other[apart]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +160,10 @@ class Graph(Layer):
 
     def degree(self) -> Tensor:
         return self.indptr.diff().float()
+
+    def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        place, at = stretches(self.indptr[agents], self.indptr.diff()[agents])
+        return place, self.neighbours[at].long()
 
 
 @dataclass(frozen=True, eq=False)

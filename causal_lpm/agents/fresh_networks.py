@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from causal_lpm.agents.columns import MOST, shortly, whole_numbers
 from causal_lpm.agents.layers import Layer, messages
-from causal_lpm.kernels import ring_total, stub_total
+from causal_lpm.kernels import ring_edges, ring_total, stub_edges, stub_total
 from causal_lpm.ops import exogenous
 
 __all__ = ["FreshRandom", "FreshWattsStrogatz"]
@@ -81,6 +82,13 @@ class FreshWattsStrogatz(Layer):
     def total(self, x: Tensor) -> Tensor:
         return ring_total(messages(self, x), _today(self.name, x), *self.ring, self.rewire)
 
+    def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        def edges(key: Tensor) -> tuple[Tensor, Tensor]:
+            src, dst, exists = ring_edges(key, *self.ring, self.rewire)
+            return src[exists], dst[exists]
+
+        return _contacts_of_today(self, edges, agents, rows, dims)
+
     def degree(self) -> Tensor:
         return torch.where(self.classes < 0, 0.0, self.degree_by_class[self.classes.clamp(min=0).long()])
 
@@ -128,6 +136,13 @@ class FreshRandom(Layer):
     def total(self, x: Tensor) -> Tensor:
         return stub_total(messages(self, x), _today(self.name, x), self.owner, self.first, self.chain)
 
+    def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        def edges(key: Tensor) -> tuple[Tensor, Tensor]:
+            src, dst = stub_edges(key, self.owner, self.chain)
+            return src[src != dst], dst[src != dst]
+
+        return _contacts_of_today(self, edges, agents, rows, dims)
+
     def degree(self) -> Tensor:
         m = self.owner.shape[0]
         if m < 2:
@@ -141,3 +156,27 @@ class FreshRandom(Layer):
 def _today(name: str, x: Tensor) -> Tensor:
     """The key of today's graph, int64 `[*draws, 1]`: exogenous, so the same in every world."""
     return exogenous(name, 1, kind="bits").to(x.device)
+
+
+def _contacts_of_today(
+    layer: FreshWattsStrogatz | FreshRandom,
+    edges: Callable[[Tensor], tuple[Tensor, Tensor]],
+    agents: Tensor,
+    rows: Tensor,
+    dims: tuple[int, ...],
+) -> tuple[Tensor, Tensor]:
+    """See `Layer.contacts`; `edges` makes those of a key, which is the same in every world."""
+    keys = _today(layer.name, agents)[..., 0].expand(dims).reshape(-1)
+    made: dict[int, tuple[Tensor, Tensor]] = {}
+    found = [(agents[:0], agents[:0])]
+    for row in rows.unique().tolist():
+        key = keys[row]
+        if int(key) not in made:
+            made[int(key)] = edges(key.reshape(1))
+        here = (rows == row).nonzero()[:, 0]
+        place = torch.full((layer.agents,), -1, device=agents.device)
+        place[agents[here]] = here
+        for one, other in (made[int(key)], made[int(key)][::-1]):
+            own = place[one]
+            found.append((own[own >= 0], other[own >= 0]))
+    return torch.cat([place for place, _ in found]), torch.cat([other for _, other in found])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 import torch
 from torch import Tensor
 
-__all__ = ["Layer", "Layers", "messages"]
+__all__ = ["Layer", "Layers", "messages", "stretches"]
 
 
 class Layer(ABC):
@@ -24,6 +24,25 @@ class Layer(ABC):
     @abstractmethod
     def degree(self) -> Tensor:
         """The expected number of contacts, float32 `[agents]`."""
+
+    def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Whom some agents meet, in all of whose rows a fresh layer has other contacts.
+
+        Args:
+            agents: int64 `[n]`; no two the same in a row.
+            rows: int64 `[n]`, the number of the row of each among all of `dims`, flattened.
+            dims: Sizes of the dimensions left of the agents.
+
+        Returns:
+            Place in `agents` and number of the other one, int64 `[contacts]` each; whom one meets twice is there twice.
+
+        Raises:
+            ValueError: a layer that cannot say who meets whom.
+        """
+        raise ValueError(
+            f"a {type(self).__name__} says how many an agent meets, and not whom: give it a method contacts, as "
+            "causal_lpm.agents.Layer has it, or another network."
+        )
 
     @property
     def noise_names(self) -> tuple[str, ...]:
@@ -101,6 +120,10 @@ class Layers(Layer):
     def degree(self) -> Tensor:
         return torch.stack([network.degree() for network in self.networks]).sum(0)
 
+    def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        pairs = [network.contacts(agents, rows, dims) for network in self.networks]
+        return torch.cat([place for place, _ in pairs]), torch.cat([other for _, other in pairs])
+
     def part(self, first: int, here: int) -> Layers:
         return Layers(tuple(network.part(first, here) for network in self.networks))
 
@@ -148,3 +171,14 @@ def messages(layer: Layer, x: Tensor) -> Tensor:
             "give bool, int64 or floats with the agents last; causal_lpm.exposure turns any number into such messages."
         )
     return x
+
+
+def stretches(begin: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """The numbers of several stretches, and which stretch each belongs to; both int64.
+
+    >>> stretches(torch.tensor([5, 0]), torch.tensor([2, 1]))
+    (tensor([0, 0, 1]), tensor([5, 6, 0]))
+    """
+    place = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
+    within = torch.arange(len(place), device=count.device) - (count.cumsum(0) - count)[place]
+    return place, begin[place] + within

@@ -7,6 +7,8 @@ from causal_lpm.inference.abduction.explanation_rows import Candidate as Candida
 from causal_lpm.inference.abduction.causation import Causation as Causation
 from causal_lpm.inference.abduction.causation import causation as causation
 from causal_lpm.inference.abduction.line_list import LineList as LineList
+from causal_lpm.inference.abduction.transmission_tree import TransmissionTree as TransmissionTree
+from causal_lpm.inference.abduction.transmissions import Transmissions as Transmissions
 from causal_lpm.inference.calibration.fit import fit as fit
 from causal_lpm.inference.calibration.joint_prior import JointPrior as JointPrior
 from causal_lpm.inference.calibration.learners import Learned as Learned
