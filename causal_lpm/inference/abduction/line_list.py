@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -35,8 +36,8 @@ class LineList:
 
     Of a choice (`choose`), `happened` is the number of the option, and days that are not listed are unknown.
 
-    An event must say by `where` whom it concerns. That it did not happen to all others is then certain and counts
-    nothing.
+    An event must say by `where` whom it concerns, or be warned of. That it did not happen to all others is then certain
+    and counts nothing.
 
     Args:
         table: A data frame, a mapping of columns, or the path of a CSV or Parquet file. Columns: `agent`, its number
@@ -84,6 +85,13 @@ class LineList:
                 raise ValueError(
                     f"the line list has {event.kind} {event.name!r}, which the model observes already: give its data "
                     "in one place."
+                )
+            if event.recurs:
+                warnings.warn(
+                    f"event {event.name!r} is asked again of agents to whom it has happened, and has no where=: if the "
+                    "model takes it back from some, as in event(...) & susceptible, give where=susceptible, or what is "
+                    "known of them counts on days on which it says nothing.",
+                    stacklevel=2,
                 )
         groups = {str(name): rows for name, rows in self.table.groupby("event", sort=False)}
         nothing = self.table.iloc[:0]

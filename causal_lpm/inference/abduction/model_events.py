@@ -1,6 +1,5 @@
 """What can be observed of a model's agents: its events and choices, and when they are asked, as one run shows."""
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,6 +29,7 @@ class ModelEvent:
         length: Of a step in days.
         sites: Number of a step -> name of the site; of what comes before the simulation, `BEFORE`.
         observed: Whether the model, or a condition around it, observes it.
+        recurs: Whether it has no `where`, and is asked again of an agent to whom it has happened.
     """
 
     name: str
@@ -40,6 +40,7 @@ class ModelEvent:
     length: float
     sites: dict[int, str] = field(default_factory=dict)
     observed: bool = False
+    recurs: bool = False
 
     @property
     def days(self) -> tuple[float, float]:
@@ -54,19 +55,14 @@ class _Reader(Handler):
     def __init__(self) -> None:
         super().__init__()
         self.events: dict[str, ModelEvent] = {}
-        self.recurring: list[str] = []
         self._happened: dict[str, torch.Tensor] = {}
 
     def _pyro_post_event(self, msg: Any) -> None:
         name, hazard, obs, where = msg["args"]
-        full = self._seen(name, obs, hazard, msg["value"].shape[-1], "event", 2)
-        if where is not None:
-            return
-        before = self._happened.get(full)
-        if before is not None and full not in self.recurring and bool((before & (hazard > 0)).any()):
-            self.recurring.append(full)
-        happened = msg["value"] > 0
-        self._happened[full] = happened if before is None else before | happened
+        event, happened = self._seen(name, obs, hazard, msg["value"].shape[-1], "event", 2), msg["value"] > 0
+        before = self._happened.get(event.name, torch.zeros_like(happened))
+        event.recurs |= where is None and bool((before & (hazard > 0)).any())
+        self._happened[event.name] = before | happened
 
     def _pyro_post_choose(self, msg: Any) -> None:
         name, logits, obs, _ = msg["args"]
@@ -74,20 +70,17 @@ class _Reader(Handler):
 
     def _seen(
         self, name: str, obs: Any, of: torch.Tensor, agents: int, kind: Literal["event", "choice"], outcomes: int
-    ) -> str:
+    ) -> ModelEvent:
         step = running_step()
         full = (step.prefix if step else "") + name
         event = self.events.setdefault(full, ModelEvent(full, kind, agents, outcomes, of.device, step_length()))
         event.sites[step.number if step else BEFORE] = (step.site_prefix if step else "") + name
         event.observed |= data_of(name, obs) is not None
-        return full
+        return event
 
 
 def events_of(model: Model) -> dict[str, ModelEvent]:
     """The events and choices of a model, as one run with a draw of its prior shows them.
-
-    An event without `where` that is asked again of agents to whom it has happened is warned of: where the model leaves
-    those out afterwards, as in `event(...) & susceptible`, what is known of them would count all the same.
 
     >>> from causal_lpm import event, rollout
     >>> def model():
@@ -101,11 +94,4 @@ def events_of(model: Model) -> dict[str, ModelEvent]:
     """
     reader = _Reader()
     read(model, reader)
-    for name in reader.recurring:
-        warnings.warn(
-            f"event {name!r} is asked again of agents to whom it has happened, and has no where=: if the model takes "
-            "it back from some, as in event(...) & susceptible, give where=susceptible, or what is known of them "
-            "counts on days on which it says nothing.",
-            stacklevel=3,
-        )
     return reader.events

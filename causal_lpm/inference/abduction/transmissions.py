@@ -33,7 +33,7 @@ class Transmissions(Handler):
 
     Args:
         event: Name of the event, after that of its rollout (`"name/event"`), if it has one. Give it a `where` of whom
-            it concerns.
+            it concerns: what the model takes back afterwards is in the tree all the same.
         importation: Whether hazards have a part that does not come from contacts. Its infections have the infector
             `OUTSIDE`. Otherwise such a part is refused, on days on which the event has exposures.
 

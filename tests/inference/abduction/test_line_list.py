@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causal_lpm import DiscreteTime, KeyedNoise, Seeds, StraightThrough, Worlds, choose, comparing, event, rollout
+from causal_lpm.handlers.continuing import Continuing
 from causal_lpm.inference.abduction.line_list import LineList
 from causal_lpm.ops.simulation import resampled
 from causal_lpm.typing import State
@@ -148,6 +149,28 @@ def test_a_list_under_seeds_of_replicates_that_are_resampled(blocks: int) -> Non
     assert before.shape == (20,)
     assert len(before.unique()) > 2
     assert torch.equal(conditioning.total(), before[ancestors])
+
+
+def test_windows_add_up_to_the_whole() -> None:
+    """A filter runs the program from its top in each window, and reads the days that were run."""
+    seen, rows, windows = LineList({"agent": [5, 1], "day": [2, 0], "event": "infection"}, epidemic), 30, (0, 1, 2)
+    luck = {f"luck_{w}": seeds(rows, w) for w in windows}
+
+    def model() -> Any:
+        with pyro.poutine.condition(data=luck), Seeds("luck", windows):
+            return epidemic()
+
+    with seen.conditioning() as whole:
+        future = model().tallies
+    kept, total = None, torch.zeros(rows, dtype=torch.float64)
+    for stop in (1, 2, 3):
+        with seen.conditioning() as part, Continuing(rows, [stop], future, kept) as window:
+            model()
+        kept = window.kept[stop]
+        assert list(part.log_p) == [stop - 1]
+        total = total + part.total()
+    assert torch.equal(total, whole.total())
+    assert len(total.unique()) > 3
 
 
 # Choices, events before the simulation, steps that are not days
