@@ -1,11 +1,11 @@
 """Studies and their policies, simulations, calibration, predictions, effects, diagnostics, gradients."""
 
+from causal_lpm.inference.abduction.causation import Causation as Causation
+from causal_lpm.inference.abduction.causation import causation as causation
 from causal_lpm.inference.abduction.explain import explain as explain
 from causal_lpm.inference.abduction.explanation import Estimate as Estimate
 from causal_lpm.inference.abduction.explanation import Explanation as Explanation
 from causal_lpm.inference.abduction.explanation_rows import Candidate as Candidate
-from causal_lpm.inference.abduction.causation import Causation as Causation
-from causal_lpm.inference.abduction.causation import causation as causation
 from causal_lpm.inference.abduction.line_list import LineList as LineList
 from causal_lpm.inference.abduction.transmission_tree import TransmissionTree as TransmissionTree
 from causal_lpm.inference.abduction.transmissions import Transmissions as Transmissions

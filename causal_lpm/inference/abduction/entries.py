@@ -19,23 +19,28 @@ class Entries(Messenger):
 
     Args:
         data: Site -> its data.
+        distances: Whether the distances of the data from what is expected are asked for, too.
 
     Attributes:
         log_prob: Site -> `[rows or 1, *shape of the data]`; 0 where a number is missing, -infinity where it, or the
             distribution, is impossible. A distribution that is joint over groups or days has one number for all of
             them, which stands at the last of its entries.
 
+        distance: Site -> how many standard deviations each number is away from its mean, of the same shape; 0 where it
+            is missing, and NaN where a distribution has no variance, or is joint.
+
     Raises:
         ValueError: data are missing inside of a joint distribution.
     """
 
-    def __init__(self, data: Mapping[str, Series]) -> None:
+    def __init__(self, data: Mapping[str, Series], distances: bool = False) -> None:
         super().__init__()
-        self._data = data
+        self._data, self._distances = data, distances
         self.log_prob: dict[str, torch.Tensor] = {}
+        self.distance: dict[str, torch.Tensor] = {}
 
     def __enter__(self) -> Any:
-        self.log_prob = {}
+        self.log_prob, self.distance = {}, {}
         # Where one row is impossible, the others go on.
         self._unchecked = pyro.settings.context(validate_distributions_torch=False, validate_distributions_pyro=False)
         self._unchecked.__enter__()
@@ -54,6 +59,8 @@ class Entries(Messenger):
         known = torch.nan_to_num(series.values)
         value = known.expand(whole)
         self.log_prob[msg["name"]] = _each(msg["name"], fn, value, series.present)
+        if self._distances:
+            self.distance[msg["name"]] = _distance(fn, value, series.present)
         msg["value"], msg["done"] = value, True
         msg["infer"]["_do_not_trace"] = True
 
@@ -78,3 +85,16 @@ def _each(name: str, fn: Any, value: torch.Tensor, present: torch.Tensor) -> tor
         spread[last] = found
         return spread
     return torch.where(present, found, torch.zeros_like(found))
+
+
+def _distance(fn: Any, value: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """`[*rows, *shape]`."""
+    while isinstance(fn, Independent):
+        fn = fn.base_dist
+    try:
+        mean, deviation = fn.mean, fn.variance.sqrt()
+    except (NotImplementedError, AttributeError):
+        return torch.full_like(value, torch.nan)
+    if fn.event_shape:
+        return torch.full_like(value, torch.nan)
+    return torch.where(present, (value - mean).abs() / deviation, torch.zeros_like(value))

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from causal_lpm.inference.abduction.windowed import Windowed
 from causal_lpm.handlers.continuing import Kept
+from causal_lpm.inference.abduction.windowed import Windowed
 
 __all__ = ["Filtered", "particle_filters"]
 
@@ -79,8 +79,8 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
         if bool(dead.all()):
             never = windowed.impossible(rows, spread)
             raise ValueError(
-                f"no particle can produce {never or 'the data'} (until day {windowed.ends(w)}): look at the data and at "
-                "the prior of what makes them, or give more particles."
+                f"no particle can produce {never or 'the data'} (until day {windowed.ends(w)}): look at the data and "
+                "at the prior of what makes them, or give more particles."
             )
         log_w = torch.where(dead[:, None], 0.0, log_w)  # such a filter has no evidence, and goes on beside the others
         weights = log_w.softmax(1)

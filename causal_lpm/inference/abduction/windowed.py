@@ -4,6 +4,7 @@ An entry of the data counts in the first window after which its density no longe
 that depend on no simulation count in the first window, and those that read the state of the last day in the last one.
 """
 
+import contextlib
 import itertools
 import logging
 from collections.abc import Sequence
@@ -19,8 +20,9 @@ from causal_lpm import validate
 from causal_lpm.handlers import Rollout, Seeds
 from causal_lpm.handlers.continuing import Continuing, Kept
 from causal_lpm.inference.abduction.entries import Entries
-from causal_lpm.inference.program.evaluation import alone, torch_seed
-from causal_lpm.inference.program.evaluation import Given
+from causal_lpm.inference.abduction.line_list import LineList
+from causal_lpm.inference.abduction.line_list_conditioning import Conditioning
+from causal_lpm.inference.program.evaluation import Given, alone, torch_seed
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.ops.step import step_length
 
@@ -56,8 +58,8 @@ def first_days(windows: int | Sequence[int], first: int, days: int) -> tuple[int
     found = tuple(validate.whole_number("the first day of a window", day, low=0) for day in windows)
     if not found or found[0] != first or any(b <= a for a, b in itertools.pairwise(found)) or found[-1] >= first + days:
         raise ValueError(
-            f"the windows begin on days {list(found)} where the simulation has days {first} to {first + days - 1}: give "
-            "ascending days that begin with its first one, or the number of days in a window."
+            f"the windows begin on days {list(found)} where the simulation has days {first} to {first + days - 1}: "
+            "give ascending days that begin with its first one, or the number of days in a window."
         )
     return found
 
@@ -86,7 +88,8 @@ class Run:
     """What rows of a program gave.
 
     Attributes:
-        log_p: Of the data by window, float64 `[rows, windows]`; 0 in windows that were not reached.
+        log_p: Of the data by window, float64 `[rows, windows]`; 0 in windows that were not reached. A line list counts
+            in the windows that were run.
         kept: Day -> the simulations as they were on it.
         returned: What the program returned.
     """
@@ -104,6 +107,7 @@ class Windowed:
         z: Two or more draws of its latent sites, `[n, all]`, with which it is read.
         windows: Days in a window, or the first day of each.
         blocks: Ranges of agents that have a seed each in a window.
+        line_list: What is known of single agents.
         seed: Of the luck with which it is read.
 
     Attributes:
@@ -116,8 +120,15 @@ class Windowed:
     """
 
     def __init__(
-        self, problem: Problem, z: torch.Tensor, windows: int | Sequence[int], blocks: int, seed: int = 0
+        self,
+        problem: Problem,
+        z: torch.Tensor,
+        windows: int | Sequence[int],
+        blocks: int,
+        line_list: LineList | None = None,
+        seed: int = 0,
     ) -> None:
+        self._line_list = line_list
         self.problem, self.blocks = problem, validate.whole_number("blocks", blocks)
         self.data = {**problem.data, **problem.terms}
         if blocks > problem.agents:
@@ -156,18 +167,32 @@ class Windowed:
         last = last % len(self)
         begins, end = self.first[0] if kept is None else kept.day, self.ends(last)
         stops = [*(day for day in keep if begins < day < end), end]
-        found, entries, returned = self._once(z, seeds, stops, kept, self._future)
+        people = None if self._line_list is None else self._line_list.conditioning(refuse=False)
+        found, entries, returned = self._once(z, seeds, stops, kept, self._future, people)
         log_p = torch.zeros(len(z), len(self), dtype=torch.float64)
         for name, each in entries.items():
             counts = self.counts[name].flatten()
             flat = each.expand(len(z), *self.counts[name].shape).reshape(len(z), -1).double()
             there = (counts >= 0) & (counts <= last)
             log_p.index_add_(1, counts[there], flat[:, there])
+        for day, value in {} if people is None else people.log_p.items():
+            log_p[:, sum(first <= max(day, self.first[0]) for first in self.first) - 1] += value.reshape(-1)
         return Run(log_p, found, returned)
+
+    def distances(self, z: torch.Tensor, seeds: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Site -> by how many standard deviations each number misses its mean in the nearest row, of the data's shape.
+
+        0 where a number is missing; NaN where that is not known of a distribution.
+        """
+        entries = Entries(self.data, distances=True)
+        with torch.no_grad(), torch_seed(0), alone(), entries, luck(seeds, self.first), self._given(z):
+            self.problem.model()
+        return {name: each.reshape(-1, *self.counts[name].shape).amin(0) for name, each in entries.distance.items()}
 
     def impossible(self, z: torch.Tensor, seeds: torch.Tensor) -> str:
         """Which entry of the data no row can produce, for a message; empty where there is none."""
-        _, entries, _ = self._once(z, seeds, [self.end], None, self._future)
+        people = None if self._line_list is None else self._line_list.conditioning()  # refuses in its own sentence
+        _, entries, _ = self._once(z, seeds, [self.end], None, self._future, people)
         for name, each in entries.items():
             never = each.isneginf().flatten(0, each.dim() - self.counts[name].dim() - 1).all(0)
             if bool(never.any()):
@@ -201,10 +226,12 @@ class Windowed:
         stops: Sequence[int],
         kept: Kept | None,
         future: dict[str, torch.Tensor],
+        people: Conditioning | None = None,
     ) -> tuple[dict[int, Kept], dict[str, torch.Tensor], Any]:
         going_on = Continuing(len(z), stops, future, kept)
-        entries = Entries(self.data)
-        with torch.no_grad(), torch_seed(0), alone(), entries, luck(seeds, self.first), self._given(z), going_on:
+        entries, given = Entries(self.data), self._given(z)
+        known = contextlib.nullcontext() if people is None else people
+        with torch.no_grad(), torch_seed(0), alone(), entries, luck(seeds, self.first), known, given, going_on:
             returned = self.problem.model()
         return going_on.kept, entries.log_prob, returned
 

@@ -1,0 +1,203 @@
+"""What abduction leaves: paths of parameters and luck, the gates' verdict, and questions that they answer."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from causal_lpm.inference.abduction.line_list import LineList
+from causal_lpm.inference.abduction.windowed import luck
+from causal_lpm.inference.diagnostics.report import Report
+from causal_lpm.inference.policies.predictive import predict
+from causal_lpm.inference.program.evaluation import Given
+from causal_lpm.inference.program.problem import Problem
+from causal_lpm.inference.program.program import Model
+from causal_lpm.inference.results import tree_files
+
+__all__ = ["Abduction"]
+
+
+class Abduction:
+    """Paths that may have led to the data, of equal weight.
+
+    Args:
+        parameters: Name -> `[path, *shape]`, nuisances among them.
+        seeds: int64 `[path, windows, blocks]`.
+        first_days: First day of each window.
+        filters: Of which filter each path is, int64 `[path]`.
+        log_evidence: Log of the probability of the data under the model.
+        report: The gates.
+        problem: The model and its data; None for an abduction that was loaded without its model.
+        settings: How it was made.
+        line_list: What was known of single agents.
+
+    Attributes:
+        status: "abducted", or "interventional only" where a gate failed: then worlds differ as in any epidemic of the
+            model, and nothing is known of the one that happened.
+        reason: Why; empty where it was abducted.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        seeds: torch.Tensor,
+        first_days: Sequence[int],
+        filters: torch.Tensor,
+        log_evidence: float,
+        report: Report,
+        problem: Problem | None = None,
+        settings: Mapping[str, Any] | None = None,
+        line_list: LineList | None = None,
+    ) -> None:
+        self.parameters, self.seeds, self.first_days = dict(parameters), seeds, tuple(first_days)
+        self.filters, self.log_evidence, self.report = filters, log_evidence, report
+        self.problem, self.settings, self.line_list = problem, dict(settings or {}), line_list
+
+    @property
+    def status(self) -> str:
+        return "interventional only" if self.report.failed or not self.report.gates else "abducted"
+
+    @property
+    def reason(self) -> str:
+        """Why it is refused."""
+        return " ".join(gate.sentence for gate in self.report.failed)
+
+    @property
+    def model(self) -> Model:
+        """Raises ValueError where it was loaded without its model."""
+        if self.problem is None:
+            raise ValueError("a loaded abduction has no model: give it, as in Abduction.load(path, model, data).")
+        return self.problem.model
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __repr__(self) -> str:
+        windows, blocks = self.seeds.shape[1:]
+        return f"Abduction({self.status!r}, {len(self)} paths of {windows} windows and {blocks} blocks)"
+
+    @contextlib.contextmanager
+    def replay(self, paths: slice = slice(None)) -> Iterator[None]:
+        """Under this the model has the parameters and the luck of the paths, side by side at dimension -2."""
+        coordinates = self._known().coordinates
+        z = (
+            coordinates.inverse({name: value[paths] for name, value in self.parameters.items()})
+            if self.parameters
+            else None
+        )
+        with luck(self.seeds[paths], self.first_days), Given({} if z is None else coordinates.placed(z)):
+            yield
+
+    def predict(
+        self,
+        worlds: Mapping[str, Mapping[str, float]] | None = None,
+        *,
+        kind: str = "counterfactual",
+        seed: int = 0,
+        **options: Any,
+    ) -> xr.Dataset:
+        """What these worlds would have been in the epidemic that happened, or in a new one under the same posterior.
+
+        Args:
+            worlds: Name -> policy -> value; `{}` is what was done.
+            kind: "counterfactual": each path's own luck; "paired" or "interventional": luck that is new, as in
+                `predict`, for comparison.
+            seed: Of reports that were not observed, and of new luck.
+            options: As of `replays` or `predict`, such as `outcomes`, `workers` and `folder`.
+
+        Returns:
+            (world, draw, replicate, group, day) with attributes `kind`, `status` and `reason`.
+        """
+        problem = self._known()
+        if kind == "counterfactual":
+            from causal_lpm.inference.abduction.replays import replays
+
+            data = {name: series.values for name, series in problem.data.items()}
+            found = replays(
+                problem.model, self.parameters, self.seeds, self.first_days, worlds, data=data, seed=seed, **options
+            )
+        else:
+            sites = tuple(problem.terms)
+            found = predict(problem.model, self.parameters, worlds, kind=kind, seed=seed, data_sites=sites, **options)
+        return found.assign_attrs(status=self.status, reason=self.reason)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes it as NetCDF (`.nc`) or Zarr (`.zarr`), never over another result."""
+        tree_files.save(self._tree(), Path(path))
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], model: Model | None = None, data: Mapping[str, Any] | None = None
+    ) -> "Abduction":
+        """Reads a saved abduction; with its model it answers questions again.
+
+        Args:
+            path: That it was saved to.
+            model: The same model.
+            data: Those that were given, if they are not to be taken from the file.
+        """
+        tree = tree_files.load(Path(path))
+        if tree.attrs.get("kind") != "abduction":
+            raise ValueError(f"{path} holds no abduction: give a file that Abduction.save has written.")
+        paths = tree["paths"].to_dataset()
+        parameters = {
+            str(name).removeprefix("parameter/"): torch.from_numpy(values.values.copy())
+            for name, values in tree["parameters"].to_dataset().data_vars.items()
+        }
+        problem = None
+        if model is not None:
+            told = {str(name): values.values for name, values in tree["observed_data"].to_dataset().data_vars.items()}
+            problem = Problem(model, told if data is None else data)
+        return cls(
+            parameters,
+            torch.from_numpy(paths["seeds"].values.copy()),
+            [int(day) for day in paths["first_day"].values],
+            torch.from_numpy(paths["filter"].values.copy()),
+            float(tree.attrs["log_evidence"]),
+            Report.from_dataset(tree["diagnostics"].to_dataset()),
+            problem,
+            {
+                str(name).removeprefix("setting_"): v
+                for name, v in tree.attrs.items()
+                if str(name).startswith("setting_")
+            },
+        )
+
+    def _tree(self) -> xr.DataTree:
+        seeds = xr.Dataset(
+            {
+                "seeds": (("path", "window", "block"), self.seeds.numpy()),
+                "first_day": ("window", np.array(self.first_days)),
+                "filter": ("path", self.filters.numpy()),
+            }
+        )
+        parameters = {
+            name: (("path", *(f"{name}_{i}" for i in range(value.dim() - 1))), value.numpy())
+            for name, value in self.parameters.items()
+        }
+        groups = {"paths": seeds, "parameters": xr.Dataset(parameters), "diagnostics": self.report.to_dataset()}
+        if self.problem is not None:
+            observed = {
+                name: ([f"{name}_{i}" for i in range(series.values.dim())], series.values.numpy())
+                for name, series in {**self.problem.data, **self.problem.terms}.items()
+            }
+            groups["observed_data"] = xr.Dataset(observed)
+        tree = xr.DataTree.from_dict(groups)
+        tree.attrs = {
+            "kind": "abduction",
+            "status": self.status,
+            "reason": self.reason,
+            "log_evidence": self.log_evidence,
+        }
+        tree.attrs |= {f"setting_{name}": value for name, value in self.settings.items()}
+        return tree
+
+    def _known(self) -> Problem:
+        self.model  # noqa: B018  says what is missing
+        assert self.problem is not None
+        return self.problem

@@ -1,0 +1,122 @@
+"""What may speak against an abduction: few effective paths, filters that disagree, moves that drift, days far off."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from causal_lpm.inference.abduction.importance import Weighed
+from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
+from causal_lpm.inference.diagnostics.convergence import khat_gate
+from causal_lpm.inference.diagnostics.report import Gate, gate_of_measure, gate_of_test
+
+__all__ = ["THRESHOLDS", "abduction_gates"]
+
+THRESHOLDS: Mapping[str, tuple[float, float]] = {
+    "effective filters": (20.0, 8.0),
+    "noise of the filters": (1.0, 2.5),
+    "early luck": (10.0, 4.0),
+    "distance of the data": (4.0, 6.0),
+}
+"""Where each gate warns and fails."""
+
+MORE = "Give more particles, or shorter windows; or start from a posterior that is nearer."
+DRIFT_NEEDS = 8  # filters, below which a drift cannot be tested
+
+
+def abduction_gates(
+    found: Weighed,
+    noise: float,
+    filters: torch.Tensor,
+    moves: Rejuvenated,
+    distances: Mapping[str, torch.Tensor],
+    thresholds: Mapping[str, tuple[float, float]] | None = None,
+) -> list[Gate]:
+    """All gates.
+
+    Args:
+        found: Draws of the parameters with their filters.
+        noise: Standard deviation of log p-hat over filters with the same parameters.
+        filters: Of which each path is, int64 `[paths]`.
+        moves: The paths before and after their moves.
+        distances: Site -> distance of each number from the nearest path, in standard deviations.
+        thresholds: Name of a gate -> where it warns and fails, in place of `THRESHOLDS`.
+    """
+    limits = {**THRESHOLDS, **(thresholds or {})}
+    effective = found.effective
+    gates = [
+        gate_of_measure(
+            "effective filters",
+            effective,
+            limits["effective filters"],
+            f"The paths are those of {effective:.0f} effective filters out of {len(found.z)}.",
+            f"Run more filters or rounds. {MORE}",
+        ),
+        gate_of_measure(
+            "noise of the filters",
+            noise,
+            limits["noise of the filters"],
+            f"Log p-hat has a standard deviation of {noise:.2f} over filters with the same parameters.",
+            MORE,
+        ),
+    ]
+    finite = found.log_weights[found.log_weights.isfinite()]
+    if len(finite) >= 25:  # a tail of fewer weights cannot be fitted
+        gates.append(khat_gate(finite.numpy()))
+    gates.append(_early_luck(moves, limits["early luck"]))
+    if bool((moves.changed > 0).any()):
+        gates.append(_drift(filters, moves))
+    gates.append(_near(distances, limits["distance of the data"]))
+    return gates
+
+
+def _early_luck(moves: Rejuvenated, limits: tuple[float, float]) -> Gate:
+    """Of the first window, in which an epidemic takes off or not: how many lucks of equal share the paths have."""
+    _, counts = np.unique(moves.seeds[:, 0].numpy(), axis=0, return_counts=True)
+    shares = counts / counts.sum()
+    effective = float(1 / (shares**2).sum())
+    sentence = f"In the first window the paths have {effective:.0f} effective lucks; {float(moves.changed.mean()):.0%} "
+    sentence += "of all seeds were moved."
+    return gate_of_measure("early luck", effective, limits, sentence, "Run more filters, or more sweeps.")
+
+
+def _drift(filters: torch.Tensor, moves: Rejuvenated) -> Gate:
+    """Moves leave the posterior as it is: what they change must not have a direction, over independent filters."""
+    from scipy.stats import t
+
+    numbers = filters.unique()
+    change = moves.after - moves.before
+    sums = torch.stack([change[filters == number].sum(0) for number in numbers])
+    shares = torch.stack([(filters == number).double().sum() for number in numbers])
+    n = len(numbers)
+    if n < DRIFT_NEEDS:
+        return Gate(
+            "drift", "warn", float("nan"), 0.008, f"The paths are of {n} filters: a drift cannot be seen.", MORE
+        )
+    mean = sums.sum(0) / shares.sum()
+    spread = ((sums - shares[:, None] * mean) ** 2).sum(0).sqrt() / shares.sum() * (n / (n - 1)) ** 0.5
+    moving = spread > 0
+    if not bool(moving.any()):
+        return Gate("drift", "pass", 1.0, 0.008, "The moves have changed no series.")
+    z = (mean[moving] / spread[moving]).abs().max()
+    p = min(1.0, float(2 * t.sf(float(z), n - 1)) * int(moving.sum()))  # Bonferroni
+    finding = (
+        "The moves have changed log p or the total of a series in one direction"
+        if p < 0.02
+        else "The moves drift nowhere"
+    )
+    return gate_of_test("drift", p, finding, "Run more filters, or more sweeps.", simulations=200)
+
+
+def _near(distances: Mapping[str, torch.Tensor], limits: tuple[float, float]) -> Gate:
+    worst, where = 0.0, "no number of the data"
+    for name, each in distances.items():
+        known = each.nan_to_num(nan=0.0, posinf=1e9)
+        if float(known.max()) >= worst:
+            worst = float(known.max())
+            at = (known == known.max()).nonzero()[0].tolist()
+            where = f"{name!r} on day {at[-1]}" + (f", group {at[-2]}" if len(at) > 1 and known.shape[-2] > 1 else "")
+    sentence = f"The number that all paths miss by most is {where}, by {worst:.1f} standard deviations in the nearest."
+    return gate_of_measure(
+        "distance of the data", worst, limits, sentence, "Look at that number, or let reports spread more in the model."
+    )
