@@ -89,6 +89,29 @@ def test_worlds_and_replicates_equal_separate_runs(name: str, today: Callable[[i
 
 
 @every_layer
+@settings(max_examples=20)
+@given(data=st.data())
+def test_contacts_are_those_that_are_summed_over(name: str, data: st.DataObject) -> None:
+    """Of some agents in some rows of two worlds of three replicates, two of which have the same contacts."""
+    layer, keys = layers()[name], [5, 6, 5]
+    x = torch.randint(0, 1000, (2, 3, AGENTS), generator=torch.Generator().manual_seed(2))
+    some = sorted(data.draw(st.sets(st.tuples(st.integers(0, 5), st.integers(0, AGENTS - 1)), max_size=40)))
+    rows, agents = torch.tensor(some, dtype=torch.int64).reshape(-1, 2).unbind(-1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fresh_networks, "exogenous", of_the_day(keys))
+        place, other = layer.contacts(agents, rows, (2, 3))
+        total = layer.total(x).reshape(6, AGENTS)[rows, agents]
+    summed = torch.zeros_like(total).index_add_(0, place, x.reshape(6, AGENTS)[rows[place], other])
+    assert torch.equal(summed, total)
+    assert not bool((other == agents[place]).any())
+
+
+def test_a_part_does_not_say_who_meets_whom() -> None:
+    with pytest.raises(ValueError, match="a GraphPart says how many an agent meets, and not whom: give it a method"):
+        layers()["graph"].part(0, 2).contacts(torch.tensor([0]), torch.tensor([0]), ())
+
+
+@every_layer
 def test_the_degree_is_the_mean_number_of_contacts(name: str, today: Callable[[int | list[int]], None]) -> None:
     layer, days = layers()[name], 4000
     today(list(range(days)))
