@@ -282,12 +282,18 @@ def test_what_no_row_can_have_is_refused_with_agent_and_day(table: Any, message:
 
 
 def test_rows_that_fail_on_different_days_are_all_lost() -> None:
-    """Agent 7 is infected on day 1 at the earliest, but agent 5 only on day 2 if 4 or 6 was before."""
-    seen = LineList(listed((2, 1), (5, 1)), epidemic)
+    """Agent 2 on day 1 needs agent 1 on day 0, and agent 5 on day 2 needs 4 or 6 before."""
+    seen = LineList(listed((2, 1), (5, 2)), epidemic)
     possible, _ = replayed(seen, 400, refuse=False)
-    lost = seeds(400)[possible.isneginf()]
-    assert 0 < len(lost) < 400
-    with KeyedNoise(lost), seen.conditioning(), pytest.raises(ValueError, match=r"of agent \d on day 1, .* in \d+ of"):
+    with KeyedNoise(seeds(400)), comparing(WORLDS, draws=400), seen.conditioning(refuse=False) as conditioning:
+        epidemic()
+    days = conditioning.log_p
+    lost = possible.isneginf()
+    assert bool((days[1].isneginf() & lost).any())
+    assert bool((days[2].isneginf() & ~days[1].isneginf()).any())
+    assert not bool(days[2][lost].isneginf().all())
+    message = r"of agent 5 on day 2, which is impossible in \d+ of \d+ rows, as something else on the list"
+    with KeyedNoise(seeds(400)[lost]), seen.conditioning(), pytest.raises(ValueError, match=message):
         epidemic()
 
 
