@@ -1,14 +1,11 @@
 """Studies and their policies, simulations, calibration, predictions, effects, diagnostics, gradients."""
 
-from causal_lpm.inference.abduction.causation import Causation as Causation
-from causal_lpm.inference.abduction.causation import causation as causation
+from causal_lpm.inference.abduction.abduct import abduct as abduct
+from causal_lpm.inference.abduction.abduction import Abduction as Abduction
 from causal_lpm.inference.abduction.explain import explain as explain
 from causal_lpm.inference.abduction.explanation import Estimate as Estimate
 from causal_lpm.inference.abduction.explanation import Explanation as Explanation
 from causal_lpm.inference.abduction.explanation_rows import Candidate as Candidate
-from causal_lpm.inference.abduction.line_list import LineList as LineList
-from causal_lpm.inference.abduction.transmission_tree import TransmissionTree as TransmissionTree
-from causal_lpm.inference.abduction.transmissions import Transmissions as Transmissions
 from causal_lpm.inference.calibration.fit import fit as fit
 from causal_lpm.inference.calibration.joint_prior import JointPrior as JointPrior
 from causal_lpm.inference.calibration.learners import Learned as Learned
@@ -65,6 +62,11 @@ from causal_lpm.inference.gradients.gradient_check import GradientCheck as Gradi
 from causal_lpm.inference.gradients.gradient_check import check_gradient as check_gradient
 from causal_lpm.inference.gradients.gradient_check import finite_differences as finite_differences
 from causal_lpm.inference.gradients.sensitivity import sensitivity as sensitivity
+from causal_lpm.inference.individuals.causation import Causation as Causation
+from causal_lpm.inference.individuals.causation import causation as causation
+from causal_lpm.inference.individuals.line_list import LineList as LineList
+from causal_lpm.inference.individuals.transmission_tree import TransmissionTree as TransmissionTree
+from causal_lpm.inference.individuals.transmissions import Transmissions as Transmissions
 from causal_lpm.inference.policies.dying_out import died_out as died_out
 from causal_lpm.inference.policies.effects import effects as effects
 from causal_lpm.inference.policies.effects import per_100k as per_100k

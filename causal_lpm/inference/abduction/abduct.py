@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +11,26 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.inference.abduction.abduction import Abduction
-from causal_lpm.inference.abduction.filters import Filtered, particle_filters
+from causal_lpm.inference.abduction.filters import Filtered
 from causal_lpm.inference.abduction.gates import THRESHOLDS, abduction_gates
 from causal_lpm.inference.abduction.importance import covariance, in_rounds, resampled
-from causal_lpm.inference.abduction.line_list import LineList
-from causal_lpm.inference.abduction.rejuvenation import Rejuvenated, rejuvenated
+from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
+from causal_lpm.inference.abduction.stages import CELLS, FilterBlocks, MoveBlocks
 from causal_lpm.inference.abduction.windowed import Windowed
 from causal_lpm.inference.diagnostics.report import Report
+from causal_lpm.inference.individuals.line_list import LineList
 from causal_lpm.inference.policies.question import checked_draws
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.program.series import numbers_of
 from causal_lpm.inference.program.side_by_side import check_side_by_side
-from causal_lpm.inference.runs.run_folder import Arrays, RunFolder, fingerprint
+from causal_lpm.inference.runs.run_folder import RunFolder, fingerprint
 from causal_lpm.inference.runs.runner import Progress, check_where, run_blocks
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.provenance import versions
 
 __all__ = ["abduct"]
 
-CELLS = 2_000_000  # agents x rows that are simulated at once
 REPEATS = 8  # filters with the same parameters, for the noise of log p-hat
 SMALLEST = 1e-3  # share of the posterior's covariance that stays in the random walk's
 
@@ -108,6 +108,22 @@ def abduct(
     >>> found.parameters["rate"].shape, found.seeds.shape
     (torch.Size([30]), torch.Size([30, 3, 2]))
     """
+    again = partial(
+        abduct,
+        model,
+        windows=windows,
+        blocks=blocks,
+        particles=particles,
+        filters=filters,
+        rounds=rounds,
+        enough=enough,
+        sweeps=sweeps,
+        paths=paths,
+        line_list=line_list,
+        thresholds=thresholds,
+        seed=seed,
+        workers=workers,
+    )
     blocks, particles, filters, rounds, paths, workers = (
         validate.whole_number(name, value)
         for name, value in {
@@ -142,7 +158,7 @@ def abduct(
     options: dict[str, Any] = {"executor": executor, "workers": workers, "progress": progress}
 
     def run(z: torch.Tensor, before: int) -> Filtered:
-        task = _Filters(windowed, z, [replicate_seed(seed, before + i) for i in range(len(z))], particles)
+        task = FilterBlocks(windowed, z, [replicate_seed(seed, before + i) for i in range(len(z))], particles)
         parts = run_blocks(
             task,
             len(z),
@@ -163,7 +179,7 @@ def abduct(
     numbers, chosen = resampled(found, paths, seed)
     spread = covariance(found.z[numbers]) + SMALLEST * covariance(start) if len(start) > 1 else covariance(found.z)
     jitter = 1e-9 * torch.eye(spread.shape[0], dtype=torch.float64)
-    moves = _Moves(
+    moves = MoveBlocks(
         windowed,
         found.z[numbers],
         found.filtered.seeds[numbers, chosen],
@@ -196,69 +212,19 @@ def abduct(
         problem=problem,
         settings={"particles": particles, "filters": filters, "rounds": rounds, "sweeps": sweeps, "seed": seed},
         line_list=line_list,
+        again=again,
     )
-
-
-@dataclass(frozen=True)
-class _Filters:
-    """Number of a block of filters -> what they found."""
-
-    windowed: Windowed
-    z: torch.Tensor
-    seeds: Sequence[int]
-    particles: int
-
-    @property
-    def batch(self) -> int:
-        return max(1, CELLS // (self.windowed.problem.agents * self.particles))
-
-    def __call__(self, number: int) -> Arrays:
-        rows = slice(number * self.batch, (number + 1) * self.batch)
-        return particle_filters(self.windowed, self.z[rows], self.seeds[rows], self.particles).arrays()
-
-    def check(self, arrays: Arrays) -> None:
-        """Raises ValueError for what is no block of this."""
-        if arrays["seeds"].shape[1:] != (self.particles, len(self.windowed)):
-            raise ValueError(f"has seeds of shape {arrays['seeds'].shape}")
-
-
-@dataclass(frozen=True)
-class _Moves:
-    """Number of a block of paths -> the paths after their moves."""
-
-    windowed: Windowed
-    z: torch.Tensor
-    paths: torch.Tensor
-    walk: torch.Tensor
-    sweeps: int
-    seed: int
-
-    @property
-    def batch(self) -> int:
-        return max(1, min(100, CELLS // self.windowed.problem.agents))
-
-    @property
-    def seeds(self) -> torch.Tensor:
-        """int64 `[paths, windows, blocks]`: at first all blocks have that of their particle."""
-        return self.paths[:, :, None].expand(-1, -1, self.windowed.blocks)
-
-    def __call__(self, number: int) -> Arrays:
-        rows = slice(number * self.batch, (number + 1) * self.batch)
-        own = replicate_seed(self.seed + 1, number)
-        return rejuvenated(self.windowed, self.z[rows], self.seeds[rows], self.walk, self.sweeps, own).arrays()
-
-    def check(self, arrays: Arrays) -> None:
-        """Raises ValueError for what is no block of this."""
-        if arrays["seeds"].shape[1:] != (len(self.windowed), self.windowed.blocks):
-            raise ValueError(f"has seeds of shape {arrays['seeds'].shape}")
 
 
 def _start(problem: Problem, posterior: Any, seed: int) -> torch.Tensor:
     """Draws of all latent sites, z `[n, all]`."""
     if not problem.coordinates.parameters:
         return torch.zeros(1, 0)
-    given = checked_draws(posterior.parameters() if hasattr(posterior, "parameters") else posterior)
+    own = getattr(posterior, "parameters", posterior)  # of an abduction
+    given = checked_draws(own() if callable(own) else own)  # of a calibration
     names = [p.name for p in problem.parameters]
+    if isinstance(posterior, Abduction) and posterior.parameters.keys() >= {p.name for p in problem.nuisances}:
+        names += [p.name for p in problem.nuisances]
     for name in given:
         validate.known("parameter", name, names)
     for name in names:
@@ -267,7 +233,7 @@ def _start(problem: Problem, posterior: Any, seed: int) -> torch.Tensor:
     z = problem.unconstrain({name: given[name] for name in names}).float() if names else torch.zeros(1, 0)
     if not bool(z.isfinite().all()):
         raise ValueError("the posterior has draws outside of the prior's support: leave them out.")
-    return problem.completed(z, seed)
+    return z if len(names) > len(problem.parameters) else problem.completed(z, seed)
 
 
 def _check_memory(windowed: Windowed, particles: int, filters: int, paths: int) -> None:

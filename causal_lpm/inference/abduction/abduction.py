@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 import xarray as xr
 
-from causal_lpm.inference.abduction.line_list import LineList
 from causal_lpm.inference.abduction.windowed import luck
 from causal_lpm.inference.diagnostics.report import Report
+from causal_lpm.inference.individuals.line_list import LineList
 from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.program.evaluation import Given
 from causal_lpm.inference.program.problem import Problem
@@ -35,6 +35,7 @@ class Abduction:
         problem: The model and its data; None for an abduction that was loaded without its model.
         settings: How it was made.
         line_list: What was known of single agents.
+        again: Abducts other data of the same model from a first posterior; see `update`.
 
     Attributes:
         status: "abducted", or "interventional only" where a gate failed: then worlds differ as in any epidemic of the
@@ -53,10 +54,12 @@ class Abduction:
         problem: Problem | None = None,
         settings: Mapping[str, Any] | None = None,
         line_list: LineList | None = None,
+        again: "Callable[..., Abduction] | None" = None,
     ) -> None:
         self.parameters, self.seeds, self.first_days = dict(parameters), seeds, tuple(first_days)
         self.filters, self.log_evidence, self.report = filters, log_evidence, report
         self.problem, self.settings, self.line_list = problem, dict(settings or {}), line_list
+        self._again = again
 
     @property
     def status(self) -> str:
@@ -125,6 +128,30 @@ class Abduction:
             sites = tuple(problem.terms)
             found = predict(problem.model, self.parameters, worlds, kind=kind, seed=seed, data_sites=sites, **options)
         return found.assign_attrs(status=self.status, reason=self.reason)
+
+    def update(self, data: Mapping[str, Any], **options: Any) -> "Abduction":
+        """The abduction of more data of the same epidemic, looked for around what is known from those before.
+
+        Args:
+            data: Site -> numbers of the same shape, in which fewer are NaN; all of them, not the new ones alone.
+            options: As of `abduct`, in place of those with which this was made.
+
+        Raises:
+            ValueError: numbers that were there are gone or changed; an abduction that was loaded, or as of `abduct`.
+        """
+        problem = self._known()
+        if self._again is None:
+            raise ValueError("a loaded abduction cannot be updated: abduct(model, data, posterior=abduction).")
+        for name, series in {**problem.data, **problem.terms}.items():
+            if name not in data:
+                raise ValueError(f"the data of site {name!r} are left out: give those of all sites.")
+            there = torch.as_tensor(np.asarray(data[name], dtype=float)).reshape(series.values.shape)[series.present]
+            if not torch.equal(there, series.values[series.present]):
+                raise ValueError(
+                    f"the data of site {name!r} differ from those that were abducted: an update adds numbers; abduct "
+                    "data that were corrected anew."
+                )
+        return self._again(data, self, **options)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes it as NetCDF (`.nc`) or Zarr (`.zarr`), never over another result."""

@@ -20,8 +20,8 @@ from causal_lpm import validate
 from causal_lpm.handlers import Rollout, Seeds
 from causal_lpm.handlers.continuing import Continuing, Kept
 from causal_lpm.inference.abduction.entries import Entries
-from causal_lpm.inference.abduction.line_list import LineList
-from causal_lpm.inference.abduction.line_list_conditioning import Conditioning
+from causal_lpm.inference.individuals.line_list import LineList
+from causal_lpm.inference.individuals.line_list_conditioning import Conditioning
 from causal_lpm.inference.program.evaluation import Given, alone, torch_seed
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.ops.step import step_length

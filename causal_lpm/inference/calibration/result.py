@@ -10,6 +10,8 @@ import numpy as np
 import torch
 import xarray as xr
 
+from causal_lpm.inference.abduction.abduct import abduct
+from causal_lpm.inference.abduction.abduction import Abduction
 from causal_lpm.inference.calibration.gates import known_truth
 from causal_lpm.inference.calibration.joint_prior import Feedback, JointPrior, joint_prior
 from causal_lpm.inference.calibration.point import PointCalibration
@@ -193,6 +195,20 @@ class CalibrationResult:
         found.attrs["status"] = self.status
         self.tree = with_group(self.tree, "predictions", found)
         return found
+
+    def abduct(self, **options: Any) -> Abduction:
+        """The parameters and the luck of the epidemic whose data these are; see `abduct`.
+
+        Args:
+            options: As of `causal_lpm.inference.abduct`, such as `particles`, `blocks`, `line_list` and `workers`.
+
+        Raises:
+            ValueError: a result without its model or without its data.
+        """
+        if self.problem is None:
+            raise ValueError("a loaded result has no data to abduct: abduct(model, data, posterior=result).")
+        data = {name: series.values for name, series in {**self.problem.data, **self.problem.terms}.items()}
+        return abduct(self.problem.model, data, self, **options)
 
     def effects(self, reference: str, outcome: str, **options: Any) -> xr.Dataset:
         """Worlds against a reference world, from the last predictions; kept in the tree as `causal_effect`.

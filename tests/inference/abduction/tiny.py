@@ -35,7 +35,11 @@ Seen = Callable[[int, int], float]
 """Step, agent -> whether it was seen to be infected, NaN if nothing is known."""
 
 
-def exact(seen: Seen) -> tuple[float, list[float], list[float], list[float]]:
+Weigh = Callable[[int, int], float]
+"""Step, number of infections in fact -> probability of the data of that step."""
+
+
+def exact(seen: Seen, weigh: Weigh = lambda day, count: 1.0) -> tuple[float, list[float], list[float], list[float]]:
     """Log p of what was seen; then each agent's probability to be infected in fact, elsewhere, and in fact only."""
     law: dict[tuple[int, int], float] = {(1, 1): 1.0}  # infected in fact and elsewhere, as bits -> probability
     for day in range(DAYS):
@@ -52,7 +56,8 @@ def exact(seen: Seen) -> tuple[float, list[float], list[float], list[float]]:
                     if chance > 0 and seen(day, agent) in (x, UNKNOWN)
                 ]
             for state, q in outcomes:
-                following[state] = following.get(state, 0.0) + q
+                told = weigh(day, (state[0] & ~fact).bit_count())
+                following[state] = following.get(state, 0.0) + q * told
         law = following
     evidence = sum(law.values())
 

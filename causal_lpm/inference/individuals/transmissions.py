@@ -10,8 +10,8 @@ from torch import Tensor
 
 from causal_lpm.agents.layers import stretches
 from causal_lpm.handlers.handler import Handler
-from causal_lpm.inference.abduction.infectors import Infected, Sum, at, derivatives, infectors
-from causal_lpm.inference.abduction.transmission_tree import TransmissionTree
+from causal_lpm.inference.individuals.infectors import Infected, Sum, at, derivatives, infectors
+from causal_lpm.inference.individuals.transmission_tree import TransmissionTree
 from causal_lpm.ops.population import population
 from causal_lpm.ops.step import running_step
 from causal_lpm.typing import Dynamics, State

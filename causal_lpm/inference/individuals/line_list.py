@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from causal_lpm.handlers.steps import steps_until
-from causal_lpm.inference.abduction.line_list_conditioning import Conditioning
-from causal_lpm.inference.abduction.line_list_table import Table, records
-from causal_lpm.inference.abduction.model_events import BEFORE, ModelEvent, events_of
+from causal_lpm.inference.individuals.line_list_conditioning import Conditioning
+from causal_lpm.inference.individuals.line_list_table import Table, records
+from causal_lpm.inference.individuals.model_events import BEFORE, ModelEvent, events_of
 from causal_lpm.inference.program.program import Model
 from causal_lpm.validate import known, whole_number
 

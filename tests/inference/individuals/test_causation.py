@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causal_lpm import KeyedNoise, comparing
-from causal_lpm.inference.abduction.causation import causation
+from causal_lpm.inference.individuals.causation import causation
 from tests.inference.abduction.tiny import AGENTS, DAYS, UNKNOWN, WORLDS, epidemic, exact
 
 bits = st.lists(st.booleans(), min_size=5, max_size=5).map(lambda x: torch.tensor(x)[:, None])

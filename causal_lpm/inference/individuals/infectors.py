@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from causal_lpm.inference.abduction.transmission_tree import OUTSIDE
+from causal_lpm.inference.individuals.transmission_tree import OUTSIDE
 from causal_lpm.kernels import hashing
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.exposure import FIXED_POINT

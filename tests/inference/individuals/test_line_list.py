@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from causal_lpm import DiscreteTime, KeyedNoise, Seeds, StraightThrough, Worlds, choose, comparing, event, rollout
 from causal_lpm.handlers.continuing import Continuing
-from causal_lpm.inference.abduction.line_list import LineList
+from causal_lpm.inference.individuals.line_list import LineList
 from causal_lpm.ops.simulation import resampled
 from causal_lpm.typing import State
 from tests.inference.abduction.tiny import AGENTS, DAYS, UNKNOWN, WORLDS, epidemic, exact

@@ -10,8 +10,8 @@ import torch
 
 from causal_lpm import KeyedNoise, MeanField, Rollout, Seeds, comparing, event, exposure, policy, rollout, tally
 from causal_lpm.agents import FreshRandom, FreshWattsStrogatz, Graph, Groups, Layer, random_graph
-from causal_lpm.inference.abduction.transmission_tree import OUTSIDE, TransmissionTree
-from causal_lpm.inference.abduction.transmissions import Transmissions
+from causal_lpm.inference.individuals.transmission_tree import OUTSIDE, TransmissionTree
+from causal_lpm.inference.individuals.transmissions import Transmissions
 from causal_lpm.ops.simulation import resampled
 from causal_lpm.typing import State
 from tests.inference.abduction.tiny import WORLDS

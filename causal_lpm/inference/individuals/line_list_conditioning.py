@@ -7,7 +7,7 @@ import torch
 from chirho.observational.handlers.condition import Observations
 
 from causal_lpm.handlers.handler import Handler
-from causal_lpm.inference.abduction.model_events import BEFORE
+from causal_lpm.inference.individuals.model_events import BEFORE
 from causal_lpm.ops.dimensions import of_replicates
 from causal_lpm.ops.responses import Response
 from causal_lpm.ops.step import running_step, step_length

@@ -1,0 +1,1 @@
+"""What is known of single agents: line lists, causes of what happened to them, who infected whom."""
