@@ -168,11 +168,15 @@ def abduct(
             store=_store(folder, f"filters_{before:05d}", {**about, "z": fingerprint({"z": z.numpy()})}),
             **options,
         )
-        return Filtered.of([dict(part) for part in parts])
+        filtered = Filtered.of([dict(part) for part in parts])
+        if bool(filtered.log_evidence.isneginf().all()):
+            raise ValueError(
+                f"no particle can produce {windowed.impossible(z, filtered.seeds[:, 0])}: look at the data and at the "
+                "prior of what makes them, or give more particles."
+            )
+        return filtered
 
     found = in_rounds(problem, start, run, filters=filters, rounds=rounds, enough=enough, seed=seed)
-    if bool(found.log_weights.isneginf().all()):
-        raise ValueError("no draw of the parameters can produce the data: look at the data and at the prior.")
     _check_replay(windowed, found.z, found.filtered)
     centre = (found.weights[:, None] * found.z).sum(0, keepdim=True).float()
     noise = float(run(centre.expand(REPEATS, -1), filters * rounds + 1).log_evidence.std())

@@ -11,7 +11,7 @@ from torch.distributions import Independent
 from causal_lpm.inference.program.scoring import by_day, valid_density
 from causal_lpm.inference.program.series import Series
 
-__all__ = ["Entries"]
+__all__ = ["Entries", "place"]
 
 
 class Entries(Messenger):
@@ -63,6 +63,17 @@ class Entries(Messenger):
             self.distance[msg["name"]] = _distance(fn, value, series.present)
         msg["value"], msg["done"] = value, True
         msg["infer"]["_do_not_trace"] = True
+
+
+def place(there: torch.Tensor) -> str:
+    """Where the first True of a data site stands, for a message: bool `[*batch, days]`.
+
+    >>> place(torch.tensor([[False, False], [False, True]]))
+    ' on day 1, group 1'
+    """
+    at = there.nonzero()[0].tolist()
+    group = f", group {at[-2]}" if len(at) > 1 and there.shape[-2] > 1 else ""
+    return f" on day {at[-1]}{group}" if at else ""
 
 
 def _each(name: str, fn: Any, value: torch.Tensor, present: torch.Tensor) -> torch.Tensor:

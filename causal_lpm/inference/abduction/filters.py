@@ -23,7 +23,8 @@ class Filtered:
     """What filters found.
 
     Attributes:
-        log_evidence: Log of the estimated probability of the data given the parameters, float64 `[filters]`.
+        log_evidence: Log of the estimated probability of the data given the parameters, float64 `[filters]`; -infinity
+            where no particle could produce the data of a window.
         seeds: int64 `[filters, particles, windows]`.
         log_p: Of the data given each particle's luck, float64 `[filters, particles, windows]`.
         weights: Of the particles at the end, float64 `[filters, particles]`.
@@ -57,9 +58,6 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
         z: One draw a filter, `[filters, all]`.
         seeds: Of the luck and of the resampling of each filter.
         particles: In each filter.
-
-    Raises:
-        ValueError: a number of the data that no particle of any filter can produce.
     """
     filters, count = len(z), len(windowed)
     generators = [torch.Generator().manual_seed(seed % 2**63) for seed in seeds]
@@ -76,17 +74,12 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
         log_p[:, w] = run.log_p[:, w]
         log_w = log_w + log_p[:, w].reshape(filters, particles)
         dead = log_w.isneginf().all(1)
-        if bool(dead.all()):
-            never = windowed.impossible(rows, spread)
-            raise ValueError(
-                f"no particle can produce {never or 'the data'} (until day {windowed.ends(w)}): look at the data and "
-                "at the prior of what makes them, or give more particles."
-            )
         log_w = torch.where(dead[:, None], 0.0, log_w)  # such a filter has no evidence, and goes on beside the others
         weights = log_w.softmax(1)
         effective.append(1 / (weights**2).sum(1) / particles)
         evidence = evidence + torch.where(dead, -torch.inf, log_w.logsumexp(1) - math.log(particles))
-        if w + 1 == count:
+        if w + 1 == count or bool(evidence.isneginf().all()):
+            effective += [effective[-1]] * (count - w - 1)
             break
         numbers = torch.cat([m * particles + _systematic(weights[m], g) for m, g in enumerate(generators)])
         path, log_p, kept = path[numbers], log_p[numbers], run.kept[windowed.ends(w)].take(numbers)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from causal_lpm.inference.abduction.entries import place
 from causal_lpm.inference.abduction.importance import Weighed
 from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
 from causal_lpm.inference.diagnostics.convergence import khat_gate
@@ -114,8 +115,7 @@ def _near(distances: Mapping[str, torch.Tensor], limits: tuple[float, float]) ->
         known = each.nan_to_num(nan=0.0, posinf=1e9)
         if float(known.max()) >= worst:
             worst = float(known.max())
-            at = (known == known.max()).nonzero()[0].tolist()
-            where = f"{name!r} on day {at[-1]}" + (f", group {at[-2]}" if len(at) > 1 and known.shape[-2] > 1 else "")
+            where = f"{name!r}{place(known == known.max())}"
     sentence = f"The number that all paths miss by most is {where}, by {worst:.1f} standard deviations in the nearest."
     return gate_of_measure(
         "distance of the data", worst, limits, sentence, "Look at that number, or let reports spread more in the model."

@@ -19,7 +19,7 @@ from pyro.poutine.messenger import Messenger
 from causal_lpm import validate
 from causal_lpm.handlers import Rollout, Seeds
 from causal_lpm.handlers.continuing import Continuing, Kept
-from causal_lpm.inference.abduction.entries import Entries
+from causal_lpm.inference.abduction.entries import Entries, place
 from causal_lpm.inference.individuals.line_list import LineList
 from causal_lpm.inference.individuals.line_list_conditioning import Conditioning
 from causal_lpm.inference.program.evaluation import Given, alone, torch_seed
@@ -172,7 +172,7 @@ class Windowed:
         log_p = torch.zeros(len(z), len(self), dtype=torch.float64)
         for name, each in entries.items():
             counts = self.counts[name].flatten()
-            flat = each.expand(len(z), *self.counts[name].shape).reshape(len(z), -1).double()
+            flat = each.reshape(-1, len(counts)).double().expand(len(z), -1)
             there = (counts >= 0) & (counts <= last)
             log_p.index_add_(1, counts[there], flat[:, there])
         for day, value in {} if people is None else people.log_p.items():
@@ -190,17 +190,23 @@ class Windowed:
         return {name: each.reshape(-1, *self.counts[name].shape).amin(0) for name, each in entries.distance.items()}
 
     def impossible(self, z: torch.Tensor, seeds: torch.Tensor) -> str:
-        """Which entry of the data no row can produce, for a message; empty where there is none."""
+        """Which number of the data no row can produce, for a message.
+
+        Args:
+            z: `[rows, all]`.
+            seeds: int64 `[rows, windows]`.
+
+        Raises:
+            ValueError: a line list that no row can give, with agent and day.
+        """
+        spread = seeds[:, :, None].expand(-1, -1, self.blocks)
         people = None if self._line_list is None else self._line_list.conditioning()  # refuses in its own sentence
-        _, entries, _ = self._once(z, seeds, [self.end], None, self._future, people)
+        _, entries, _ = self._once(z, spread, [self.end], None, self._future, people)
         for name, each in entries.items():
-            never = each.isneginf().flatten(0, each.dim() - self.counts[name].dim() - 1).all(0)
+            never = each.isneginf().reshape(-1, *self.counts[name].shape).all(0)
             if bool(never.any()):
-                at = never.nonzero()[0].tolist()
-                return f"the number of site {name!r} on day {at[-1]}" + (
-                    f" of group {at[-2]}" if never.shape[-2:-1] != (1,) and len(at) > 1 else ""
-                )
-        return ""
+                return f"the number of site {name!r}{place(never)}"
+        return "the data"
 
     def _days(self, z: torch.Tensor) -> tuple[int, int]:
         length = _Length()
@@ -263,9 +269,7 @@ class Windowed:
                 settled[name] = alike
                 counts[alike & (counts >= 0)] = window
         for name, counts in self.counts.items():
-            days = counts.shape[-1]
-            late = (counts == len(self) - 1).all() and len(self) > 1 and days > 1
-            if bool(late):
+            if len(self) > 1 and bool((counts == len(self) - 1).all()):
                 _LOG.warning(
                     "All numbers of site %r count at the end of the simulation only, since their density depends on "
                     "the last day or state: particles learn nothing of them before.",

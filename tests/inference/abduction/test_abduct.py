@@ -3,11 +3,12 @@
 import math
 from typing import Any
 
+import pyro
 import pyro.distributions as dist
 import pytest
 import torch
 
-from causal_lpm import comparing, observed
+from causal_lpm import comparing, event, observed, policy, rollout, tally
 from causal_lpm.inference import Abduction, abduct
 from tests.inference.abduction.tiny import AGENTS, DAYS, UNKNOWN, WORLDS, epidemic, exact
 
@@ -71,3 +72,162 @@ def test_the_posterior_of_paths_is_the_enumerated_one(sweeps: int) -> None:
     assert bool((error <= torch.tensor([0.0055, 0.0055, 0.0055, 0.0125])).all()), error
     noise = 0.15 / math.sqrt(filters)  # the standard deviation of p-hat is .15
     assert abs(found.log_evidence - evidence) < 3 * noise
+
+
+def epidemic_of(agents: int = 60, days: int = 8) -> Any:
+    """Everybody is at one hazard; the policy `shield` lowers it."""
+
+    def model() -> Any:
+        rate = pyro.sample("rate", dist.LogNormal(-2.0, 0.5))
+        shield = policy("shield", 0.0)
+
+        def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            new = event("infection", rate * (1 - s["shield"]), where=s["stage"] == 0)
+            tally("cases", new)
+            return {**s, "stage": s["stage"] + new}
+
+        run = rollout(day, {"stage": torch.zeros(agents, dtype=torch.uint8), "shield": shield}, days)
+        observed("reports", dist.Poisson(run.tallies["cases"].double() + 0.1).to_event(1))
+        return run
+
+    return model
+
+
+SEEN = [7.0, 5.0, 6.0, 4.0, 3.0, 2.0, 2.0, 1.0]
+START = {"rate": torch.linspace(0.08, 0.2, 40)}
+SMALL: dict[str, Any] = {"blocks": 3, "particles": 16, "filters": 24, "rounds": 1, "paths": 12, "sweeps": 1}
+
+
+def test_a_replay_is_the_path_and_an_act_equal_to_the_fact_changes_nothing() -> None:
+    model = epidemic_of()
+    found = abduct(model, {"reports": SEEN}, START, **SMALL)
+    assert (found.seeds.shape, found.first_days) == ((12, 8, 3), tuple(range(8)))
+    with torch.no_grad(), found.replay(), comparing({"fact": {}, "same": {"shield": 0.0}}, draws=12) as worlds:
+        run = model()
+    assert torch.equal(worlds.take(run.tallies["cases"], 0, 1), worlds.take(run.tallies["cases"], 1, 1))
+    with torch.no_grad(), found.replay(slice(3, 5)):
+        part = model()
+    assert torch.equal(part.tallies["cases"], worlds.take(run.tallies["cases"], 0, 1).reshape(12, 1, 8)[3:5])
+
+
+def test_the_numbers_depend_on_the_seed_and_on_nothing_else(tmp_path: Any) -> None:
+    model = epidemic_of()
+    one = abduct(model, {"reports": SEEN}, START, **SMALL)
+    again = abduct(model, {"reports": SEEN}, START, folder=tmp_path / "kept", **SMALL)
+    kept = abduct(model, {"reports": SEEN}, START, folder=tmp_path / "kept", workers=2, **SMALL)
+    other = abduct(model, {"reports": SEEN}, START, seed=1, **SMALL)
+    for same in (again, kept):
+        assert torch.equal(one.seeds, same.seeds)
+        assert torch.equal(one.parameters["rate"], same.parameters["rate"])
+        assert one.log_evidence == same.log_evidence
+    assert not torch.equal(one.seeds, other.seeds)
+    with pytest.raises(FileExistsError, match="holds another run"):
+        abduct(model, {"reports": [*SEEN[:-1], 2.0]}, START, folder=tmp_path / "kept", **SMALL)
+
+
+def test_what_was_saved_is_loaded_and_grows_by_its_model(tmp_path: Any) -> None:
+    model = epidemic_of()
+    found = abduct(model, {"reports": SEEN}, START, **SMALL)
+    found.save(tmp_path / "abduction.nc")
+    bare, whole = Abduction.load(tmp_path / "abduction.nc"), Abduction.load(tmp_path / "abduction.nc", model)
+    for loaded in (bare, whole):
+        assert torch.equal(loaded.seeds, found.seeds)
+        assert torch.equal(loaded.parameters["rate"], found.parameters["rate"])
+        assert (loaded.status, loaded.reason, loaded.log_evidence) == (found.status, found.reason, found.log_evidence)
+    with pytest.raises(ValueError, match="has no model"):
+        bare.predict()
+    assert whole.predict().equals(found.predict())
+    with pytest.raises(FileExistsError):
+        abduct(model, {"reports": SEEN}, START, seed=1, **SMALL).save(tmp_path / "abduction.nc")
+
+
+def test_an_update_begins_from_what_is_known() -> None:
+    model = epidemic_of()
+    early = abduct(model, {"reports": [*SEEN[:5], *[float("nan")] * 3]}, START, **SMALL)
+    later = early.update({"reports": SEEN})
+    whole = abduct(model, {"reports": SEEN}, early, **SMALL)
+    assert torch.equal(later.seeds, whole.seeds)
+    assert later.log_evidence < early.log_evidence, "more data are less probable"
+    with pytest.raises(ValueError, match="'reports' differ"):
+        later.update({"reports": [8.0, *SEEN[1:]]})
+    with pytest.raises(ValueError, match="'reports' are left out"):
+        later.update({})
+
+
+def test_a_refusal_says_why() -> None:
+    found = abduct(epidemic_of(), {"reports": SEEN}, START, thresholds={"effective filters": (1e6, 1e5)}, **SMALL)
+    assert found.status == "interventional only"
+    assert "effective filters out of 24" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "sentence"),
+    [
+        (
+            {"data": {"reports": [400.0, *SEEN[1:]]}, "model": "few"},
+            ValueError,
+            "no particle can produce the number of",
+        ),
+        ({"data": {"cases": SEEN}}, ValueError, "unknown data site 'cases'"),
+        ({"data": {"reports": SEEN[:3]}}, ValueError, "'reports'"),
+        ({"posterior": {"growth": [0.1]}}, ValueError, "unknown parameter 'growth'"),
+        ({"posterior": {}}, ValueError, "no draws of parameter 'rate'"),
+        ({"posterior": {"rate": [-0.1, 0.2]}}, ValueError, "outside of the prior's support"),
+        ({"posterior": {"rate": [float("nan")]}}, ValueError, "NaN"),
+        ({"windows": 9}, ValueError, "a window has 9 days and the simulation 8"),
+        ({"blocks": 61}, ValueError, "61 blocks and 60 agents"),
+        ({"blocks": 0}, ValueError, "blocks is 0"),
+        ({"particles": 1.5}, ValueError, "particles is 1.5"),
+        ({"particles": 10**10}, ValueError, "need about"),
+        ({"thresholds": {"R-hat": (1, 2)}}, ValueError, "unknown gate 'R-hat'"),
+        ({"model": "stray"}, ValueError, "draws from a generator of its own"),
+        ({"model": "counter"}, ValueError, "outside of its state|other numbers for the same seeds"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(changed: dict[str, Any], error: type[Exception], sentence: str) -> None:
+    models = {"": epidemic_of(), "few": few, "stray": stray, "counter": counter}
+    model = models[changed.pop("model", "")]
+    data, posterior = changed.pop("data", {"reports": SEEN}), changed.pop("posterior", START)
+    with pytest.raises(error, match=sentence):
+        abduct(model, data, posterior, **{**SMALL, **changed})
+
+
+def few() -> Any:
+    """No report without a case: 400 of 60 agents are impossible."""
+    rate = pyro.sample("rate", dist.LogNormal(-2.0, 0.5))
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        tally("cases", event("infection", rate, where=s["stage"] == 0))
+        return s
+
+    run = rollout(day, {"stage": torch.zeros(60, dtype=torch.uint8)}, 8)
+    total = run.tallies["cases"].double()
+    observed("reports", dist.Binomial(total_count=total, probs=torch.full_like(total, 0.9)).to_event(1))
+    return run
+
+
+def stray() -> Any:
+    rate = pyro.sample("rate", dist.LogNormal(-2.0, 0.5))
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        tally("cases", torch.rand(s["stage"].shape) < 0.1 * rate)
+        return s
+
+    run = rollout(day, {"stage": torch.zeros(60, dtype=torch.uint8)}, 8)
+    observed("reports", dist.Poisson(run.tallies["cases"].double() + 0.1).to_event(1))
+    return run
+
+
+def counter() -> Any:
+    """Remembers days in a closure, which no row can take along."""
+    rate, seen = pyro.sample("rate", dist.LogNormal(-2.0, 0.5)), [torch.zeros(1)]
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        new = event("infection", rate * (1 + seen[0]), where=s["stage"] == 0)
+        seen[0] = seen[0] + new.float().mean(-1, keepdim=True)
+        tally("cases", new)
+        return {"stage": s["stage"] + new}
+
+    run = rollout(day, {"stage": torch.zeros(60, dtype=torch.uint8)}, 8)
+    observed("reports", dist.Poisson(run.tallies["cases"].double() + 0.1).to_event(1))
+    return run
