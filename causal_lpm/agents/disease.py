@@ -272,4 +272,5 @@ class StageGraph:
 def _upper(shares: torch.Tensor) -> torch.Tensor:
     """Where each arrow's part of [0, 1] ends, `[arrows, classes]`; the last possible one takes what rounding leaves."""
     later = torch.cat([shares.flip(0).cumsum(0).flip(0)[1:], torch.zeros_like(shares[:1])])
-    return (shares.cumsum(0) / shares.sum(0)).masked_fill(later == 0, torch.inf)
+    # 2 lies above every uniform number; infinity would have no version on secrets.
+    return (shares.cumsum(0) / shares.sum(0)).masked_fill(later == 0, 2.0)

@@ -13,6 +13,7 @@ from case_studies.second_dose.people import king_county
 from causal_lpm import KeyedNoise, Rollout, Secret, Worlds, comparing, event, exposure, look_up, rollout, tally
 from causal_lpm.agents import Population, StageGraph, Transition, mean_days
 from causal_lpm.agents.disease import Course
+from causal_lpm.handlers.private.sharing import reveal
 from tests.contracts import models
 from tests.handlers.private.runs import AGENTS, Party, clear_epidemic, contacts_of, epidemic, ill, with_parties
 
@@ -141,6 +142,29 @@ def test_a_stage_graph_with_a_secret_course_and_secret_ages(parties: int) -> Non
     for tallies in with_parties(parties, AGENTS, run):
         assert all(torch.equal(tallies[name], series) for name, series in clear.tallies.items())
     assert all(series.sum() > 5 for series in clear.tallies.values())
+
+
+@pytest.mark.parametrize("noise", ["public", "owner", "dealt"])
+@pytest.mark.parametrize("parties", PARTIES)
+def test_a_course_is_drawn_for_secret_ages(parties: int, noise: str) -> None:
+    age = torch.arange(AGENTS) % 3
+    with KeyedNoise(5):
+        clear = GRAPH.course(age)
+
+    def run(party: Party) -> Any:
+        with KeyedNoise(5), party.private(noise):
+            course = GRAPH.course(party.share(age, 0, 2))
+        assert isinstance(course.following, Secret)
+        assert isinstance(course.days, Secret)
+        return reveal(course.following), reveal(course.days)
+
+    for following, days in with_parties(parties, AGENTS, run):
+        if noise == "public":
+            assert torch.equal(following, clear.following)
+            assert torch.equal(days, clear.days)
+        # From I a tenth goes to H, or four tenths of the oldest.
+        assert set(following[:, 2].unique().tolist()) == {3, 4}
+        assert set(days[:, 1].unique().tolist()) == {2, 3}
 
 
 EARLY = {"vaccination_start": 1.0, "doses_per_day": 20_000.0, "contact_scale": 6.0, "dose_interval": 2.0}
