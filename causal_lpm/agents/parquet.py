@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -43,8 +45,8 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, tuple[str, ...]
     """
     try:
         return _columns(path)
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:  # pyarrow's does not know its file
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} cannot be read as Parquet ({error}): make the file, or fetch it, again.") from error
 

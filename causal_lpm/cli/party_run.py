@@ -1,8 +1,9 @@
 """Runs one process of a private run as the command line asks for it: a party, or the dealer."""
 
+import inspect
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def run_party(
             raise ValueError("there is no simulation: give package.module:object, or set CAUSAL_LPM_SIMULATION.")
         found = named_object(target)
         if callable(found) and not isinstance(found, RealSimulation):
+            if _needs_arguments(found):
+                raise ValueError(f"{target} needs arguments: name what decentralize(...) has made, not the simulation.")
             found = found()
         if not isinstance(found, RealSimulation):
             raise ValueError(f"{target} is a {type(found).__name__}: name what decentralize(...) has made.")
@@ -73,6 +76,14 @@ def run_dealer(addresses: str | None, transport: str | None, wait: int) -> None:
         place = _place(addresses, None, transport, wait, dealer=True)
         answered = deal(place)
     typer.echo(f"The parties have finished: {answered} requests were answered.")
+
+
+def _needs_arguments(made: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(made).bind()
+    except TypeError:
+        return True
+    return False
 
 
 def _place(addresses: str | None, rank: int | None, transport: str | None, wait: int, dealer: bool = False) -> Place:

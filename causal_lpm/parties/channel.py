@@ -7,17 +7,21 @@ with the same settings have the same hash at the same message, and a difference 
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.channel import Channel, Request
-from causal_lpm.parties.faults import Disagreement, name_of
+from causal_lpm.parties.faults import Disagreement, PartyLost, name_of
 from causal_lpm.parties.messages import Messages
 from causal_lpm.parties.place import Place
 from causal_lpm.parties.wire import Frame, Kind, text_frame
 
-__all__ = ["TcpChannel"]
+__all__ = ["TcpChannel", "tell_others"]
+
+ANNOUNCING = 10.0  # seconds in which others must have started to be told
 
 
 class TcpChannel(Channel):
@@ -96,6 +100,13 @@ class TcpChannel(Channel):
                 f"({self._where}): the parties do not run the same program. Nothing is released."
             )
         return frame
+
+
+def tell_others(place: Place, error: Exception) -> None:
+    """Connects for a moment, so that the others learn that this party ends, and need not wait for it."""
+    short = replace(place.patience, start=min(place.patience.start, ANNOUNCING))
+    with suppress(PartyLost, Disagreement):
+        TcpChannel(replace(place, patience=short)).__exit__(type(error), error, None)
 
 
 def _frame(x: Tensor | None, public: int = 0) -> Frame:

@@ -106,8 +106,8 @@ class Links:
             late = name_of(rank, self._place.parties)
             raise PartyLost(
                 rank,
-                f"{late} has not connected with {self._me} within {self._place.patience.start:g} s: start all "
-                "processes again, closer to each other.",
+                f"{late} has not connected with {self._me} within {self._place.patience.start:g} s: see what it says, "
+                "and start all processes again, closer to each other, or with a longer --wait.",
             )
         return left
 

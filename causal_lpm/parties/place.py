@@ -68,7 +68,7 @@ class Place:
         if len(self.addresses) < 3:
             raise ValueError(
                 f"there are {len(self.addresses)} addresses: give one to each of two or more parties, and one to the "
-                "dealer, the last."
+                "dealer, the last, with commas between."
             )
         validate.unique_entries("address", self.addresses)
         validate.whole_number("rank", self.rank, low=0, high=len(self.addresses) - 1)
@@ -118,7 +118,8 @@ class Place:
         addresses = tuple(address.strip() for address in env[ADDRESSES].split(","))
         if rank is None:
             if not env.get(RANK, "").isdecimal():
-                raise ValueError(f"{RANK} is {env.get(RANK)!r}: give the rank of this process, from 0.")
+                said = f"{RANK} is {env[RANK]!r}" if RANK in env else f"there is no rank, and {RANK} is not set"
+                raise ValueError(f"{said}: give the place of this process among the addresses, from 0.")
             rank = int(env[RANK])
         return cls(rank, addresses, transport or env.get(TRANSPORT) or None, patience or Patience())
 

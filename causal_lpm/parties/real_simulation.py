@@ -19,7 +19,7 @@ from causal_lpm.handlers.private.channel import Cost
 from causal_lpm.handlers.private.messenger import NoiseMode, Small
 from causal_lpm.handlers.private.numbers import is_secret
 from causal_lpm.ops.simulation import Rollout
-from causal_lpm.parties.channel import TcpChannel
+from causal_lpm.parties.channel import TcpChannel, tell_others
 from causal_lpm.parties.checkpoints import Checkpointed, Folder
 from causal_lpm.parties.group_sizes import GroupSizes
 from causal_lpm.parties.handshake import Agreed, agree_on
@@ -30,7 +30,7 @@ from causal_lpm.parties.output import refuse_existing, write_output
 from causal_lpm.parties.own_luck import PrivateRun
 from causal_lpm.parties.own_rows import Ends, check_rows, read_rows, share
 from causal_lpm.parties.place import Place
-from causal_lpm.parties.recordings import Recordings
+from causal_lpm.parties.recordings import Recordings, read_recordings
 from causal_lpm.parties.release import Release
 from causal_lpm.parties.resuming import resumed, told
 from causal_lpm.parties.settings import Settings
@@ -110,9 +110,14 @@ class RealSimulation:
             raise ValueError("the simulation is deployed already: call sync.")
         self.place = Place.from_environment() if place is None else place
         self.settings.release.check_parties(self.place.parties)
+        try:
+            own = self._own()
+        except Exception as error:
+            tell_others(self.place, error)
+            raise
         channel = TcpChannel(self.place)
         try:
-            self._parts = self._agreed(channel)
+            self._parts = self._agreed(channel, *own)
         except BaseException as error:
             channel.__exit__(type(error), error, None)
             raise
@@ -166,7 +171,8 @@ class RealSimulation:
             raise ValueError("the simulation is not deployed: call deploy first.")
         return self._parts
 
-    def _agreed(self, channel: TcpChannel) -> "_Deployed":
+    def _own(self) -> tuple[Population, Ends, Recordings | None]:
+        """What this party brings, read and checked before it connects."""
         if self.out is not None:
             refuse_existing(self.out)
         if self.population is None:
@@ -174,7 +180,9 @@ class RealSimulation:
         mine = read_rows(self.population)
         ends = self.settings.ends(mine)
         check_rows(mine, ends)
-        heard = self._recordings(mine)
+        return mine, ends, None if self.settings.protocol == "blocks" else read_recordings(self.heard, mine.size)
+
+    def _agreed(self, channel: TcpChannel, mine: Population, ends: Ends, heard: Recordings | None) -> "_Deployed":
         equal = self.settings.compared(self.simulation, mine)
         folder = None
         if self.checkpoints is not None:
@@ -186,18 +194,6 @@ class RealSimulation:
         done = 0 if folder is None else resumed(folder, agreed)
         luck = secrets.token_bytes(32) if folder is None else folder.luck()
         return _Deployed(channel, Additive(channel), mine, ends, heard, agreed, folder, done, luck)
-
-    def _recordings(self, mine: Population) -> Recordings | None:
-        if self.settings.protocol == "blocks":
-            return None
-        if self.heard is None:
-            raise ValueError("this party has no recordings: give the file of what its agents sent and heard (heard=).")
-        heard = self.heard if isinstance(self.heard, Recordings) else Recordings.load(self.heard)
-        if heard.agents != mine.size:
-            raise ValueError(
-                f"there are recordings of {heard.agents} agents, and {mine.size} agents: give each its own."
-            )
-        return heard
 
     @contextmanager
     def running(self, release: Release, keep: bool = False) -> Iterator[tuple[Population, tuple[HeardContacts, ...]]]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from causal_lpm.agents.fixed_networks import Graph
 from causal_lpm.agents.population import Population
 
-__all__ = ["Recordings", "simulate_recordings"]
+__all__ = ["Recordings", "read_recordings", "simulate_recordings"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,16 @@ class Recordings:
         there = torch.zeros((days * agents, slots), dtype=torch.bool)
         all_heard[mine, slot], there[mine, slot] = tokens, True
         return cls(sent, all_heard.view(days, agents, slots), there.view(days, agents, slots))
+
+
+def read_recordings(heard: Recordings | str | Path | None, agents: int) -> Recordings:
+    """What a party's own agents sent and heard; raises ValueError where there is nothing, or of other agents."""
+    if heard is None:
+        raise ValueError("this party has no recordings: give the file of what its agents sent and heard (heard=).")
+    found = heard if isinstance(heard, Recordings) else Recordings.load(heard)
+    if found.agents != agents:
+        raise ValueError(f"there are recordings of {found.agents} agents, and {agents} agents: give each its own.")
+    return found
 
 
 def simulate_recordings(contacts: Graph, days: int) -> Recordings:

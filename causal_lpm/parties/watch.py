@@ -18,7 +18,7 @@ from causal_lpm.parties.wire import Frame, Kind, Reading, pack, text_frame
 __all__ = ["Watch"]
 
 LINGER = 2.0  # seconds for the others to read why this process ends
-_NOTHING = " Nothing is released; start all processes again, and they go on from the last checkpoint."
+_NOTHING = " Nothing is released; see what it says, and start all processes again."
 
 
 class Watch(threading.Thread):

@@ -20,6 +20,7 @@ real_sim = decentralize(
     simulation(days=4), release=Release(cases=(0, 300), sigma2=4, min_group=20), small={"stage": 3}, seed=1
 )
 nothing = 3
+def needy(people): return people
 """
 
 
@@ -28,6 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "our_study.py").write_text(STUDY)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "our_study", raising=False)  # a command gives its object a file
     for name in ("CAUSAL_LPM_ADDRESSES", "CAUSAL_LPM_RANK", "CAUSAL_LPM_SIMULATION", "CAUSAL_LPM_TRANSPORT"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -75,7 +77,11 @@ def test_three_parties_and_a_dealer_release_one_table(home: Path) -> None:
         (["party", "our_study:real"], "did you mean 'real_sim'?"),
         (["party", "our_study:nothing"], "our_study:nothing is a int: name what decentralize(...) has made."),
         (["party", "our_study:real_sim", "--rank", "0"], "CAUSAL_LPM_ADDRESSES is not set"),
-        (["party", "our_study:real_sim", "--addresses", "127.0.0.1:1,127.0.0.1:2"], "CAUSAL_LPM_RANK is None"),
+        (
+            ["party", "our_study:real_sim", "--addresses", "127.0.0.1:1,127.0.0.1:2"],
+            "there is no rank, and CAUSAL_LPM_RANK is not set",
+        ),
+        (["party", "our_study:needy"], "our_study:needy needs arguments: name what decentralize(...) has made"),
         (["party", "our_study:real_sim", "--rank", "x"], "--rank"),
         (
             ["party", "our_study:real_sim", "--rank", "2", "--addresses", "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"],
@@ -95,8 +101,28 @@ def test_bad_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_party_that_is_alone_says_who_is_missing() -> None:
-    result = call("party", "our_study:real_sim", "--rank", "0", "--addresses", free_addresses(3), "--wait", "1")
+def test_a_party_that_is_alone_says_who_is_missing(home: Path) -> None:
+    files(home, 3)
+    where = ["--rank", "0", "--addresses", free_addresses(4), "--wait", "1"]
+    result = call("party", "our_study:real_sim", *where, "--population", "people-0.parquet")
     assert result.exit_code == 1
-    assert "party 1 has not connected with party 0 within 1 s" in result.stderr
+    assert "party 1 has not connected with party 0 within 1 s: see what it says" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "sentence"),
+    [
+        (["--population", "nowhere.parquet"], "causal-lpm: nowhere.parquet: no such file or directory."),
+        ([], "this party has no population"),
+        (["--population", "people-0.parquet", "--out", "there"], "there exists: nothing is written over"),
+    ],
+)
+def test_a_party_that_is_alone_says_what_is_wrong_with_itself(home: Path, own: list[str], sentence: str) -> None:
+    files(home, 3)
+    (home / "there").mkdir()
+    where = ["--rank", "0", "--addresses", free_addresses(4), "--wait", "1"]
+    result = call("party", "our_study:real_sim", *where, *own)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1

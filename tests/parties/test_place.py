@@ -46,7 +46,7 @@ def test_bad_places_are_refused(rank: int, addresses: tuple[str, ...], sentence:
     ("env", "sentence"),
     [
         ({}, "CAUSAL_LPM_ADDRESSES is not set"),
-        ({"CAUSAL_LPM_ADDRESSES": ",".join(LOCAL)}, "CAUSAL_LPM_RANK is None"),
+        ({"CAUSAL_LPM_ADDRESSES": ",".join(LOCAL)}, "there is no rank, and CAUSAL_LPM_RANK is not set"),
         ({"CAUSAL_LPM_ADDRESSES": ",".join(LOCAL), "CAUSAL_LPM_RANK": "one"}, "CAUSAL_LPM_RANK is 'one'"),
     ],
 )
