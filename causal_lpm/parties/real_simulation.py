@@ -180,7 +180,11 @@ class RealSimulation:
         mine = read_rows(self.population)
         ends = self.settings.ends(mine)
         check_rows(mine, ends)
-        return mine, ends, None if self.settings.protocol == "blocks" else read_recordings(self.heard, mine.size)
+        if self.settings.protocol != "blocks":
+            return mine, ends, read_recordings(self.heard, mine.size)
+        if self.heard is not None:
+            raise ValueError("recordings are given, and protocol='blocks' takes none: say 'ble_contact_tracing'.")
+        return mine, ends, None
 
     def _agreed(self, channel: TcpChannel, mine: Population, ends: Ends, heard: Recordings | None) -> "_Deployed":
         equal = self.settings.compared(self.simulation, mine)

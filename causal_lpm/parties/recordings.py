@@ -18,6 +18,8 @@ from causal_lpm.agents.population import Population
 
 __all__ = ["Recordings", "read_recordings", "simulate_recordings"]
 
+COLUMNS = ("day", "agent", "token", "heard")
+
 
 @dataclass(frozen=True)
 class Recordings:
@@ -87,7 +89,11 @@ class Recordings:
             ValueError: an agent without a token of its own on some day, or with two.
         """
         table = Population.load(path)
-        day, agent, token, heard = (table[name] for name in ("day", "agent", "token", "heard"))
+        if missing := [name for name in COLUMNS if name not in table]:
+            raise ValueError(f"{path} has no column {missing[0]!r}: recordings have {', '.join(COLUMNS)}.")
+        day, agent, token, heard = (table[name] for name in COLUMNS)
+        if heard.dtype != torch.bool or any(x.is_floating_point() for x in (day, agent, token)):
+            raise ValueError(f"{path}: give day, agent and token as whole numbers, and heard as true or false.")
         days, agents = int(day.max()) + 1, int(agent.max()) + 1
         sent = torch.zeros((days, agents), dtype=torch.int64)
         place = day * agents + agent

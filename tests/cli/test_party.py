@@ -116,6 +116,7 @@ def test_a_party_that_is_alone_says_who_is_missing(home: Path) -> None:
         (["--population", "nowhere.parquet"], "causal-lpm: nowhere.parquet: no such file or directory."),
         ([], "this party has no population"),
         (["--population", "people-0.parquet", "--out", "there"], "there exists: nothing is written over"),
+        (["--population", "people-0.parquet", "--heard", "people-0.parquet"], "protocol='blocks' takes none"),
     ],
 )
 def test_a_party_that_is_alone_says_what_is_wrong_with_itself(home: Path, own: list[str], sentence: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causal_lpm import KeyedNoise, event, exposure, rollout, tally
-from causal_lpm.agents import random_graph
+from causal_lpm.agents import Population, random_graph
 from causal_lpm.handlers.private.additive import Additive
 from causal_lpm.handlers.private.in_process import together
 from causal_lpm.handlers.private.messenger import Private
@@ -119,6 +119,16 @@ def test_recordings_are_kept_as_parquet(tmp_path: Path) -> None:
         assert sorted(read.heard[day, agent][read.there[day, agent]]) == sorted(
             own.heard[day, agent][own.there[day, agent]]
         )
+
+
+def test_another_file_than_of_recordings_is_refused(tmp_path: Path) -> None:
+    Population({"stage": torch.zeros(3, dtype=torch.uint8)}).save(tmp_path / "people.parquet")
+    with pytest.raises(ValueError, match=r"people\.parquet has no column 'day': recordings have day, agent, token"):
+        Recordings.load(tmp_path / "people.parquet")
+    one = torch.zeros(1, dtype=torch.int64)
+    Population({"day": one, "agent": one, "token": one, "heard": one}).save(tmp_path / "numbers.parquet")
+    with pytest.raises(ValueError, match=r"numbers\.parquet: give day, agent and token as whole numbers, and heard as"):
+        Recordings.load(tmp_path / "numbers.parquet")
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -168,6 +168,7 @@ class Secret(torch.Tensor):
     def within(self, low: int, high: int) -> "Secret":
         """The same numbers with closer bounds, in its units: who gives them knows that they hold."""
         low, high = max(low, self.low), min(high, self.high)
+        self.layer.promised(self.share, low, high)
         return Secret(self.share, self.layer, self.dtype, self.bits, low, high).same_as(self)
 
     @classmethod

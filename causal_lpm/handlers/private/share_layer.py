@@ -34,6 +34,9 @@ class ShareLayer(ABC):
         """A public number as a part: party 0 has it, the others have 0."""
         return x if self.rank == 0 else x.new_zeros(()).expand(x.shape)
 
+    def promised(self, x: Tensor, low: int, high: int) -> None:  # noqa: B027
+        """Takes note that numbers lie between two whole ones; only a layer that sees them can raise ValueError."""
+
     @abstractmethod
     def open(self, *shares: Tensor) -> list[Tensor]:
         """The numbers themselves, for every party; one round, under a fresh sharing of zero."""

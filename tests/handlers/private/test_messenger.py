@@ -306,6 +306,20 @@ def run_epidemic_small(party: Party, name: str) -> Any:
         return epidemic(Population({"stage": party.share(ill(), 0, 2)}), contacts_of(), 1)
 
 
+def test_a_bound_that_does_not_hold_is_found_by_the_one_party_layer() -> None:
+    def day(s: Any) -> Any:
+        tally("ill", s["stage"] == 1)
+        return {**s, "stage": s["stage"] + 1}
+
+    def run(party: Party) -> Any:
+        with KeyedNoise(1), party.private(small={"stage": 3}):
+            return rollout(day, {"stage": party.share(ill(), 0, 1)}, 4)
+
+    # Two bits hold a 3, and three values do not.
+    with pytest.raises(ValueError, match=r"is 3, in its units, and was to be from 2 to 2: .* wider bounds \(small=\)"):
+        with_parties(1, AGENTS, run)
+
+
 def test_owners_must_be_known() -> None:
     with pytest.raises(ValueError, match="needs the rows of each party"):
         with_parties(2, AGENTS, lambda party: Private(party.layer, "owner"))
