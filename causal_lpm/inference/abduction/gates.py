@@ -9,7 +9,7 @@ from causal_lpm.inference.abduction.entries import place
 from causal_lpm.inference.abduction.importance import Weighed
 from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
 from causal_lpm.inference.diagnostics.convergence import khat_gate
-from causal_lpm.inference.diagnostics.report import Gate, gate_of_measure, gate_of_test
+from causal_lpm.inference.diagnostics.report import FAIL_P, WARN_P, Gate, Verdict, gate_of_measure
 
 __all__ = ["THRESHOLDS", "abduction_gates"]
 
@@ -83,30 +83,26 @@ def _early_luck(moves: Rejuvenated, limits: tuple[float, float]) -> Gate:
 
 def _drift(filters: torch.Tensor, moves: Rejuvenated) -> Gate:
     """Moves leave the posterior as it is: what they change must not have a direction, over independent filters."""
-    from scipy.stats import t
+    from scipy.stats import t  # costly to import, and only needed here
 
     numbers = filters.unique()
-    change = moves.after - moves.before
-    sums = torch.stack([change[filters == number].sum(0) for number in numbers])
-    shares = torch.stack([(filters == number).double().sum() for number in numbers])
     n = len(numbers)
     if n < DRIFT_NEEDS:
-        return Gate(
-            "drift", "warn", float("nan"), 0.008, f"The paths are of {n} filters: a drift cannot be seen.", MORE
-        )
-    mean = sums.sum(0) / shares.sum()
-    spread = ((sums - shares[:, None] * mean) ** 2).sum(0).sqrt() / shares.sum() * (n / (n - 1)) ** 0.5
-    moving = spread > 0
-    if not bool(moving.any()):
-        return Gate("drift", "pass", 1.0, 0.008, "The moves have changed no series.")
-    z = (mean[moving] / spread[moving]).abs().max()
-    p = min(1.0, float(2 * t.sf(float(z), n - 1)) * int(moving.sum()))  # Bonferroni
-    finding = (
-        "The moves have changed log p or the total of a series in one direction"
-        if p < 0.02
-        else "The moves drift nowhere"
-    )
-    return gate_of_test("drift", p, finding, "Run more filters, or more sweeps.", simulations=200)
+        sentence = f"The paths are of {n} filters, too few to see whether moves drift."
+        return Gate("drift", "warn", float("nan"), FAIL_P, sentence, MORE)
+    change = moves.after - moves.before
+    sums = torch.stack([change[filters == number].sum(0) for number in numbers])
+    sizes = torch.stack([(filters == number).double().sum() for number in numbers])
+    mean = sums.sum(0) / sizes.sum()
+    error = ((sums - sizes[:, None] * mean) ** 2).sum(0).sqrt() / sizes.sum() * (n / (n - 1)) ** 0.5
+    moving = error > 0
+    # Bonferroni, over log p and all series that differ between paths.
+    p = [float(2 * t.sf(float(abs(m) / e), n - 1)) for m, e in zip(mean[moving], error[moving], strict=True)]
+    least = min(1.0, len(p) * min(p, default=1.0))
+    verdict: Verdict = "fail" if not least >= FAIL_P else "warn" if least < WARN_P else "pass"
+    found = "The moves drift nowhere" if verdict == "pass" else "The moves change log p, or a total, in one direction"
+    step = "" if verdict == "pass" else "Run more filters, or more sweeps."
+    return Gate("drift", verdict, least, FAIL_P, f"{found} (p = {least:.2g}, {n} filters).", step)
 
 
 def _near(distances: Mapping[str, torch.Tensor], limits: tuple[float, float]) -> Gate:
