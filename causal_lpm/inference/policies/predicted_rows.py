@@ -1,7 +1,8 @@
 """Blocks of predictions: rows, each a draw of the parameters with a replicate of the luck, side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from causal_lpm.inference.policies.outcomes import Outcomes
 from causal_lpm.inference.program.evaluation import ELEMENTWISE, Given, torch_seed
 from causal_lpm.inference.program.program import Model, series_of
 from causal_lpm.inference.program.site_noise import SiteNoise
-from causal_lpm.inference.runs.run_folder import Arrays
+from causal_lpm.inference.runs.run_folder import Arrays, fingerprint
 from causal_lpm.inference.runs.seeds import replicate_seed
+from causal_lpm.provenance import versions
 
 __all__ = ["PredictedRows", "row_seed"]
 
@@ -52,9 +54,14 @@ class PredictedRows:
         """How many draws there are; a model without parameters has one."""
         return len(next(iter(self.parameters.values()), [None]))
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are, in all blocks."""
+        return self.draws * self.replicates
+
     def __call__(self, number: int) -> dict[str, Array]:
         """Block `number`."""
-        rows = range(self.draws * self.replicates)[number * self.batch : (number + 1) * self.batch]
+        rows = range(self.rows)[number * self.batch : (number + 1) * self.batch]
         if self.paired:
             return self._together(rows, self.worlds, self.seed)
         alone = [
@@ -72,24 +79,53 @@ class PredictedRows:
             if world != len(self.worlds) or not 0 < rows <= self.batch or tuple(series) != self.has.shapes[name]:
                 raise ValueError(f"has {name!r} of shape {arrays[name].shape}")
 
+    def manifest(self) -> dict[str, Any]:
+        """What determines the numbers; of the model, a fingerprint of its first row."""
+        worlds = self.worlds.items()
+        first = replace(self, batch=1)(0)
+        return {
+            "format": 2,
+            "kind": "predictions",
+            "seed": self.seed,
+            "batch": self.batch,
+            "statement": "paired" if self.paired else "interventional",
+            "replicates": self.replicates,
+            "draws": self.draws,
+            # As texts: a policy may be infinite, which JSON cannot say.
+            "worlds": [[name, {policy: repr(value) for policy, value in acts.items()}] for name, acts in worlds],
+            "parameters": fingerprint({name: value.cpu().numpy() for name, value in self.parameters.items()}),
+            "model": fingerprint(first),
+            "versions": versions(),
+        }
+
+    def luck(
+        self, rows: range, seeds: Sequence[int], device: torch.device | None
+    ) -> AbstractContextManager[object, bool | None]:
+        """The noise of the agents in some rows, which have these seeds."""
+        return KeyedNoise(torch.tensor(seeds, dtype=torch.int64, device=device)[:, None])
+
+    def reports(self, seeds: Sequence[int]) -> SiteNoise:
+        """What answers the data sites of the rows with these seeds."""
+        return SiteNoise([*self.has.event_dims, *self.has.nuisances], seeds)
+
     def _together(self, rows: range, settings: Mapping[str, Mapping[str, float]], seed: int) -> dict[str, Array]:
         """Some rows, in worlds that share their luck."""
         seeds = [row_seed(seed, row, self.replicates) for row in rows]
         draw = torch.tensor(rows) // self.replicates
         values = {name: value[draw.to(value.device)] for name, value in self.parameters.items()}
         device = next((value.device for value in values.values()), None)
-        keyed = KeyedNoise(torch.tensor(seeds, dtype=torch.int64, device=device)[:, None])
         with (
             torch.no_grad(),
             torch_seed(seeds[0]),  # of data sites that are no outcomes
-            keyed,
-            SiteNoise([*self.has.event_dims, *self.has.nuisances], seeds) as noise,
+            self.luck(rows, seeds, device),
+            self.reports(seeds) as noise,
             comparing(settings, draws=len(rows)) as worlds,
             Given(values),
         ):
             series = series_of(self.model())
-        for name, event_dim in self.has.event_dims.items():
-            series[name] = noise.values[name] if event_dim else noise.values[name][..., None]
+        for name in self.outcomes:
+            if name in self.has.event_dims:
+                series[name] = noise.values[name] if self.has.event_dims[name] else noise.values[name][..., None]
         shape = (len(settings), len(rows))
         return {name: _by_world(name, series[name], worlds, (*shape, *self.has.shapes[name])) for name in self.outcomes}
 

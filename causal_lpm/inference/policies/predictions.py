@@ -32,14 +32,15 @@ def predictions_dataset(
     """Outcomes as variables (world, draw, replicate, group, day) with attributes `kind`, `seed` and `coupling`.
 
     Where outcomes differ in their numbers of groups or days, the largest number keeps the names `group` and `day`; the
-    others have `OUTCOME_group`, `OUTCOME_day`. One world has nothing to be paired with and is interventional.
+    others have `OUTCOME_group`, `OUTCOME_day`. One world has nothing to be paired with and is interventional, unless
+    its luck was inferred.
 
     Args:
         values: Outcome -> `[world, draw, replicate, group, day]`.
         worlds: Their names, in order.
         seed: Of all luck.
         coupling: What worlds have in common beside the parameters.
-        kind: "paired" or "interventional".
+        kind: "paired", "interventional" or "counterfactual".
         start_date: Date of day 0, as `"2020-03-01"`; adds a coordinate `date`.
         group_labels: One a group.
         group_size: Persons in each group; adds a coordinate `group_size`, of which rates per 100,000 are made.
@@ -68,7 +69,7 @@ def predictions_dataset(
         coords["group_size"] = ("group", np.asarray(group_size), {"units": "persons"})
     if start_date is not None:
         coords["date"] = ("day", calendar(start_date, days))
-    said = kind if len(worlds) > 1 else "interventional"
+    said = kind if len(worlds) > 1 or kind == "counterfactual" else "interventional"
     return xr.Dataset(variables, coords, {"kind": said, "seed": seed, "coupling": coupling})
 
 

@@ -8,11 +8,8 @@ same mean and less variance.
 import os
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from causal_lpm import validate
@@ -21,10 +18,9 @@ from causal_lpm.inference.policies.outcomes import outcomes_of
 from causal_lpm.inference.policies.predicted_rows import PredictedRows
 from causal_lpm.inference.policies.predictions import check_labels, predictions_dataset
 from causal_lpm.inference.policies.question import check_kind, checked_draws, chosen_outcomes, named_worlds
+from causal_lpm.inference.policies.row_blocks import run_rows
 from causal_lpm.inference.program.program import Model
-from causal_lpm.inference.runs.run_folder import RunFolder, fingerprint
-from causal_lpm.inference.runs.runner import Progress, alone, check_where, run_blocks
-from causal_lpm.provenance import versions
+from causal_lpm.inference.runs.runner import Progress, alone
 
 __all__ = ["COUPLING", "predict"]
 
@@ -33,10 +29,6 @@ COUPLING = {
     "interventional": "none: every world has noise of its own",
 }
 """What the worlds have in common beside the parameters, by kind."""
-
-CELLS = 2_000_000  # agents x rows x worlds that are simulated at once
-PARTS = 32  # at least so many blocks, where they run in parallel or are kept
-FEWER = "ask for fewer worlds, draws or replicates"
 
 
 def predict(
@@ -130,30 +122,12 @@ def predict(
         calendar(start_date, days)
 
     task = PredictedRows(model, given, settings, kind == "paired", replicates, seed, batch, has, chosen)
-    rows = task.draws * replicates
     what = f"the predictions ({len(settings)} worlds, {task.draws} draws, {replicates} replicates)"
-    cells = sum(int(np.prod(shape)) for shape in shapes.values())
-    validate.fits_in_memory(what, 8.0 * len(settings) * rows * cells, FEWER)
-    validate.fits_in_time(what, len(settings) * rows * days * max(1, has.agents) / CELLS, CELLS, FEWER)
-    if not batch:
-        together = max(1, CELLS // (max(1, has.agents) * (len(settings) if kind == "paired" else 1)))
-        in_parts = workers > 1 or executor is not None or folder is not None
-        task = replace(task, batch=min(together, -(-rows // PARTS) if in_parts else rows))
-    check_where(executor, workers, -(-rows // task.batch))
-    found = run_blocks(
-        task,
-        rows,
-        check=task.check,
-        batch=task.batch,
-        what="predictions",
-        store=None if folder is None else RunFolder(Path(folder), _manifest(task)),
-        executor=executor,
-        workers=workers,
-        progress=progress,
-    )
+    fewer = "ask for fewer worlds, draws or replicates"
+    found = run_rows(task, what=what, fewer=fewer, folder=folder, executor=executor, workers=workers, progress=progress)
     shape = (len(settings), task.draws, replicates)
     return predictions_dataset(
-        {name: np.concatenate([part[name] for part in found], 1).reshape(*shape, *shapes[name]) for name in chosen},
+        {name: found[name].reshape(*shape, *shapes[name]) for name in chosen},
         list(settings),
         kind=kind,
         seed=seed,
@@ -161,24 +135,3 @@ def predict(
         start_date=start_date,
         group_labels=group_labels,
     )
-
-
-def _manifest(task: PredictedRows) -> dict[str, Any]:
-    """What determines the numbers; of the model, a fingerprint of its first row."""
-    worlds = task.worlds.items()
-    with alone():
-        first = replace(task, batch=1)(0)
-    return {
-        "format": 2,
-        "kind": "predictions",
-        "seed": task.seed,
-        "batch": task.batch,
-        "statement": "paired" if task.paired else "interventional",
-        "replicates": task.replicates,
-        "draws": task.draws,
-        # As texts: a policy may be infinite, which JSON cannot say.
-        "worlds": [[name, {policy: repr(value) for policy, value in acts.items()}] for name, acts in worlds],
-        "parameters": fingerprint({name: value.cpu().numpy() for name, value in task.parameters.items()}),
-        "model": fingerprint(first),
-        "versions": versions(),
-    }

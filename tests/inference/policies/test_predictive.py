@@ -272,11 +272,11 @@ def test_a_series_and_a_site_of_one_name_are_refused_unless_they_are_one() -> No
 
 
 def test_the_agents_decide_how_many_rows_run_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    from causal_lpm.inference.policies import predictive
+    from causal_lpm.inference.policies import row_blocks
 
     sizes = []
     together = PredictedRows._together
     monkeypatch.setattr(PredictedRows, "_together", lambda *a: sizes.append(len(a[1])) or together(*a))  # type: ignore[func-returns-value]
-    monkeypatch.setattr(predictive, "CELLS", AGENTS * 2 * 3)
+    monkeypatch.setattr(row_blocks, "CELLS", AGENTS * 2 * 3)
     predict(sir, posterior(4), {"a": {}, "b": {"masks": 1.0}}, replicates=2)
     assert sizes == [3, 3, 2]
