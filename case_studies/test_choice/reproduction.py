@@ -1,0 +1,116 @@
+"""Both tests at every rate and adherence, in worlds that share all luck; the front; other assumptions."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+
+from case_studies.test_choice import happened
+from case_studies.test_choice.measured import COUNTED, differences, front, grid_numbers, means, not_followed
+from case_studies.test_choice.model import DAYS, epidemic
+from case_studies.test_choice.parameters import MEDIANS
+from case_studies.test_choice.people import AGENTS, town
+from case_studies.test_choice.pictures import draw
+from case_studies.test_choice.question import MIXED, NOBODY, RATES, VARIANTS, few, grid
+from case_studies.test_choice.report import tables
+from causal_lpm.inference import Worlds, predict
+
+__all__ = ["FULL", "QUICK", "Size", "reproduce"]
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is simulated.
+
+    Attributes:
+        agents: Of the average epidemic.
+        days: Likewise.
+        replicates: Of its luck.
+        rates: Testing rates of the grid.
+        variants: Other assumptions, names of `VARIANTS`.
+        others: Epidemics like the one that happened.
+    """
+
+    agents: int = AGENTS
+    days: int = DAYS
+    replicates: int = 20
+    rates: tuple[float, ...] = RATES
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    others: int = 200
+
+
+FULL = Size()
+QUICK = Size(5_000, 80, 4, (0.0, 0.02, 0.2), ("5 days of quarantine",), 10)
+
+
+def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> str:
+    """Writes worlds.nc, numbers.json and pictures, and returns the tables; parts that are there are used."""
+    torch.set_num_threads(1)  # the processes share the cores
+    began, size = time.monotonic(), QUICK if quick else FULL
+    ask = partial(_asked, size=size, folder=out / "simulations", seed=seed, workers=workers)
+    parts = []
+    for rate in size.rates:
+        say(f"both tests and every adherence at a testing rate of {100 * rate:g}%")
+        parts.append(ask(f"rate {rate:g}", {}, {"nobody tests": NOBODY, **grid(rate)}))
+    worlds = xr.concat([parts[0], *(part.isel(world=slice(1, None)) for part in parts[1:])], "world", join="exact")
+    say("one property of the tests after the other")
+    mixed = ask("mixed", {}, MIXED)
+    numbers: dict[str, Any] = {
+        "study": "test-choice",
+        "kind": worlds.attrs["kind"],
+        "seed": seed,
+        "size": asdict(size),
+        "parameters": MEDIANS,
+        "grid": grid_numbers(worlds, size.agents),
+        "not_followed": not_followed(worlds, size.rates),
+        "fast_against_slow": differences(worlds, size.rates, size.agents),
+        "front": front(worlds, size.agents),
+        "mixed": {name: means(mixed.sel(world=name), size.agents) for name in MIXED},
+        "variants": {},
+    }
+    for variant in size.variants:
+        say(f"another assumption: {variant}")
+        found = ask(f"variant {variant}", VARIANTS[variant][0], few(VARIANTS[variant][1]))
+        numbers["variants"][variant] = {
+            "worlds": grid_numbers(found, size.agents),
+            "front": front(found, size.agents),
+        }
+    say("the epidemic that happened, and others like it")
+    numbers["happened"] = {
+        "truth": happened.statement(happened.truth()),
+        "paired, its parameters": happened.statement(happened.paired(size.others, seed, known=True)),
+        "paired, prior": happened.statement(happened.paired(size.others, seed, known=False)),
+    }
+    numbers["minutes"] = round((time.monotonic() - began) / 60, 1)
+    worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
+    (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    draw(numbers, out / "pictures")
+    return "\n\n".join(tables(numbers).values())
+
+
+def _asked(
+    name: str, parameters: dict[str, float], worlds: Worlds, *, size: Size, folder: Path, seed: int, workers: int
+) -> xr.Dataset:
+    """Totals of all days of the average epidemic in some worlds, (world, draw, replicate, group, day)."""
+    known = {site: torch.tensor([value]) for site, value in {**MEDIANS, **parameters}.items()}
+    program = partial(epidemic, town(size.agents), size.days)
+    found = predict(
+        program,
+        known,
+        worlds,
+        replicates=size.replicates,
+        seed=seed,
+        outcomes=COUNTED,
+        batch=1,
+        workers=workers,
+        folder=folder / name,
+    )
+    return found.sum("day", keep_attrs=True).expand_dims("day", -1)
