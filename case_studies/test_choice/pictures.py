@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from case_studies.test_choice.question import ADHERENCES, world_name
 from case_studies.test_choice.report import verdict
 
 __all__ = ["draw"]
+
+Values = npt.NDArray[np.float64]
 
 COLOURS = {"slow test": "tab:blue", "fast test": "tab:orange"}
 
@@ -23,30 +26,52 @@ def draw(numbers: dict[str, Any], folder: Path) -> None:
 def _front(numbers: dict[str, Any], file: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-    axes = figure.add_subplot()
-    for test, colour in COLOURS.items():
-        cells = [numbers["grid"][name] for name in numbers["grid"] if name.startswith(test)]
-        days, deaths = (np.array([cell[name] for cell in cells]) for name in ("needless_days", "deaths"))
-        axes.errorbar(
-            days[:, 0], deaths[:, 0], 1.96 * deaths[:, 1], fmt="o", ms=3, lw=0.6, color=colour, alpha=0.6, label=test
-        )
-    front = np.array([[days, deaths] for deaths, days, _ in numbers["front"].values()])
-    fast = sum(name.startswith("fast") for name in numbers["front"])
-    axes.plot(*front.T, color="black", lw=1.0, label=f"front: {fast} of {len(front)} worlds have the fast test")
-    axes.set_xscale("symlog", linthresh=0.3)
-    axes.set_xlim(left=0.0)
-    axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("needless quarantine days a person (linear up to 0.3)")
-    axes.set_ylabel("deaths a 100,000")
+    figure = Figure(figsize=(10.0, 4.6), layout="constrained")
+    everything, half = figure.subplots(1, 2, sharex=True, sharey=True)
     size = numbers["size"]
-    axes.set_title(
-        f"{numbers['kind']}: {size['replicates']} replicates of {size['agents']:,} agents; one point a testing rate "
-        "and adherence, bars 95% of the mean",
+    for test, colour in COLOURS.items():
+        days, deaths = _points(numbers, [name for name in numbers["grid"] if name.startswith(test)])
+        everything.errorbar(*_bars(days, deaths), fmt="o", ms=3, lw=0.6, color=colour, alpha=0.6, label=test)
+        days, deaths = _points(numbers, [world_name(test, rate, 0.5) for rate in size["rates"]])
+        half.errorbar(*_bars(days, deaths), fmt="o-", ms=3, lw=0.8, color=colour, label=f"{test}, adherence 50%")
+        for rate, x, y in zip(size["rates"], days[:, 0], deaths[:, 0], strict=True):
+            half.annotate(
+                f"{100 * rate:g}%",
+                (x, y),
+                xytext=(3, 4 if test == "slow test" else -9),
+                textcoords="offset points",
+                fontsize="x-small",
+            )
+    front = np.array([[days, deaths] for deaths, days, _ in numbers["front"].values()])
+    tests = [name.split(" test")[0] for name in numbers["front"] if name != "nobody tests"]
+    label = ", ".join(f"{tests.count(test)} worlds with the {test} test" for test in ("fast", "slow"))
+    everything.step(*front.T, where="post", color="black", lw=0.8, label=f"front: {label}")
+    for axes in (everything, half):
+        _, none = _points(numbers, ["nobody tests"])
+        axes.axhline(none[0, 0], color="grey", lw=0.8, ls=":", label="nobody tests")
+        axes.set_xscale("symlog", linthresh=1.0)
+        axes.set_xlim(left=0.0)
+        axes.set_ylim(bottom=0.0)
+        axes.set_xlabel("needless quarantine days a person (linear up to 1)")
+        axes.legend(fontsize="x-small", loc="lower left")
+    everything.set_ylabel("deaths a 100,000")
+    everything.set_title("one point a testing rate and adherence", fontsize="small")
+    half.set_title("by testing rate a day", fontsize="small")
+    figure.suptitle(
+        f"{numbers['kind']}: {size['replicates']} replicates of {size['agents']:,} agents, bars 95% of the mean",
         fontsize="small",
     )
-    axes.legend(fontsize="small")
     figure.savefig(file, dpi=150)
+
+
+def _points(numbers: dict[str, Any], names: list[str]) -> tuple[Values, Values]:
+    """Needless days and deaths of worlds, `[world, (mean, error)]`."""
+    cells = [numbers["grid"][name] for name in names]
+    return np.array([cell["needless_days"] for cell in cells]), np.array([cell["deaths"] for cell in cells])
+
+
+def _bars(days: Values, deaths: Values) -> tuple[Values, Values, Values]:
+    return days[:, 0], deaths[:, 0], 1.96 * deaths[:, 1]
 
 
 def _differences(numbers: dict[str, Any], file: Path) -> None:

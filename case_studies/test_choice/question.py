@@ -50,15 +50,19 @@ NOBODY = {"testing_rate": 0.0, "symptomatic_testing": 0.0, "contact_testing": 0.
 WORLDS: Worlds = {"slow test": {}, "fast test": TESTS["fast test"], "nobody tests": NOBODY}
 """What is asked of one epidemic: the world as it was, the other test, and none."""
 
-MIXED: Worlds = {
-    f"{100 * wrong:g}% false, after {delay:g} d, rate {100 * rate:g}%": {
-        "false_positive_rate": wrong,
-        "delay": delay,
-        "testing_rate": rate,
-    }
-    for rate, wrong, delay in product((0.0, 0.02, 0.2), (0.1, 0.4), (3.0, 1.0))
+_TESTS_MIXED = {
+    **{
+        f"{100 * wrong:g}% false, after {delay:g} d": {"false_positive_rate": wrong, "delay": delay}
+        for wrong, delay in product((0.1, 0.4), (3.0, 1.0))
+    },
+    "a coin: 40% of all positive, after 1 d": {**TESTS["fast test"], "sensitivity": 0.4},
 }
-"""One property of the slow test made that of the fast one, and then the other."""
+MIXED: Worlds = {
+    f"{name}, rate {100 * rate:g}%": {**rules, "testing_rate": rate}
+    for name, rules in _TESTS_MIXED.items()
+    for rate in (0.0, 0.02, 0.2)
+}
+"""One property of the slow test made that of the fast one, then the other; and a test that knows nothing."""
 
 VARIANTS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "as it is": ({}, {}),

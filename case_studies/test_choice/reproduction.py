@@ -1,7 +1,6 @@
 """Both tests at every rate and adherence, in worlds that share all luck; the front; other assumptions."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -54,7 +53,7 @@ QUICK = Size(5_000, 80, 4, (0.0, 0.02, 0.2), ("5 days of quarantine",), 10)
 def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> str:
     """Writes worlds.nc, numbers.json and pictures, and returns the tables; parts that are there are used."""
     torch.set_num_threads(1)  # the processes share the cores
-    began, size = time.monotonic(), QUICK if quick else FULL
+    size = QUICK if quick else FULL
     ask = partial(_asked, size=size, folder=out / "simulations", seed=seed, workers=workers)
     parts = []
     for rate in size.rates:
@@ -89,7 +88,6 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
         "paired, its parameters": happened.statement(happened.paired(size.others, seed, known=True)),
         "paired, prior": happened.statement(happened.paired(size.others, seed, known=False)),
     }
-    numbers["minutes"] = round((time.monotonic() - began) / 60, 1)
     worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     draw(numbers, out / "pictures")
