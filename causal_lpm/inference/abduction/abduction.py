@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from causal_lpm.inference.abduction.replays import replays
 from causal_lpm.inference.abduction.windowed import luck
 from causal_lpm.inference.diagnostics.report import Report
 from causal_lpm.inference.individuals.line_list import LineList
@@ -93,7 +94,9 @@ class Abduction:
             if self.parameters
             else None
         )
-        with luck(self.seeds[paths], self.first_days), Given({} if z is None else coordinates.placed(z)):
+        people = contextlib.nullcontext() if self.line_list is None else self.line_list.conditioning(refuse=False)
+        given = Given({} if z is None else coordinates.placed(z))
+        with luck(self.seeds[paths], self.first_days), people, given:
             yield
 
     def predict(
@@ -118,11 +121,17 @@ class Abduction:
         """
         problem = self._known()
         if kind == "counterfactual":
-            from causal_lpm.inference.abduction.replays import replays
-
             data = {name: series.values for name, series in problem.data.items()}
             found = replays(
-                problem.model, self.parameters, self.seeds, self.first_days, worlds, data=data, seed=seed, **options
+                problem.model,
+                self.parameters,
+                self.seeds,
+                self.first_days,
+                worlds,
+                data=data,
+                line_list=self.line_list,
+                seed=seed,
+                **options,
             )
         else:
             sites = tuple(problem.terms)

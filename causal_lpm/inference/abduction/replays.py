@@ -20,6 +20,7 @@ from causal_lpm.handlers import Seeds
 from causal_lpm.inference.abduction.reports import Reports
 from causal_lpm.inference.abduction.windowed import LUCK, luck
 from causal_lpm.inference.files.dates import calendar
+from causal_lpm.inference.individuals.line_list import LineList
 from causal_lpm.inference.policies.outcomes import outcomes_of
 from causal_lpm.inference.policies.predicted_rows import PredictedRows
 from causal_lpm.inference.policies.predictions import check_labels, predictions_dataset
@@ -48,6 +49,7 @@ def replays(
     *,
     outcomes: Sequence[str] | None = None,
     data: Mapping[str, Any] | None = None,
+    line_list: LineList | None = None,
     batch: int | None = None,
     start_date: str | None = None,
     group_labels: Sequence[str] | None = None,
@@ -72,6 +74,7 @@ def replays(
         outcomes: Names of series and data sites; by default all series.
         data: Site -> what was reported, NaN where missing. A data site without data is drawn anew in each row, with the
             same noise in all worlds.
+        line_list: What is known of single agents, which happened in the world of what was done.
         batch: As of `predict`, and so are the other arguments.
         start_date: Date of day 0.
         group_labels: One a group.
@@ -129,20 +132,35 @@ def replays(
         calendar(start_date, max(shape[1] for shape in shapes.values()))
 
     asked = dict(settings)
-    if all(settings.values()) and any(name in told for name in chosen):
-        asked[_other_name(settings)] = {}  # reports are told by what was done, also where nobody asks for it
-    fact = next((number for number, acts in enumerate(asked.values()) if not acts), 0)
+    if all(settings.values()) and (line_list is not None or any(name in told for name in chosen)):
+        asked[_other_name(settings)] = {}  # data are told by what was done, also where nobody asks for it
+    # What was done stands first, as the factual world.
+    asked = dict(sorted(asked.items(), key=lambda world: bool(world[1])))
+    fact = 0
     task = _ReplayedRows(
-        model, given, asked, True, 1, seed, batch, has, chosen, seeds, tuple(map(int, first_days)), told, fact
+        model,
+        given,
+        asked,
+        True,
+        1,
+        seed,
+        batch,
+        has,
+        chosen,
+        seeds,
+        tuple(map(int, first_days)),
+        told,
+        fact,
+        line_list,
     )
     with alone():
         replace(task, batch=1)(0)  # what is wrong with the data is said before anything runs long
     what = f"the replays ({len(settings)} worlds, {task.draws} paths)"
     fewer = "ask for fewer worlds or paths"
     found = run_rows(task, what=what, fewer=fewer, folder=folder, executor=executor, workers=workers, progress=progress)
-    count, paths = len(settings), len(seeds)
+    order, paths = [list(asked).index(name) for name in settings], len(seeds)
     return predictions_dataset(
-        {name: found[name][:count].reshape(count, paths, 1, *shapes[name]) for name in chosen},
+        {name: found[name][order].reshape(len(order), paths, 1, *shapes[name]) for name in chosen},
         list(settings),
         kind="counterfactual",
         seed=seed,
@@ -167,6 +185,7 @@ class _ReplayedRows(PredictedRows):
     first_days: tuple[int, ...]
     data: Mapping[str, Any]
     fact: int
+    line_list: LineList | None
 
     @property
     def draws(self) -> int:
@@ -175,13 +194,17 @@ class _ReplayedRows(PredictedRows):
     def manifest(self) -> dict[str, Any]:
         paths = {"seeds": self.seeds.numpy(), "first_days": np.array(self.first_days)}
         data = {name: np.asarray(values, dtype=float) for name, values in self.data.items()}
-        told = {"paths": fingerprint(paths), "data": fingerprint(data)}
+        people = {} if self.line_list is None else {name: x.numpy() for name, x in self.line_list.data.items()}
+        told = {"paths": fingerprint(paths), "data": fingerprint(data), "line_list": fingerprint(people)}
         return super().manifest() | {"statement": "counterfactual"} | told
 
     def luck(
         self, rows: range, seeds: Sequence[int], device: torch.device | None
     ) -> AbstractContextManager[object, bool | None]:
-        return luck(self.seeds[rows.start : rows.stop], self.first_days)
+        stack = luck(self.seeds[rows.start : rows.stop], self.first_days)
+        if self.line_list is not None:
+            stack.enter_context(self.line_list.conditioning(refuse=False))
+        return stack
 
     def reports(self, seeds: Sequence[int]) -> SiteNoise:
         drawn = [name for name in self.has.event_dims if name in self.outcomes or name not in self.data]
