@@ -74,7 +74,7 @@ def replays(
         outcomes: Names of series and data sites; by default all series.
         data: Site -> what was reported, NaN where missing. A data site without data is drawn anew in each row, with the
             same noise in all worlds.
-        line_list: What is known of single agents, which happened in the world of what was done.
+        line_list: What was known of single agents when the paths were found: the luck of those agents goes by it.
         batch: As of `predict`, and so are the other arguments.
         start_date: Date of day 0.
         group_labels: One a group.
@@ -117,6 +117,7 @@ def replays(
     seed, workers = validate.whole_number("seed", seed, low=0), validate.whole_number("workers", workers)
     batch = 0 if batch is None else validate.whole_number("batch", batch)
     settings, given, told = named_worlds(worlds), checked_draws(parameters), dict(data or {})
+    first_days = [validate.whole_number("the first day of a window", day, low=0) for day in first_days]
     _check_seeds(seeds, first_days, given)
     with alone():
         has = outcomes_of(model, given, settings.values(), seed, list(told))
@@ -131,36 +132,18 @@ def replays(
     if start_date is not None:
         calendar(start_date, max(shape[1] for shape in shapes.values()))
 
-    asked = dict(settings)
-    if all(settings.values()) and (line_list is not None or any(name in told for name in chosen)):
-        asked[_other_name(settings)] = {}  # data are told by what was done, also where nobody asks for it
-    # What was done stands first, as the factual world.
-    asked = dict(sorted(asked.items(), key=lambda world: bool(world[1])))
-    fact = 0
-    task = _ReplayedRows(
-        model,
-        given,
-        asked,
-        True,
-        1,
-        seed,
-        batch,
-        has,
-        chosen,
-        seeds,
-        tuple(map(int, first_days)),
-        told,
-        fact,
-        line_list,
-    )
+    # What was seen belongs to the factual world, which stands first, also where nobody asks for it.
+    asked = settings if latent == chosen and line_list is None else _fact_first(settings)
+    paths = _Paths(seeds, tuple(first_days), told, line_list)
+    task = _ReplayedRows(model, given, asked, True, 1, seed, batch, has, chosen, paths)
     with alone():
         replace(task, batch=1)(0)  # what is wrong with the data is said before anything runs long
     what = f"the replays ({len(settings)} worlds, {task.draws} paths)"
     fewer = "ask for fewer worlds or paths"
     found = run_rows(task, what=what, fewer=fewer, folder=folder, executor=executor, workers=workers, progress=progress)
-    order, paths = [list(asked).index(name) for name in settings], len(seeds)
+    order, shape = [list(asked).index(name) for name in settings], (len(settings), task.draws, 1)
     return predictions_dataset(
-        {name: found[name][order].reshape(len(order), paths, 1, *shapes[name]) for name in chosen},
+        {name: found[name][order].reshape(*shape, *shapes[name]) for name in chosen},
         list(settings),
         kind="counterfactual",
         seed=seed,
@@ -171,44 +154,55 @@ def replays(
 
 
 @dataclass(frozen=True)
-class _ReplayedRows(PredictedRows):
-    """Rows whose luck is that of paths.
+class _Paths:
+    """What a replay has beside the parameters.
 
     Attributes:
         seeds: int64 `[path, windows, blocks]`.
         first_days: First day of each window.
         data: Site -> what was reported.
-        fact: Number of the factual world.
+        line_list: What was known of single agents.
     """
 
     seeds: torch.Tensor
     first_days: tuple[int, ...]
     data: Mapping[str, Any]
-    fact: int
     line_list: LineList | None
+
+
+@dataclass(frozen=True)
+class _ReplayedRows(PredictedRows):
+    """Rows whose luck is that of paths."""
+
+    paths: _Paths
 
     @property
     def draws(self) -> int:
-        return len(self.seeds)
+        return len(self.paths.seeds)
 
     def manifest(self) -> dict[str, Any]:
-        paths = {"seeds": self.seeds.numpy(), "first_days": np.array(self.first_days)}
-        data = {name: np.asarray(values, dtype=float) for name, values in self.data.items()}
-        people = {} if self.line_list is None else {name: x.numpy() for name, x in self.line_list.data.items()}
-        told = {"paths": fingerprint(paths), "data": fingerprint(data), "line_list": fingerprint(people)}
+        known = {
+            "paths": {"seeds": self.paths.seeds.numpy(), "first_days": np.array(self.paths.first_days)},
+            "data": {name: np.asarray(values, dtype=float) for name, values in self.paths.data.items()},
+            "line_list": {}
+            if self.paths.line_list is None
+            else {k: x.numpy() for k, x in self.paths.line_list.data.items()},
+        }
+        told = {name: fingerprint(arrays) for name, arrays in known.items()}
         return super().manifest() | {"statement": "counterfactual"} | told
 
     def luck(
         self, rows: range, seeds: Sequence[int], device: torch.device | None
     ) -> AbstractContextManager[object, bool | None]:
-        stack = luck(self.seeds[rows.start : rows.stop], self.first_days)
-        if self.line_list is not None:
-            stack.enter_context(self.line_list.conditioning(refuse=False))
+        stack = luck(self.paths.seeds[rows.start : rows.stop], self.paths.first_days)
+        if self.paths.line_list is not None:
+            stack.enter_context(self.paths.line_list.conditioning(refuse=False))
         return stack
 
     def reports(self, seeds: Sequence[int]) -> SiteNoise:
-        drawn = [name for name in self.has.event_dims if name in self.outcomes or name not in self.data]
-        return Reports([*drawn, *self.has.nuisances], seeds, self.data, self.fact)
+        data = self.paths.data
+        drawn = [name for name in self.has.event_dims if name in self.outcomes or name not in data]
+        return Reports([*drawn, *self.has.nuisances], seeds, data)
 
 
 def _check_seeds(seeds: torch.Tensor, first_days: Sequence[int], parameters: Mapping[str, torch.Tensor]) -> None:
@@ -226,11 +220,12 @@ def _check_seeds(seeds: torch.Tensor, first_days: Sequence[int], parameters: Map
         raise ValueError(
             f"the seeds have {seeds.shape[1]} windows and {len(first_days)} first days are given: give one a window."
         )
-    Seeds(LUCK, (0, *map(int, first_days[1:])), blocks=seeds.shape[2])  # says what is wrong with the windows
+    Seeds(LUCK, (0, *first_days[1:]), blocks=seeds.shape[2])  # says what is wrong with the windows
 
 
-def _other_name(names: Mapping[str, Any]) -> str:
-    name = "as it was"
-    while name in names:
+def _fact_first(worlds: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
+    """The worlds, before them what was done; it may be one of them."""
+    name = next((name for name, acts in worlds.items() if not acts), "as it was")
+    while worlds.get(name):
         name += " in fact"
-    return name
+    return {name: {}, **worlds}

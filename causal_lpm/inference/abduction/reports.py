@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
-from chirho.indexed.ops import IndexSet, gather
+from chirho.indexed.ops import gather
 
 from causal_lpm import validate
-from causal_lpm.handlers import Worlds
+from causal_lpm.handlers.factual import factual_indices
 from causal_lpm.inference.abduction.quantiles import at_quantiles, base_of
 from causal_lpm.inference.program.series import Series, as_series, check_support
 from causal_lpm.inference.program.site_noise import SiteNoise
@@ -25,17 +25,16 @@ class Reports(SiteNoise):
     Args:
         names: Data sites that are asked for, and sites that are drawn anew in each row.
         seeds: One a row.
-        data: Site -> its numbers, NaN where missing.
-        fact: Number of the factual world.
+        data: Site -> its numbers, NaN where missing; of the first world.
 
     Raises:
         ValueError: data of sites that the model does not have, or that are impossible there; a site that is asked for
             whose distribution has no known quantiles.
     """
 
-    def __init__(self, names: Collection[str], seeds: Sequence[int], data: Mapping[str, Any], fact: int) -> None:
+    def __init__(self, names: Collection[str], seeds: Sequence[int], data: Mapping[str, Any]) -> None:
         super().__init__([name for name in names if name not in data], seeds)
-        self._asked, self._data, self._fact = set(names), data, fact
+        self._asked, self._data = set(names), data
         self._met: list[str] = []
 
     def _pyro_sample(self, msg: Any) -> None:
@@ -59,10 +58,9 @@ class Reports(SiteNoise):
         one, summed = base_of(name, fn)
         own = [replicate_seed(seed, zlib.crc32(name.encode())) for seed in self._seeds]
         uniform = torch.stack([_uniform(seed, tuple(series.values.shape)) for seed in own])
-        world = IndexSet(**{Worlds.fresh_prefix: {self._fact}})
         found = at_quantiles(
             one,
-            lambda value: gather(value.expand(one.batch_shape), world, event_dim=summed),
+            lambda value: gather(value.expand(one.batch_shape), factual_indices(), event_dim=summed),
             series.values,
             uniform if len(own) > 1 else uniform[0],  # one row needs no dimension of rows
         )

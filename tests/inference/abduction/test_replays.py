@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from causal_lpm import KeyedNoise, Seeds, observed, policy
 from causal_lpm.inference.abduction.replays import replays
+from causal_lpm.inference.individuals.line_list import LineList
 from tests.inference.abduction.tiny import epidemic
 from tests.inference.calibration.sir import DAYS, posterior, sir
 
@@ -152,6 +153,20 @@ def test_a_model_without_parameters_has_as_many_draws_as_paths() -> None:
     found = replays(epidemic, {}, _seeds()[:, :1], [0], outcomes=["infections"])
     assert found.sizes["draw"] == PATHS
     assert len(np.unique(found["infections"].values.reshape(PATHS, -1), axis=0)) > 1
+
+
+def test_what_was_known_of_agents_holds_in_the_factual_world_alone() -> None:
+    """Agents 1 and 4 are next to the first; 2 and 3 are infected later, and nobody else is."""
+    seen = LineList({"agent": [1, 4, 3], "day": [0, 1, 2], "event": "infection"}, epidemic, complete=["infection"])
+    seeds = _seeds(blocks=1, paths=60)
+    other = {"measures": {"measures_day": 1.0}}
+    found = replays(epidemic, {}, seeds, FIRST, other | {"fact": {}}, line_list=seen)["infections"].squeeze()
+    ever = found.sum("day")
+    assert (ever.sel(world="fact").sum("draw").values == np.where(np.isin(np.arange(8), [1, 4, 3]), 60, 0)).all()
+    assert 0 < ever.sel(world="measures").isel(group=3).sum() < 60
+    # Also where nobody asks for it.
+    alone = replays(epidemic, {}, seeds, FIRST, other, line_list=seen)["infections"].squeeze()
+    assert np.array_equal(alone, found.sel(world="measures"))
 
 
 @pytest.mark.parametrize(
