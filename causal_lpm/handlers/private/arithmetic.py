@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from causal_lpm.handlers.private.errors import INTO_PUBLIC, Leak, Unsupported
+from causal_lpm.handlers.private.errors import INTO_PUBLIC, ON_A_VIEW, Leak, Unsupported
 from causal_lpm.handlers.private.numbers import (
     DIGITS,
     KEPT,
@@ -22,6 +22,7 @@ from causal_lpm.handlers.private.numbers import (
 )
 from causal_lpm.handlers.private.secret import LIMIT, Secret
 from causal_lpm.handlers.private.table import implements
+from causal_lpm.handlers.private.wrapping import wrapped
 
 __all__ = ["add", "moved", "multiply", "negated", "not_", "number", "selected", "with_source"]
 
@@ -54,7 +55,11 @@ def with_source(result: Secret, operation: Callable[..., Tensor], *operands: Any
 def number(x: Any) -> Any:
     """A truth value as a whole number; all else as it is."""
     if isinstance(x, Tensor) and x.dtype == torch.bool:
-        return Secret(x.share, x.layer, torch.int64, 0, 0, 1).same_as(x) if is_secret(x) else x.long()
+        if not is_secret(x):
+            return x.long()
+        whole = Secret(x.share, x.layer, torch.int64, 0, 0, 1).same_as(x)
+        whole.owned = None if x.owned is None else x.owned.after(torch.Tensor.long, None)
+        return whole
     return int(x) if isinstance(x, bool) else x
 
 
@@ -64,30 +69,30 @@ def add(a: Any, b: Any, *, alpha: Any = 1) -> Secret:
     dtype = result_type(a, b)
     if dtype == torch.bool:
         return or_(a, b)
-    b_times = b if alpha == 1 else multiply(b, alpha) if is_secret(b) else b * alpha
     layer = layer_of(a, b)
+    if alpha == 1:
+        b_times = b
+    else:  # in the type of the sum
+        b_times = multiply(wider(b, dtype), alpha) if is_secret(b) else torch.as_tensor(b, dtype=dtype) * alpha
     x, y, bits = aligned(a, b_times)
-    result = made(x.part(layer) + y.part(layer), layer, dtype, bits, x.low + y.low, x.high + y.high)
+    result = wrapped(made(x.part(layer) + y.part(layer), layer, dtype, bits, x.low + y.low, x.high + y.high))
     return with_source(result, torch.add, a, b_times)
 
 
 @implements(aten.neg)
 def negated(a: Secret) -> Secret:
     """-a: local."""
-    return with_source(made(-a.share, a.layer, a.dtype, a.bits, -a.high, -a.low), torch.neg, a)
+    return with_source(wrapped(made(-a.share, a.layer, a.dtype, a.bits, -a.high, -a.low)), torch.neg, a)
+
+
+def wider(a: Secret, dtype: torch.dtype) -> Secret:
+    """The numbers in a type that holds them all."""
+    return Secret(a.share, a.layer, dtype, a.bits, a.low, a.high)
 
 
 @implements(aten.sub)
 def subtract(a: Any, b: Any, *, alpha: Any = 1) -> Secret:
-    if is_secret(b):
-        return add(a, negated(number(b)), alpha=alpha)
-    if isinstance(b, Tensor):
-        signed = b if b.is_floating_point() else b.long()
-        result = add(a, -signed, alpha=alpha)
-        return Secret(result.share, result.layer, result_type(a, b), result.bits, result.low, result.high).same_as(
-            result
-        )
-    return add(a, -b, alpha=alpha)
+    return add(a, b, alpha=-alpha)
 
 
 @implements(aten.rsub)
@@ -105,10 +110,12 @@ def multiply(a: Any, b: Any) -> Secret:
             return made(both, layer, dtype, 0, 0, 1)
         a, b = _with_room(a, b)
         (product,) = layer.product((a.share, b.share))
-        return made(product, layer, dtype, a.bits + b.bits, *_product_bounds(a.low, a.high, b.low, b.high))
+        return wrapped(made(product, layer, dtype, a.bits + b.bits, *_product_bounds(a.low, a.high, b.low, b.high)))
     x, y = (a, b) if is_secret(a) else (b, a)
     if (power := _power_of_two(y)) is not None and x.dtype.is_floating_point:
-        return with_source(moved(x, power, dtype), torch.mul, x, y)
+        whole = moved(x, power, dtype)
+        shape = torch.broadcast_shapes(x.shape, y.shape) if isinstance(y, Tensor) else x.shape
+        return with_source(whole.like(whole.share.expand(shape)), torch.mul, x, y)
     largest = max(-x.low, x.high, 1) >> x.bits
     bits = digits_after_point(y, min(EXACT, DIGITS + largest.bit_length()))
     factor = encoded(y, bits)
@@ -118,7 +125,7 @@ def multiply(a: Any, b: Any) -> Secret:
         x = truncated(x, fewer)
         factor = encoded(y, bits)
         low, high = _product_bounds(x.low, x.high, *public_bounds(factor))
-    return with_source(made(x.share * factor, layer, dtype, x.bits + bits, low, high), torch.mul, x, y)
+    return with_source(wrapped(made(x.share * factor, layer, dtype, x.bits + bits, low, high)), torch.mul, x, y)
 
 
 def _is_bit(x: Secret) -> bool:
@@ -223,6 +230,8 @@ def selected(condition: Any, x: Any, y: Any) -> Secret:
     """The numbers x where a condition holds, else y."""
     dtype, layer = result_type(x, y), layer_of(condition, x, y)
     a, b, bits = aligned(number(x), number(y))
+    if bits < min(KEPT, max(digits_after_point(each) for each in (x, y))):
+        raise Unsupported("torch.where of fractions and of a number so large that they keep no digits: use a smaller.")
     low, high = min(a.low, b.low), max(a.high, b.high)
     if not is_secret(condition):
         holds = condition.long()
@@ -242,18 +251,10 @@ def selected(condition: Any, x: Any, y: Any) -> Secret:
 
 @implements(aten.pow)
 def power(a: Any, exponent: Any) -> Secret:
-    if is_secret(exponent) or exponent != 2:
+    if isinstance(exponent, Tensor) or exponent != 2:
         raise Unsupported("a secret to another power than 2: write it as products.")
-    return multiply(a, a)
-
-
-@implements(aten.round)
-def rounded(a: Secret) -> Secret:
-    if a.bits == 0:
-        return a.like(a.share.clone()).same_as(a)
-    half = a.layer.public(torch.full_like(a.share, 1 << (a.bits - 1)))
-    more = made(a.share + half, a.layer, a.dtype, a.bits, a.low, a.high + (1 << a.bits))
-    return truncated(more, 0)
+    square = multiply(a, a)
+    return square if square.dtype == (dtype := result_type(a, exponent)) else wider(square, dtype)
 
 
 @implements(aten.add_)
@@ -266,11 +267,21 @@ def multiply_in_place(a: Any, b: Any) -> Secret:
     return _replaced(a, multiply(a, b))
 
 
-def _replaced(a: Any, new: Secret) -> Secret:
+def check_in_place(a: Any) -> None:
+    """Raises where something may not be written into: it is public, or a view."""
     if not is_secret(a):
         raise Leak(INTO_PUBLIC)
+    if a.aliased:
+        raise Unsupported(ON_A_VIEW)
+
+
+def _replaced(a: Any, new: Secret) -> Secret:
+    check_in_place(a)
     if new.shape != a.shape or new.share.data_ptr() == a.share.data_ptr():
-        raise Unsupported("an operation in place on a view of secrets: use one that makes a new tensor.")
+        raise Unsupported(ON_A_VIEW)
+    if new.dtype != a.dtype:
+        new = wrapped(wider(new, a.dtype))
     a.share, a.bits, a.low, a.high, a.source = new.share, new.bits, new.low, new.high, None
     a.owned, a._kept = None, {}
-    return a
+    result: Secret = a
+    return result

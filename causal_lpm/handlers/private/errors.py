@@ -1,8 +1,9 @@
 """What is refused on secrets, and why."""
 
-__all__ = ["INTO_PUBLIC", "Leak", "Unsupported"]
+__all__ = ["INTO_PUBLIC", "ON_A_VIEW", "Leak", "Unsupported"]
 
 INTO_PUBLIC = "a secret would be written into a public tensor: use an operation that makes a new one."
+ON_A_VIEW = "an operation in place on a view of secrets, or on what has views: use torch.where, or clone it before."
 
 
 class Leak(RuntimeError):

@@ -30,7 +30,7 @@ def _looked_up(operation: Callable[[Tensor], Tensor], a: Secret) -> Secret | Non
     if table is None:
         return None
     values = operation(table[1])
-    result = of_table(table[0], encoded(values, DIGITS), a.dtype, DIGITS)
+    result = of_table(table[0], encoded(values, DIGITS), a.dtype, DIGITS, a.shape)
     result.source = table[0], values
     return result
 
@@ -38,13 +38,18 @@ def _looked_up(operation: Callable[[Tensor], Tensor], a: Secret) -> Secret | Non
 @implements(aten.any)
 def any_of(a: Secret, dim: int | None = None, keepdim: bool = False) -> Secret:
     """Whether one of them is not 0: a comparison of their number."""
-    return at_most(1, summed(number(converted(a, dtype=torch.bool)), dim, keepdim))
+    return _as_any(a, at_most(1, summed(number(converted(a, dtype=torch.bool)), dim, keepdim)))
+
+
+def _as_any(a: Secret, holds: Secret) -> Secret:
+    """In the type of torch's `any`, which is uint8 of uint8."""
+    return converted(holds, dtype=torch.uint8) if a.dtype == torch.uint8 else holds
 
 
 @implements(aten.all)
 def all_of(a: Secret, dim: int | None = None, keepdim: bool = False) -> Secret:
     """Whether none of them is 0."""
-    return not_(any_of(not_(converted(a, dtype=torch.bool)), dim, keepdim))
+    return _as_any(a, not_(any_of(not_(converted(a, dtype=torch.bool)), dim, keepdim)))
 
 
 @implements(aten.exp)

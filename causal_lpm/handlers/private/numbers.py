@@ -5,6 +5,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
+from causal_lpm.handlers.private.errors import Unsupported
 from causal_lpm.handlers.private.secret import LIMIT, Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
 
@@ -70,8 +71,14 @@ def digits_after_point(x: Any, most: int = FINE) -> int:
 
 
 def encoded(x: Any, bits: int) -> Tensor:
-    """A public number in units of 2**-bits, int64, rounded."""
+    """A public number in units of 2**-bits, int64, rounded; Unsupported for one that 64 bits do not hold."""
     given = torch.as_tensor(x)
+    largest = float(given.double().abs().max()) if given.numel() else 0.0
+    if largest * 2.0**bits >= 2.0**62:
+        raise Unsupported(
+            f"a public {largest:g} meets secrets with {bits} binary digits after the point, and 64 bits do not hold "
+            "both: use a smaller number."
+        )
     if not given.is_floating_point():
         return given.long() << bits
     return (given.double() * 2.0**bits).round().long()

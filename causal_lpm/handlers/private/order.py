@@ -1,15 +1,16 @@
 """Comparisons of secrets: exact on their units, and local where one side is public and the other small."""
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.arithmetic import not_, number, selected, xor
-from causal_lpm.handlers.private.numbers import aligned, encoded, is_secret, layer_of, made, public_bounds
+from causal_lpm.handlers.private.numbers import aligned, is_secret, layer_of, made, public_bounds
 from causal_lpm.handlers.private.secret import Secret
-from causal_lpm.handlers.private.sharing import of_owner
+from causal_lpm.handlers.private.sharing import BITS, of_owner
 from causal_lpm.handlers.private.table import implements
 
 __all__ = ["at_most", "below", "equal", "of_table", "table_of"]
@@ -26,9 +27,13 @@ def table_of(x: Any) -> "tuple[Secret, Tensor] | None":
     return (x, x.values()) if x.is_small else None
 
 
-def of_table(source: Secret, table: Tensor, dtype: torch.dtype, bits: int = 0) -> Secret:
-    """The entry of a public table `[..., values of the source]` of whole units, for each number of a small secret."""
+def of_table(source: Secret, table: Tensor, dtype: torch.dtype, bits: int = 0, shape: Sequence[int] = ()) -> Secret:
+    """The entry of a public table `[..., values of the source]` of whole units, for each number of a small secret.
+
+    Where the table is of what the source was expanded to, `shape` is the shape of that.
+    """
     units = (source.units() * table.long()).sum(-1)
+    units = units.expand(torch.broadcast_shapes(units.shape, shape))
     return made(units, source.layer, dtype, bits, *public_bounds(table.long()))
 
 
@@ -41,8 +46,16 @@ def _by_owner(operation: Any, a: Any, b: Any) -> Secret | None:
     x, y = (a, b) if is_secret(a) else (b, a)
     if is_secret(y) or x.owned is None:
         return None
+    shape = broadcast(a, b)
     owned = x.owned.after(operation, *(None if each is x else each for each in (a, b)))
+    owned = owned.after(lambda own: own.expand(*shape[:-1], own.shape[-1]), None)
     return of_owner(owned, x.layer, torch.bool, 0, 1)
+
+
+def broadcast(*xs: Any) -> torch.Size:
+    """The shape of what an elementwise operation makes of these numbers."""
+    shape: torch.Size = torch.broadcast_shapes(*(x.shape for x in xs if isinstance(x, Tensor)))
+    return shape
 
 
 @implements(aten.lt)
@@ -52,9 +65,9 @@ def below(a: Any, b: Any) -> Secret:
         return known
     a, b = number(a), number(b)
     if not is_secret(b) and (table := table_of(a)):
-        return of_table(table[0], table[1] < _spread(b), torch.bool)
+        return of_table(table[0], table[1] < _spread(b), torch.bool, shape=broadcast(a, b))
     if not is_secret(a) and (table := table_of(b)):
-        return of_table(table[0], _spread(a) < table[1], torch.bool)
+        return of_table(table[0], _spread(a) < table[1], torch.bool, shape=broadcast(a, b))
     layer = layer_of(a, b)
     if is_secret(a) and is_secret(b):
         x, y, _ = aligned(a, b)
@@ -72,8 +85,13 @@ def below(a: Any, b: Any) -> Secret:
 def _rounded(x: Any, bits: int, up: bool) -> Tensor:
     given = torch.as_tensor(x)
     if not given.is_floating_point():
-        return encoded(given, bits)
+        most = 2**62 >> bits
+        return given.long().clamp(-most, most) << bits
+    if bool(given.isnan().any()):
+        raise ValueError("a public number that meets a secret is NaN: look where it comes from.")
     units = given.double() * 2.0**bits
+    if bits >= BITS:  # the secret was rounded to the nearest, too: equal numbers stay equal
+        units = units.round()
     return (units.ceil() if up else units.floor()).clamp(-(2.0**62), 2.0**62).long()
 
 
@@ -114,8 +132,9 @@ def equal(a: Any, b: Any) -> Secret:
     layer = layer_of(a, b)
     if not is_secret(b):
         if table := table_of(a):
-            return of_table(table[0], table[1] == _spread(b), torch.bool)
+            return of_table(table[0], table[1] == _spread(b), torch.bool, shape=broadcast(a, b))
         exact = torch.as_tensor(b).double() * 2.0**a.bits
+        exact = exact.round() if a.bits >= BITS else exact
         bound = exact.round().clamp(-(2.0**62), 2.0**62).long()
         possible = (exact == exact.round()) & (bound >= a.low) & (bound <= a.high)
         bound = torch.where(possible, bound, torch.full_like(bound, a.low))
@@ -149,10 +168,11 @@ def larger(a: Any, b: Any) -> Secret:
 
 @implements(aten.clamp, aten.clamp_min, aten.clamp_max)
 def clamped(a: Secret, min: Any = None, max: Any = None) -> Secret:
-    if a.is_small and not is_secret(min) and not is_secret(max) and not a.dtype.is_floating_point:
+    numbers = not isinstance(min, Tensor) and not isinstance(max, Tensor)
+    if a.is_small and numbers and not any(isinstance(x, float) for x in (a.values()[0].item(), min, max)):
         return of_table(a, torch.clamp(a.values(), min, max), a.dtype)
     if min is not None:
-        a = selected(below(a, min), torch.as_tensor(min).to(a.dtype), a)
+        a = selected(below(a, min), min, a)
     if max is not None:
-        a = selected(below(max, a), torch.as_tensor(max).to(a.dtype), a)
+        a = selected(below(max, a), max, a)
     return a

@@ -93,6 +93,8 @@ class Secret(torch.Tensor):
     owned: Owned | None
     """What this party knows of its own rows, where each party does."""
     _kept: dict[tuple[int, int], Tensor]
+    aliased: bool
+    """Whether it is a view of another secret, or has views: what was noted of one would not hold for the other."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
     __hash__ = torch.Tensor.__hash__
@@ -110,7 +112,7 @@ class Secret(torch.Tensor):
         lowest, highest = bounds_of(dtype, bits)
         made.share, made.layer, made.bits = share, layer, bits
         made.low, made.high = lowest if low is None else low, highest if high is None else high
-        made.source, made.owned, made._kept = None, None, {}
+        made.source, made.owned, made._kept, made.aliased = None, None, {}, False
         if dtype.is_floating_point and bits:  # bounds multiply faster than numbers do, in derivatives above all
             made.low, made.high = max(made.low, 1 - LIMIT), min(made.high, LIMIT - 1)
         if max(-made.low, made.high) >= 2 * LIMIT:

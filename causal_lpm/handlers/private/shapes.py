@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from causal_lpm.handlers.private.arithmetic import add, and_, number, subtract
-from causal_lpm.handlers.private.errors import INTO_PUBLIC, Leak, Unsupported
+from causal_lpm.handlers.private.arithmetic import add, and_, check_in_place, multiply, number, subtract
+from causal_lpm.handlers.private.errors import Leak, Unsupported
 from causal_lpm.handlers.private.numbers import (
     aligned,
     digits_after_point,
@@ -20,9 +20,10 @@ from causal_lpm.handlers.private.numbers import (
     whole,
     with_room,
 )
-from causal_lpm.handlers.private.order import below, unequal
-from causal_lpm.handlers.private.secret import Secret, bounds_of, sum_bounds
+from causal_lpm.handlers.private.order import below, equal, unequal
+from causal_lpm.handlers.private.secret import Secret, sum_bounds
 from causal_lpm.handlers.private.table import implements
+from causal_lpm.handlers.private.wrapping import wrapped
 
 __all__ = ["summed"]
 
@@ -33,9 +34,16 @@ def _moves(operator: Any) -> Callable[..., Secret]:
     def move(a: Any, *others: Any, **options: Any) -> Secret:
         if not is_secret(a) or any(is_secret(x) for x in others):
             raise Leak(f"{operator} with a secret index: use look_up, torch.where or unit vectors.")
-        return a.like(operator(a.share, *others, **options))
+        return _view(a, operator(a.share, *others, **options))
 
     return move
+
+
+def _view(a: Secret, share: Tensor) -> Secret:
+    """Another part, which may lie in the memory of this one."""
+    result = a.like(share)
+    result.aliased = a.aliased = True
+    return result
 
 
 for _operator in (
@@ -50,11 +58,11 @@ implements(aten.view, aten._unsafe_view, aten.reshape)(_moves(aten.reshape))
 
 @implements(aten.expand)
 def expanded(a: Secret, size: Sequence[int], *, implicit: bool = False) -> Secret:
-    result = a.like(a.share.expand(size))
+    result = _view(a, a.share.expand(size))
     if a.source is not None and a.source[0].share.shape[-1:] == a.share.shape[-1:] == result.shape[-1:]:
         result.source = a.source
     if a.owned is not None and result.shape[-1:] == a.share.shape[-1:]:
-        result.owned = a.owned
+        result.owned = a.owned.after(lambda own: own.expand(*result.shape[:-1], own.shape[-1]), None)
     if tuple(a.shape) == tuple(result.shape):
         return result.same_as(a)
     for key, vectors in a._kept.items():
@@ -64,7 +72,7 @@ def expanded(a: Secret, size: Sequence[int], *, implicit: bool = False) -> Secre
 
 @implements(aten.unsqueeze)
 def unsqueezed(a: Secret, dim: int) -> Secret:
-    return a.like(a.share.unsqueeze(dim))
+    return _view(a, a.share.unsqueeze(dim))
 
 
 @implements(aten.unbind, aten.split, aten.chunk, aten.split_with_sizes)
@@ -111,13 +119,12 @@ def converted(a: Secret, *, dtype: torch.dtype | None = None, device: Any = None
         return unequal(a, 0)
     if not kind.is_floating_point and a.bits:
         return _toward_zero(a, kind)
-    low, high = bounds_of(kind, a.bits)
-    share = a.share.clone()
-    if kind.is_floating_point or kind == torch.int64:
-        result = Secret(share, a.layer, kind, a.bits, a.low, a.high)
-    else:  # what does not fit is refused of public numbers; of secrets nobody sees it
-        result = Secret(share, a.layer, kind, a.bits, max(a.low, low), min(a.high, high))
-    result.same_as(a)
+    whole = Secret(a.share.clone(), a.layer, kind, a.bits, a.low, a.high)
+    result = wrapped(whole)
+    if result is whole:
+        result.same_as(a)
+    if a.owned is not None:
+        result.owned = a.owned.after(lambda own: own.to(kind), None)
     if result.source is not None:
         source, values = result.source
         result.source = source, values.to(kind)
@@ -140,15 +147,34 @@ def floored(a: Secret) -> Secret:
     return subtract(near, number(below(a, again)))
 
 
+@implements(aten.round)
+def rounded(a: Secret) -> Secret:
+    """To the nearest whole number; halves to the even one."""
+    if a.bits == 0:
+        return same(a)
+    up = add(a, 0.5)
+    whole = floored(up)
+    odd = subtract(whole, multiply(floored(multiply(whole, 0.5)), 2.0))
+    return subtract(whole, multiply(number(equal(whole, up)), odd))
+
+
 @implements(aten.sum)
 def summed(a: Secret, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Secret:
     """The sum over dimensions: local, where its digits fit."""
     kind = dtype or (a.dtype if a.is_floating_point() else torch.int64)
+    a = _of_kind(a, kind)
     dims = list(range(a.dim())) if dim in (None, []) else [dim] if isinstance(dim, int) else list(dim)
     many = prod(a.shape[d] for d in dims)
     a = with_room(a, many)
     total = a.share.sum(dims, keepdim=keepdim) if dims else a.share.clone()
-    return made(total, a.layer, kind, a.bits, *sum_bounds(a.low, a.high, many))
+    return wrapped(made(total, a.layer, kind, a.bits, *sum_bounds(a.low, a.high, many)))
+
+
+def _of_kind(a: Secret, kind: torch.dtype) -> Secret:
+    """The numbers as they are summed in a type: whole ones where it has no fractions."""
+    if kind == torch.bool:
+        raise Unsupported("a sum of secrets in bool: use any.")
+    return a if kind.is_floating_point or not a.bits else converted(a, dtype=kind)
 
 
 @implements(aten.mean)
@@ -161,7 +187,8 @@ def averaged(a: Secret, dim: Any = None, keepdim: bool = False, *, dtype: torch.
 def cumulated(a: Secret, dim: int, *, dtype: torch.dtype | None = None) -> Secret:
     kind = dtype or (a.dtype if a.is_floating_point() else torch.int64)
     many = a.shape[dim] if a.dim() else 1
-    return made(a.share.cumsum(dim), a.layer, kind, a.bits, *sum_bounds(a.low, a.high, many))
+    a = with_room(_of_kind(a, kind), many)
+    return wrapped(made(a.share.cumsum(dim), a.layer, kind, a.bits, *sum_bounds(a.low, a.high, many)))
 
 
 def _joins(operator: Any) -> Callable[..., Secret]:
@@ -198,21 +225,19 @@ def index_added(a: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) ->
 
 @implements(aten.copy_)
 def copied(a: Any, b: Any, non_blocking: bool = False) -> Secret:
-    if not is_secret(a):
-        raise Leak(INTO_PUBLIC)
+    check_in_place(a)
     x = whole(b, a.bits) if digits_after_point(b) <= a.bits else None
     if x is None:
         raise Unsupported("finer numbers are copied into a tensor of secrets: use an operation that makes a new one.")
-    a.share.copy_(x.part(a.layer).expand(a.shape))
-    a.low, a.high = min(a.low, x.low), max(a.high, x.high)
+    new = wrapped(Secret(x.part(a.layer).expand(a.shape).clone(), a.layer, a.dtype, a.bits, x.low, x.high))
+    a.share, a.low, a.high = new.share, new.low, new.high
     a.source, a.owned, a._kept = None, None, {}
-    return a
+    result: Secret = a
+    return result
 
 
 @implements(aten.fill_, aten.zero_)
 def filled(a: Any, value: Any = 0) -> Secret:
-    if not is_secret(a):
-        raise Leak(INTO_PUBLIC)
     return copied(a, torch.as_tensor(value))
 
 

@@ -8,6 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from causal_lpm.handlers.private.clear import Clear
+from causal_lpm.handlers.private.errors import Unsupported
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.handlers.private.sharing import reveal
@@ -19,6 +21,8 @@ SMALL = torch.randint(0, 9, (2, 6), generator=G).to(torch.uint8)
 FLAG = torch.rand((2, 6), generator=G) < 0.5
 REAL = (torch.rand((2, 6), generator=G) * 8 - 4).mul(2**12).round() / 2**12
 OTHER = torch.tensor([[3, -7, 0, 5, 1, 9]])
+NARROW = torch.tensor([[200, 7, 0, 255, 1, 90]], dtype=torch.uint8)
+
 
 WHOLE: dict[str, Callable[..., Any]] = {
     "sum": lambda a, s, f, r: a + s,
@@ -73,6 +77,23 @@ WHOLE: dict[str, Callable[..., Any]] = {
     "rounded": lambda a, s, f, r: (r * 2).floor(),
     "in place": lambda a, s, f, r: a.clone().add_(s).mul_(2),
     "filled": lambda a, s, f, r: a.new_zeros(2, 6) + a.new_empty(2, 6).copy_(a),
+    "scaled in the type of the sum": lambda a, s, f, r: torch.add(a, NARROW, alpha=3) + torch.sub(a, NARROW, alpha=2),
+    "below 0 of uint8": lambda a, s, f, r: ((s - 1) < 2) | (-s > 250) | ((s - 3).long() == 254),
+    "above 255 of uint8": lambda a, s, f, r: (s + 250) * 3 * s + s * NARROW + (s + s) * 40,
+    "narrowed": lambda a, s, f, r: a.to(torch.uint8) + (a.to(torch.int16) * 3000).to(torch.int8),
+    "wraps in place": lambda a, s, f, r: s.clone().add_(a).mul_(100),
+    "narrow sum": lambda a, s, f, r: s.sum(dtype=torch.int8) + (s * 50).cumsum(1, dtype=torch.int8),
+    "power of two of more dimensions": lambda a, s, f, r: (r * torch.tensor([[[2.0]]])).floor().sum(0),
+    "expanded functions": lambda a, s, f, r: (
+        ((0.06 * s.float()).expand(3, 2, 6) < 0.1).sum(0)
+        + (torch.exp(0.06 * s.float()).expand(3, 2, 6) >= 1.1).sum(0)
+        + (s.expand(3, 2, 6) == 1).sum(0)
+    ),
+    "clamp to numbers an agent": lambda a, s, f, r: s.long().clamp(OTHER, OTHER + 3) + a.clamp(max=OTHER),
+    "fractions summed as whole": lambda a, s, f, r: r.sum(dtype=torch.int64) + r.cumsum(1, dtype=torch.int64),
+    "to the nearest": lambda a, s, f, r: r.round() + (r * 0.5).round() + (s * 0.5).round(),
+    "beyond 64 bits": lambda a, s, f, r: (r < 2**50) & (r > -(2**62)),
+    "any of uint8": lambda a, s, f, r: s.any() + s.all(),
     "constants": lambda a, s, f, r: torch.zeros_like(a) + torch.ones_like(s) + torch.full_like(a, 7) + a,
 }
 REALS: dict[str, Callable[..., Any]] = {
@@ -87,6 +108,8 @@ REALS: dict[str, Callable[..., Any]] = {
     "exp": lambda a, s, f, r: torch.exp(-(r * r) * 0.1),
     "exp of counts": lambda a, s, f, r: torch.exp(-0.3 * s.float()),
     "expm1": lambda a, s, f, r: torch.expm1(-0.1 * s.float()),
+    "clamp of whole numbers to fractions": lambda a, s, f, r: a.clamp(-2.5, 3.25) + s.clamp(max=2.5),
+    "square as float": lambda a, s, f, r: s**2.0,
     "double": lambda a, s, f, r: r.double() * 0.125 + s,
 }
 PARTIES = [1, 2, 3]
@@ -153,3 +176,49 @@ def test_a_small_number_is_looked_up_once() -> None:
         return layer.cost.rounds - before
 
     assert layers(3, run) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("parties", PARTIES)
+def test_fractions_that_are_equal_stay_equal(parties: int) -> None:
+    tenths = torch.arange(30) / 10
+
+    def run(layer: ShareLayer) -> None:
+        mine = secret(layer, tenths)
+        for k in range(30):
+            number = k / 10
+            for found, wanted in ((mine < number, tenths < number), (mine == number, tenths == number)):
+                assert torch.equal(reveal(found), wanted)
+            assert torch.equal(reveal(mine > number), tenths > number)
+
+    layers(parties, run)
+
+
+def test_what_is_written_into_a_view_would_not_be_known_of_the_whole() -> None:
+    def write(stage: Any) -> None:
+        stage[0] = 5
+
+    for write_in in (
+        write,
+        lambda x: x[1:].add_(1),
+        lambda x: x.unsqueeze(0).mul_(2),
+        lambda x: x.t().fill_(3),
+        lambda x: x.view(-1).zero_(),
+        lambda x: (x[..., :2], x.add_(1)),
+    ):
+        stage = secret(Clear(), SMALL, low=0, high=8)
+        _ = stage == 1  # its unit vectors are kept
+        with pytest.raises(Unsupported, match="in place on a view"):
+            write_in(stage.clone())
+
+
+def test_a_number_beside_which_fractions_keep_no_digits_is_refused() -> None:
+    real = secret(Clear(), REAL)
+    for large in (
+        lambda: torch.where(real > 0, real, 1e18),
+        lambda: torch.cat([real, torch.full((1, 6), 2.0**45)]),
+        lambda: torch.stack([real, torch.full((2, 6), 2**45)]),
+    ):
+        with pytest.raises(Unsupported, match="use a smaller"):
+            large()
+    with pytest.raises(ValueError, match="is NaN"):
+        _ = real >= float("nan")
