@@ -19,6 +19,7 @@ from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.policies.effects import effects, totals
+from causal_lpm.inference.policies.statements import kind_of_totals
 from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.program.problem import Problem
@@ -157,7 +158,9 @@ def _tables(result: CalibrationResult, predictions: xr.Dataset, reference: str) 
     banner = f"[bold red]{escape(result.banner)}[/] " if result.banner else ""
     outcomes = [str(name) for name in predictions.data_vars]
     table = _table(
-        f"Totals, parameters {result.status} (interventional)", ("world", "outcome", "median", "90% interval"), banner
+        f"Totals, parameters {result.status} ({kind_of_totals(predictions)})",
+        ("world", "outcome", "median", "90% interval"),
+        banner,
     )
     rows = [summarise(totals(predictions, outcome)) for outcome in outcomes]
     for each in zip(*rows, strict=True):

@@ -219,14 +219,14 @@ class CalibrationResult:
             options: As of `causal_lpm.inference.policies.effects.effects`.
         """
         found = effects(self._predictions(), reference, outcome, **options)
-        found.attrs["status"] = self.status
+        found.attrs.setdefault("status", self.status)  # predictions of an abduction have one of their own
         self.tree = with_group(self.tree, "causal_effect", found)
         return found
 
     def rank_policies(self, loss: Loss) -> xr.Dataset:
         """Expected loss, probability of being best, regret and value of information of each predicted world."""
         found = rank_policies(self._predictions(), loss)
-        found.attrs["status"] = self.status
+        found.attrs.setdefault("status", self.status)
         return found
 
     def _predictions(self) -> xr.Dataset:

@@ -93,7 +93,7 @@ def charts(
             labels = [str(label) for label in values[values.dims[-2]].values]
             for name, page in _pages(f"fan-{site}", labels):
                 yield name, partial(fan_chart, tree, str(site), origin, (held_out or {}).get(str(site)), page)
-    parameters = flat_names(tree["posterior"].to_dataset())
+    parameters = flat_names(tree["posterior"].to_dataset()) if "posterior" in tree.children else []
     for number, (name, _) in enumerate(_pages("parameters", parameters)):
         yield name, partial(marginals, tree, truth, number)
     sbc = tree["prior_sbc"].to_dataset() if "prior_sbc" in tree.children else xr.Dataset()

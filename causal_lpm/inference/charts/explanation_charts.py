@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from causal_lpm.inference.abduction.explanation import MEASURES, Explanation
-from causal_lpm.inference.charts.series_charts import KIND_WORDS
 from causal_lpm.inference.charts.style import COLOURS, GREY, outer_labels, panels, plain, wrapped
+from causal_lpm.inference.policies.statements import said
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,6 +49,6 @@ def explanation_chart(explanation: Explanation) -> "Figure":
         axes.set_title(measure, loc="left", fontsize="medium")
     outer_labels(grid, "share of draws, and 95% interval", "")
     kind = str(explanation.traces.attrs["kind"])
-    said = KIND_WORDS[kind] if explanation.status == "supported" else f"{KIND_WORDS[kind]}; {explanation.status}"
-    plain(figure.suptitle(wrapped(said, 95), fontsize="small", x=0.01, ha="left"))
+    title = said(kind) if explanation.status == "supported" else f"{said(kind)}; {explanation.status}"
+    plain(figure.suptitle(wrapped(title, 95), fontsize="small", x=0.01, ha="left"))
     return figure

@@ -14,6 +14,7 @@ from causal_lpm.inference.charts.style import (
     GREY,
     LINES,
     bands,
+    banner,
     few_worlds,
     legend_below,
     panels,
@@ -22,6 +23,7 @@ from causal_lpm.inference.charts.style import (
     time_axis,
     wrapped,
 )
+from causal_lpm.inference.policies.statements import said
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
 from causal_lpm.inference.studies.study_tree import options_text
 
@@ -73,18 +75,25 @@ def fan_chart(
         bands(axes[1], x, gap, GREY, "-", levels)
         axes[1].axhline(0, color="black", linewidth=0.8)
         plain(axes[1].set_ylabel(f"{outcome}, averted so far\nper 100,000"))
-        title = wrapped(f"averted in {other}: {reference} minus {other}, paired in each replicate")
+        title = wrapped(f"averted in {other}: {reference} minus {other}, {_sharing(tree)}")
         plain(axes[1].set_title(title, fontsize="small", loc="left"))
     axes[-1].set_xlabel(time)
     figure.align_ylabels()
     count = tree["predictions"].sizes["replicate"]
     title = f"{tree.attrs['title']} ({count} replicate{'s' * (count != 1)})"
+    banner(figure, tree)
     lines = [wrapped(text) for text in (title, options_text(tree)) if text]
     plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
     enough = "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
     spread = "one replicate" if count == 1 else f"median, {enough} of {count} replicates"
     legend_below(figure, dict(zip(names, axes[0].get_lines(), strict=True)), title=spread)
     return figure
+
+
+def _sharing(tree: xr.DataTree) -> str:
+    """What the worlds of a difference share."""
+    kind = str(tree["predictions"].attrs.get("kind", "paired"))
+    return "paired in each replicate" if kind == "paired" else said(kind)
 
 
 def _daily_per_100k(tree: xr.DataTree, outcome: str) -> xr.DataArray:

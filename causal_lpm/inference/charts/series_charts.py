@@ -21,6 +21,7 @@ from causal_lpm.inference.charts.style import (
     plain,
     time_axis,
 )
+from causal_lpm.inference.policies.statements import said
 from causal_lpm.validate import known
 
 if TYPE_CHECKING:
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["effect_ribbon", "fan_chart", "reproduction_ribbon"]
 
 SAMPLES = ("chain", "draw", "replicate")
-
-KIND_WORDS = {
-    "paired": "paired: the worlds share their luck",
-    "interventional": "interventional: each world has luck of its own",
-    "counterfactual": "counterfactual: given the observed epidemic",
-}
 
 
 def fan_chart(
@@ -133,7 +128,7 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, averted: tuple[str, str], gro
     plain(upper.set_ylabel(f"{outcome}{of_group}\n({unit})"))
     plain(lower.set_ylabel(f"{outcome}{of_group}\n(averted so far)"))
     kind = str(predictions.attrs.get("kind", "kind not stated"))
-    title = f"averted: {averted[1]} minus {averted[0]} ({KIND_WORDS.get(kind, kind)})"
+    title = f"averted: {averted[1]} minus {averted[0]} ({said(kind)})"
     plain(lower.set_title(title, loc="left", fontsize="small"))
     plain(lower.set_xlabel(time if daily else "step"))
     figure.align_ylabels()
@@ -168,7 +163,7 @@ def reproduction_ribbon(
     axes.set_ylim(bottom=0)
     kind = str(tree[where].attrs.get("kind", "")) if names else ""
     outer_labels((axes,), time, f"{name} (new infections per infection)")
-    plain(axes.set_title(KIND_WORDS.get(kind, kind) if len(names) > 1 else "", loc="left", fontsize="small"))
+    plain(axes.set_title(said(kind) if len(names) > 1 else "", loc="left", fontsize="small"))
     banner(figure, tree)
     legend_below(figure, handles, columns=2)
     return figure

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm.inference.diagnostics.report import Report
+from causal_lpm.inference.policies.statements import refusal
 from causal_lpm.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -83,19 +84,25 @@ def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
 
 
 def banner_text(result: xr.DataTree | xr.Dataset) -> str:
-    """What every chart and table must say of a result that is not a calibrated posterior; else empty.
+    """What every chart and table must say of a result that is no calibrated posterior, or of refused luck; else empty.
 
     Args:
-        result: a tree, or a data set made from one, with attribute `status`.
+        result: a tree, or a data set made from one, with attribute `status`; a tree's predictions have their own.
 
     >>> banner_text(xr.DataTree(xr.Dataset(attrs={"method": "svi", "status": "optimised"})))
     'OPTIMISED with svi: not a posterior; widths are no uncertainty.'
     """
+    predictions = result.children.get("predictions") if isinstance(result, xr.DataTree) else None
+    refused = "" if predictions is None else refusal(predictions.to_dataset())
+    return " ".join(filter(None, (_of_status(result), refused)))
+
+
+def _of_status(result: xr.DataTree | xr.Dataset) -> str:
     method, status = result.attrs.get("method", ""), result.attrs.get("status", "")
     if status == "optimised":
         return f"OPTIMISED{' with ' * bool(method)}{method}: not a posterior; widths are no uncertainty."
     if status != "uncalibrated":
-        return ""
+        return refusal(result)
     gates = isinstance(result, xr.DataTree) and "diagnostics" in result.children
     report = Report.from_dataset(result["diagnostics"].to_dataset()) if gates else Report()
     return report.banner if report.failed else "UNCALIBRATED: do not read this as a posterior."

@@ -12,7 +12,8 @@ import xarray as xr
 
 from causal_lpm import validate
 from causal_lpm.inference.policies.dying_out import died_out, knows_who_died_out
-from causal_lpm.inference.policies.predictions import kind_of, series_dims
+from causal_lpm.inference.policies.predictions import series_dims
+from causal_lpm.inference.policies.statements import carried, kind_of, kind_of_totals
 
 __all__ = ["CONVENTION", "effects", "per_100k", "totals"]
 
@@ -57,7 +58,7 @@ def effects(
     Returns:
         Dimensions ([outcome,] contrast, draw, replicate[, group]); coordinates `world` and `reference` of each
         contrast and, where it is known, `died_out` of each draw and replicate; attributes `kind`, `coupling`,
-        `convention`, `units`.
+        `convention`, `units`, and `status` and `reason` where the predictions have them.
 
     Raises:
         ValueError: an unknown world, outcome or `by`; one world only; predictions without a kind or without
@@ -105,11 +106,14 @@ def effects(
     if knows_who_died_out(predictions):
         dataset = dataset.assign_coords(died_out=died_out(predictions))
     coupling = predictions.attrs.get("coupling", "")
-    return dataset.assign_attrs(kind=kind, coupling=coupling, convention=CONVENTION, units=whole.attrs["units"])
+    about = {"kind": kind, "coupling": coupling, **carried(predictions)}
+    return dataset.assign_attrs(about, convention=CONVENTION, units=whole.attrs["units"])
 
 
 def totals(predictions: xr.Dataset, outcome: str, *, by: str = "total", per: float | None = None) -> xr.Dataset:
-    """The total of an outcome over all days in each world by itself: an interventional statement.
+    """The total of an outcome over all days in each world by itself.
+
+    What worlds share does not matter then: it is an interventional statement, or a counterfactual one.
 
     Args:
         predictions: As of `effects`, and so are `outcome`, `by` and `per`.
@@ -122,7 +126,8 @@ def totals(predictions: xr.Dataset, outcome: str, *, by: str = "total", per: flo
     """
     validate.known("way to count", by, ("total", "group"))
     found = _totals(predictions, outcome, by, per)
-    dataset = xr.Dataset({"total": found}, attrs={"kind": "interventional", "units": found.attrs["units"]})
+    about = {"kind": kind_of_totals(predictions), "units": found.attrs["units"], **carried(predictions)}
+    dataset = xr.Dataset({"total": found}, attrs=about)
     if knows_who_died_out(predictions):
         dataset = dataset.assign_coords(died_out=died_out(predictions))
     return dataset.assign_coords(outcome=outcome)

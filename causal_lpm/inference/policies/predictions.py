@@ -12,7 +12,7 @@ import xarray as xr
 
 from causal_lpm.inference.files.dates import calendar
 
-__all__ = ["check_labels", "kind_of", "predictions_dataset", "series_dims"]
+__all__ = ["check_labels", "predictions_dataset", "series_dims"]
 
 DIMS = ("world", "draw", "replicate")
 
@@ -77,13 +77,6 @@ def check_labels(labels: Sequence[str] | None, groups: int) -> None:
     """Raises ValueError unless there is a label for each group, or none at all."""
     if labels is not None and len(labels) != groups:
         raise ValueError(f"there are {len(labels)} labels for {groups} groups: give one label a group.")
-
-
-def kind_of(dataset: xr.Dataset) -> str:
-    """What kind of statement predictions or effects make; ValueError where they do not say."""
-    if "kind" not in dataset.attrs:
-        raise ValueError("these predictions do not say their kind in attrs['kind']: take them from predict.")
-    return str(dataset.attrs["kind"])
 
 
 def series_dims(series: xr.DataArray) -> tuple[str, str]:

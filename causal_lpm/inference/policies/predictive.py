@@ -2,7 +2,8 @@
 
 Two kinds of statement, never mixed. `interventional`: each world by itself, with fresh noise. `paired`: the worlds of a
 draw and replicate share every agent's noise and the noise of the reports, so that a difference of two worlds has the
-same mean and less variance.
+same mean and less variance. A third one, `counterfactual`, needs the luck of the observed epidemic, which `abduct`
+infers.
 """
 
 import os

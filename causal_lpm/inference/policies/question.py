@@ -19,8 +19,9 @@ def check_kind(kind: str) -> None:
     """Raises ValueError for what is no kind of prediction, or one that parameters cannot give."""
     if kind == "counterfactual":
         raise ValueError(
-            "a counterfactual prediction needs the luck of the observed epidemic, which these draws of parameters do "
-            "not hold: ask for kind='paired', which compares worlds of one new epidemic."
+            "a counterfactual prediction needs the luck of the observed epidemic, which draws of parameters do not "
+            "hold: abduct(model, data, posterior).predict(worlds) infers it; kind='paired' compares worlds of one new "
+            "epidemic."
         )
     validate.known("kind of prediction", kind, KINDS)
 

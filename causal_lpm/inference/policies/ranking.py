@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm import validate
-from causal_lpm.inference.policies.predictions import kind_of
+from causal_lpm.inference.policies.statements import carried, kind_of
 
 __all__ = ["Loss", "rank_policies"]
 
@@ -42,7 +42,8 @@ def rank_policies(predictions: xr.Dataset, loss: Loss) -> xr.Dataset:
         `expected_value_of_perfect_information`, the smallest expected loss less the expected smallest loss; and
         `..._low`, the same with the policy of each draw chosen on half of its replicates and judged on the other half,
         NaN with one replicate and perhaps negative. On average over luck the first is too large and the second too
-        small; where they are far apart, more replicates are needed. Attributes `kind`, `luck`.
+        small; where they are far apart, more replicates are needed.
+        Attributes `kind`, `luck`, and `status` and `reason` where the predictions have them.
 
     Raises:
         ValueError: predictions without a kind or with one world; a loss of another shape, or with NaN; an outcome that
@@ -85,7 +86,7 @@ def rank_policies(predictions: xr.Dataset, loss: Loss) -> xr.Dataset:
         {"world": worlds, "draw": predictions["draw"].values if "draw" in predictions.coords else np.arange(draws)},
     )
     luck = _ONE if replicates == 1 else _LUCK.format(replicates)
-    return dataset.assign_attrs(kind=kind, luck=luck)
+    return dataset.assign_attrs(kind=kind, luck=luck, **carried(predictions))
 
 
 def _loss(predictions: xr.Dataset, loss: Loss, world: str) -> Values:

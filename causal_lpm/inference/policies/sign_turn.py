@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causal_lpm.inference.policies.predictions import kind_of
+from causal_lpm.inference.policies.statements import kind_of
 
 __all__ = ["SignTurn", "sign_turn"]
 
@@ -19,7 +19,7 @@ class SignTurn:
     """Where the mean of what is averted crosses zero, with a 95% bootstrap interval over draws and replicates.
 
     Attributes:
-        kind: "paired" or "interventional", as of the effects.
+        kind: "paired", "interventional" or "counterfactual", as of the effects.
         outcome: What is counted.
         value: The crossing, by linear interpolation; NaN if there is none.
         low: Lower end of the percentile bootstrap interval, from the bootstrap samples that cross.

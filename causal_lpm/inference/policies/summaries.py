@@ -17,7 +17,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm.inference.policies.dying_out import mixture_interval, share_interval, student_interval
-from causal_lpm.inference.policies.predictions import kind_of
+from causal_lpm.inference.policies.statements import carried, kind_of
 
 __all__ = ["ENOUGH_FOR_PERCENTILES", "Summary", "summarise"]
 
@@ -35,7 +35,8 @@ class Summary:
     """One quantity of one contrast, or of one world, over all draws and replicates.
 
     Attributes:
-        kind: "paired" (worlds that share noise) or "interventional" (worlds by themselves).
+        kind: "paired" (worlds that share noise), "interventional" (worlds by themselves) or "counterfactual" (given the
+            observed epidemic).
         name: The contrast, or the world.
         quantity: "averted" (as it was minus what if), "relative", ..., or "total" of a world.
         outcome: What is counted.
@@ -58,6 +59,8 @@ class Summary:
         sd_luck: Standard deviation between replicates of one draw, root mean square over draws.
         died_out: How many epidemics died out; None where that is not known.
         died_out_interval: Exact 95% interval of the share that dies out.
+        status: Of the calibration or abduction behind it, such as "abducted" or "interventional only"; empty where that
+            is not known.
     """
 
     kind: str
@@ -83,6 +86,7 @@ class Summary:
     sd_luck: float
     died_out: int | None
     died_out_interval: Interval
+    status: str
 
 
 def summarise(dataset: xr.Dataset, *, may_die_out: bool = False, method: Method | None = None) -> list[Summary]:
@@ -116,6 +120,7 @@ def summarise(dataset: xr.Dataset, *, may_die_out: bool = False, method: Method 
     kind = kind_of(dataset)
     dim = "contrast" if "contrast" in dataset.dims else "world"
     dead = dataset["died_out"].transpose("draw", "replicate").values if "died_out" in dataset.coords else None
+    status = str(carried(dataset).get("status", ""))
     rows = []
     for outcome in dataset["outcome"].values.reshape(-1) if "outcome" in dataset.coords else [""]:
         of_outcome = dataset.sel(outcome=outcome) if "outcome" in dataset.dims else dataset
@@ -128,7 +133,13 @@ def summarise(dataset: xr.Dataset, *, may_die_out: bool = False, method: Method 
             for quantity, array in of_outcome.data_vars.items():
                 values = array.sel({dim: name}).transpose("draw", "replicate", ...)
                 units = str(dataset.attrs.get("units", "")) if quantity in ("averted", "total") else ""
-                labels = {"kind": kind, "name": str(name), "quantity": str(quantity), "outcome": str(outcome)}
+                labels = {
+                    "kind": kind,
+                    "status": status,
+                    "name": str(name),
+                    "quantity": str(quantity),
+                    "outcome": str(outcome),
+                }
                 for group, one in _by_group(values):
                     rows.append(_summary({**labels, "group": group, "units": units}, one, dead, may_die_out, method))
     return rows

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from causal_lpm.inference.policies.dying_out import died_out, knows_who_died_out, share_interval
 from causal_lpm.inference.policies.effects import totals
+from causal_lpm.inference.policies.statements import SHARING, kind_of, kind_of_totals, refusal
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES, Summary, summarise
 from causal_lpm.inference.studies.study_tree import acts, options_text
 
@@ -27,13 +28,13 @@ def result_tables(tree: xr.DataTree) -> list[Table]:
 
 
 def worlds_table(tree: xr.DataTree) -> Table:
-    """Each world by itself: an interventional statement."""
+    """Each world by itself."""
     count = tree["predictions"].sizes["replicate"]
     predictions = tree["predictions"].to_dataset()
     outcomes = [str(name) for name in predictions.data_vars]
     table = _table(
         f"{tree.attrs['title']}: totals per 100,000 in {tree.attrs['days']} days",
-        f"Statement: interventional (each world by itself), {_replicates(count)}, "
+        f"{_refused(tree)}Statement: {kind_of_totals(predictions)} (each world by itself), {_replicates(count)}, "
         f"{tree.attrs['agents']:,} agents. {_cells_text(count)} "
         f"{_died_out_text(tree)}{_options(tree)}",
     )
@@ -50,7 +51,7 @@ def worlds_table(tree: xr.DataTree) -> Table:
 
 
 def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None, title: str | None = None) -> Table:
-    """What each contrast averts: a paired statement."""
+    """What each contrast averts."""
     effects = tree["causal_effect"].to_dataset()[["averted"]]
     if keep is not None:
         effects = effects.isel(replicate=np.flatnonzero(keep))
@@ -62,7 +63,7 @@ def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None,
         method = " The interval of the mean is that of a mixture: some epidemics die out and others do not."
     table = _table(
         title or "Averted per 100,000: as it was minus what if",
-        f"Statement: paired (the worlds of a replicate share their noise), {_replicates(count)}. "
+        f"{_refused(tree)}Statement: {_statement(kind_of(effects))}, {_replicates(count)}. "
         f"Coupling: {tree.attrs['coupling']}. {_cells_text(count)}"
         f"{method}{_options(tree)}",
     )
@@ -76,6 +77,16 @@ def contrast_table(tree: xr.DataTree, keep: npt.NDArray[np.bool_] | None = None,
         cells = [*_cells(row, signed=True), *([interval] if several else [])]
         table.add_row(escape(row.name) if row.outcome == outcomes[0] else "", row.outcome, *cells)
     return table
+
+
+def _statement(kind: str) -> str:
+    shared = "the worlds of a replicate share their noise" if kind == "paired" else SHARING.get(kind, "")
+    return f"{kind} ({shared})" if shared else kind
+
+
+def _refused(tree: xr.DataTree) -> str:
+    text = refusal(tree["predictions"].to_dataset())
+    return f"{text} " if text else ""
 
 
 def _dead(tree: xr.DataTree) -> npt.NDArray[np.bool_]:
