@@ -21,7 +21,6 @@ from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.ops.step import Running
 from causal_lpm.ops.tally import tally
-from causal_lpm.parties.group_sizes import GroupSizes
 from causal_lpm.whole_files import write_new, write_whole
 
 __all__ = ["Checkpointed", "Folder"]
@@ -88,16 +87,8 @@ class Folder:
             if int(path.stem.split("-")[1]) > steps:
                 path.unlink()
 
-    def keep(
-        self,
-        steps: int,
-        state: Mapping[str, Tensor],
-        tallies: Mapping[str, Tensor],
-        groups: Mapping[str, Tensor] | None = None,
-    ) -> None:
+    def keep(self, steps: int, state: Mapping[str, Tensor], tallies: Mapping[str, Tensor]) -> None:
         """Writes what a step has left, and removes old states."""
-        if groups:
-            write_new(self._groups(steps), lambda path: _write(path, groups))
         write_new(self.path / f"tallies-{steps:06d}.npz", lambda path: _write(path, tallies))
         write_new(self._state(steps), lambda path: _write(path, state))
         self._state(steps - KEPT).unlink(missing_ok=True)
@@ -106,10 +97,6 @@ class Folder:
         """The tallies of a step that has been kept."""
         return _read(self.path / f"tallies-{steps:06d}.npz", layer)
 
-    def groups(self, steps: int, layer: ShareLayer) -> dict[str, Tensor]:
-        """The groups that were first met in a step; see `GroupSizes`."""
-        return _read(self._groups(steps), layer) if self._groups(steps).exists() else {}
-
     def state(self, steps: int, layer: ShareLayer) -> dict[str, Tensor]:
         """The state after so many steps."""
         return _read(self._state(steps), layer)
@@ -117,9 +104,6 @@ class Folder:
     def remove(self) -> None:
         """Removes the folder: its run has been released, and going on would release it again."""
         shutil.rmtree(self.path)
-
-    def _groups(self, steps: int) -> Path:
-        return self.path / f"groups-{steps:06d}.npz"
 
     def _state(self, steps: int) -> Path:
         return self.path / f"state-{steps:06d}.npz"
@@ -132,12 +116,11 @@ class Checkpointed(Handler):
         folder: Of this party.
         layer: Of this party.
         done: How many steps all parties have kept.
-        sizes: Notices the groups of tallies, and has those of steps that are not run again from the folder.
     """
 
-    def __init__(self, folder: Folder, layer: ShareLayer, done: int, sizes: GroupSizes) -> None:
+    def __init__(self, folder: Folder, layer: ShareLayer, done: int) -> None:
         super().__init__()
-        self._folder, self._layer, self._done, self._sizes = folder, layer, done, sizes
+        self._folder, self._layer, self._done = folder, layer, done
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -156,7 +139,6 @@ class Checkpointed(Handler):
             for name, value in self._folder.tallies(self._steps, self._layer).items():
                 with _Answered(value):
                     tally(name, torch.zeros(1))
-        self._sizes.take_up(self._folder.groups(self._steps, self._layer))
         return self._folder.state(self._steps, self._layer) if self._steps == self._done else dict(state)
 
     def _pyro_post_tally(self, msg: Any) -> None:
@@ -164,7 +146,7 @@ class Checkpointed(Handler):
 
     def _pyro_post_step(self, msg: Any) -> None:
         if self._steps > self._done:
-            self._folder.keep(self._steps, msg["value"], self._tallies, self._sizes.fresh())
+            self._folder.keep(self._steps, msg["value"], self._tallies)
 
 
 class _Answered(Messenger):
@@ -173,7 +155,7 @@ class _Answered(Messenger):
         self._value = value
 
     def _pyro_tally(self, msg: Any) -> None:
-        msg["value"], msg["done"], msg["kept"] = self._value, True, True
+        msg["value"], msg["done"] = self._value, True
 
 
 def _write(path: Path, values: Mapping[str, Tensor]) -> None:

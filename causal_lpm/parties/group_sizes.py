@@ -1,6 +1,5 @@
 """How many agents stand behind each number of a tally, noticed while the model runs."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -31,18 +30,14 @@ class GroupSizes(Handler):
         self._least: dict[str, int] = {}
         self._public: dict[int, tuple[Tensor, int]] = {}  # groups that were counted, kept so that none has their id
         self._secret: dict[str, list[tuple[Tensor, int]]] = {}
-        self._fresh: dict[str, Tensor] = {}
 
     def _pyro_post_tally(self, msg: Any) -> None:
-        if "kept" in msg:  # a checkpoint answered: `take_up` has its groups
-            return
         name, values, by, groups = msg["args"]
         if by is None:
             size = values.shape[-1]
         elif is_secret(by):
             seen = self._secret.setdefault(name, [])
             if not any(other is by for other, _ in seen):
-                self._fresh[f"{groups} {len(seen)} {name}"] = by
                 seen.append((by, groups))
             return
         else:
@@ -50,23 +45,7 @@ class GroupSizes(Handler):
                 counts = torch.bincount(by.long() + 1)[1:]
                 self._public[id(by)] = (by, int(counts[counts > 0].min()) if bool(counts.any()) else 0)
             size = self._public[id(by)][1]
-        if size < self._least.get(name, size + 1):
-            self._least[name] = size
-            self._fresh[f"0 0 {name}"] = torch.tensor(size)
-
-    def fresh(self) -> dict[str, Tensor]:
-        """What was noticed since this was asked last, for a checkpoint: secret groups as they are, else a size."""
-        noticed, self._fresh = self._fresh, {}
-        return noticed
-
-    def take_up(self, noticed: Mapping[str, Tensor]) -> None:
-        """Goes on from what `fresh` gave for a step that is not run again."""
-        for key, value in noticed.items():
-            groups, _, name = key.split(" ", 2)
-            if int(groups):
-                self._secret.setdefault(name, []).append((value, int(groups)))
-            else:
-                self._least[name] = min(int(value), self._least.get(name, int(value)))
+        self._least[name] = min(size, self._least.get(name, size))
 
     def least(self, name: str) -> int | None:
         """The size of the smallest group of a tally; None where all its groups are secret."""

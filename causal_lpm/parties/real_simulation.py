@@ -220,7 +220,7 @@ class RealSimulation:
             handlers.enter_context(private)
             handlers.enter_context(sizes)
             if keep and parts.folder is not None:
-                handlers.enter_context(Checkpointed(parts.folder, parts.layer, parts.done, sizes))
+                handlers.enter_context(Checkpointed(parts.folder, parts.layer, parts.done))
             handlers.enter_context(Transcript(parts.channel))
             yield share(parts.mine, blocks, parts.layer, parts.ends, settings.public), parts.contacts()
 
