@@ -45,6 +45,7 @@ class TcpChannel(Channel):
         self._others = [rank for rank in range(place.parties) if rank != place.rank]
         self._transcript = hashlib.blake2b(digest_size=8)
         self._where = "at the start"
+        self.meets = self._add
         self._messages = Messages(place)
 
     def __enter__(self) -> "TcpChannel":
@@ -60,8 +61,11 @@ class TcpChannel(Channel):
         """Notes what every party should hold for public, and where it was met, for the message about a difference."""
         self._where = where
         for value in (where.encode(), *values):
-            self._transcript.update(len(value).to_bytes(8, "big"))
-            self._transcript.update(value)
+            self._add(value)
+
+    def _add(self, value: bytes) -> None:
+        self._transcript.update(len(value).to_bytes(8, "big"))
+        self._transcript.update(value)
 
     def agree(self, text: str) -> dict[int, str]:
         """Exchanges a public text with all other parties: rank -> what each has sent."""

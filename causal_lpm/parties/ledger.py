@@ -57,9 +57,14 @@ class Ledger:
     """
 
     def __init__(self, entries: tuple[Spent, ...] = (), file: Path | None = None) -> None:
-        self.entries, self._file = list(entries), file
+        self._before, self._file = tuple(entries), file
+        self.entries = list(entries)
         if file is not None and file.exists():
             self.entries += [_read(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+    def also_in(self, file: Path) -> "Ledger":
+        """This ledger, which from now on keeps its entries in a file, after those that are there."""
+        return Ledger(self._before if self._file == file else tuple(self.entries), file)
 
     def add(self, entry: Spent) -> None:
         """Notes a release: before it is opened, so that a run which ends in between has paid."""

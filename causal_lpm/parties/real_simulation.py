@@ -21,6 +21,7 @@ from causal_lpm.handlers.private.numbers import is_secret
 from causal_lpm.ops.simulation import Rollout
 from causal_lpm.parties.channel import TcpChannel, tell_others
 from causal_lpm.parties.checkpoints import Checkpointed, Folder
+from causal_lpm.parties.fingerprint import fingerprint
 from causal_lpm.parties.group_sizes import GroupSizes
 from causal_lpm.parties.handshake import Agreed, agree_on
 from causal_lpm.parties.heard_contacts import HeardContacts
@@ -190,9 +191,10 @@ class RealSimulation:
         equal = self.settings.compared(self.simulation, mine)
         folder = None
         if self.checkpoints is not None:
-            settings = hashlib.blake2b(json.dumps(equal).encode(), digest_size=8).hexdigest()
+            rows = fingerprint({"rows": mine.attributes, "heard": None if heard is None else vars(heard)})
+            settings = hashlib.blake2b(json.dumps([equal, rows]).encode(), digest_size=8).hexdigest()
             folder = Folder(self.checkpoints, settings)
-            self.ledger = Ledger(file=self.checkpoints / "ledger.jsonl")
+            self.ledger = self.ledger.also_in(self.checkpoints / "ledger.jsonl")
         own = {**told(folder), "slots": str(0 if heard is None else heard.slots)}
         agreed = agree_on(channel, {**equal, "checkpoints": "kept" if folder else "none"}, own, mine.size)
         done = 0 if folder is None else resumed(folder, agreed)

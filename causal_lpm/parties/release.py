@@ -80,10 +80,10 @@ class Release:
 
     def described(self) -> str:
         """All settings as text, for parties to compare."""
-        ranges = ", ".join(f"{name} in {low:g} to {high:g}" for name, (low, high) in sorted(self.ranges.items()))
+        ranges = ", ".join(f"{name} in {low!r} to {high!r}" for name, (low, high) in sorted(self.ranges.items()))
         return (
             f"{ranges}; min_group={self.min_group}, sigma2={self.sigma2}, exact={self.exact}, "
-            f"sensitivity={self.sensitivity:g}, daily={self.daily}, paired={self.paired}"
+            f"sensitivity={self.sensitivity!r}, daily={self.daily}, paired={self.paired}"
         )
 
 

@@ -43,7 +43,7 @@ class Additive(ShareLayer):
         super().__init__()
         self.channel, self.rank, self.parties = channel, channel.rank, channel.parties
         self.masks = agree(channel) if masks is None else masks
-        self.cost = channel.cost
+        self.cost, self.meets = channel.cost, channel.meets
         self._requests = 0
 
     def zero(self, shape: Sequence[int], dtype: torch.dtype = torch.int64) -> Tensor:

@@ -1,7 +1,7 @@
 """How a party reaches the others and the dealer: all that a protocol on shares needs of a network."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -59,6 +59,7 @@ class Channel(ABC):
 
     def __init__(self, rank: int, parties: int) -> None:
         self.rank, self.parties, self.cost = rank, parties, Cost()
+        self.meets: Callable[[bytes], None] | None = None  # takes a hash of what is public, where messages compare it
 
     def exchange(self, sent: Mapping[int, Tensor]) -> dict[int, Tensor]:
         """One round: sends a tensor to each party that is named, and gives what each of the others has sent here.

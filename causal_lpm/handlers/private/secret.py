@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.errors import Leak, Unsupported
+from causal_lpm.handlers.private.meeting import note_public
 from causal_lpm.handlers.private.owned import Owned
 from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.handlers.private.table import TABLE
@@ -183,6 +184,7 @@ class Secret(torch.Tensor):
                 f"{func.overloadpacket} has no version on secrets: use sums, products, comparisons, torch.where or "
                 "look_up, or release a total first."
             )
+        note_public(func, (args, kwargs))
         return version(*args, **(kwargs or {}))
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]

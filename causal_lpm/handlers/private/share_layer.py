@@ -1,7 +1,7 @@
 """What a protocol on shares must offer: whole numbers modulo 2**64, each party holding a part of a sum."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -22,6 +22,7 @@ class ShareLayer(ABC):
         rank: This party's number, 0 where there is one.
         parties: How many there are.
         cost: What was spent.
+        meets: Takes a hash of what is public and has met a secret, where parties compare it.
     """
 
     rank: int = 0
@@ -29,6 +30,7 @@ class ShareLayer(ABC):
 
     def __init__(self) -> None:
         self.cost = Cost()
+        self.meets: Callable[[bytes], None] | None = None
 
     def public(self, x: Tensor) -> Tensor:
         """A public number as a part: party 0 has it, the others have 0."""
