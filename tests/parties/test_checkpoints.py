@@ -210,6 +210,35 @@ def test_a_run_that_was_cut_off_at_its_release_goes_on(tmp_path: Path) -> None:
     assert json.loads(ends[2].out) == clear(days=3)
 
 
+RELEASES = {
+    "large enough": (Release(cases=(0, 300), ill=(0, 300), min_group=100, exact=True), 0),
+    "public group": (Release(ill=(0, 300), min_group=301, exact=True), 1),
+    "secret group": (Release(cases=(0, 300), min_group=101, exact=True), 1),  # the old are 100
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["steps", "release"])
+@pytest.mark.parametrize("name", RELEASES)
+def test_a_run_that_goes_on_knows_the_groups_of_the_steps_before(tmp_path: Path, name: str, when: str) -> None:
+    release, code = RELEASES[name]
+    if when == "steps":
+        cut_off(tmp_path, release=release)
+        days = 40
+    else:
+        files(tmp_path, 3)
+        run = start(tmp_path, partial(programs.at_release, release=release))
+        run.wait_for("releasing-1")
+        run.send(1, signal.SIGKILL)
+        run.ends()
+        days = 3
+        for path in (*tmp_path.glob("*.out"), *tmp_path.glob("*.err")):
+            path.unlink()
+    ends = start(tmp_path, partial(programs.kept, release=release, days=days)).ends()
+    assert all(ends[rank].code == code for rank in range(3)), ends
+    assert bool(list(tmp_path.glob("out-*"))) == (code == 0)
+
+
 @pytest.mark.slow
 def test_a_folder_that_is_lost_or_of_another_run_is_named(tmp_path: Path) -> None:
     cut_off(tmp_path)
