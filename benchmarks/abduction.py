@@ -1,8 +1,8 @@
 """How well abduction finds what a policy would have averted in simulated epidemics whose truth is known.
 
 5,000 agents in cliques of five with six random contacts, 60 days, some four imported infections, so that much depends
-on luck; reports are negative binomial. The policy multiplies transmission by .6 from day 25 on. A truth with fewer than 20
-reports is left out.
+on luck; reports are negative binomial. The policy multiplies transmission by .6 from day 25 on. A truth with fewer than
+20 reports is left out.
 
     python benchmarks/abduction.py known 24       # parameters known, luck inferred
     python benchmarks/abduction.py unknown 20     # five parameters inferred as well

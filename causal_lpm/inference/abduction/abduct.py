@@ -168,7 +168,10 @@ def abduct(
             store=_store(folder, f"filters_{before:05d}", {**about, "z": fingerprint({"z": z.numpy()})}),
             **options,
         )
-        filtered = Filtered.of([dict(part) for part in parts])
+        return Filtered.of([dict(part) for part in parts])
+
+    def round_of(z: torch.Tensor, before: int) -> Filtered:
+        filtered = run(z, before)
         if bool(filtered.log_evidence.isneginf().all()):
             raise ValueError(
                 f"no particle can produce {windowed.impossible(z, filtered.seeds[:, 0])}: look at the data and at the "
@@ -176,10 +179,10 @@ def abduct(
             )
         return filtered
 
-    found = in_rounds(problem, start, run, filters=filters, rounds=rounds, enough=enough, seed=seed)
+    found = in_rounds(problem, start, round_of, filters=filters, rounds=rounds, enough=enough, seed=seed)
     _check_replay(windowed, found.z, found.filtered)
-    centre = (found.weights[:, None] * found.z).sum(0, keepdim=True).float()
-    noise = float(run(centre.expand(REPEATS, -1), filters * rounds + 1).log_evidence.std())
+    best = found.z[int(found.log_weights.argmax())]
+    noise = float(run(best.expand(REPEATS, -1), filters * rounds + 1).log_evidence.std())
     numbers, chosen = resampled(found, paths, seed)
     spread = covariance(found.z[numbers]) + SMALLEST * covariance(start) if len(start) > 1 else covariance(found.z)
     jitter = 1e-9 * torch.eye(spread.shape[0], dtype=torch.float64)
@@ -237,6 +240,11 @@ def _start(problem: Problem, posterior: Any, seed: int) -> torch.Tensor:
     z = problem.unconstrain({name: given[name] for name in names}).float() if names else torch.zeros(1, 0)
     if not bool(z.isfinite().all()):
         raise ValueError("the posterior has draws outside of the prior's support: leave them out.")
+    if 1 < len(z) < z.shape[1] + 2:
+        raise ValueError(
+            f"the posterior has {len(z)} draws of {z.shape[1]} numbers: give {z.shape[1] + 2} at least, better some "
+            "hundreds, or one draw if they are known."
+        )
     return z if len(names) > len(problem.parameters) else problem.completed(z, seed)
 
 

@@ -93,7 +93,6 @@ def resampled(found: Weighed, paths: int, seed: int) -> tuple[torch.Tensor, torc
     particles = torch.empty_like(filters)
     for number in filters.unique().tolist():
         own = filters == number
-        # Without repeats as long as there are particles that weigh anything.
         weights = found.filtered.weights[number]
         particles[own] = weights.multinomial(int(own.sum()), replacement=True, generator=generator)
     return filters, particles

@@ -185,7 +185,8 @@ class Windowed:
         0 where a number is missing; NaN where that is not known of a distribution.
         """
         entries = Entries(self.data, distances=True)
-        with torch.no_grad(), torch_seed(0), alone(), entries, luck(seeds, self.first), self._given(z):
+        people = contextlib.nullcontext() if self._line_list is None else self._line_list.conditioning(refuse=False)
+        with torch.no_grad(), torch_seed(0), alone(), entries, luck(seeds, self.first), people, self._given(z):
             self.problem.model()
         return {name: each.reshape(-1, *self.counts[name].shape).amin(0) for name, each in entries.distance.items()}
 

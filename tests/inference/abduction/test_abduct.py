@@ -201,6 +201,7 @@ def test_a_refusal_says_why() -> None:
         ({"posterior": {}}, ValueError, "no draws of parameter 'rate'"),
         ({"posterior": {"rate": [-0.1, 0.2]}}, ValueError, "outside of the prior's support"),
         ({"posterior": {"rate": [float("nan")]}}, ValueError, "NaN"),
+        ({"posterior": {"rate": [0.1, 0.2]}}, ValueError, "2 draws of 1 numbers: give 3 at least"),
         ({"windows": 9}, ValueError, "a window has 9 days and the simulation 8"),
         ({"blocks": 61}, ValueError, "61 blocks and 60 agents"),
         ({"blocks": 0}, ValueError, "blocks is 0"),
