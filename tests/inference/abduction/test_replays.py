@@ -12,7 +12,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causal_lpm import KeyedNoise, Seeds, observed, policy
+from causal_lpm import KeyedNoise, Seeds, event, observed, policy, rollout, tally
 from causal_lpm.inference.abduction.replays import replays
 from causal_lpm.inference.individuals.line_list import LineList
 from tests.inference.abduction.tiny import epidemic
@@ -202,6 +202,25 @@ def test_a_site_whose_quantiles_are_not_known_is_refused_only_where_it_is_asked_
     assert set(found.data_vars) == {"infections", "by_half"}
     with pytest.raises(ValueError, match="of site 'waste' would stand in another world is not known of a Gamma"):
         replays(model, posterior(PATHS), _seeds(), FIRST, WORLDS, data=data, outcomes=["waste"])
+
+
+def test_data_from_before_the_simulation_are_what_they_were() -> None:
+    """What a survey said may enter the simulation; it is given, whatever the row."""
+
+    def model() -> Any:
+        beta = pyro.sample("beta", dist.LogNormal(-3.0, 0.5))
+        said = pyro.sample("said", dist.Normal(beta.log(), 0.5))
+        masks = policy("masks", 0.0)
+
+        def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            tally("infections", event("infection", said.exp() * (1 - s["masks"]), where=s["well"]))
+            return s
+
+        return rollout(day, {"well": torch.ones(50, dtype=torch.bool), "masks": masks}, 4)
+
+    beta = {"beta": posterior(PATHS)["beta"]}
+    found = [replays(model, beta, _seeds()[:, :1], [0], data={"said": said}) for said in (-50.0, 5.0)]
+    assert [int(each["infections"].sum()) for each in found] == [0, PATHS * 50 * 4]
 
 
 def test_a_single_number_at_the_end_is_a_report_too() -> None:
