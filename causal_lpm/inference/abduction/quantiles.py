@@ -19,8 +19,9 @@ from torch.distributions import Independent
 __all__ = ["FAMILIES", "at_quantiles", "base_of"]
 
 Values: TypeAlias = npt.NDArray[np.float64]
-Tails: TypeAlias = Callable[..., tuple[Values, Values]]
-"""Count, parameters -> probability of at most so many, and of more."""
+Where: TypeAlias = npt.NDArray[np.bool_]
+Tail: TypeAlias = Callable[..., Values]
+"""Count, whether the upper tail is meant, parameters -> probability of more than so many, or of at most so many."""
 
 EDGE = 1e-9  # how near a place within a datum's step comes to its ends, where rounding decides
 SMALLEST = 1e-300
@@ -97,35 +98,41 @@ def at_quantiles(
     return torch.from_numpy(found)
 
 
-def _counts(tails: Tails, fact: list[Values], other: list[Values], y: Values, r: Values) -> Values:
+def _counts(tail: Tail, fact: list[Values], other: list[Values], y: Values, r: Values) -> Values:
     given = ~np.isnan(y)
     y = np.where(given, y, 0.0)
-    at_most, more = _tails(tails, y, fact)
-    less, at_least = _tails(tails, y - 1, fact)
+    at_most, less = (_tail(tail, k, False, fact) for k in (y, y - 1))
+    more, at_least = (_tail(tail, k, True, fact) for k in (y, y - 1))
     low = np.where(given, less + r * (at_most - less), r)
     high = np.where(given, at_least - r * (at_least - more), 1 - r)
-    right = high < low
-    beyond = np.where(right, high, low) < SMALLEST
-    low, high = low.clip(min=SMALLEST), high.clip(min=SMALLEST)
+    right, place = high < low, np.minimum(low, high)
+    beyond, place = place < SMALLEST, place.clip(min=SMALLEST)
 
-    def quantile(parameters: list[Values], of: npt.NDArray[np.bool_]) -> Values:
-        def reached(k: Values) -> npt.NDArray[np.bool_]:
-            below, above = _tails(tails, k, [x[of] for x in parameters])
-            return np.where(right[of], above <= high[of], below >= low[of])
+    def quantile(parameters: list[Values], of: Where) -> Values:
+        found = np.zeros_like(y)
+        for above in (False, True):
+            part = of & (right == above)
+            own, p = [x[part] for x in parameters], place[part]
 
-        return _smallest(reached, np.maximum(y[of], 1.0))
+            def reached(k: Values, above: bool = above, own: list[Values] = own, p: Values = p) -> Where:
+                chance = _tail(tail, k, above, own)
+                return chance <= p if above else chance >= p
+
+            found[part] = _smallest(reached, np.maximum(y[part], 1.0))
+        return found
 
     found = quantile(other, np.ones_like(given))
-    # So far out, probabilities are no numbers any more: the datum goes as far as the last quantile that is one.
-    found[beyond] = np.maximum(found[beyond] + y[beyond] - quantile(fact, beyond), 0.0)
+    if beyond.any():
+        # So far out, probabilities are no numbers any more: the datum goes as far as the last quantile that is one.
+        found = np.where(beyond, np.maximum(found + y - quantile(fact, beyond), 0.0), found)
     return found
 
 
-def _limited(tails: Tails, fact: list[Values], other: list[Values], y: Values, r: Values) -> Values:
-    return np.minimum(_counts(tails, fact, other, y, r), other[0])
+def _limited(tail: Tail, fact: list[Values], other: list[Values], y: Values, r: Values) -> Values:
+    return np.minimum(_counts(tail, fact, other, y, r), other[0])
 
 
-def _smallest(reached: Callable[[Values], npt.NDArray[np.bool_]], end: Values) -> Values:
+def _smallest(reached: Callable[[Values], Where], end: Values) -> Values:
     """The smallest count that reaches, where larger ones do, too."""
     for _ in range(DOUBLINGS):
         short = ~reached(end)
@@ -140,34 +147,33 @@ def _smallest(reached: Callable[[Values], npt.NDArray[np.bool_]], end: Values) -
     return end
 
 
-def _tails(tails: Tails, k: Values, parameters: list[Values]) -> tuple[Values, Values]:
-    below, above = tails(np.maximum(k, 0.0), *parameters)
-    return np.where(k < 0, 0.0, below), np.where(k < 0, 1.0, above)
+def _tail(tail: Tail, k: Values, above: bool, parameters: list[Values]) -> Values:
+    return np.where(k < 0, float(above), tail(np.maximum(k, 0.0), above, *parameters))
 
 
-def _poisson(k: Values, rate: Values) -> tuple[Values, Values]:
+def _poisson(k: Values, above: bool, rate: Values) -> Values:
     from scipy.special import gammainc, gammaincc  # costly to import, and only needed here
 
-    return gammaincc(k + 1, rate), gammainc(k + 1, rate)
+    return np.asarray((gammainc if above else gammaincc)(k + 1, rate))
 
 
-def _negative_binomial(k: Values, size: Values, logits: Values) -> tuple[Values, Values]:
+def _negative_binomial(k: Values, above: bool, size: Values, logits: Values) -> Values:
     from scipy.special import betainc, expit
 
     size = np.maximum(size, 1e-12)  # of size 0, all counts are 0
-    return betainc(size, k + 1, expit(-logits)), betainc(k + 1, size, expit(logits))
+    return np.asarray(betainc(k + 1, size, expit(logits)) if above else betainc(size, k + 1, expit(-logits)))
 
 
-def _binomial(k: Values, size: Values, probability: Values) -> tuple[Values, Values]:
+def _binomial(k: Values, above: bool, size: Values, probability: Values) -> Values:
     from scipy.special import betainc
 
     left = np.maximum(size - k, 1.0)
-    below, above = betainc(left, k + 1, 1 - probability), betainc(k + 1, left, probability)
-    return np.where(k >= size, 1.0, below), np.where(k >= size, 0.0, above)
+    inside = betainc(k + 1, left, probability) if above else betainc(left, k + 1, 1 - probability)
+    return np.where(k >= size, float(not above), inside)
 
 
-def _bernoulli(k: Values, probability: Values) -> tuple[Values, Values]:
-    return _binomial(k, np.ones_like(k), probability)
+def _bernoulli(k: Values, above: bool, probability: Values) -> Values:
+    return _binomial(k, above, np.ones_like(k), probability)
 
 
 def _normal(fact: list[Values], other: list[Values], y: Values, r: Values) -> Values:
