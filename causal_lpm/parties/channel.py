@@ -14,7 +14,12 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.channel import Channel, Request
+<<<<<<< HEAD
 from causal_lpm.parties.faults import Disagreement, PartyLost, name_of
+=======
+from causal_lpm.parties.faults import Disagreement, name_of
+from causal_lpm.parties.fingerprint import package_fingerprint
+>>>>>>> 2f57f7d (A dealer of another source is refused; a ledger that is kept on forgets nothing; what parties compare of a release has all digits)
 from causal_lpm.parties.messages import Messages
 from causal_lpm.parties.place import Place
 from causal_lpm.parties.wire import Frame, Kind, text_frame
@@ -76,6 +81,7 @@ class TcpChannel(Channel):
     def greet_dealer(self, key: bytes) -> None:
         """Hands the dealer the key of 32 bytes under which it and this party make the same masks."""
         frame = Frame(Kind.DATA, 0, 0, torch.tensor(list(key), dtype=torch.uint8))
+        self._messages.exchange({self.parties: text_frame(Kind.TEXT, package_fingerprint())}, ())
         self._messages.exchange({self.parties: frame}, ())
 
     def _exchange(self, sent: Mapping[int, Tensor]) -> dict[int, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from causal_lpm.handlers.private.channel import Request, as_bytes
 from causal_lpm.handlers.private.dealing import Dealer
 from causal_lpm.parties.faults import Disagreement
+from causal_lpm.parties.fingerprint import package_fingerprint
 from causal_lpm.parties.messages import Messages
 from causal_lpm.parties.place import Place
 from causal_lpm.parties.wire import Frame, Kind
@@ -45,6 +46,14 @@ def deal(place: Place) -> int:
 
 
 def _serve(messages: Messages, dealer: Dealer, parties: int) -> int:
+    for rank, frame in messages.exchange({}, range(parties)).items():
+        if frame.kind != Kind.TEXT:
+            raise _unexpected(frame)
+        if frame.text != package_fingerprint():
+            raise Disagreement(
+                f"source of causal_lpm of party {rank} is {frame.text} and of the dealer {package_fingerprint()}: "
+                "install one version everywhere."
+            )
     for rank, frame in messages.exchange({}, range(parties)).items():
         if frame.kind != Kind.DATA:
             raise _unexpected(frame)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from pyro.poutine.messenger import Messenger
 
+from causal_lpm import rollout, tally
 from causal_lpm.handlers.private.channel import Request
 from causal_lpm.handlers.private.masks import agree
 from causal_lpm.parties import Place, Release, TcpChannel, calibrate_private, deal, decentralize, settings
@@ -203,6 +204,29 @@ def at_release(place: Place, folder: Path, **changes: Any) -> None:
     kept(place, folder, days=3, **changes)
 
 
+SCALE = {"by": 2}
+"""What a model finds outside of itself: no handshake sees it."""
+
+
+def _scaled(people: Any) -> Any:
+    def day(s: Any) -> Any:
+        return {**s, "stage": s["stage"] * SCALE["by"] + tally("ill", s["stage"] == 1) * 0}
+
+    return rollout(day, {"stage": people["stage"].long()}, 3)
+
+
+def other_number_outside(place: Place, folder: Path) -> None:
+    """A model that multiplies secrets by a number from outside, another one at party 1."""
+    SCALE["by"] = 3 if place.rank == 1 else 2
+    settings: Any = {
+        "release": Release(ill=(0, 300), exact=True),
+        "population": folder / f"people-{place.rank}.parquet",
+    }
+    with decentralize(_scaled, **settings) as real_sim:
+        real_sim.deploy(place)
+        say(real_sim.sync().tallies)
+
+
 def other_version(place: Place, folder: Path) -> None:
     """As `kept`, with another version of a package at party 1."""
     if place.rank == 1:
@@ -223,6 +247,12 @@ def noting_dealer(place: Place, folder: Path) -> None:
     dealing._request = noting
     deal(place)
     (folder / "asked").write_text("\n".join(lines))
+
+
+def dealer_of_another_source(place: Place, folder: Path) -> None:
+    """The dealer, with another source of the package."""
+    dealing.package_fingerprint = lambda: "0" * 16  # type: ignore[attr-defined]
+    deal(place)
 
 
 def opens_to_the_dealer(place: Place, folder: Path) -> None:

@@ -95,6 +95,22 @@ def test_another_version_is_named(tmp_path: Path) -> None:
     assert all("version of torch of party 1 is 2.5.0 and of party 0 2." in end.error for end in ends.values()), ends
 
 
+def test_a_number_that_the_model_finds_elsewhere_is_compared_where_it_meets_a_secret(tmp_path: Path) -> None:
+    files(tmp_path, 3)
+    ends = start(tmp_path, programs.other_number_outside).ends()
+    assert all(end.code == 1 and "hold different things for public" in end.error for end in ends.values()), ends
+
+
+def test_a_dealer_of_another_source_is_named(tmp_path: Path) -> None:
+    files(tmp_path, 3)
+    run = start(tmp_path, {**dict.fromkeys(range(3), programs.kept), 3: programs.dealer_of_another_source})
+    ends = run.ends()
+    assert all(end.code == 1 and "and of the dealer 0000000000000000: install" in end.error for end in ends.values()), (
+        ends
+    )
+    nothing_is_released(tmp_path, ends)
+
+
 BAD_ROWS = {
     "infinity": (
         {"population": rows(weight=torch.full((50,), float("inf")))},

@@ -65,3 +65,15 @@ def test_a_ledger_is_not_written_over(tmp_path: Path) -> None:
 def test_bad_numbers_are_refused(rho: float, delta: float) -> None:
     with pytest.raises(ValueError, match=r"rho is|delta is"):
         epsilon_of(rho, delta)
+
+
+def test_a_ledger_that_is_kept_forgets_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
+    one, two, three = (Spent(name, 1, Fraction(2)) for name in ("one", "two", "three"))
+    file = tmp_path / "ledger.jsonl"
+    ledger = Ledger((one,)).also_in(file)
+    ledger.add(two)
+    again = ledger.also_in(file)  # as where a run was cut off and goes on
+    again.add(three)
+    assert again.entries == [one, two, three]
+    assert Ledger(file=file).entries == [two, three]
+    assert again.rho == 3 * one.rho

@@ -174,3 +174,10 @@ def test_bad_settings_are_refused(settings: dict[str, object], sentence: str) ->
 
 def test_a_name_that_is_no_word_has_a_range_too() -> None:
     assert Release({"new cases": (0, 5)}, deaths=(0, 1)).ranges == {"new cases": (0, 5), "deaths": (0, 1)}
+
+
+def test_what_parties_compare_of_a_release_has_all_digits() -> None:
+    one, other = (Release(cases=(0, 5_000_001 + more), sensitivity=1 + more * 1e-9) for more in (0, 1))
+    assert one.described() != other.described()
+    narrow, wide = Release(cases=(0, 5_000_001)), Release(cases=(0, 5_000_002))
+    assert narrow.described() != wide.described()
