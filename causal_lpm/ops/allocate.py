@@ -8,7 +8,7 @@ from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.number_types import common_shape, numbers
 from causal_lpm.ops.population import population, sum_over_ranges
 
-__all__ = ["CLASSES", "allocate", "checked_supply"]
+__all__ = ["CLASSES", "allocate", "checked_supply", "whole_supply"]
 
 CLASSES = 256
 """Priority classes are 0..CLASSES - 1; CLASSES and above mean "not asking"."""
@@ -76,6 +76,11 @@ def checked_supply(name: str, priority: torch.Tensor, supply: torch.Tensor) -> t
     """
     if priority.dtype != torch.uint8 and priority.numel() and int(priority.min()) < 0:
         raise ValueError(f"allocation {name!r} has a class below 0: classes are 0 (best) to {CLASSES - 1}.")
+    return whole_supply(name, priority.shape[-1], supply)
+
+
+def whole_supply(name: str, agents: int, supply: torch.Tensor) -> torch.Tensor:
+    """As `checked_supply`, where the priorities of so many agents are checked by somebody else."""
     if supply.is_floating_point():
         if bool((wrong := supply != supply.trunc()).any()):
             raise ValueError(
@@ -85,4 +90,4 @@ def checked_supply(name: str, priority: torch.Tensor, supply: torch.Tensor) -> t
         supply = supply.double()
     else:
         supply = supply.long()
-    return supply.clamp(0, population(priority.shape[-1]).total).long()
+    return supply.clamp(0, population(agents).total).long()

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from causal_lpm.handlers.private.arithmetic import and_, multiply, number, or_, subtract
 from causal_lpm.handlers.private.numbers import is_secret, made
-from causal_lpm.handlers.private.order import at_most, below, equal
+from causal_lpm.handlers.private.order import at_most, below, clamped, equal
 from causal_lpm.handlers.private.secret import Secret
-from causal_lpm.handlers.private.shapes import summed
+from causal_lpm.handlers.private.shapes import converted, summed
 
 __all__ = ["allocated"]
 
@@ -20,11 +20,16 @@ def allocated(priority: Secret, order: Tensor, supply: Tensor, classes: int) -> 
     Args:
         priority: `[*dims, agents]`, 0 is served first, `classes` or more does not ask.
         order: int64 `[*replicates, agents]`: the agents as they are served within a class, public.
-        supply: Whole numbers from 0, `[*dims, 1]`, secret or public.
+        supply: Whole numbers, `[*dims, 1]`, secret or public; below 0 is 0.
         classes: How many there are.
     """
     layer, agents = priority.layer, priority.shape[-1]
     asked = priority.within(0, priority.high)
+    if asked.high > classes:  # beyond all classes nobody asks, however far
+        asked = clamped(asked, max=classes).within(0, classes)
+    if is_secret(supply):
+        supply = converted(supply, dtype=torch.int64)
+        supply = clamped(supply, min=0).within(0, supply.high) if supply.low < 0 else supply
     # Counts are known modulo 2**32 where that is enough to compare them with the supply.
     words = 32 if not is_secret(supply) or max(supply.high, agents) < 2**30 else 64
     counts = layer.units(asked.share, max(1, asked.high.bit_length()), words).long().sum(-2)[..., :classes]

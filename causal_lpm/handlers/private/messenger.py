@@ -24,7 +24,7 @@ from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.handlers.private.sharing import BITS, checked_blocks, closer_bounds, opened
 from causal_lpm.handlers.private.totals import total_by_group
-from causal_lpm.ops.allocate import CLASSES
+from causal_lpm.ops.allocate import CLASSES, whole_supply
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import Everybody
 from causal_lpm.ops.outcomes import data_of
@@ -207,10 +207,7 @@ class Private(Handler):
             raise Unsupported(f"allocation {name!r} has public priorities and a secret supply: share the priorities.")
         with self._seeded():
             noise = exogenous(name, priority.shape[-1])
-        if is_secret(supply):
-            whole: Tensor = supply.within(0, supply.high)
-        else:
-            whole = supply.double().clamp(0, priority.shape[-1]).long()
+        whole = supply if is_secret(supply) else whole_supply(name, priority.shape[-1], supply)
         return allocated(priority, noise.argsort(dim=-1, stable=True), whole, CLASSES)
 
     def _pyro_release(self, msg: Any) -> None:
