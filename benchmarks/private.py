@@ -89,7 +89,7 @@ def second_dose_of(o: Any, sharing: Callable[..., torch.Tensor]) -> tuple[Callab
 
     def first(people: Population, course: Any) -> Any:
         known = sharing(stage, 0, 10)
-        infected_on = sharing(torch.where(stage > 0, 0, -9999).to(torch.int16))
+        infected_on = sharing(torch.where(stage > 0, 0, -9999).to(torch.int16), -9999, 9999)
         return {"stage": known, "infected_on": infected_on, "due": look_up(course.days, known).to(torch.int16) + 1}
 
     early = {"vaccination_start": 3.0, "doses_per_day": 2000.0}

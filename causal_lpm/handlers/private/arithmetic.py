@@ -72,8 +72,12 @@ def add(a: Any, b: Any, *, alpha: Any = 1) -> Secret:
     layer = layer_of(a, b)
     if alpha == 1:
         b_times = b
-    else:  # in the type of the sum
-        b_times = multiply(wider(b, dtype), alpha) if is_secret(b) else torch.as_tensor(b, dtype=dtype) * alpha
+    else:  # in the type of the sum, which wraps around once, at the end
+        b_times = (
+            multiply(wider(b, torch.promote_types(dtype, torch.int64)), alpha)
+            if is_secret(b)
+            else torch.as_tensor(b, dtype=dtype) * alpha
+        )
     x, y, bits = aligned(a, b_times)
     result = wrapped(made(x.part(layer) + y.part(layer), layer, dtype, bits, x.low + y.low, x.high + y.high))
     return with_source(result, torch.add, a, b_times)
