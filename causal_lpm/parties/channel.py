@@ -14,12 +14,8 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.channel import Channel, Request
-<<<<<<< HEAD
 from causal_lpm.parties.faults import Disagreement, PartyLost, name_of
-=======
-from causal_lpm.parties.faults import Disagreement, name_of
 from causal_lpm.parties.fingerprint import package_fingerprint
->>>>>>> 2f57f7d (A dealer of another source is refused; a ledger that is kept on forgets nothing; what parties compare of a release has all digits)
 from causal_lpm.parties.messages import Messages
 from causal_lpm.parties.place import Place
 from causal_lpm.parties.wire import Frame, Kind, text_frame

@@ -121,7 +121,7 @@ class Abduction:
         """
         problem = self._known()
         if kind == "counterfactual":
-            data = {name: series.values for name, series in problem.data.items()}
+            data = {name: series.values for name, series in {**problem.data, **problem.terms}.items()}
             found = replays(
                 problem.model,
                 self.parameters,
