@@ -22,7 +22,11 @@ from causal_lpm.inference import Worlds, predict
 
 __all__ = ["FULL", "QUICK", "Size", "reproduce"]
 
+SIDE_BY_SIDE = 24
+"""Runs that are simulated together: as many as the cache of a core holds."""
+
 Note = Callable[[str], None]
+Model = Callable[[], dict[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Size:
     Attributes:
         agents: Of the average epidemic.
         days: Likewise.
-        replicates: Of its luck.
+        replicates: Of its luck, in the grid.
+        fewer: The same under other assumptions.
         rates: Testing rates of the grid.
         variants: Other assumptions, names of `VARIANTS`.
         others: Epidemics like the one that happened.
@@ -41,27 +46,30 @@ class Size:
     agents: int = AGENTS
     days: int = DAYS
     replicates: int = 20
+    fewer: int = 10
     rates: tuple[float, ...] = RATES
     variants: tuple[str, ...] = tuple(VARIANTS)
     others: int = 200
 
 
 FULL = Size()
-QUICK = Size(5_000, 80, 4, (0.0, 0.02, 0.2), ("5 days of quarantine",), 10)
+QUICK = Size(5_000, 80, 4, 4, (0.0, 0.02, 0.2), ("5 days of quarantine",), 10)
 
 
 def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> str:
     """Writes worlds.nc, numbers.json and pictures, and returns the tables; parts that are there are used."""
     torch.set_num_threads(1)  # the processes share the cores
     size = QUICK if quick else FULL
-    ask = partial(_asked, size=size, folder=out / "simulations", seed=seed, workers=workers)
+    ask = partial(_asked, program=partial(epidemic, town(size.agents), size.days), seed=seed, workers=workers)
+    folder = out / "simulations"
     parts = []
     for rate in size.rates:
         say(f"both tests and every adherence at a testing rate of {100 * rate:g}%")
-        parts.append(ask(f"rate {rate:g}", {}, {"nobody tests": NOBODY, **grid(rate)}))
+        both = {"nobody tests": NOBODY, **grid(rate)}
+        parts.append(ask({}, both, replicates=size.replicates, folder=folder / f"rate {rate:g}"))
     worlds = xr.concat([parts[0], *(part.isel(world=slice(1, None)) for part in parts[1:])], "world", join="exact")
     say("one property of the tests after the other")
-    mixed = ask("mixed", {}, MIXED)
+    mixed = ask({}, MIXED, replicates=size.fewer, folder=folder / "mixed")
     numbers: dict[str, Any] = {
         "study": "test-choice",
         "kind": worlds.attrs["kind"],
@@ -77,7 +85,8 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
     }
     for variant in size.variants:
         say(f"another assumption: {variant}")
-        found = ask(f"variant {variant}", VARIANTS[variant][0], few(VARIANTS[variant][1]))
+        parameters, acts = VARIANTS[variant]
+        found = ask(parameters, few(acts), replicates=size.fewer, folder=folder / variant)
         numbers["variants"][variant] = {
             "worlds": grid_numbers(found, size.agents),
             "front": front(found, size.agents),
@@ -94,21 +103,8 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
     return "\n\n".join(tables(numbers).values())
 
 
-def _asked(
-    name: str, parameters: dict[str, float], worlds: Worlds, *, size: Size, folder: Path, seed: int, workers: int
-) -> xr.Dataset:
+def _asked(parameters: dict[str, float], worlds: Worlds, *, program: Model, **asked: Any) -> xr.Dataset:
     """Totals of all days of the average epidemic in some worlds, (world, draw, replicate, group, day)."""
     known = {site: torch.tensor([value]) for site, value in {**MEDIANS, **parameters}.items()}
-    program = partial(epidemic, town(size.agents), size.days)
-    found = predict(
-        program,
-        known,
-        worlds,
-        replicates=size.replicates,
-        seed=seed,
-        outcomes=COUNTED,
-        batch=1,
-        workers=workers,
-        folder=folder / name,
-    )
+    found = predict(program, known, worlds, outcomes=COUNTED, batch=max(1, SIDE_BY_SIDE // len(worlds)), **asked)
     return found.sum("day", keep_attrs=True).expand_dims("day", -1)
