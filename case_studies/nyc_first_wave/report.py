@@ -17,10 +17,7 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
     """Marker -> Markdown table, from the numbers of `study.run`."""
     found = {
         "posterior": _posterior(numbers),
-        "gates": table(
-            ("gate", "verdict", "finding"),
-            ([name, verdict, text] for name, (verdict, _, text) in numbers["gates"].items()),
-        ),
+        "gates": _gates(numbers["gates"]),
         "forecast": _forecast(numbers),
         "infected": table(
             ("", "infected by 18 April: median", "90% interval"),
@@ -32,6 +29,9 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
         "effects": _effects(numbers["effects"]),
         "anticipation": _anticipation(numbers["anticipation"]),
     }
+    if "happened" in numbers:
+        found["happened"] = _happened(numbers["happened"])
+        found["happened gates"] = _gates(numbers["happened"]["gates"])
     if "repeated" in numbers:
         found["repeated"] = _repeated(numbers)
     return found
@@ -40,6 +40,11 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
 def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The numbers and tables of a finished reproduction."""
     return numbers_and_tables(folder, tables)
+
+
+def _gates(gates: dict[str, Any]) -> str:
+    rows = ([name, verdict, text] for name, (verdict, _, text) in gates.items())
+    return table(("gate", "verdict", "finding"), rows)
 
 
 def _posterior(numbers: dict[str, Any]) -> str:
@@ -80,6 +85,30 @@ def _effects(found: dict[str, Any]) -> str:
             ]
         )
     return table(("averted to 27 June", "mean", "90% interval", "share", "sd: parameters", "sd: luck"), rows)
+
+
+def _happened(found: dict[str, Any]) -> str:
+    """A refused abduction says so over the column that nobody is to read."""
+    answers, status = found["answers"], found["status"]
+    head = [
+        f"{kind}, {status.upper()}" if (kind, status) == ("counterfactual", "interventional only") else kind
+        for kind in answers
+    ]
+    own = [
+        f"{mean:,.0f} ({low:,.0f} to {high:,.0f})"
+        for mean, low, high in (a["deaths as reported"] for a in answers.values())
+    ]
+    rows = [[f"deaths in the world of the reports, which have {found['reported deaths']:,.0f}", *own]]
+    for key in next(iter(answers.values())):
+        if key.endswith(" averted"):
+            contrast, outcome = key.removesuffix(" averted").split(": ")
+            cells = []
+            for answer in answers.values():
+                mean, low, high = answer[key]
+                share, *_ = answer[f"{contrast}: {outcome} relative"]
+                cells.append(f"{_signed(mean)} ({_signed(low)} to {_signed(high)}), {100 * share:+.0f}%")
+            rows.append([f"{NAMES[outcome]}, {contrast}", *cells])
+    return table(("averted to 18 April: mean (90% interval), share", *head), rows)
 
 
 def _anticipation(curve: dict[str, dict[str, list[float]]]) -> str:

@@ -1,9 +1,9 @@
-"""Calibrate, forecast, ask what if, and do it again with four times the agents."""
+"""Calibrate, forecast, ask what if, look for what happened, and do it again with four times the agents."""
 
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from case_studies.nyc_first_wave.data import (
     FirstWave,
     first_wave,
 )
+from case_studies.nyc_first_wave.happened import Search, looked_for, side_by_side
 from case_studies.nyc_first_wave.model import first_wave_of
 from case_studies.nyc_first_wave.parameters import PRIORS
 from case_studies.nyc_first_wave.people import PERSONS_PER_AGENT, City, city
@@ -58,6 +59,7 @@ class Size:
         draws: Posterior draws of the forecast; half of them are asked what if, a sixth of them at each anticipation.
         replicates: Of the luck of each draw, in the questions "what if".
         repeated: Whether all is calibrated again with four times the agents.
+        search: How the epidemic that happened is looked for.
     """
 
     persons_per_agent: int = PERSONS_PER_AGENT
@@ -67,10 +69,11 @@ class Size:
     draws: int = 200
     replicates: int = 2
     repeated: bool = True
+    search: Search = field(default_factory=Search)
 
 
 FULL = Size()
-QUICK = Size(1600, 80, 0, 1, 40, 1, repeated=False)
+QUICK = Size(1600, 80, 0, 1, 40, 1, repeated=False, search=Search(particles=32, filters=12, rounds=1, paths=20))
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,8 @@ def run(size: Size, out: Path, place: Place, note: Note) -> Study:
     note("asking what if")
     numbers["effects"] = what_if(here, result, size, place.of("what if"))
     numbers["anticipation"] = sensitivity(here, result, size, place)
+    note("looking for the epidemic that happened")
+    numbers["happened"] = happened(here, result, size, out, place.of("happened"))
     if size.repeated:
         note("calibrating again, with four times the agents")
         numbers["repeated"] = repeated(size, place.of("repeated"), numbers["posterior"])
@@ -255,6 +260,15 @@ def sensitivity(here: City, result: CalibrationResult, size: Size, place: Place)
             own = relative.values[relative["world"].values == name]
             points[f"{value:g}"] = [four_digits(q) for q in np.quantile(own, [0.05, 0.5, 0.95])]
     return curve
+
+
+def happened(here: City, result: CalibrationResult, size: Size, out: Path, place: Place) -> dict[str, Any]:
+    """The order on other days in the epidemic of the reports, kept as abduction.nc."""
+    data = reported(here.wave)
+    found = looked_for(partial(first_wave_of, here, SEEN), data, result, size.search, vars(place.of("abduction")))
+    if not (out / "abduction.nc").exists():
+        found.save(out / "abduction.nc")
+    return side_by_side(found, data, vars(place))
 
 
 def repeated(size: Size, place: Place, coarse: dict[str, list[float]]) -> dict[str, Any]:
