@@ -90,13 +90,13 @@ def side_by_side(found: Abduction, reported: Mapping[str, xr.DataArray], where: 
 
 
 def _averted(worlds: xr.Dataset) -> dict[str, list[float]]:
-    """Averted, and its share: mean, 5% and 95%."""
+    """Mean, 5% and 95%."""
     asked = worlds.sel(world=list(WORLDS))
     rows = summarise(effects(asked, "as it was", OUTCOMES), method="inverted_cdf")
     return {
         f"{row.name}: {row.outcome} {row.quantity}": [*map(four_digits, (row.mean, *row.interval_90))]
         for row in rows
-        if row.quantity in ("averted", "relative")
+        if row.quantity == "averted"
     }
 
 

@@ -88,27 +88,28 @@ def _effects(found: dict[str, Any]) -> str:
 
 
 def _happened(found: dict[str, Any]) -> str:
-    """A refused abduction says so over the column that nobody is to read."""
-    answers, status = found["answers"], found["status"]
-    head = [
-        f"{kind}, {status.upper()}" if (kind, status) == ("counterfactual", "interventional only") else kind
-        for kind in answers
-    ]
-    own = [
-        f"{mean:,.0f} ({low:,.0f} to {high:,.0f})"
-        for mean, low, high in (a["deaths as reported"] for a in answers.values())
-    ]
-    rows = [[f"deaths in the world of the reports, which have {found['reported deaths']:,.0f}", *own]]
+    """The three kinds; of an abduction that was refused, above them and over its column, that it is not to be read."""
+    answers = found["answers"]
+    refused = found["status"] == "interventional only"
+    head = [f"{kind} (refused)" if refused and kind == "counterfactual" else kind for kind in answers]
+    deaths = [f"{mean:,.0f} ({low:,.0f} to {high:,.0f})" for mean, low, high in _each(answers, "deaths as reported")]
+    rows = [[f"deaths in the world of the reports, which have {found['reported deaths']:,.0f}", *deaths]]
     for key in next(iter(answers.values())):
         if key.endswith(" averted"):
             contrast, outcome = key.removesuffix(" averted").split(": ")
-            cells = []
-            for answer in answers.values():
-                mean, low, high = answer[key]
-                share, *_ = answer[f"{contrast}: {outcome} relative"]
-                cells.append(f"{_signed(mean)} ({_signed(low)} to {_signed(high)}), {100 * share:+.0f}%")
-            rows.append([f"{NAMES[outcome]}, {contrast}", *cells])
-    return table(("averted to 18 April: mean (90% interval), share", *head), rows)
+            cells = [f"{_signed(mean)} ({_signed(low)} to {_signed(high)})" for mean, low, high in _each(answers, key)]
+            rows.append([f"{NAMES[outcome]} averted, {contrast}", *cells])
+    told = table(("to 18 April: mean (90% interval)", *head), rows)
+    if not refused:
+        return told
+    return (
+        f"**{found['status'].upper()}: the counterfactual column is not to be read, nothing is said of the epidemic "
+        f"that happened.** {found['reason']}\n\n{told}"
+    )
+
+
+def _each(answers: dict[str, Any], key: str) -> list[list[float]]:
+    return [answer[key] for answer in answers.values()]
 
 
 def _anticipation(curve: dict[str, dict[str, list[float]]]) -> str:

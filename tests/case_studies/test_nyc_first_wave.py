@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from case_studies.nyc_first_wave import model, report
+from case_studies.nyc_first_wave import happened, model, report
 from case_studies.nyc_first_wave.data import (
     BOROUGHS,
     DAYS,
@@ -32,10 +33,11 @@ from case_studies.nyc_first_wave.parameters import PRIORS, SEEDING
 from case_studies.nyc_first_wave.people import City, city
 from case_studies.nyc_first_wave.question import ORDER_DAY, WORLDS
 from case_studies.nyc_first_wave.reports import GENERATION, growth
-from case_studies.nyc_first_wave.reproduction import ORIGIN, agreement, coverage
+from case_studies.nyc_first_wave.reproduction import ORIGIN, agreement, coverage, reported
 from case_studies.nyc_first_wave.surrogate import renewal
 from case_studies.page import fill
 from causal_lpm import KeyedNoise, data, rollout
+from causal_lpm.inference import abduct
 from causal_lpm.inference.policies.predictive import predict
 
 HERE = Path(report.__file__).parent
@@ -311,6 +313,53 @@ def test_agreement_is_in_units_of_the_finer_posterior() -> None:
     assert agreement({"R0": [3.0, 0.2, 2.6, 3.4]}, {"R0": [2.9, 0.1, 2.7, 3.1]}) == {"R0": [1.0, 2.0]}
 
 
+# --- the epidemic that happened --------------------------------------------------------------------------------------
+
+
+def answered(status: str) -> dict[str, Any]:
+    """Numbers of an abduction, as `happened.side_by_side` gives them."""
+    row = {
+        "deaths as reported": [15000.0, 14000.0, 16000.0],
+        "a week later against as it was: infections averted": [-9.0, -20.0, -1.0],
+    }
+    answers = dict.fromkeys(happened.KINDS, row)
+    return {"status": status, "reason": "Few filters.", "reported deaths": 15003.0, "answers": answers}
+
+
+def test_what_was_refused_is_shown_and_says_that_it_is_not_to_be_read() -> None:
+    refused, told = (report._happened(answered(status)) for status in ("interventional only", "abducted"))
+    assert refused.startswith("**INTERVENTIONAL ONLY: the counterfactual column is not to be read")
+    assert "Few filters." in refused.split("\n\n")[0]
+    assert "| counterfactual (refused) | paired | interventional |" in refused
+    assert "| infections averted, a week later against as it was | -9 (-20 to -1) |" in refused
+    assert "refused" not in told
+    assert "Few filters." not in told
+    assert refused.split("\n\n")[1].replace(" (refused)", "") == told
+
+
+@pytest.mark.slow
+def test_the_order_on_other_days_is_asked_in_the_epidemic_of_the_reports(tmp_path: Path) -> None:
+    """With 521 agents and parameters that are taken as known."""
+    here = city(16_000)
+    data = reported(here.wave)
+    where = {"folder": tmp_path, "seed": 0, "workers": 1}
+    found = abduct(
+        partial(first_wave_of, here, 49), data, draws(), windows=7, particles=16, filters=2, paths=4, sweeps=0
+    )
+    numbers = happened.side_by_side(found, data, where)
+    assert numbers["status"] == "interventional only"
+    assert set(numbers["gates"]) >= {"effective filters", "noise of the filters"}
+    assert numbers["reported deaths"] == here.wave.series["deaths"][:, TESTED:ORIGIN].sum()
+    assert list(numbers["answers"]) == ["counterfactual", "paired", "interventional"]
+    with torch.no_grad(), found.replay():
+        deaths = found.model()["expected_deaths"][:, :, TESTED:].sum((-1, -2))
+    assert numbers["answers"]["counterfactual"]["deaths as reported"][0] == pytest.approx(
+        float(deaths.mean()), rel=1e-3
+    )
+    for answer in numbers["answers"].values():
+        assert len(answer) == 5, "deaths, and two outcomes in two contrasts"
+
+
 # --- the study -------------------------------------------------------------------------------------------------------
 
 
@@ -337,7 +386,13 @@ def test_the_quick_study_runs(tmp_path: Path) -> None:
     assert "held out" in study.reproduction(out, quick=True, seed=0, workers=1, say=lambda text: None)
     numbers = json.loads((tmp_path / "out" / "numbers.json").read_text(encoding="utf-8"))
     assert numbers["status"] == "uncalibrated"  # nothing was checked, and it says so
+    assert numbers["happened"]["status"] == "interventional only"  # 5,211 agents have too much luck, and it says so
+    assert "INTERVENTIONAL ONLY" in report.tables(numbers)["happened"]
     assert 0.3 < numbers["forecast"]["held_out"] <= 1.0
-    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"calibration.nc", "forecast.nc"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
+        "calibration.nc",
+        "forecast.nc",
+        "abduction.nc",
+    }
     drawn = {path.name for path in (tmp_path / "out" / "pictures").iterdir()}
     assert drawn >= {"anticipation.png", "forecast-deaths.png", "fan-cases.png"}
