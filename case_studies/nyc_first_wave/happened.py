@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 
 from case_studies.nyc_first_wave.data import BOROUGHS
 from case_studies.nyc_first_wave.question import WORLDS
 from case_studies.page import four_digits
-from causal_lpm.inference import Abduction, CalibrationResult, abduct, effects, summarise
+from causal_lpm.inference import Abduction, CalibrationResult, abduct, effects, predict, summarise
 
 __all__ = ["FACT", "KINDS", "Search", "looked_for", "side_by_side"]
 
@@ -36,8 +37,8 @@ class Search:
 
     windows: int = 7
     blocks: int = 20
-    particles: int = 64
-    filters: int = 24
+    particles: int = 128
+    filters: int = 20
     rounds: int = 2
     sweeps: int = 1
     paths: int = 60
@@ -62,20 +63,30 @@ def looked_for(
     return abduct(program, reported, result, **asdict(search), **where)
 
 
-def side_by_side(found: Abduction, reported: Mapping[str, xr.DataArray], where: Mapping[str, Any]) -> dict[str, Any]:
+def side_by_side(
+    found: Abduction,
+    reported: Mapping[str, xr.DataArray],
+    posterior: Mapping[str, torch.Tensor],
+    where: Mapping[str, Any],
+) -> dict[str, Any]:
     """What another day of the order would have averted until the last reported week, as three kinds of statement.
 
+    The parameters of an abduction that was refused are those of too few filters: the two other kinds have those of the
+    calibration then.
+
     Args:
-        found: The abduction; one that was refused says so in its numbers.
+        found: The abduction.
         reported: Its data.
+        posterior: Draws of the calibration.
         where: Folder, seed and workers.
     """
     deaths = reported["deaths"]
     weeks = np.flatnonzero(~np.isnan(deaths.values).any(0))
-    answers: dict[str, Any] = {}
+    asked, answers = {FACT: {}, **WORLDS}, dict[str, Any]()
     for kind in KINDS:
-        own = {**where, "folder": where["folder"] / kind}
-        worlds = found.predict({FACT: {}, **WORLDS}, kind=kind, group_labels=BOROUGHS, **own)
+        own = {**where, "folder": where["folder"] / kind, "kind": kind, "group_labels": BOROUGHS}
+        believed = kind == "counterfactual" or found.status == "abducted"
+        worlds = found.predict(asked, **own) if believed else predict(found.model, posterior, asked, **own)
         fact = worlds["expected_deaths"].sel(world=FACT).isel(day=weeks).sum(["group", "day"])
         answers[kind] = {"deaths as reported": _spread(fact), **_averted(worlds)}
     return {

@@ -268,7 +268,7 @@ def happened(here: City, result: CalibrationResult, size: Size, out: Path, place
     found = looked_for(partial(first_wave_of, here, SEEN), data, result, size.search, vars(place.of("abduction")))
     if not (out / "abduction.nc").exists():
         found.save(out / "abduction.nc")
-    return side_by_side(found, data, vars(place))
+    return side_by_side(found, data, result.parameters(size.search.paths), vars(place))
 
 
 def repeated(size: Size, place: Place, coarse: dict[str, list[float]]) -> dict[str, Any]:

@@ -346,7 +346,7 @@ def test_the_order_on_other_days_is_asked_in_the_epidemic_of_the_reports(tmp_pat
     found = abduct(
         partial(first_wave_of, here, 49), data, draws(), windows=7, particles=16, filters=2, paths=4, sweeps=0
     )
-    numbers = happened.side_by_side(found, data, where)
+    numbers = happened.side_by_side(found, data, draws(), where)
     assert numbers["status"] == "interventional only"
     assert set(numbers["gates"]) >= {"effective filters", "noise of the filters"}
     assert numbers["reported deaths"] == here.wave.series["deaths"][:, TESTED:ORIGIN].sum()
