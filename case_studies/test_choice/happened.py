@@ -15,7 +15,7 @@ from case_studies.test_choice.model import epidemic
 from case_studies.test_choice.parameters import PRIORS
 from case_studies.test_choice.people import town
 from case_studies.test_choice.question import WORLDS
-from causal_lpm.inference import effects, predict, summarise
+from causal_lpm.inference import Abduction, abduct, effects, predict, summarise
 
 __all__ = ["AGENTS", "COMPARED", "DAYS", "TRUTH", "model", "paired", "reported", "statement", "truth"]
 
@@ -53,14 +53,31 @@ def paired(runs: int, seed: int, known: bool) -> xr.Dataset:
         seed: Of everything.
         known: Whether they have the parameters that this one had, or draws of the prior.
     """
+    same = {name: torch.full((runs,), value) for name, value in TRUTH.items()}
+    return predict(model, same if known else _prior(runs, seed), WORLDS, seed=seed, outcomes=COMPARED)
+
+
+def abducted(filters: int, rounds: int, paths: int, seed: int, workers: int) -> Abduction:
+    """Parameters and luck of the epidemic, inferred from its reports; parameters are first looked for in their prior.
+
+    Args:
+        filters: In a round.
+        rounds: At most.
+        paths: How many are kept.
+        seed: Of everything.
+        workers: Processes.
+    """
+    first = _prior(300, seed)
+    return abduct(model, reported(), first, filters=filters, rounds=rounds, paths=paths, seed=seed, workers=workers)
+
+
+def _prior(draws: int, seed: int) -> dict[str, torch.Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        drawn = {
-            name: family(*map(torch.tensor, arguments)).sample((runs,))
+        return {
+            name: family(*map(torch.tensor, arguments)).sample((draws,))
             for name, (family, arguments, _) in PRIORS.items()
         }
-    same = {name: torch.full((runs,), value) for name, value in TRUTH.items()}
-    return predict(model, same if known else drawn, WORLDS, seed=seed, outcomes=COMPARED)
 
 
 def statement(predictions: xr.Dataset) -> dict[str, list[float]]:
