@@ -395,4 +395,4 @@ def test_the_quick_study_runs(tmp_path: Path) -> None:
         "abduction.nc",
     }
     drawn = {path.name for path in (tmp_path / "out" / "pictures").iterdir()}
-    assert drawn >= {"anticipation.png", "forecast-deaths.png", "fan-cases.png"}
+    assert drawn >= {"anticipation.png", "happened.png", "forecast-deaths.png", "fan-cases.png"}
