@@ -57,18 +57,19 @@ def paired(runs: int, seed: int, known: bool) -> xr.Dataset:
     return predict(model, same if known else _prior(runs, seed), WORLDS, seed=seed, outcomes=COMPARED)
 
 
-def abducted(filters: int, rounds: int, paths: int, seed: int, workers: int) -> Abduction:
-    """Parameters and luck of the epidemic, inferred from its reports; parameters are first looked for in their prior.
+def abducted(filters: int, particles: int, paths: int, seed: int, workers: int) -> Abduction:
+    """The luck of the epidemic, inferred from its reports; its parameters are known.
 
     Args:
-        filters: In a round.
-        rounds: At most.
+        filters: How many.
+        particles: In each.
         paths: How many are kept.
         seed: Of everything.
         workers: Processes.
     """
-    first = _prior(300, seed)
-    return abduct(model, reported(), first, filters=filters, rounds=rounds, paths=paths, seed=seed, workers=workers)
+    known = {name: [value] for name, value in TRUTH.items()}
+    options = {"filters": filters, "particles": particles, "paths": paths, "seed": seed, "workers": workers}
+    return abduct(model, reported(), known, sweeps=1, **options)
 
 
 def _prior(draws: int, seed: int) -> dict[str, torch.Tensor]:

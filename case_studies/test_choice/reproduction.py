@@ -41,8 +41,8 @@ class Size:
         rates: Testing rates of the grid.
         variants: Other assumptions, names of `VARIANTS`.
         others: Epidemics like the one that happened.
-        filters: Of its abduction, in a round.
-        rounds: Of these, at most.
+        filters: Of its abduction.
+        particles: Of each filter.
         paths: That are kept of it.
     """
 
@@ -53,13 +53,13 @@ class Size:
     rates: tuple[float, ...] = RATES
     variants: tuple[str, ...] = tuple(VARIANTS)
     others: int = 200
-    filters: int = 40
-    rounds: int = 3
+    filters: int = 24
+    particles: int = 64
     paths: int = 100
 
 
 FULL = Size()
-QUICK = Size(5_000, 80, 4, 4, (0.0, 0.02, 0.2), ("5 days of quarantine",), 10, 8, 1, 10)
+QUICK = Size(5_000, 80, 4, 4, (0.0, 0.02, 0.2), ("5 days of quarantine",), 10, 4, 16, 10)
 
 
 def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> str:
@@ -103,7 +103,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
         "paired, its parameters": happened.statement(happened.paired(size.others, seed, known=True)),
         "paired, prior": happened.statement(happened.paired(size.others, seed, known=False)),
     }
-    say("its parameters and luck, inferred from what was reported")
+    say("its luck, inferred from what was reported")
     numbers["happened"] |= abducted(size, seed, workers)
     worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
@@ -113,9 +113,9 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
 
 def abducted(size: Size, seed: int, workers: int) -> dict[str, dict[str, list[float]]]:
     """What is said of the epidemic that happened, under the verdict of the gates."""
-    found = happened.abducted(size.filters, size.rounds, size.paths, seed, workers)
+    found = happened.abducted(size.filters, size.particles, size.paths, seed, workers)
     told = found.predict(WORLDS, outcomes=happened.COMPARED)
-    return {f"counterfactual: {found.status}": happened.statement(told)}
+    return {f"counterfactual, its parameters: {found.status}": happened.statement(told)}
 
 
 def _asked(parameters: dict[str, float], worlds: Worlds, *, program: Model, **asked: Any) -> xr.Dataset:
