@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from causal_lpm import validate
 from causal_lpm.inference.abduction.replays import replays
 from causal_lpm.inference.abduction.windowed import luck
 from causal_lpm.inference.diagnostics.report import Report
@@ -19,6 +20,7 @@ from causal_lpm.inference.program.evaluation import Given
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.results import tree_files
+from causal_lpm.inference.runs.run_folder import fingerprint
 
 __all__ = ["Abduction"]
 
@@ -75,7 +77,7 @@ class Abduction:
     def model(self) -> Model:
         """Raises ValueError where it was loaded without its model."""
         if self.problem is None:
-            raise ValueError("a loaded abduction has no model: give it, as in Abduction.load(path, model, data).")
+            raise ValueError("this abduction was loaded without its model: give it, as in Abduction.load(path, model).")
         return self.problem.model
 
     def __len__(self) -> int:
@@ -120,7 +122,13 @@ class Abduction:
             (world, draw, replicate, group, day) with attributes `kind`, `status` and `reason`.
         """
         problem = self._known()
+        validate.known("kind of prediction", kind, ["counterfactual", "paired", "interventional"])
         if kind == "counterfactual":
+            if given := [name for name in ("draws", "replicates") if name in options]:
+                raise TypeError(
+                    f"a counterfactual has no {given[0]}=: it replays all {len(self)} paths, each once with its own "
+                    "luck; abduct with other paths=, or ask for kind='paired'."
+                )
             data = {name: series.values for name, series in {**problem.data, **problem.terms}.items()}
             found = replays(
                 problem.model,
@@ -150,11 +158,20 @@ class Abduction:
         """
         problem = self._known()
         if self._again is None:
-            raise ValueError("a loaded abduction cannot be updated: abduct(model, data, posterior=abduction).")
+            raise ValueError(
+                "an abduction that was loaded cannot be updated, since the file has not all of its options: call "
+                "abduct(model, data, loaded), which begins at its parameters."
+            )
         for name, series in {**problem.data, **problem.terms}.items():
             if name not in data:
                 raise ValueError(f"the data of site {name!r} are left out: give those of all sites.")
-            there = torch.as_tensor(np.asarray(data[name], dtype=float)).reshape(series.values.shape)[series.present]
+            numbers = torch.as_tensor(np.asarray(data[name], dtype=float))
+            if numbers.numel() != series.values.numel():
+                raise ValueError(
+                    f"the data of site {name!r} have shape {tuple(numbers.shape)} where {tuple(series.values.shape)} "
+                    "were abducted: give all days again, NaN where one has not come yet."
+                )
+            there = numbers.reshape(series.values.shape)[series.present]
             if not torch.equal(there, series.values[series.present]):
                 raise ValueError(
                     f"the data of site {name!r} differ from those that were abducted: an update adds numbers; abduct "
@@ -168,7 +185,11 @@ class Abduction:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], model: Model | None = None, data: Mapping[str, Any] | None = None
+        cls,
+        path: str | os.PathLike[str],
+        model: Model | None = None,
+        data: Mapping[str, Any] | None = None,
+        line_list: LineList | None = None,
     ) -> "Abduction":
         """Reads a saved abduction; with its model it answers questions again.
 
@@ -176,6 +197,11 @@ class Abduction:
             path: That it was saved to.
             model: The same model.
             data: Those that were given, if they are not to be taken from the file.
+            line_list: The one with which it was made; the file does not have it.
+
+        Raises:
+            ValueError: a file that holds no abduction; a model without the line list with which its paths were found,
+                or with another one.
         """
         tree = tree_files.load(Path(path))
         if tree.attrs.get("kind") != "abduction":
@@ -186,6 +212,11 @@ class Abduction:
             for name, values in tree["parameters"].to_dataset().data_vars.items()
         }
         problem = None
+        if model is not None and _fingerprint(line_list) != tree.attrs.get("line_list", ""):
+            raise ValueError(
+                f"the paths in {path} were found {'with' if tree.attrs.get('line_list') else 'without'} a line list, "
+                "and the luck of agents goes by it: give Abduction.load that line list, and no other, as line_list=."
+            )
         if model is not None:
             told = {str(name): values.values for name, values in tree["observed_data"].to_dataset().data_vars.items()}
             problem = Problem(model, told if data is None else data)
@@ -202,6 +233,7 @@ class Abduction:
                 for name, v in tree.attrs.items()
                 if str(name).startswith("setting_")
             },
+            line_list,
         )
 
     def _tree(self) -> xr.DataTree:
@@ -229,6 +261,7 @@ class Abduction:
             "status": self.status,
             "reason": self.reason,
             "log_evidence": self.log_evidence,
+            "line_list": _fingerprint(self.line_list),
         }
         tree.attrs |= {f"setting_{name}": value for name, value in self.settings.items()}
         return tree
@@ -237,3 +270,7 @@ class Abduction:
         self.model  # noqa: B018  says what is missing
         assert self.problem is not None
         return self.problem
+
+
+def _fingerprint(line_list: LineList | None) -> str:
+    return "" if line_list is None else fingerprint({name: x.numpy() for name, x in line_list.data.items()})

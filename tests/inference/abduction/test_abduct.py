@@ -74,7 +74,7 @@ def test_the_posterior_of_paths_is_the_enumerated_one(sweeps: int) -> None:
     assert abs(found.log_evidence - evidence) < 3 * noise
 
 
-def test_a_line_list_is_abducted_and_replayed() -> None:
+def test_a_line_list_is_abducted_and_replayed(tmp_path: Any) -> None:
     """All infections known by day: three shares within three standard errors, one false alarm in 120 seeds."""
     when = {1: 0, 4: 0, 2: 1, 6: 2, 3: 2}
     people = LineList({"agent": list(when), "day": list(when.values()), "event": "infection"}, epidemic, ["infection"])
@@ -99,6 +99,13 @@ def test_a_line_list_is_abducted_and_replayed() -> None:
     with torch.no_grad(), found.replay():
         again = model()
     assert (again.tallies["infections"].sum(-1) == torch.tensor(fact)).all()
+    found.save(tmp_path / "people.nc")
+    loaded = Abduction.load(tmp_path / "people.nc", model, line_list=people)
+    assert loaded.predict(WORLDS).equals(found.predict(WORLDS))
+    fewer = LineList({"agent": [1], "day": [0], "event": "infection"}, epidemic)
+    for other_list in (None, fewer):
+        with pytest.raises(ValueError, match="were found with a line list"):
+            Abduction.load(tmp_path / "people.nc", model, line_list=other_list)
 
 
 def epidemic_of(agents: int = 60, days: int = 8) -> Any:
@@ -161,9 +168,11 @@ def test_what_was_saved_is_loaded_and_grows_by_its_model(tmp_path: Any) -> None:
         assert torch.equal(loaded.seeds, found.seeds)
         assert torch.equal(loaded.parameters["rate"], found.parameters["rate"])
         assert (loaded.status, loaded.reason, loaded.log_evidence) == (found.status, found.reason, found.log_evidence)
-    with pytest.raises(ValueError, match="has no model"):
+    with pytest.raises(ValueError, match="loaded without its model"):
         bare.predict()
     assert whole.predict().equals(found.predict())
+    with pytest.raises(ValueError, match=r"call abduct\(model, data, loaded\)"):
+        whole.update({"reports": SEEN})
     with pytest.raises(FileExistsError):
         abduct(model, {"reports": SEEN}, START, seed=1, **SMALL).save(tmp_path / "abduction.nc")
 
@@ -179,6 +188,17 @@ def test_an_update_begins_from_what_is_known() -> None:
         later.update({"reports": [8.0, *SEEN[1:]]})
     with pytest.raises(ValueError, match="'reports' are left out"):
         later.update({})
+    with pytest.raises(ValueError, match=r"'reports' have shape \(9,\) where \(1, 8\)"):
+        later.update({"reports": [*SEEN, 1.0]})
+
+
+def test_a_question_that_replays_cannot_answer_is_refused_in_a_sentence() -> None:
+    found = abduct(epidemic_of(), {"reports": SEEN}, START, **SMALL)
+    with pytest.raises(ValueError, match="did you mean 'counterfactual'"):
+        found.predict(kind="conterfactual")
+    for name in ("draws", "replicates"):
+        with pytest.raises(TypeError, match=f"a counterfactual has no {name}=: it replays all 12 paths"):
+            found.predict(**{name: 2})
 
 
 def test_a_refusal_says_why() -> None:
