@@ -13,7 +13,7 @@ from causal_lpm import validate
 from causal_lpm.inference.abduction.abduction import Abduction
 from causal_lpm.inference.abduction.filters import Filtered
 from causal_lpm.inference.abduction.gates import THRESHOLDS, abduction_gates
-from causal_lpm.inference.abduction.importance import covariance, in_rounds, resampled
+from causal_lpm.inference.abduction.importance import are_known, covariance, in_rounds, resampled
 from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
 from causal_lpm.inference.abduction.stages import CELLS, FilterBlocks, MoveBlocks
 from causal_lpm.inference.abduction.windowed import Windowed
@@ -184,13 +184,11 @@ def abduct(
     best = found.z[int(found.log_weights.argmax())]
     noise = float(run(best.expand(REPEATS, -1), filters * rounds + 1).log_evidence.std())
     numbers, chosen = resampled(found, paths, seed)
-    spread = covariance(found.z[numbers]) + SMALLEST * covariance(start) if len(start) > 1 else covariance(found.z)
-    jitter = 1e-9 * torch.eye(spread.shape[0], dtype=torch.float64)
     moves = MoveBlocks(
         windowed,
         found.z[numbers],
         found.filtered.seeds[numbers, chosen],
-        torch.linalg.cholesky(spread.nan_to_num() + jitter),
+        _walk(problem, start, found.z[numbers]),
         sweeps,
         seed,
     )
@@ -217,7 +215,14 @@ def abduct(
         found.log_evidence,
         Report(gates),
         problem=problem,
-        settings={"particles": particles, "filters": filters, "rounds": rounds, "sweeps": sweeps, "seed": seed},
+        settings={
+            "particles": particles,
+            "filters": filters,
+            "rounds": rounds,
+            "sweeps": sweeps,
+            "seed": seed,
+            "known": int(are_known(problem, start)),
+        },
         line_list=line_list,
         again=again,
     )
@@ -245,7 +250,22 @@ def _start(problem: Problem, posterior: Any, seed: int) -> torch.Tensor:
             f"the posterior has {len(z)} draws of {z.shape[1]} numbers: give {z.shape[1] + 2} at least, better some "
             "hundreds, or one draw if they are known."
         )
+    if isinstance(posterior, Abduction) and names and are_known(problem, z) and not posterior.settings.get("known"):
+        raise ValueError(
+            "all paths of the abduction have the same parameters, which nobody knows for sure: start from the "
+            "posterior that it started from."
+        )
     return z if len(names) > len(problem.parameters) else problem.completed(z, seed)
+
+
+def _walk(problem: Problem, start: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """Lower triangle of the covariance of the random walk, `[all, all]`; 0 in the rows of what is known."""
+    spread = covariance(z) + SMALLEST * covariance(start)
+    jitter = 1e-9 * torch.eye(spread.shape[0], dtype=torch.float64)
+    root = torch.linalg.cholesky(spread.nan_to_num() + jitter)
+    if are_known(problem, start):
+        root[: problem.size] = 0.0
+    return root
 
 
 def _check_memory(windowed: Windowed, particles: int, filters: int, paths: int) -> None:

@@ -14,7 +14,7 @@ from causal_lpm.inference.abduction.filters import Filtered
 from causal_lpm.inference.abduction.proposal import Proposal, around
 from causal_lpm.inference.program.problem import Problem
 
-__all__ = ["Weighed", "covariance", "next_proposal", "resampled", "weighed"]
+__all__ = ["Weighed", "are_known", "covariance", "next_proposal", "resampled", "weighed"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def weighed(
     Args:
         problem: Whose prior it is.
         parts: The draws of each round, `[n, all]`.
-        proposals: From which they came; none, of parameters that are known.
+        proposals: From which they came; none, of parameters that are known, whose nuisances are of the prior.
         filtered: Their filters.
     """
     z = torch.cat(list(parts))
@@ -70,7 +70,9 @@ def weighed(
 
 
 def covariance(z: torch.Tensor) -> torch.Tensor:
-    """Of draws `[n, all]`, float64."""
+    """Of draws `[n, all]`, float64; 0 of a single one."""
+    if len(z) == 1:
+        return torch.zeros(z.shape[1], z.shape[1], dtype=torch.float64)
     return torch.cov(z.double().T).reshape(z.shape[1], z.shape[1])
 
 
@@ -109,24 +111,41 @@ def in_rounds(
 
     Args:
         problem: Model and data.
-        start: Draws of a first posterior, `[n, all]`; where all are equal, the parameters are known.
+        start: Draws of a first posterior, `[n, all]`; where the parameters of all are equal, they are known.
         run: Runs filters.
         filters: In each round.
         rounds: At most.
         enough: Effective draws after which no further round is run.
         seed: Of the draws.
     """
-    if bool((start == start[:1]).all()):
+    known = are_known(problem, start)
+    if known and not problem.nuisances:
         z = start[:1].expand(filters, -1)
         return weighed(problem, [z], [], run(z, 0))
     base = covariance(start)
-    proposals, parts, found = [around(start)], list[torch.Tensor](), list[Filtered]()
+    proposals, parts, found = [] if known else [around(start)], list[torch.Tensor](), list[Filtered]()
     while True:
-        z = proposals[-1].draw(problem, filters, seed + len(parts))
+        z = (
+            _with_nuisances(problem, start[:1].expand(filters, -1), seed + len(parts))
+            if known
+            else proposals[-1].draw(problem, filters, seed + len(parts))
+        )
         parts.append(z)
         found.append(run(z, filters * len(found)))
         whole = Filtered.of([one.arrays() for one in found])
         result = weighed(problem, parts, proposals, whole)
         if result.effective >= enough or len(parts) == rounds:
             return result
-        proposals.append(next_proposal(result, base))
+        if not known:
+            proposals.append(next_proposal(result, base))
+
+
+def are_known(problem: Problem, start: torch.Tensor) -> bool:
+    """Whether draws of a first posterior, `[n, all]`, say that the parameters are known: nuisances never are."""
+    own = start[:, : problem.size]
+    return bool((own == own[:1]).all())
+
+
+def _with_nuisances(problem: Problem, z: torch.Tensor, seed: int) -> torch.Tensor:
+    """Known parameters with nuisances of their prior, without the terms, which count as data: `[n, all]`."""
+    return problem.prior.drawn_again(z[:, : problem.size], {p.name for p in problem.nuisances}, seed)

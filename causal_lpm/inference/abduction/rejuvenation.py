@@ -111,7 +111,8 @@ def rejuvenated(
         windowed: The model and its data.
         z: Parameters, `[paths, all]`.
         seeds: int64 `[paths, windows, blocks]`.
-        walk: Lower triangle of a covariance of the parameters, `[all, all]`: the directions of the random walk.
+        walk: Lower triangle of a covariance of the parameters, `[all, all]`: the directions of the random walk; rows of 0
+            where they are known.
         sweeps: Each has twelve moves of luck, which begin in windows that are evenly spread, and three of the
             parameters.
         seed: Of the moves.
@@ -121,7 +122,7 @@ def rejuvenated(
     moves = min(count, CHECKPOINTS)
     log_cells = torch.full((moves,), math.log(2.0), dtype=torch.float64)
     log_step, accepted = math.log(1.0 / math.sqrt(max(1, size))), torch.zeros(2, len(z), dtype=torch.float64)
-    still = bool((z == z[:1]).all())  # the parameters are known
+    still = not bool(walk.any())  # the parameters are known
     for sweep in range(sweeps):
         learning, accepted = LEARNING / (sweep + 1) ** 2, torch.zeros(2, len(z), dtype=torch.float64)
         offset = int(torch.randint(0, math.ceil(count / moves), (), generator=paths.generator))
