@@ -13,7 +13,7 @@ from causal_lpm import validate
 from causal_lpm.inference.abduction.abduction import Abduction
 from causal_lpm.inference.abduction.filters import Filtered
 from causal_lpm.inference.abduction.gates import THRESHOLDS, abduction_gates
-from causal_lpm.inference.abduction.importance import are_known, covariance, in_rounds, resampled
+from causal_lpm.inference.abduction.importance import are_known, in_rounds, resampled, walk_of
 from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
 from causal_lpm.inference.abduction.stages import CELLS, FilterBlocks, MoveBlocks
 from causal_lpm.inference.abduction.windowed import Windowed
@@ -32,7 +32,6 @@ from causal_lpm.provenance import versions
 __all__ = ["abduct"]
 
 REPEATS = 8  # filters with the same parameters, for the noise of log p-hat
-SMALLEST = 1e-3  # share of the posterior's covariance that stays in the random walk's
 
 
 def abduct(
@@ -188,7 +187,7 @@ def abduct(
         windowed,
         found.z[numbers],
         found.filtered.seeds[numbers, chosen],
-        _walk(problem, start, found.z[numbers]),
+        walk_of(problem, start, found.z[numbers]),
         sweeps,
         seed,
     )
@@ -256,16 +255,6 @@ def _start(problem: Problem, posterior: Any, seed: int) -> torch.Tensor:
             "posterior that it started from."
         )
     return z if len(names) > len(problem.parameters) else problem.completed(z, seed)
-
-
-def _walk(problem: Problem, start: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-    """Lower triangle of the covariance of the random walk, `[all, all]`; 0 in the rows of what is known."""
-    spread = covariance(z) + SMALLEST * covariance(start)
-    jitter = 1e-9 * torch.eye(spread.shape[0], dtype=torch.float64)
-    root = torch.linalg.cholesky(spread.nan_to_num() + jitter)
-    if are_known(problem, start):
-        root[: problem.size] = 0.0
-    return root
 
 
 def _check_memory(windowed: Windowed, particles: int, filters: int, paths: int) -> None:

@@ -14,7 +14,10 @@ from causal_lpm.inference.abduction.filters import Filtered
 from causal_lpm.inference.abduction.proposal import Proposal, around
 from causal_lpm.inference.program.problem import Problem
 
-__all__ = ["Weighed", "are_known", "covariance", "next_proposal", "resampled", "weighed"]
+__all__ = ["Weighed", "are_known", "covariance", "next_proposal", "resampled", "walk_of", "weighed"]
+
+
+SMALLEST = 1e-3  # share of the first posterior's covariance that stays in that of a random walk
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,16 @@ def are_known(problem: Problem, start: torch.Tensor) -> bool:
     """Whether draws of a first posterior, `[n, all]`, say that the parameters are known: nuisances never are."""
     own = start[:, : problem.size]
     return bool((own == own[:1]).all())
+
+
+def walk_of(problem: Problem, start: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """Lower triangle of the covariance of the random walk, `[all, all]`; 0 in the rows of what is known."""
+    spread = covariance(z) + SMALLEST * covariance(start)
+    jitter = 1e-9 * torch.eye(spread.shape[0], dtype=torch.float64)
+    root = torch.linalg.cholesky(spread.nan_to_num() + jitter)
+    if are_known(problem, start):
+        root[: problem.size] = 0.0
+    return root
 
 
 def _with_nuisances(problem: Problem, z: torch.Tensor, seed: int) -> torch.Tensor:

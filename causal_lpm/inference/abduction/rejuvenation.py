@@ -111,8 +111,8 @@ def rejuvenated(
         windowed: The model and its data.
         z: Parameters, `[paths, all]`.
         seeds: int64 `[paths, windows, blocks]`.
-        walk: Lower triangle of a covariance of the parameters, `[all, all]`: the directions of the random walk; rows of
-            0 where they are known.
+        walk: Lower triangle of a covariance of the parameters, `[all, all]`: the directions of the random walk; rows
+            of 0 where they are known.
         sweeps: Each has twelve moves of luck, which begin in windows that are evenly spread, and three of the
             parameters.
         seed: Of the moves.
