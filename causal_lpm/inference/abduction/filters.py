@@ -64,6 +64,7 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
     rows = z.repeat_interleave(particles, 0)
     path = torch.zeros(filters * particles, count, dtype=torch.int64)
     log_p = torch.zeros(filters * particles, count, dtype=torch.float64)
+    of_data = log_p
     log_w = torch.zeros(filters, particles, dtype=torch.float64)
     evidence, effective = torch.zeros(filters, dtype=torch.float64), []
     kept: Kept | None = None
@@ -71,6 +72,7 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
         path[:, w] = torch.cat([torch.randint(0, 2**62, (particles,), generator=g) for g in generators])
         spread = path[:, :, None].expand(-1, -1, windowed.blocks)
         run = windowed.run(rows, spread, kept, w)
+        _check_settled(of_data[:, :w], run.of_data[:, :w])
         log_p[:, w] = run.log_p[:, w]
         log_w = log_w + log_p[:, w].reshape(filters, particles)
         dead = log_w.isneginf().all(1)
@@ -82,12 +84,24 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
             effective += [effective[-1]] * (count - w - 1)
             break
         numbers = torch.cat([m * particles + _systematic(weights[m], g) for m, g in enumerate(generators)])
+        of_data = run.of_data[numbers]
         path, log_p, kept = path[numbers], log_p[numbers], run.kept[windowed.ends(w)].take(numbers)
         log_w = torch.zeros_like(log_w)
     shape = (filters, particles, count)
     seeds_of = path.reshape(shape)
     ancestors = torch.tensor([len(first.unique()) for first in seeds_of[:, :, 0]])
     return Filtered(evidence, seeds_of, log_p.reshape(shape), weights, torch.stack(effective, 1), ancestors)
+
+
+def _check_settled(before: torch.Tensor, now: torch.Tensor) -> None:
+    """What has counted must not change with later days: the few runs with which a model is read may not show that."""
+    if not torch.allclose(before, now, rtol=1e-5, atol=1e-4, equal_nan=True):
+        window = int((~torch.isclose(before, now, rtol=1e-5, atol=1e-4, equal_nan=True)).any(0).nonzero()[0])
+        raise ValueError(
+            f"numbers of the data that count in window {window} have another density once later days are simulated, in "
+            "some rows only: let no distribution depend on later days or the last state behind a threshold, or give "
+            "one window, as windows=[0], so that all of them count at the end."
+        )
 
 
 def _systematic(weights: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -19,7 +19,7 @@ from pyro.poutine.messenger import Messenger
 from causal_lpm import validate
 from causal_lpm.handlers import Rollout, Seeds
 from causal_lpm.handlers.continuing import Continuing, Kept
-from causal_lpm.inference.abduction.entries import Entries, place
+from causal_lpm.inference.abduction.entries import Entries, place, same_entries
 from causal_lpm.inference.individuals.line_list import LineList
 from causal_lpm.inference.individuals.line_list_conditioning import Conditioning
 from causal_lpm.inference.program.evaluation import Given, alone, torch_seed
@@ -30,6 +30,9 @@ __all__ = ["LUCK", "Windowed", "first_days", "luck"]
 
 LUCK = "luck"
 """Name of the sites of seeds, `luck_0`, `luck_1`, ..."""
+
+READ = 6
+"""Draws with which a model is read, at most."""
 
 _LOG = logging.getLogger("causal_lpm")
 
@@ -90,11 +93,13 @@ class Run:
     Attributes:
         log_p: Of the data by window, float64 `[rows, windows]`; 0 in windows that were not reached. A line list counts
             in the windows that were run.
+        of_data: The same without the line list.
         kept: Day -> the simulations as they were on it.
         returned: What the program returned.
     """
 
     log_p: torch.Tensor
+    of_data: torch.Tensor
     kept: dict[int, Kept]
     returned: Any
 
@@ -104,7 +109,7 @@ class Windowed:
 
     Args:
         problem: Model and data.
-        z: Two or more draws of its latent sites, `[n, all]`, with which it is read.
+        z: Draws of its latent sites, `[n, all]`, with some of which it is read.
         windows: Days in a window, or the first day of each.
         blocks: Ranges of agents that have a seed each in a window.
         line_list: What is known of single agents.
@@ -137,7 +142,7 @@ class Windowed:
             )
         first, days = self._days(z)
         self.first, self.end = first_days(windows, first, days), first + days
-        z = z[:2].expand(2, -1) if len(z) < 2 else z[:2]
+        z = z[:2].expand(2, -1) if len(z) < 2 else z[:READ]
         self._read(z, torch.Generator().manual_seed(seed))
 
     def __len__(self) -> int:
@@ -170,14 +175,15 @@ class Windowed:
         people = None if self._line_list is None else self._line_list.conditioning(refuse=False)
         found, entries, returned = self._once(z, seeds, stops, kept, self._future, people)
         log_p = torch.zeros(len(z), len(self), dtype=torch.float64)
-        for name, each in entries.items():
+        for name, each in entries.log_prob.items():
             counts = self.counts[name].flatten()
             flat = each.reshape(-1, len(counts)).double().expand(len(z), -1)
             there = (counts >= 0) & (counts <= last)
             log_p.index_add_(1, counts[there], flat[:, there])
+        of_data = log_p.clone()
         for day, value in {} if people is None else people.log_p.items():
             log_p[:, sum(first <= max(day, self.first[0]) for first in self.first) - 1] += value.reshape(-1)
-        return Run(log_p, found, returned)
+        return Run(log_p, of_data, found, returned)
 
     def distances(self, z: torch.Tensor, seeds: torch.Tensor) -> dict[str, torch.Tensor]:
         """Site -> by how many standard deviations each number misses its mean in the nearest row, of the data's shape.
@@ -203,7 +209,7 @@ class Windowed:
         spread = seeds[:, :, None].expand(-1, -1, self.blocks)
         people = None if self._line_list is None else self._line_list.conditioning()  # refuses in its own sentence
         _, entries, _ = self._once(z, spread, [self.end], None, self._future, people)
-        for name, each in entries.items():
+        for name, each in entries.log_prob.items():
             never = each.isneginf().reshape(-1, *self.counts[name].shape).all(0)
             if bool(never.any()):
                 return f"the number of site {name!r}{place(never)}"
@@ -234,17 +240,18 @@ class Windowed:
         kept: Kept | None,
         future: dict[str, torch.Tensor],
         people: Conditioning | None = None,
-    ) -> tuple[dict[int, Kept], dict[str, torch.Tensor], Any]:
+        arguments: bool = False,
+    ) -> tuple[dict[int, Kept], Entries, Any]:
         going_on = Continuing(len(z), stops, future, kept)
-        entries, given = Entries(self.data), self._given(z)
+        entries, given = Entries(self.data, arguments=arguments), self._given(z)
         known = contextlib.nullcontext() if people is None else people
         with torch.no_grad(), torch_seed(0), alone(), entries, luck(seeds, self.first), known, given, going_on:
             returned = self.problem.model()
-        return going_on.kept, entries.log_prob, returned
+        return going_on.kept, entries, returned
 
     def _read(self, z: torch.Tensor, generator: torch.Generator) -> None:
-        """Which entries count when: those whose density is the same whatever the later days are."""
-        seeds = torch.randint(0, 2**62, (2, len(self), self.blocks), generator=generator)
+        """Which entries count when: those whose distribution is the same whatever the later days are."""
+        seeds = torch.randint(0, 2**62, (len(z), len(self), self.blocks), generator=generator)
         ends = [self.ends(w) for w in range(len(self))]
         kept, *_ = self._once(z, seeds, ends, None, {})
         series = kept[self.end].run.tallies
@@ -252,21 +259,24 @@ class Windowed:
         others = [
             {name: values.flip(-1) + 1 for name, values in self._future.items()},
             {name: torch.zeros_like(values) for name, values in self._future.items()},
+            {name: 1000 * (values + 1) for name, values in self._future.items()},
         ]
         self.counts = {name: torch.where(data.present, len(self) - 1, -1) for name, data in self.data.items()}
         settled: dict[str, torch.Tensor] = {}
         for window in reversed(range(len(self) - 1)):
             at = kept[self.ends(window)]
             # The state is another one, too: a site that reads it has to wait for the last day.
-            started = Kept(at.day, Rollout(kept[self.end].run.state, at.run.tallies), at.memory, at.rows)
-            told = [self._once(z, seeds, [at.day], at, self._future)[1]]
-            told += [self._once(z, seeds, [at.day], started, future)[1] for future in others]
+            started = [
+                Kept(at.day, Rollout(kept[day].run.state, at.run.tallies), at.memory, at.rows)
+                for day in (self.end, ends[0])
+            ]
+            told = [self._once(z, seeds, [at.day], at, self._future, arguments=True)[1]]
+            for future, other in itertools.product(others, started):
+                told.append(self._once(z, seeds, [at.day], other, future, arguments=True)[1])
             for name, counts in self.counts.items():
-                alike = torch.ones_like(counts, dtype=torch.bool)
-                for other in told[1:]:
-                    same = told[0][name] == other[name]
-                    alike &= same.reshape(-1, *counts.shape).all(0)
-                alike &= settled.get(name, alike)
+                alike = settled.get(name, torch.ones_like(counts, dtype=torch.bool))
+                for other_told in told[1:]:
+                    alike = alike & same_entries(told[0], other_told, name, counts.shape)
                 settled[name] = alike
                 counts[alike & (counts >= 0)] = window
         for name, counts in self.counts.items():

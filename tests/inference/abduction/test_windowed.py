@@ -10,6 +10,7 @@ import torch
 
 from causal_lpm import DiscreteTime, event, observed, rollout, tally
 from causal_lpm.handlers import Rollout
+from causal_lpm.inference.abduction.filters import particle_filters
 from causal_lpm.inference.abduction.windowed import Windowed, first_days
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.typing import State
@@ -150,3 +151,33 @@ def test_models_that_cannot_be_cut_are_refused() -> None:
             Windowed(problem, problem.prior.draw(2, seed=0), 1, 1)
     with pytest.raises(ValueError, match="41 blocks and 40 agents"):
         windowed(blocks=41)
+
+
+def test_a_number_that_is_impossible_in_all_runs_that_are_read_counts_no_earlier() -> None:
+    def counted() -> Rollout:
+        run = simulated(pyro.sample("rate", dist.LogNormal(-2.0, 0.3)))
+        total = run.tallies["cases"].double()
+        observed("reports", dist.Binomial(total, torch.full_like(total, 0.9)).to_event(1))
+        return run
+
+    problem = Problem(counted, {"reports": [9.0, 7.0, 6.0, 6.0, 5.0, 4.0, 3.0, 2.0]})
+    rare = problem.unconstrain({"rate": torch.full((6,), 0.001)}).float()
+    assert Windowed(problem, rare, 1, 1).counts["reports"].flatten().tolist() == list(range(DAYS))
+
+
+def test_what_only_some_rows_show_to_depend_on_later_days_is_refused() -> None:
+    def limited() -> Rollout:
+        run = simulated(pyro.sample("rate", dist.LogNormal(-2.0, 0.3)))
+        ever = run.tallies["cases"].double().sum(-1, keepdim=True).clamp(max=5.0)
+        observed("survey", dist.Normal(ever, 1.0).to_event(1))
+        return run
+
+    problem = Problem(limited, {"survey": [4.0]})
+    z = problem.unconstrain({"rate": torch.tensor([1.0] * 6 + [0.02] * 10)}).float()
+    found = Windowed(problem, z, 1, 1)
+    assert found.counts["survey"].tolist() == [[0]], "in the runs that are read, five were infected on the first day"
+    particle_filters(found, z[:3], [0, 1, 2], 8)
+    with pytest.raises(ValueError, match="count in window 0 have another density once later days are simulated"):
+        particle_filters(found, z, range(len(z)), 8)
+    once = Windowed(problem, z, [0], 1)
+    assert bool(particle_filters(once, z, range(len(z)), 8).log_evidence.isfinite().all())
