@@ -1,5 +1,6 @@
 """`abduct`: from a model, the data of one epidemic and a first posterior to the paths that may have led there."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -12,7 +13,7 @@ import torch
 from causal_lpm import validate
 from causal_lpm.inference.abduction.abduction import Abduction
 from causal_lpm.inference.abduction.filters import Filtered
-from causal_lpm.inference.abduction.gates import THRESHOLDS, abduction_gates
+from causal_lpm.inference.abduction.gates import abduction_gates, check_thresholds
 from causal_lpm.inference.abduction.importance import are_known, in_rounds, resampled, walk_of
 from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
 from causal_lpm.inference.abduction.stages import CELLS, FilterBlocks, MoveBlocks
@@ -63,8 +64,8 @@ def abduct(
     Args:
         model: A Pyro program without arguments whose rollout has steps of a day.
         data: As of `fit`: site -> numbers, NaN where a day is missing or has not come yet.
-        posterior: Where the parameters are looked for first: a `CalibrationResult`, or name -> draws `[draw, *shape]`.
-            A single draw says that they are known.
+        posterior: Where the parameters are looked for first: a `CalibrationResult`, an `Abduction`, or name -> draws
+            `[draw, *shape]`. A single draw says that they are known.
         windows: Days in a window, of which each has luck of its own, or the first day of each.
         blocks: Ranges of agents that have luck of their own in a window.
         particles: In each filter.
@@ -74,7 +75,7 @@ def abduct(
         sweeps: Of moves after the filters: each moves luck in twelve windows, and parameters three times.
         paths: How many are kept, of equal weight.
         line_list: What is known of single agents.
-        thresholds: Gate -> where it warns and fails.
+        thresholds: Gate -> where it warns and fails; those of k-hat and drift are fixed.
         seed: Of all draws. The numbers do not depend on workers.
         folder: Keeps finished work; the same call goes on where it stopped.
         workers: Processes.
@@ -84,7 +85,9 @@ def abduct(
     Raises:
         ValueError: as of a problem of inference; unknown or missing parameters; a model that simulates several times,
             in steps that are no days, or with noise that no seed determines; windows beyond the days, more blocks than
-            agents, more memory than there is; a number of the data, or of the line list, that no particle can produce.
+            agents, fewer than two filters, more memory than there is; a number of the data, or of the line list, that
+            no particle can produce.
+        TypeError: a posterior, data or windows that are of another kind.
         FileExistsError: the folder holds something else.
         RunError: a block failed, or a worker was killed.
 
@@ -104,8 +107,8 @@ def abduct(
     ...     observed("reports", dist.Poisson(run.tallies["cases"] + 0.1).to_event(1))
     ...     return run
     >>> found = abduct(model, {"reports": [4, 9, 2]}, {"rate": [0.1, 0.11, 0.12]}, blocks=2, filters=20, paths=30)
-    >>> found.parameters["rate"].shape, found.seeds.shape
-    (torch.Size([30]), torch.Size([30, 3, 2]))
+    >>> found.seeds.shape
+    torch.Size([30, 3, 2])
     """
     again = partial(
         abduct,
@@ -124,7 +127,7 @@ def abduct(
         workers=workers,
     )
     blocks, particles, filters, rounds, paths, workers = (
-        validate.whole_number(name, value)
+        validate.whole_number(name, value, low=2 if name == "filters" else 1)  # weights have a covariance
         for name, value in {
             "blocks": blocks,
             "particles": particles,
@@ -135,8 +138,9 @@ def abduct(
         }.items()
     )
     seed, sweeps = validate.whole_number("seed", seed, low=0), validate.whole_number("sweeps", sweeps, low=0)
-    for name in thresholds or {}:
-        validate.known("gate", name, THRESHOLDS)
+    check_thresholds(thresholds or {})
+    if line_list is not None and not isinstance(line_list, LineList):
+        raise TypeError(f"the line list is a {type(line_list).__name__}: give LineList(table, model).")
     problem = Problem(model, data)
     start = _start(problem, posterior, seed)
     check_side_by_side(problem)
@@ -232,7 +236,13 @@ def _start(problem: Problem, posterior: Any, seed: int) -> torch.Tensor:
     if not problem.coordinates.parameters:
         return torch.zeros(1, 0)
     own = getattr(posterior, "parameters", posterior)  # of an abduction
-    given = checked_draws(own() if callable(own) else own)  # of a calibration
+    own = own() if callable(own) else own  # of a calibration
+    if not hasattr(own, "items"):
+        raise TypeError(
+            f"the posterior is a {type(posterior).__name__}: give a CalibrationResult, an Abduction, or name -> draws "
+            "[draw, *shape]."
+        )
+    given = checked_draws(own)
     names = [p.name for p in problem.parameters]
     if isinstance(posterior, Abduction) and posterior.parameters.keys() >= {p.name for p in problem.nuisances}:
         names += [p.name for p in problem.nuisances]
@@ -241,6 +251,12 @@ def _start(problem: Problem, posterior: Any, seed: int) -> torch.Tensor:
     for name in names:
         if name not in given:
             raise ValueError(f"the posterior has no draws of parameter {name!r}: add them, [draw, *shape].")
+    for p in problem.parameters:
+        got, wanted = tuple(given[p.name].shape[1:]), (*p.batch, *p.event)
+        if given[p.name][0].numel() != math.prod(wanted):
+            raise ValueError(
+                f"parameter {p.name!r} has draws of shape {got} and the model {wanted}: give [draw, *shape]."
+            )
     z = problem.unconstrain({name: given[name] for name in names}).float() if names else torch.zeros(1, 0)
     if not bool(z.isfinite().all()):
         raise ValueError("the posterior has draws outside of the prior's support: leave them out.")

@@ -83,6 +83,7 @@ def explain(
         An `Explanation`, with `to_dataframe()`, `of`, `factual`, `without` and the traces themselves.
 
     Raises:
+        TypeError: an abduction without a method `replay()`, such as predictions.
         ValueError: an unknown site; no candidates; a site in two roles; an outcome that is not one truth value a
             draw; a probability outside of its range; data in a model without abduction.
 
@@ -98,6 +99,11 @@ def explain(
     >>> round(found.of("match", "responsibility").mean, 1), found.status
     (0.5, 'supported')
     """
+    if abduction is not None and not callable(getattr(abduction, "replay", None)):
+        raise TypeError(
+            f"the abduction is a {type(abduction).__name__}: give what abduct found, which can be replayed, or None to "
+            "explain draws of the prior."
+        )
     for name, value in {"changed": changed, "held": held}.items():
         validate.probability(name, value)
     traces, enough = validate.whole_number("traces", traces), validate.whole_number("enough", enough, low=2)

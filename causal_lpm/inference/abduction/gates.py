@@ -1,6 +1,6 @@
 """What may speak against an abduction: few effective paths, filters that disagree, moves that drift, days far off."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from causal_lpm.inference.abduction.importance import Weighed
 from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
 from causal_lpm.inference.diagnostics.convergence import khat_gate
 from causal_lpm.inference.diagnostics.report import FAIL_P, WARN_P, Gate, Verdict, gate_of_measure
+from causal_lpm.validate import known
 
-__all__ = ["THRESHOLDS", "abduction_gates"]
+__all__ = ["THRESHOLDS", "abduction_gates", "check_thresholds"]
 
 THRESHOLDS: Mapping[str, tuple[float, float]] = {
     "effective filters": (20.0, 8.0),
@@ -23,6 +24,14 @@ THRESHOLDS: Mapping[str, tuple[float, float]] = {
 
 MORE = "Give more particles, or shorter windows; or start from a posterior that is nearer."
 DRIFT_NEEDS = 8  # filters, below which a drift cannot be tested
+
+
+def check_thresholds(thresholds: Mapping[str, tuple[float, float]]) -> None:
+    """Raises ValueError for a gate that has none, and for what is not a pair."""
+    for name, limits in thresholds.items():
+        known("gate with thresholds", name, THRESHOLDS)
+        if not isinstance(limits, Sequence) or len(limits) != 2:
+            raise ValueError(f"the thresholds of gate {name!r} are {limits}: give where it warns, and where it fails.")
 
 
 def abduction_gates(
@@ -108,10 +117,10 @@ def _drift(filters: torch.Tensor, moves: Rejuvenated) -> Gate:
 def _near(distances: Mapping[str, torch.Tensor], limits: tuple[float, float]) -> Gate:
     worst, where = 0.0, "no number of the data"
     for name, each in distances.items():
-        known = each.nan_to_num(nan=0.0, posinf=1e9)
-        if float(known.max()) >= worst:
-            worst = float(known.max())
-            where = f"{name!r}{place(known == known.max())}"
+        far = each.nan_to_num(nan=0.0, posinf=1e9)
+        if float(far.max()) >= worst:
+            worst = float(far.max())
+            where = f"{name!r}{place(far == far.max())}"
     sentence = f"The number that all paths miss by most is {where}, by {worst:.1f} standard deviations in the nearest."
     return gate_of_measure(
         "distance of the data", worst, limits, sentence, "Look at that number, or let reports spread more in the model."

@@ -7,7 +7,7 @@ that depend on no simulation count in the first window, and those that read the 
 import contextlib
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +58,10 @@ def first_days(windows: int | Sequence[int], first: int, days: int) -> tuple[int
                 f"a window has {length} days and the simulation {days}: give windows of at most {days} days."
             )
         return tuple(range(first, first + days, length))
+    if not isinstance(windows, Iterable):
+        raise TypeError(
+            f"windows is {windows}: give a whole number of days in a window, or the list of the first day of each."
+        )
     found = tuple(validate.whole_number("the first day of a window", day, low=0) for day in windows)
     if not found or found[0] != first or any(b <= a for a, b in itertools.pairwise(found)) or found[-1] >= first + days:
         raise ValueError(

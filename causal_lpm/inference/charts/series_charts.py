@@ -51,8 +51,15 @@ def fan_chart(
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
+        TypeError: predictions, or anything else that is not the tree of a calibration.
         ValueError: an unknown site or group, more groups than fit, or held-out data of another shape.
     """
+    if not isinstance(tree, xr.DataTree) or "posterior_predictive" not in tree.children:
+        raise TypeError(
+            f"fan_chart draws the tree of a calibration, and this is a {type(tree).__name__} without a posterior "
+            "predictive: give result.tree; predictions are an xarray.Dataset, whose quantiles over draw and replicate "
+            "can be drawn."
+        )
     predictive = tree["posterior_predictive"].to_dataset()
     known("data site", site, map(str, predictive.data_vars))
     *_, group, day = (str(dim) for dim in predictive[site].dims)

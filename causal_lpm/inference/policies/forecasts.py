@@ -64,6 +64,8 @@ def score_forecasts(
     >>> bool(scores.sel(score="crps", forecaster="model") < scores.sel(score="crps", forecaster="last value"))
     True
     """
+    if not isinstance(data, Mapping):
+        raise TypeError(f"the data are a {type(data).__name__}: give what came by outcome, as {{'cases': [...]}}.")
     if not data:
         raise ValueError("there are no data: give what came, as {'cases': [...]}.")
     worlds = [str(name) for name in forecast["world"].values]

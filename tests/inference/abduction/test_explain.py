@@ -261,6 +261,11 @@ def test_what_cannot_be_explained_is_refused(changes: dict[str, Any], message: s
         explain(**{**asked, "traces": 20, **changes})
 
 
+def test_what_cannot_be_replayed_is_no_abduction() -> None:
+    with pytest.raises(TypeError, match="the abduction is a dict: give what abduct found"):
+        explain(outbreak, {"masks": 0.0}, many, {"masks": 0.0}, traces=20)
+
+
 def test_an_outcome_that_is_no_truth_value_in_some_draw_is_refused_where_it_turns_up() -> None:
     seldom = lambda run: torch.where(run["fire"] * (run["fire"].cumsum(-2) > 5) > 0, 2.0, run["fire"])  # noqa: E731
     with pytest.raises(ValueError, match="the outcome is 2 in a draw"):

@@ -298,3 +298,9 @@ def test_of_many_worlds_only_the_first_outcome_is_drawn() -> None:
     names = [name for name, _ in charts(tree)]
     assert sum(name.startswith("effect") for name in names) == 11
     assert not any("deaths" in name for name in names)
+
+
+def test_predictions_are_no_tree_of_a_calibration() -> None:
+    predictions = xr.Dataset({"cases": (("world", "day"), np.zeros((1, 3)))})
+    with pytest.raises(TypeError, match=r"this is a Dataset without a posterior predictive: give result\.tree"):
+        fan_chart(predictions, "cases")  # type: ignore[arg-type]

@@ -51,6 +51,8 @@ def test_what_cannot_be_scored_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             score_forecasts(**{"forecast": forecast(), "data": {"cases": CAME}, "origin": 15, **changes})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="the data are a ndarray: give what came by outcome"):
+        score_forecasts(forecast(), CAME, origin=15)  # type: ignore[arg-type]
     dated = pd.DataFrame(CAME, columns=pd.date_range("2020-03-02", periods=25))
     with pytest.raises(ValueError, match="begin on 2020-03-02 and the forecast on 2020-03-01"):
         score_forecasts(forecast("2020-03-01"), {"cases": dated}, origin=15)
