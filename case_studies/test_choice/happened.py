@@ -68,8 +68,17 @@ def abducted(filters: int, particles: int, paths: int, seed: int, workers: int) 
         workers: Processes.
     """
     known = {name: [value] for name, value in TRUTH.items()}
-    options = {"filters": filters, "particles": particles, "paths": paths, "seed": seed, "workers": workers}
-    return abduct(model, reported(), known, sweeps=1, **options)
+    return abduct(
+        model,
+        reported(),
+        known,
+        filters=filters,
+        particles=particles,
+        paths=paths,
+        sweeps=1,
+        seed=seed,
+        workers=workers,
+    )
 
 
 def _prior(draws: int, seed: int) -> dict[str, torch.Tensor]:

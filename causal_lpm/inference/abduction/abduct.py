@@ -1,6 +1,5 @@
 """`abduct`: from a model, the data of one epidemic and a first posterior to the paths that may have led there."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -17,10 +16,10 @@ from causal_lpm.inference.abduction.gates import abduction_gates, check_threshol
 from causal_lpm.inference.abduction.importance import are_known, in_rounds, resampled, walk_of
 from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
 from causal_lpm.inference.abduction.stages import CELLS, FilterBlocks, MoveBlocks
+from causal_lpm.inference.abduction.starting_draws import starting_draws
 from causal_lpm.inference.abduction.windowed import Windowed
 from causal_lpm.inference.diagnostics.report import Report
 from causal_lpm.inference.individuals.line_list import LineList
-from causal_lpm.inference.policies.question import checked_draws
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.program.series import numbers_of
@@ -142,7 +141,7 @@ def abduct(
     if line_list is not None and not isinstance(line_list, LineList):
         raise TypeError(f"the line list is a {type(line_list).__name__}: give LineList(table, model).")
     problem = Problem(model, data)
-    start = _start(problem, posterior, seed)
+    start = starting_draws(problem, posterior, seed)
     check_side_by_side(problem)
     windowed = Windowed(problem, start, windows, blocks, line_list, seed)
     _check_memory(windowed, particles, filters * rounds, paths)
@@ -229,48 +228,6 @@ def abduct(
         line_list=line_list,
         again=again,
     )
-
-
-def _start(problem: Problem, posterior: Any, seed: int) -> torch.Tensor:
-    """Draws of all latent sites, z `[n, all]`."""
-    if not problem.coordinates.parameters:
-        return torch.zeros(1, 0)
-    own = getattr(posterior, "parameters", posterior)  # of an abduction
-    own = own() if callable(own) else own  # of a calibration
-    if not hasattr(own, "items"):
-        raise TypeError(
-            f"the posterior is a {type(posterior).__name__}: give a CalibrationResult, an Abduction, or name -> draws "
-            "[draw, *shape]."
-        )
-    given = checked_draws(own)
-    names = [p.name for p in problem.parameters]
-    if isinstance(posterior, Abduction) and posterior.parameters.keys() >= {p.name for p in problem.nuisances}:
-        names += [p.name for p in problem.nuisances]
-    for name in given:
-        validate.known("parameter", name, names)
-    for name in names:
-        if name not in given:
-            raise ValueError(f"the posterior has no draws of parameter {name!r}: add them, [draw, *shape].")
-    for p in problem.parameters:
-        got, wanted = tuple(given[p.name].shape[1:]), (*p.batch, *p.event)
-        if given[p.name][0].numel() != math.prod(wanted):
-            raise ValueError(
-                f"parameter {p.name!r} has draws of shape {got} and the model {wanted}: give [draw, *shape]."
-            )
-    z = problem.unconstrain({name: given[name] for name in names}).float() if names else torch.zeros(1, 0)
-    if not bool(z.isfinite().all()):
-        raise ValueError("the posterior has draws outside of the prior's support: leave them out.")
-    if 1 < len(z) < z.shape[1] + 2:
-        raise ValueError(
-            f"the posterior has {len(z)} draws of {z.shape[1]} numbers: give {z.shape[1] + 2} at least, better some "
-            "hundreds, or one draw if they are known."
-        )
-    if isinstance(posterior, Abduction) and names and are_known(problem, z) and not posterior.settings.get("known"):
-        raise ValueError(
-            "all paths of the abduction have the same parameters, which nobody knows for sure: start from the "
-            "posterior that it started from."
-        )
-    return z if len(names) > len(problem.parameters) else problem.completed(z, seed)
 
 
 def _check_memory(windowed: Windowed, particles: int, filters: int, paths: int) -> None:

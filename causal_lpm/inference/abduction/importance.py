@@ -153,7 +153,7 @@ def walk_of(problem: Problem, start: torch.Tensor, z: torch.Tensor) -> torch.Ten
     """Lower triangle of the covariance of the random walk, `[all, all]`; 0 in the rows of what is known."""
     spread = covariance(z) + SMALLEST * covariance(start)
     jitter = 1e-9 * torch.eye(spread.shape[0], dtype=torch.float64)
-    root = torch.linalg.cholesky(spread.nan_to_num() + jitter)
+    root: torch.Tensor = torch.linalg.cholesky(spread.nan_to_num() + jitter)
     if are_known(problem, start):
         root[: problem.size] = 0.0
     return root
