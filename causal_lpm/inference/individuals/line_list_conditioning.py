@@ -107,7 +107,9 @@ def _refusal(name: str, data: torch.Tensor, never: torch.Tensor, when: str) -> s
     part = (
         "" if every else f" in {int(times[agent])} of {len(rows)} rows, as something else on the list is in the others"
     )
+    luck = "" if every else "; if the list is right, run more rows or particles, or list more infectors"
     return (
-        f"the line list says {seen:g} of {name!r} of agent {agent}{when}, which is impossible{part}: the immune, and "
-        "who has no infectious contact, cannot be infected; correct the list, or leave out what is not known."
+        f"the line list says {seen:g} of {name!r} of agent {agent}{when}, which is impossible{part}: the model has no "
+        "such event there, as no infection of the immune or of who has no infectious contact; correct the list, or "
+        f"leave out what is not known{luck}."
     )

@@ -83,6 +83,8 @@ def _frame(table: Table) -> pd.DataFrame:
             raise ValueError(
                 f"the line list {path.name} is neither a .csv nor a .parquet file: save it as one of them."
             )
+        if not path.exists():
+            raise FileNotFoundError(f"there is no line list at {path}: give the path of a .csv or .parquet file.")
         read: pd.DataFrame = readers[path.suffix.lower()](path)
         return read
     if isinstance(table, pd.DataFrame):

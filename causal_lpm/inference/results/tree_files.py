@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from causal_lpm.inference.files.netcdf import is_broken, write_netcdf
+from causal_lpm.inference.files.netcdf import is_broken, is_netcdf, write_netcdf
 from causal_lpm.whole_files import clear_leftovers, leftovers, temporary_of, write_error
 
 __all__ = ["load", "save", "write"]
@@ -52,7 +52,7 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     """Reads a saved tree into memory.
 
     Raises:
-        ValueError: the path ends in neither `.nc` nor `.zarr`, or the file is not whole.
+        ValueError: the path ends in neither `.nc` nor `.zarr`, or the file is not whole, or of another format.
         FileNotFoundError: there is nothing.
         ModuleNotFoundError: zarr is not installed.
     """
@@ -63,6 +63,8 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
         raise FileNotFoundError(f"there is no result at {path}: give the path that it was saved to.")
     if path.suffix == ".nc" and is_broken(path):
         raise ValueError(f"{path} is not whole, or damaged: make it again, or take it from a copy.")
+    if path.suffix == ".nc" and not is_netcdf(path):
+        raise ValueError(f"{path} is no NetCDF file: give a file that save has written.")
     engine = "zarr" if path.suffix == ".zarr" else "h5netcdf"
     with xr.open_datatree(path, engine=engine) as tree:
         return tree.load()

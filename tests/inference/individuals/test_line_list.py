@@ -265,7 +265,10 @@ def test_bad_lists_are_refused(table: Any, complete: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (listed((0, 1)), "1 of 'infection' of agent 0 on day 1, which is impossible: the immune"),  # from the beginning
+        (
+            listed((0, 1)),
+            "1 of 'infection' of agent 0 on day 1, which is impossible: the model has no such event",
+        ),  # from the beginning
         (listed((6, 0)), "1 of 'infection' of agent 6 on day 0, which is impossible: .* no infectious contact"),
         (listed((1, 0), (1, 2)), "1 of 'infection' of agent 1 on day 2, which is impossible"),  # twice
     ],
@@ -292,9 +295,14 @@ def test_rows_that_fail_on_different_days_are_all_lost() -> None:
     assert bool((days[1].isneginf() & lost).any())
     assert bool((days[2].isneginf() & ~days[1].isneginf()).any())
     assert not bool(days[2][lost].isneginf().all())
-    message = r"of agent 5 on day 2, which is impossible in \d+ of \d+ rows, as something else on the list"
+    message = r"of agent 5 on day 2, which is impossible in \d+ of \d+ rows, .* run more rows or particles"
     with KeyedNoise(seeds(400)[lost]), seen.conditioning(), pytest.raises(ValueError, match=message):
         epidemic()
+
+
+def test_a_file_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no line list at none\.csv"):
+        LineList("none.csv", epidemic)
 
 
 def test_choices_need_their_option_and_are_never_complete() -> None:

@@ -33,3 +33,9 @@ def test_a_temporary_of_a_killed_process_is_cleared(tmp_path: Path, suffix: str)
     (left / "half").touch()
     save(build_tree(ABOUT, {"b": [1.0]}), tmp_path / f"result{suffix}")
     assert [file.name for file in tmp_path.iterdir()] == [f"result{suffix}"]
+
+
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.nc").write_text("hello")
+    with pytest.raises(ValueError, match=r"notes\.nc is no NetCDF file"):
+        load(tmp_path / "notes.nc")
