@@ -28,9 +28,12 @@ def read_with_data(
         given: Sites that are not drawn.
 
     Raises:
+        TypeError: a model that cannot be called, such as what it returned.
         ValueError: a site that has data inside the model.
         Exception: the model's own, where it fails with each of ten draws.
     """
+    if not callable(model):
+        raise TypeError(f"the model is {model!r}: give the Pyro program itself, a function without arguments.")
     subject = pyro.condition(model, data=dict(given)) if given else model
     first: Exception | None = None
     for attempt in range(TRIES):

@@ -234,13 +234,14 @@ def test_a_refusal_says_why() -> None:
         ({"posterior": {"rate": torch.ones(40, 2)}}, ValueError, r"'rate' has draws of shape \(2,\)"),
         ({"windows": 2.5}, TypeError, "windows is 2.5: give a whole number of days"),
         ({"line_list": {"agent": [1]}}, TypeError, r"the line list is a dict: give LineList\(table, model\)"),
+        ({"model": "called"}, TypeError, "the model is None: give the Pyro program itself"),
         ({"filters": 1}, ValueError, "filters is 1: give a whole number of at least 2"),
         ({"model": "stray"}, ValueError, "draws from a generator of its own"),
         ({"model": "counter"}, ValueError, "outside of its state|other numbers for the same seeds"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(changed: dict[str, Any], error: type[Exception], sentence: str) -> None:
-    models = {"": epidemic_of(), "few": few, "stray": stray, "counter": counter}
+    models = {"": epidemic_of(), "few": few, "stray": stray, "counter": counter, "called": None}
     model = models[changed.pop("model", "")]
     data, posterior = changed.pop("data", {"reports": SEEN}), changed.pop("posterior", START)
     with pytest.raises(error, match=sentence):
