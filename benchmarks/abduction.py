@@ -53,11 +53,11 @@ def contacts(agents: int) -> tuple[Groups, Any]:
 
 def model_of(agents: int = 5000, days: int = 61) -> Callable[[], Rollout]:
     """SEIR; infections are imported on day 0, and reports begin on day 1."""
+    cliques, others = contacts(agents)
 
     def model() -> Rollout:
         raw = {name: pyro.sample(name, dist.Normal(*prior)) for name, prior in PRIORS.items()}
         measures = policy("measures_day", 999.0)
-        cliques, others = contacts(agents)
         contact = -torch.log1p(-raw["transmission"].exp().clamp(max=0.95))
         onset, recovery = (-torch.log1p(-1 / (1 + raw[name].exp())) for name in ("latent", "infectious"))
 
