@@ -154,7 +154,7 @@ def abduct(
         "blocks": blocks,
         "particles": particles,
         "data": fingerprint(numbers_of({**problem.data, **problem.terms})),
-        "line_list": "" if line_list is None else fingerprint({name: x.numpy() for name, x in line_list.data.items()}),
+        "line_list": "" if line_list is None else line_list.fingerprint(),
         "versions": versions(),
     }
     options: dict[str, Any] = {"executor": executor, "workers": workers, "progress": progress}
@@ -245,7 +245,7 @@ def _check_replay(windowed: Windowed, z: torch.Tensor, filtered: Filtered) -> No
     """A particle's log p must be that of its replay: else something of the model is in no seed and no entry."""
     best = int(filtered.log_evidence.argmax())
     seeds, log_p = filtered.seeds[best], filtered.log_p[best].sum(1)
-    again = windowed.run(z[best].expand(len(seeds), -1), seeds[:, :, None].expand(-1, -1, windowed.blocks)).log_p.sum(1)
+    again = windowed.run(z[best].expand(len(seeds), -1), windowed.in_all_blocks(seeds)).log_p.sum(1)
     finite = log_p.isfinite()
     if not torch.allclose(again[finite], log_p[finite], rtol=1e-9, atol=1e-6):
         row = int((again - log_p).nan_to_num().abs().argmax())

@@ -16,11 +16,11 @@ from causal_lpm.inference.abduction.windowed import luck
 from causal_lpm.inference.diagnostics.report import Report
 from causal_lpm.inference.individuals.line_list import LineList
 from causal_lpm.inference.policies.predictive import predict
+from causal_lpm.inference.policies.statements import REFUSED
 from causal_lpm.inference.program.evaluation import Given
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.results import tree_files
-from causal_lpm.inference.runs.run_folder import fingerprint
 
 __all__ = ["Abduction"]
 
@@ -66,7 +66,7 @@ class Abduction:
 
     @property
     def status(self) -> str:
-        return "interventional only" if self.report.failed or not self.report.gates else "abducted"
+        return REFUSED if self.report.failed or not self.report.gates else "abducted"
 
     @property
     def reason(self) -> str:
@@ -273,4 +273,4 @@ class Abduction:
 
 
 def _fingerprint(line_list: LineList | None) -> str:
-    return "" if line_list is None else fingerprint({name: x.numpy() for name, x in line_list.data.items()})
+    return "" if line_list is None else line_list.fingerprint()

@@ -1,25 +1,24 @@
 """Particle filters over the luck of agents: one filter a draw of the parameters, all of them side by side.
 
-Source: Gordon, Salmond and Smith (1993), IEE Proceedings F 140:107; systematic resampling of Kitagawa (1996), Journal
-of Computational and Graphical Statistics 5:1.
+Source: Gordon, Salmond and Smith (1993), IEE Proceedings F 140:107.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from causal_lpm.handlers.continuing import Kept
+from causal_lpm.inference.abduction.block_arrays import BlockArrays
+from causal_lpm.inference.abduction.resampling import systematic
 from causal_lpm.inference.abduction.windowed import Windowed
 
 __all__ = ["Filtered", "particle_filters"]
 
 
 @dataclass(frozen=True)
-class Filtered:
+class Filtered(BlockArrays):
     """What filters found.
 
     Attributes:
@@ -38,16 +37,6 @@ class Filtered:
     weights: torch.Tensor
     effective: torch.Tensor
     ancestors: torch.Tensor
-
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """As they are kept."""
-        return {field.name: getattr(self, field.name).numpy() for field in fields(self)}
-
-    @classmethod
-    def of(cls, parts: Sequence[dict[str, npt.NDArray[np.generic]]]) -> "Filtered":
-        """The filters of several blocks, one after the other."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in names})
 
 
 def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], particles: int) -> Filtered:
@@ -70,8 +59,7 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
     kept: Kept | None = None
     for w in range(count):
         path[:, w] = torch.cat([torch.randint(0, 2**62, (particles,), generator=g) for g in generators])
-        spread = path[:, :, None].expand(-1, -1, windowed.blocks)
-        run = windowed.run(rows, spread, kept, w)
+        run = windowed.run(rows, windowed.in_all_blocks(path), kept, w)
         _check_settled(of_data[:, :w], run.of_data[:, :w])
         log_p[:, w] = run.log_p[:, w]
         log_w = log_w + log_p[:, w].reshape(filters, particles)
@@ -83,7 +71,7 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
         if w + 1 == count or bool(evidence.isneginf().all()):
             effective += [effective[-1]] * (count - w - 1)
             break
-        numbers = torch.cat([m * particles + _systematic(weights[m], g) for m, g in enumerate(generators)])
+        numbers = torch.cat([m * particles + systematic(weights[m], particles, g) for m, g in enumerate(generators)])
         of_data = run.of_data[numbers]
         path, log_p, kept = path[numbers], log_p[numbers], run.kept[windowed.ends(w)].take(numbers)
         log_w = torch.zeros_like(log_w)
@@ -102,10 +90,3 @@ def _check_settled(before: torch.Tensor, now: torch.Tensor) -> None:
             "some rows only: let no distribution depend on later days or the last state behind a threshold, or give "
             "one window, as windows=[0], so that all of them count at the end."
         )
-
-
-def _systematic(weights: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """The number of the ancestor of each particle, int64 `[particles]`."""
-    n = len(weights)
-    at = (torch.arange(n, dtype=torch.float64) + torch.rand((), generator=generator, dtype=torch.float64)) / n
-    return torch.searchsorted(weights.cumsum(0), at).clamp(max=n - 1)

@@ -12,6 +12,7 @@ import torch
 
 from causal_lpm.inference.abduction.filters import Filtered
 from causal_lpm.inference.abduction.proposal import Proposal, around
+from causal_lpm.inference.abduction.resampling import systematic
 from causal_lpm.inference.program.problem import Problem
 
 __all__ = ["Weighed", "are_known", "covariance", "next_proposal", "resampled", "walk_of", "weighed"]
@@ -93,8 +94,7 @@ def resampled(found: Weighed, paths: int, seed: int) -> tuple[torch.Tensor, torc
     Filters are taken as often as their weights say, up to one more or less (systematic resampling).
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
-    at = (torch.arange(paths, dtype=torch.float64) + torch.rand((), generator=generator, dtype=torch.float64)) / paths
-    filters = torch.searchsorted(found.weights.cumsum(0), at).clamp(max=len(found.z) - 1)
+    filters = systematic(found.weights, paths, generator)
     particles = torch.empty_like(filters)
     for number in filters.unique().tolist():
         own = filters == number

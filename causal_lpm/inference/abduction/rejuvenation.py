@@ -9,13 +9,12 @@ How many cells a move changes, and how far parameters go, is learned from all pa
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from causal_lpm.handlers.continuing import Kept
+from causal_lpm.inference.abduction.block_arrays import BlockArrays
 from causal_lpm.inference.abduction.windowed import Run, Windowed
 
 __all__ = ["Rejuvenated", "rejuvenated"]
@@ -27,7 +26,7 @@ LEARNING = 1.0  # step of learning in the first sweep
 
 
 @dataclass(frozen=True)
-class Rejuvenated:
+class Rejuvenated(BlockArrays):
     """Paths after their moves.
 
     Attributes:
@@ -46,17 +45,6 @@ class Rejuvenated:
     changed: torch.Tensor
     accepted: torch.Tensor
 
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """As they are kept."""
-        return {field.name: getattr(self, field.name).contiguous().numpy() for field in fields(self)}
-
-    @classmethod
-    def of(cls, parts: list[dict[str, npt.NDArray[np.generic]]]) -> "Rejuvenated":
-        """The paths of several blocks, one after the other."""
-        return cls(
-            **{each.name: torch.from_numpy(np.concatenate([part[each.name] for part in parts])) for each in fields(cls)}
-        )
-
 
 class _Paths:
     """The paths as they are now, with the simulations from which a replay goes on."""
@@ -68,7 +56,6 @@ class _Paths:
         self.log_prior = self.prior(self.z)
         run = windowed.run(self.z, self.seeds, keep=self.days)
         self.kept, self.log_p = run.kept, run.log_p
-        self.accepted: list[torch.Tensor] = []
 
     def prior(self, z: torch.Tensor) -> torch.Tensor:
         return self.windowed.problem.prior.log_density(z).double() if z.shape[1] else torch.zeros(len(z)).double()

@@ -184,11 +184,10 @@ class _ReplayedRows(PredictedRows):
         known = {
             "paths": {"seeds": self.paths.seeds.numpy(), "first_days": np.array(self.paths.first_days)},
             "data": {name: np.asarray(values, dtype=float) for name, values in self.paths.data.items()},
-            "line_list": {}
-            if self.paths.line_list is None
-            else {k: x.numpy() for k, x in self.paths.line_list.data.items()},
         }
         told = {name: fingerprint(arrays) for name, arrays in known.items()}
+        people = self.paths.line_list
+        told["line_list"] = fingerprint({}) if people is None else people.fingerprint()
         return super().manifest() | {"statement": "counterfactual"} | told
 
     def luck(

@@ -57,7 +57,7 @@ class MoveBlocks:
     @property
     def seeds(self) -> torch.Tensor:
         """int64 `[paths, windows, blocks]`: at first all blocks have that of their particle."""
-        return self.paths[:, :, None].expand(-1, -1, self.windowed.blocks)
+        return self.windowed.in_all_blocks(self.paths)
 
     def __call__(self, number: int) -> Arrays:
         rows = slice(number * self.batch, (number + 1) * self.batch)

@@ -152,6 +152,10 @@ class Windowed:
     def __len__(self) -> int:
         return len(self.first)
 
+    def in_all_blocks(self, seeds: torch.Tensor) -> torch.Tensor:
+        """Seeds of particles `[rows, windows]`, the same in every block: int64 `[rows, windows, blocks]`."""
+        return seeds[:, :, None].expand(-1, -1, self.blocks)
+
     def ends(self, window: int) -> int:
         """The day after the last one of a window."""
         return self.first[window + 1] if window + 1 < len(self) else self.end
@@ -210,9 +214,8 @@ class Windowed:
         Raises:
             ValueError: a line list that no row can give, with agent and day.
         """
-        spread = seeds[:, :, None].expand(-1, -1, self.blocks)
         people = None if self._line_list is None else self._line_list.conditioning()  # refuses in its own sentence
-        _, entries, _ = self._once(z, spread, [self.end], None, self._future, people)
+        _, entries, _ = self._once(z, self.in_all_blocks(seeds), [self.end], None, self._future, people)
         for name, each in entries.log_prob.items():
             never = each.isneginf().reshape(-1, *self.counts[name].shape).all(0)
             if bool(never.any()):

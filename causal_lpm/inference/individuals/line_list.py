@@ -14,6 +14,7 @@ from causal_lpm.inference.individuals.line_list_conditioning import Conditioning
 from causal_lpm.inference.individuals.line_list_table import Table, records
 from causal_lpm.inference.individuals.model_events import BEFORE, ModelEvent, events_of
 from causal_lpm.inference.program.program import Model
+from causal_lpm.inference.runs.run_folder import fingerprint
 from causal_lpm.validate import known, whole_number
 
 if TYPE_CHECKING:
@@ -108,6 +109,10 @@ class LineList:
                 rows that cannot; a Markov chain, which may try out what is impossible, needs that.
         """
         return Conditioning(self.data, refuse)
+
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of what it says."""
+        return fingerprint({site: known.numpy() for site, known in self.data.items()})
 
     def __repr__(self) -> str:
         return f"LineList({len(self.table)} rows of {', '.join(map(repr, self.events))})"
