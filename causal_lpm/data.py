@@ -1,9 +1,9 @@
 """Data sets by name: checked against their hashes, from a folder of yours or from their original address.
 
-Case studies bring small tables of their own, which `table` reads. The larger sets registered here do not come with
-the package: set CAUSAL_LPM_DATA to a folder that holds them; a data set with a public address that serves the same
-bytes is otherwise downloaded once, into the user's cache. Those registered so far are extracts of larger
-publications, which no address serves as they are: the error says their origin.
+Case studies bring small tables of their own, which `table` reads. Small tables of general use come with the package,
+in its folder `packaged`. The larger sets do not: set CAUSAL_LPM_DATA to a folder that holds them; a data set with a
+public address that serves the same bytes is otherwise downloaded once, into the user's cache. Those registered so far
+are extracts of larger publications, which no address serves as they are: the error says their origin.
 """
 
 import os
@@ -12,18 +12,22 @@ from pathlib import Path
 import pandas as pd
 import pooch
 
-from causal_lpm.data_sets import DATASETS, Dataset
+from causal_lpm.data_sets import DATASETS as NOT_PACKAGED
+from causal_lpm.data_sets import Dataset
+from causal_lpm.packaged_sets import PACKAGED
 from causal_lpm.provenance import sha256
 from causal_lpm.validate import known
 
 __all__ = ["DATASETS", "Dataset", "path", "read", "table"]
 
+DATASETS: dict[str, Dataset] = {**NOT_PACKAGED, **PACKAGED}
+PACKAGED_FOLDER = Path(__file__).parent / "packaged"
 FOLDER_VARIABLE = "CAUSAL_LPM_DATA"
 DATE_COLUMNS = ("date", "week_ending")
 
 
 def path(name: str) -> Path:
-    """The checked file of a data set: from the folder named by CAUSAL_LPM_DATA, or else from its address.
+    """The checked file of a data set: from the folder named by CAUSAL_LPM_DATA, the package, or from its address.
 
     Args:
         name: The file name of the data set, a key of `DATASETS`.
@@ -102,12 +106,12 @@ def table(file: Path) -> pd.DataFrame:
 
 
 def _local(name: str) -> Path | None:
+    packaged = PACKAGED_FOLDER / name
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder:
-        return None
+        return packaged if packaged.is_file() else None
     if not Path(folder).is_dir():
         raise FileNotFoundError(
             f"{FOLDER_VARIABLE} is {folder!r}, which is not a folder: set it to where the data sets are."
         )
-    file = Path(folder) / name
-    return file if file.is_file() else None
+    return next((file for file in (Path(folder) / name, packaged) if file.is_file()), None)
