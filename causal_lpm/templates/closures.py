@@ -21,10 +21,8 @@ def closures(settings: Iterable[str]) -> State:
     ['school_closure_day', 'school_closure_strength', 'school_reopening_day']
     """
     defaults = {"closure_day": NEVER, "reopening_day": NEVER, "closure_strength": 1.0}
-    named = {
-        f"{setting}_{what}": value for setting in settings if setting != "household" for what, value in defaults.items()
-    }
-    return {name: policy(name, value) for name, value in named.items()}
+    named = [f"{setting}_{{}}" for setting in settings if setting != "household"]
+    return {each.format(what): policy(each.format(what), value) for each in named for what, value in defaults.items()}
 
 
 def open_share(s: State, setting: str) -> torch.Tensor | float:

@@ -20,7 +20,7 @@ class TemplatePopulation(Protocol):
     Attributes:
         people: The agents.
         networks: Setting -> layer, of the settings `household`, `school`, `workplace`, `community` that there are.
-        places: Column of `people` -> labels of the places that it numbers; the first is the one that templates count by.
+        places: Column of `people` -> labels of the places that it numbers; templates count by the first.
     """
 
     @property

@@ -53,7 +53,7 @@ def parameter(name: str, value: Parameter, low: float = 0.0, high: float = math.
 def leaving(days: torch.Tensor) -> torch.Tensor:
     """The hazard a day of leaving a stage that lasts so many days on average, at least one, geometrically distributed.
 
-    >>> 1 / (1 - torch.exp(-leaving(torch.tensor(5.0))))
-    tensor(5.)
+    >>> 1 / (1 - torch.exp(-leaving(torch.tensor(4.0))))
+    tensor(4.)
     """
     return -torch.log1p(-1 / days.clamp(min=1.0))

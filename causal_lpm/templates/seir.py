@@ -13,7 +13,7 @@ __all__ = ["UNITS", "seir"]
 UNITS = {"infections": "new", "cases": "new", "deaths": "new", "infectious": "stock"}
 SUSCEPTIBLE, EXPOSED, INFECTIOUS, RECOVERED, DEAD = range(5)
 WEIGHTS = {"household": 3.0, "school": 0.6, "workplace": 0.6}
-"""How much a contact of a setting transmits; 0.3 elsewhere. Source: Kerr et al. 2021, doi:10.1371/journal.pcbi.1009149."""
+"""How much a contact transmits, 0.3 elsewhere. Source: Kerr et al. 2021, doi:10.1371/journal.pcbi.1009149."""
 
 
 def seir(
