@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files, version
-from importlib.util import find_spec
 from pathlib import Path
 
+from causal_lpm.extras import installing
 from causal_lpm.inference.studies.catalogue import installed_studies, load_study
 
 __all__ = ["Finding", "examine"]
@@ -33,9 +33,21 @@ GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA's, AMD's, Win
 TESTED = {"torch": "2.13.0", "chirho": "0.3.0"}
 EXTRAS = {
     "numba": ("fast", "several times faster on CPUs"),
+    "triton": ("gpu", "the kernels of GPUs, tried on a CPU; torch for CUDA brings its own"),
+    "sbi": ("inference", "neural posteriors, the default of calibrate"),
+    "six": ("inference", "what sbi imports without saying so"),
+    "arviz": ("inference", "ArviZ's tables and plots of results"),
+    "zarr": ("inference", "results as Zarr folders"),
+    "ray": ("ray", "simulations on many machines"),
     "matplotlib": ("plots", "charts"),
+    "anthropic": ("llm", "asking a language model; recorded answers need nothing"),
     "cryptography": ("private", "runs of several parties on secret shares"),
+    "altair": ("pages", "interactive charts of a report"),
+    "vl-convert-python": ("pages", "reports that ask nothing of other hosts"),
+    "shiny": ("pages", "pages to explore a simulation"),
+    "selenium": ("test", "tests of the pages in a browser"),
 }
+"""Package -> its extra, and what it gives; those of `docs` and `dev` are no part of a run."""
 CRYPTEN = "0.4.1"
 STRAY = ("benchmarks", "configs", "examples", "test")
 
@@ -66,9 +78,8 @@ def _software() -> Iterator[Finding]:
         else:
             yield Finding(package, found)
     for package, (extra, use) in EXTRAS.items():
-        # find_spec does not import: numba and matplotlib take seconds.
-        found = _version(package) if find_spec(package) else None
-        yield Finding(package, found or f"not installed; the extra '{extra}' gives {use}")
+        # The version of a package does not import it: numba and matplotlib take seconds.
+        yield Finding(package, _version(package) or f"not installed ({use}): {installing(extra)}")
     yield Finding("crypten", _crypten())
 
 

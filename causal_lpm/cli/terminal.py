@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
+from causal_lpm.extras import installing
 from causal_lpm.inference.files.plain_numbers import whole_number_of
 from causal_lpm.inference.runs.signals import answering
 from causal_lpm.whole_files import WriteError
@@ -66,7 +67,7 @@ class OneSentence(TyperGroup):
 def check_plots(wanted: bool | None) -> None:
     """Raises ValueError for charts that are asked for and cannot be drawn."""
     if wanted and find_spec("matplotlib") is None:
-        raise ValueError("--plots needs matplotlib: install the extra 'plots', as in 'causal-lpm[plots]'.")
+        raise ValueError(f"--plots needs matplotlib: install the extra 'plots', {installing('plots')}.")
 
 
 def fail(sentence: str, code: int = 2) -> NoReturn:
@@ -138,7 +139,7 @@ def show(
     if draw is not None:
         with _noting("the charts", problems):
             if find_spec("matplotlib") is None:
-                typer.echo("Charts: none, because matplotlib is not installed; the extra 'plots' has it.")
+                typer.echo(f"Charts: none, because matplotlib is not installed: {installing('plots')}.")
             else:
                 folder = file.parent / "charts"
                 typer.echo(f"Charts: {len(draw(folder))} files (PNG, SVG) in {folder}")

@@ -19,6 +19,7 @@ from causal_lpm.elicitation.plan import SYNTHETIC, Plan, tokens_of
 from causal_lpm.elicitation.prompts import MOST_TOKENS, Prompt
 from causal_lpm.elicitation.service import Lost, NotThereError, Refusal, TooLarge, call, waits
 from causal_lpm.elicitation.store import AnswerStore, NotedBatch
+from causal_lpm.extras import installing
 
 __all__ = ["AnthropicProvider"]
 
@@ -63,7 +64,7 @@ class AnthropicProvider:
         try:
             import anthropic
         except ModuleNotFoundError:
-            raise ModuleNotFoundError("anthropic is not installed: pip install 'causal-lpm[llm]'.") from None
+            raise ModuleNotFoundError(f"anthropic is not installed: {installing('llm')}.") from None
         # The SDK would wait and repeat in silence, also what must not be repeated.
         self._client = (anthropic.Anthropic() if client is None else client).with_options(max_retries=0)
         self._poll, self._patience, self._sleep = poll, patience, sleep

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from torch import Tensor
 
+from causal_lpm.extras import installing
 from causal_lpm.kernels import reference
 from causal_lpm.validate import known
 
@@ -48,7 +49,7 @@ def use(implementation: str) -> Iterator[None]:
     known("implementation of the kernels", implementation, ["reference", "numba", "triton", "auto"])
     if implementation in _EXTRAS and not _is_here(implementation):
         raise ModuleNotFoundError(
-            f"{implementation} is not installed: pip install 'causal-lpm[{_EXTRAS[implementation]}]', or use 'auto'."
+            f"{implementation} is not installed: {installing(_EXTRAS[implementation])}, or use 'auto'."
         )
     token = _choice.set(implementation)
     try:

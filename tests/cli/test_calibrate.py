@@ -238,7 +238,7 @@ def test_without_sbi_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, home: P
     monkeypatch.setattr(sbi_tools, "find_spec", lambda name: None)
     result = call("normal")
     assert result.exit_code == 2
-    assert "causal-lpm[inference]" in result.stderr
+    assert "[inference]'." in result.stderr
     assert list(home.iterdir()) == []
 
 

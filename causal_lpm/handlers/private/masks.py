@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from causal_lpm.extras import installing
 from causal_lpm.handlers.private.channel import Channel, as_bytes
 
 __all__ = ["KEY", "Masks", "Stream", "agree", "fresh_key", "numbered"]
@@ -108,7 +109,7 @@ def _cipher(key: bytes, start: bytes):  # type: ignore[no-untyped-def]
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "cryptography is not installed, and masks are made with it: pip install 'causal-lpm[private]'."
+            f"cryptography is not installed, and masks are made with it: {installing('private')}."
         ) from error
     return Cipher(algorithms.AES(key), modes.CTR(start)).encryptor()
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causal_lpm.extras import installing
 from causal_lpm.inference.diagnostics.report import Report
 from causal_lpm.inference.policies.statements import refusal
 from causal_lpm.whole_files import write_whole
@@ -69,7 +70,7 @@ def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "plots need matplotlib: install the extra 'plots', as in pip install 'causal-lpm[plots]'."
+            f"plots need matplotlib: install the extra 'plots', {installing('plots')}."
         ) from error
     columns = 1 if count <= 3 else 2 if count <= 6 else 3
     rows = math.ceil(count / columns)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pyro
 
+from causal_lpm.extras import installing
+
 __all__ = ["NoTracker", "quiet", "require_sbi", "unchecked"]
 
 
@@ -37,7 +39,7 @@ def require_sbi(method: str) -> None:
     """Raises ModuleNotFoundError where sbi is not installed."""
     if find_spec("sbi") is None:
         raise ModuleNotFoundError(
-            f"method {method!r} needs sbi: install the extra 'inference', as in pip install 'causal-lpm[inference]'."
+            f"method {method!r} needs sbi: install the extra 'inference': {installing('inference')}."
         )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import xarray as xr
 
+from causal_lpm.extras import installing
+
 __all__ = ["to_arviz"]
 
 
@@ -26,7 +28,7 @@ def to_arviz(tree: xr.DataTree) -> Any:
         arviz: Any = import_module("arviz")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "to_arviz needs arviz: install the extra 'inference', as in pip install 'causal-lpm[inference]'."
+            f"to_arviz needs arviz: install the extra 'inference', {installing('inference')}."
         ) from error
     if int(arviz.__version__.split(".")[0]) >= 1:
         return tree

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from causal_lpm.extras import installing
 from causal_lpm.inference.files.netcdf import is_broken, is_netcdf, write_netcdf
 from causal_lpm.whole_files import clear_leftovers, leftovers, temporary_of, write_error
 
@@ -75,8 +76,7 @@ def _check_suffix(path: Path) -> None:
         raise ValueError(f"{path} ends in neither .nc (NetCDF) nor .zarr (a folder): choose one of them.")
     if path.suffix == ".zarr" and find_spec("zarr") is None:
         raise ModuleNotFoundError(
-            "Zarr needs the package zarr: install the extra 'inference', as in pip install 'causal-lpm[inference]', "
-            "or save as .nc."
+            f"Zarr needs the package zarr: install the extra 'inference', {installing('inference')}, or save as .nc."
         )
 
 

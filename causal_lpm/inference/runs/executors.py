@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import torch
 from joblib.externals.loky import get_reusable_executor
 
+from causal_lpm.extras import installing
 from causal_lpm.inference.runs.signals import answering
 from causal_lpm.memory import reuse_freed_memory
 
@@ -140,7 +141,7 @@ class RayExecutor(Executor):
         try:
             self._ray = importlib.import_module("ray")
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError("RayExecutor needs ray: pip install ray.") from error
+            raise ModuleNotFoundError(f"RayExecutor needs ray: {installing('ray')}.") from error
         self._call = self._ray.remote(**{"num_cpus": 1, **options})(_call)
         self._pending: set[Future[Any]] = set()
         self._closed = False
