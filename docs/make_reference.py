@@ -17,6 +17,7 @@ SECTIONS = {
     "causal_lpm.agents": "What a population is and does.",
     "causal_lpm.elicitation": "Language models are asked, and what they answer is kept.",
     "causal_lpm.inference": "Studies and their policies, simulations, calibrations, predictions, effects, gates.",
+    "causal_lpm.reports": "One HTML file for everything that a result says.",
     "causal_lpm.parties": "Several parties run one model together, on secret shares.",
     "causal_lpm.data": "Data sets by name.",
 }

@@ -1,0 +1,45 @@
+"""Vega, Vega-Lite and Vega-Embed as one text of JavaScript, made by vl-convert without any request."""
+
+import functools
+from pathlib import Path
+
+from causal_lpm.whole_files import WriteError, write_whole
+
+__all__ = ["bundle", "check_installed", "svg"]
+
+
+def check_installed() -> None:
+    """Raises ModuleNotFoundError where the charts of a page cannot be made."""
+    try:
+        import altair
+        import vl_convert
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"a page needs {error.name}: install the extra 'pages', as in 'causal-lpm[pages]'."
+        ) from error
+    del altair, vl_convert
+
+
+@functools.cache
+def bundle() -> str:
+    """The libraries, which set `vegaEmbed`; made in some seconds, and kept in the user's cache."""
+    import pooch
+    import vl_convert
+
+    file = Path(pooch.os_cache("causal-lpm")) / f"vega-{vl_convert.__version__}.js"
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    text = str(vl_convert.javascript_bundle())
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, lambda path: path.write_text(text, encoding="utf-8"))
+    except (WriteError, OSError):  # it is only kept to be faster
+        pass
+    return text
+
+
+def svg(specification: dict[str, object]) -> str:
+    """The chart as it is drawn at first, for paper."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(specification, allowed_base_urls=[]))

@@ -1,0 +1,63 @@
+"""Totals of predicted worlds, and what each averts, as tables of a report."""
+
+from collections.abc import Mapping
+from math import isnan
+
+import xarray as xr
+
+from causal_lpm.inference.policies.effects import CONVENTION, effects, totals
+from causal_lpm.inference.policies.statements import kind_of_totals, said
+from causal_lpm.inference.policies.summaries import summarise
+from causal_lpm.reports.contents import Table
+from causal_lpm.reports.series_rows import NEW
+
+__all__ = ["prediction_tables"]
+
+
+def prediction_tables(predictions: xr.Dataset, references: Mapping[str, str], warning: str = "") -> list[Table]:
+    """The total of each outcome in each world; and of those that are compared, what is averted.
+
+    Args:
+        predictions: Of `predict`.
+        references: World -> the world that it is compared with.
+        warning: What every table must say.
+    """
+    # What is there at the end of a day is counted again on the next: it has no total.
+    outcomes = [str(name) for name, series in predictions.items() if series.attrs.get("units", NEW).startswith(NEW)]
+    ask = f"{warning} " if warning else ""
+    count = f"{predictions.sizes['draw']} draws of the parameters, {predictions.sizes['replicate']} runs of each."
+    worlds = predictions["world"].values.tolist()
+    rows = [
+        (row.name, outcome, f"{row.median:,.0f}", _interval(row.interval_90))
+        for outcome in outcomes
+        for row in summarise(totals(predictions, outcome))
+    ]
+    columns = ("world", "outcome", "median", "90% interval")
+    caption = f"{ask}Statement: {kind_of_totals(predictions)} (each world by itself). {count}"
+    tables = [Table("Totals over all days", columns, sorted(rows, key=lambda row: worlds.index(row[0])), caption)]
+    if references and outcomes:
+        tables.append(
+            _averted(predictions, references, outcomes, f"{ask}Statement: {said(predictions.attrs['kind'])}.")
+        )
+    return tables
+
+
+def _averted(predictions: xr.Dataset, references: Mapping[str, str], outcomes: list[str], caption: str) -> Table:
+    found = {
+        (row.name, row.outcome, row.quantity): row for row in summarise(effects(predictions, references, outcomes))
+    }
+    rows = []
+    for contrast in dict.fromkeys(name for name, _, _ in found):
+        for outcome in outcomes:
+            row, share = found[contrast, outcome, "averted"], found[contrast, outcome, "relative"].mean
+            spread = ("not known" if isnan(x) else f"{x:,.0f}" for x in (row.sd_parameter, row.sd_luck))
+            shown = "not known" if isnan(share) else f"{share:+.0%}"
+            mean = f"{row.mean:+,.0f} ± {row.mcse:,.0f}"
+            rows.append((contrast, outcome, mean, _interval(row.interval_90, "+"), shown, *spread))
+    columns = ("contrast", "outcome", "mean ± Monte-Carlo error", "90% interval", "share", "sd: parameters", "sd: luck")
+    coupling = predictions.attrs.get("coupling", "")
+    return Table("Averted", columns, rows, f"{caption} Coupling: {coupling}. {CONVENTION[0].upper()}{CONVENTION[1:]}.")
+
+
+def _interval(ends: tuple[float, float], sign: str = "") -> str:
+    return " to ".join(f"{end:{sign},.0f}" for end in ends)
