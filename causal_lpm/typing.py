@@ -37,7 +37,8 @@ class Network(Protocol):
     def total(self, x: torch.Tensor) -> torch.Tensor:
         """The sum of the contacts' messages, `[*dims, agents]` -> `[*dims, agents]`.
 
-        bool -> int32 and int64 -> int64 always; for gradients also floats -> floats of that type, differentiable. Where
+        bool -> int32 and int64 -> int64 always, or float32 where the network has an attribute `fractional` that is
+        true; for gradients also floats -> floats of that type, differentiable. Where
         a process holds a part of the population, the sums may be those of its agents alone.
         """
         ...

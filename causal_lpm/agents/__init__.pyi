@@ -16,6 +16,7 @@ from causal_lpm.agents.archetypes.map_priors import MapPriors as MapPriors
 from causal_lpm.agents.archetypes.real_behaviour import PaidMonths as PaidMonths
 from causal_lpm.agents.archetypes.real_behaviour import RealBehaviour as RealBehaviour
 from causal_lpm.agents.archetypes.surrogate import Respondent as Respondent
+from causal_lpm.agents.contacts_by_age import ContactMatrices as ContactMatrices
 from causal_lpm.agents.days import NEVER as NEVER
 from causal_lpm.agents.days import whole_day as whole_day
 from causal_lpm.agents.disease import Course as Course
@@ -36,6 +37,7 @@ from causal_lpm.agents.fresh_networks import FreshWattsStrogatz as FreshWattsStr
 from causal_lpm.agents.layers import Layer as Layer
 from causal_lpm.agents.layers import Layers as Layers
 from causal_lpm.agents.layers import messages as messages
+from causal_lpm.agents.mixing import Mixing as Mixing
 from causal_lpm.agents.observation import negative_binomial as negative_binomial
 from causal_lpm.agents.observation import reporting_delay as reporting_delay
 from causal_lpm.agents.population import Population as Population

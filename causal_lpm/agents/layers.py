@@ -17,9 +17,17 @@ class Layer(ABC):
 
     agents: int
 
+    @property
+    def fractional(self) -> bool:
+        """Whether sums are fractions even of whole messages, as contacts by a matrix are."""
+        return False
+
     @abstractmethod
     def total(self, x: Tensor) -> Tensor:
-        """The sum of x over each agent's contacts `[*dims, agents]`: int32 of bool, else the type of x."""
+        """The sum of x over each agent's contacts `[*dims, agents]`.
+
+        int32 of bool, else the type of x; float32 of whole numbers where the layer is `fractional`.
+        """
 
     @abstractmethod
     def degree(self) -> Tensor:
@@ -111,6 +119,10 @@ class Layers(Layer):
     def noise_names(self) -> tuple[str, ...]:
         return tuple(name for network in self.networks for name in network.noise_names)
 
+    @property
+    def fractional(self) -> bool:
+        return any(network.fractional for network in self.networks)
+
     def total(self, x: Tensor) -> Tensor:
         result = self.networks[0].total(x)
         for network in self.networks[1:]:
@@ -152,6 +164,10 @@ class Part(Layer):
     @property
     def noise_names(self) -> tuple[str, ...]:
         return self.network.noise_names
+
+    @property
+    def fractional(self) -> bool:
+        return self.network.fractional
 
     def total(self, x: Tensor) -> Tensor:
         return self.network.total(x).narrow(-1, self.first, self.here)

@@ -21,6 +21,7 @@ __all__ = [
     "field_at",
     "graph_change",
     "graph_total",
+    "group_sum",
     "group_total",
     "happens",
     "ring_edges",
@@ -153,6 +154,25 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
     tensor([2, 1, 0])
     """
     total: Tensor = _ops.group_total.default(x, group, groups)
+    return total
+
+
+def group_sum(x: Tensor, group: Tensor, groups: int) -> Tensor:
+    """The sum of x over each group.
+
+    Args:
+        x: bool, int64 or floats `[*dims, agents]`; gradients flow to floats.
+        group: int32 `[agents]`, 0 to groups - 1; below 0: in no group.
+        groups: number of groups.
+
+    Returns:
+        int64 (int32 for bool, floats for floats) `[*dims, groups]`.
+
+    >>> import torch
+    >>> group_sum(torch.tensor([1, 2, 4]), torch.tensor([0, 0, -1]).int(), 2)
+    tensor([3, 0])
+    """
+    total: Tensor = _ops.group_sum.default(x, group, groups)
     return total
 
 

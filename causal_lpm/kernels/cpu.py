@@ -159,6 +159,15 @@ def _select(priority: Tensor, key: Tensor | None, noise: Tensor | None, supply: 
     return out.reshape(*lead, agents)
 
 
+def group_sum(x: Tensor, group: Tensor, groups: int) -> Tensor:
+    """See `causal_lpm.kernels.group_sum`."""
+    rows, _ = _rows(x, x.shape[:-1], x.dtype)
+    out = torch.zeros((rows.shape[0], groups), dtype=_sum_type(x))
+    args = rows, _array(group, torch.int32), out.numpy()
+    _spread(cpu_totals.group_sum, *args, pieces=rows.shape[0], work=rows.size)
+    return out.reshape(*x.shape[:-1], groups)
+
+
 def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
     """See `causal_lpm.kernels.group_total`."""
     rows, _ = _rows(x, x.shape[:-1], x.dtype)

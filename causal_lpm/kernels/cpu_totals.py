@@ -15,6 +15,16 @@ _AHEAD = 16  # agents, by which rows are read before their turn
 
 
 @loop
+def group_sum(x: Array, group: Array, out: Array, low: int, high: int) -> None:
+    """The sum of each group, in the type of `out`, which is zero."""
+    for r in range(low, high):
+        source, total = x[r], out[r]
+        for i in range(source.size):
+            if group[i] >= 0:
+                total[group[i]] += source[i]
+
+
+@loop
 def group_total(x: Array, group: Array, groups: int, out: Array, low: int, high: int) -> None:
     """The sum over the others in the group, in the type of `out`."""
     for r in range(low, high):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from causal_lpm.kernels.gpu_launch import kernel, launch, place, sum_type
 
-__all__ = ["graph_change", "graph_total", "group_total"]
+__all__ = ["graph_change", "graph_total", "group_sum", "group_total"]
 
 _SPARSE = 3  # an atomic addition is taken to cost as much as three loads
 _AGENTS, _LANES = 64, tl.constexpr(16)  # agents a program, and neighbours of each that are looked at side by side
@@ -93,6 +93,14 @@ def _pull(
             sent = tl.load(x + row * senders + neighbour, mask=there, other=0).to(out.dtype.element_ty)
             total += tl.sum(sent, 1)
         tl.store(out + row * agents + i, total, mask=i < agents)
+
+
+def group_sum(x: Tensor, group: Tensor, groups: int) -> Tensor:
+    """See `causal_lpm.kernels.group_sum`."""
+    agents, rows = x.shape[-1], x.shape[:-1].numel()
+    total = torch.zeros((rows, groups), dtype=sum_type(x), device=x.device)
+    launch(_into_groups, agents, rows, total, x.contiguous(), group.contiguous(), groups, agents)
+    return total.reshape(*x.shape[:-1], groups)
 
 
 def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:

@@ -24,6 +24,7 @@ OPERATORS = {
     "happens": "(Tensor hazard, Tensor key, Tensor? where=None, bool check=False) -> Tensor",
     "select": "(Tensor priority, Tensor key, Tensor supply, int classes) -> Tensor",
     "select_by": "(Tensor priority, Tensor noise, Tensor supply, int classes) -> Tensor",
+    "group_sum": "(Tensor x, Tensor group, int groups) -> Tensor",
     "group_total": "(Tensor x, Tensor group, int groups) -> Tensor",
     "graph_total": "(Tensor x, Tensor indptr, Tensor neighbours) -> Tensor",
     "graph_change": "(Tensor(a!) total, Tensor before, Tensor x, Tensor indptr, Tensor neighbours) -> ()",
@@ -72,6 +73,7 @@ _FAKES: dict[str, Callable[..., Any]] = {
     "happens": _fake_happens,
     "select": _fake_select,
     "select_by": _fake_select,
+    "group_sum": lambda x, group, groups: _sums(x, agents=groups),
     "group_total": lambda x, group, groups: _sums(x),
     "graph_total": lambda x, indptr, neighbours: _sums(x, agents=indptr.shape[0] - 1),
     "graph_change": lambda total, before, x, indptr, neighbours: None,
@@ -80,6 +82,7 @@ _FAKES: dict[str, Callable[..., Any]] = {
 }
 
 TOTALS: dict[str, Callable[..., int]] = {
+    "group_sum": lambda x, group, groups: x.shape[-1],
     "group_total": lambda x, group, groups: x.shape[-1],
     "graph_total": lambda x, indptr, neighbours: neighbours.shape[0],
     "ring_total": lambda x, key, order, start, size, half_degree, rewire: (
@@ -87,7 +90,16 @@ TOTALS: dict[str, Callable[..., int]] = {
     ),
     "stub_total": lambda x, key, owner, first, chain: 2 * owner.shape[0],
 }
-"""The linear operators, each with a bound on the number of messages that one agent receives."""
+"""The linear operators, each with a bound on the number of messages that one agent, or one group, receives."""
+
+
+def _to_members(sums: Tensor, group: Tensor, groups: int) -> Tensor:
+    """The value of each agent's group, 0 in no group: the transpose of `group_sum`."""
+    return torch.nn.functional.pad(sums, (1, 0)).index_select(-1, group + 1)
+
+
+_TRANSPOSES: dict[str, Callable[..., Tensor]] = {"group_sum": _to_members}
+"""Of the linear operators that are not symmetric."""
 
 
 def _run(name: str) -> Callable[..., Any]:
@@ -108,6 +120,7 @@ def _run(name: str) -> Callable[..., Any]:
 def _differentiable(name: str, library: torch.library.Library) -> None:
     """All sums over contacts are symmetric linear maps: what an agent sends to others, these send to it."""
     total = getattr(operators, name).default
+    transpose = _TRANSPOSES.get(name, total)
 
     def below(x: Tensor, *others: Any) -> Tensor:
         with torch._C._AutoDispatchBelowAutograd():
@@ -122,7 +135,7 @@ def _differentiable(name: str, library: torch.library.Library) -> None:
 
         @staticmethod
         def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
-            return total(gradient[0], *ctx.others).sum_to_size(ctx.shape), *(None for _ in ctx.others)
+            return transpose(gradient[0], *ctx.others).sum_to_size(ctx.shape), *(None for _ in ctx.others)
 
     # By hand: `torch.library.register_autograd` does the same and costs 3 to 9 microseconds more a call.
     def run(x: Tensor, *others: Any) -> Tensor:

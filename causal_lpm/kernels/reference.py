@@ -112,6 +112,13 @@ def select_by(
     return served
 
 
+def group_sum(x: Tensor, group: Tensor, groups: int) -> Tensor:
+    """See `causal_lpm.kernels.group_sum`."""
+    x = sums_of(x)
+    # One group more, for those in none.
+    return x.new_zeros((*x.shape[:-1], groups + 1)).index_add_(-1, group.clamp(min=-1).long() + 1, x)[..., 1:]
+
+
 def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
     """See `causal_lpm.kernels.group_total`."""
     x = sums_of(x)

@@ -81,8 +81,13 @@ def sums(layers: Layers, infectiousness: torch.Tensor, total: Total = lambda lay
     if size < SMALL:
         with known_small():
             return {name: received(total(layer, x)) for name, layer in layers.items()}
-    what = "infectiousness over contacts (in units of 2**-20, if it is a float)"
-    return {name: received(exact_total(layer.total, x, what)) for name, layer in layers.items()}
+    return {name: received(_total_of_large(layer, x)) for name, layer in layers.items()}
+
+
+def _total_of_large(layer: Network, x: torch.Tensor) -> torch.Tensor:
+    if getattr(layer, "fractional", False):  # it has no halves to put together, and sums exactly before it multiplies
+        return layer.total(x)
+    return exact_total(layer.total, x, "infectiousness over contacts (in units of 2**-20, if it is a float)")
 
 
 @effectful(type="exposure")

@@ -57,6 +57,7 @@ def main() -> None:
     indptr = torch.arange(agents + 1)
     for x in (ids, ids > 3):
         gpu.group_total(x, ids.int(), agents)
+        gpu.group_sum(x, ids.int(), agents)
         total = gpu.graph_total(x, indptr, ids.int())
         gpu.graph_change(total, x, x, indptr, ids.int())
         gpu.ring_total(x, key, ids.int(), 0 * one, agents * one, one.float(), 0.1)

@@ -129,6 +129,7 @@ def test_large_selections_of_equal_noise_go_by_agent_number() -> None:
 def test_groups(agents: int, groups: int, share: float, lead: tuple[int, ...], boolean: bool, seed: int) -> None:
     group = torch.randint(-1, groups, (agents,), generator=torch.Generator().manual_seed(seed)).int()
     same("group_total", messages(lead, agents, share, boolean, seed), group, groups)
+    same("group_sum", messages(lead, agents, share, boolean, seed), group, groups)
     same("group_total", messages(lead, agents, share, boolean, seed), torch.arange(agents).int(), agents)
 
 

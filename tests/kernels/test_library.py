@@ -46,6 +46,7 @@ def messages(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> 
     return torch.randn(*shape, AGENTS, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
+OTHERS["group_sum"] = [(x, GROUP, 3) for x in (torch.randn(2, AGENTS).double(), torch.ones(2, AGENTS) > 0, PRIORITY)]
 CALLS = [(name, args) for name, calls in OTHERS.items() for args in calls]
 CALLS += [
     (name, (x, *rest)) for name, rest in TOTALS.items() for x in (messages(2, 1), messages(2, 1).long(), messages() > 0)
@@ -54,7 +55,7 @@ CALLS += [
 
 @pytest.mark.parametrize(("name", "args"), CALLS, ids=[name for name, _ in CALLS])
 def test_torch_accepts_the_operator(name: str, args: tuple[object, ...]) -> None:
-    if isinstance(args[0], torch.Tensor) and name in TOTALS and args[0].is_floating_point():
+    if isinstance(args[0], torch.Tensor) and name in (*TOTALS, "group_sum") and args[0].is_floating_point():
         args = (args[0].clone().requires_grad_(), *args[1:])
     torch.library.opcheck(
         getattr(library.operators, name).default,
@@ -81,6 +82,18 @@ def test_gradients_are_those_of_a_linear_map(name: str) -> None:
     # <A x, g> = <x, A g>, with the replicates that x did not have summed up.
     (got,) = torch.autograd.grad((total(x) * g).sum(), x)
     torch.testing.assert_close(got, total(g).expand(3, 2, AGENTS).sum(1, keepdim=True), atol=1e-13, rtol=0)
+
+
+def test_the_gradient_of_group_sums_is_each_members_group() -> None:
+    def total(x: torch.Tensor) -> torch.Tensor:
+        return kernels.group_sum(x, GROUP, 3)
+
+    x, g = messages(3, 1, seed=1).requires_grad_(), torch.randn(3, 1, 3, generator=torch.Generator().manual_seed(2))
+    assert torch.autograd.gradcheck(total, (x,))
+    assert torch.autograd.gradgradcheck(total, (x,))
+    (got,) = torch.autograd.grad((total(x) * g).sum(), x)
+    for agent, group in enumerate(GROUP.tolist()):
+        assert torch.equal(got[..., agent], g[..., group].double() if group >= 0 else 0 * g[..., 0].double())
 
 
 def exact(name: str, x: torch.Tensor) -> list[Fraction]:

@@ -52,6 +52,16 @@ def test_groups(agents: int, groups: int, share: float, lead: tuple[int, ...], s
             assert out[i] == sum(row[j] for j in others)
 
 
+@given(st.integers(1, 50), st.integers(1, 20), shares, leads, seeds)
+def test_sums_of_groups(agents: int, groups: int, share: float, lead: tuple[int, ...], seed: int) -> None:
+    g = torch.Generator().manual_seed(seed)
+    group = torch.randint(-1, groups, (agents,), generator=g).int()
+    x = messages(agents, share, lead, g)
+    total = both("group_sum", x, group, groups)
+    for row, out in zip(x.reshape(-1, agents), total.reshape(-1, groups), strict=True):
+        assert out.tolist() == [int(row[group == number].sum()) for number in range(groups)]
+
+
 def rows(src: torch.Tensor, dst: torch.Tensor, agents: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Compressed rows of undirected edges; a loop stands once in its row."""
     proper = src != dst
@@ -188,6 +198,7 @@ def test_large_graphs_agree_for_any_number_of_threads(share: float) -> None:
         ("stub_total", (key, owner, first, True)),
         ("stub_total", (key, owner, first, False)),
         ("group_total", (group, 20_000)),
+        ("group_sum", (group, 20_000)),
     ]
     for name, args in cases:
         expected = both(name, x[:1], *args)

@@ -67,6 +67,7 @@ CALLS: list[tuple[str, tuple[object, ...]]] = [
         for x in (FLAGS, COUNTS, NOISE)
         for call in (
             ("group_total", (x, GROUP, 6)),
+            ("group_sum", (x, GROUP, 6)),
             ("graph_total", (x, *graph())),
             ("ring_total", (x, KEY, *RING, 0.2)),
             ("stub_total", (x, KEY, OWNER, FIRST, True)),

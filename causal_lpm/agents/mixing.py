@@ -1,0 +1,175 @@
+"""Mixing between groups by a matrix: everybody meets everybody, ages and places more or less often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from causal_lpm.agents.columns import MOST, whole_numbers
+from causal_lpm.agents.contacts_by_age import ContactMatrices, checked_matrices
+from causal_lpm.agents.layers import Layer, messages
+from causal_lpm.kernels import group_sum
+from causal_lpm.validate import hidden, known
+
+__all__ = ["Mixing"]
+
+BLOCK = 64
+"""Groups that are added up at a time: few enough to need little memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mixing(Layer):
+    """Contacts by a matrix between groups, such as ages, places, or ages in places; within two groups all are alike.
+
+    An agent of group g receives the sum over groups h of matrix[g, h] * S_h / N_h: its contacts a day with h, times the
+    mean of what the N_h agents of h send. So everybody meets everybody a little, also itself, and a Mixing does not say
+    who meets whom.
+
+    The sums S_h are exact integers, as in every layer. What follows is one 64-bit product a pair of groups, added up in
+    an order that depends on the number of groups alone, and rounded once to float32. So it is the same bit for bit in
+    one world or ten, for any number of threads, with every kernel, and in a part of the population. It is a fraction
+    and no integer, because contact with one infectious among a million is below the 2**-20 in which messages travel.
+
+    Args:
+        group: integers `[agents]`, the number of each agent's group from 0; -1: in no group, meets nobody.
+        matrix: `[groups, groups]`, the contacts a day of one agent of the row with those of the column; or several by
+            the name of a setting, as in `ContactMatrices`, which add up.
+
+    Raises:
+        ValueError: groups that are no integers from -1, or that the matrix does not have; a matrix that is not square
+            or has a negative number or NaN; matrices of different groups.
+
+    >>> child = torch.tensor([0, 0, 1, 1, 1, 1])
+    >>> Mixing(child, [[6, 2], [1, 4]]).total(torch.tensor([True, False, True, False, False, False]))
+    tensor([3.5000, 3.5000, 1.5000, 1.5000, 1.5000, 1.5000])
+    """
+
+    group: Tensor
+    matrix: InitVar[Any]
+    agents: int = field(init=False)
+    groups: int = field(init=False)
+    settings: tuple[str, ...] = field(init=False)
+    by_setting: Tensor = field(init=False)
+    """Contacts a day with one agent of the column, float64 `[settings, groups, groups]`."""
+    weights: Tensor = field(init=False)
+    """Of the settings, float64 `[*dims, settings]`."""
+    rates: Tensor = field(init=False)
+    """Of all settings together, float64 `[*dims, groups, groups]`."""
+    sizes: Tensor = field(init=False)
+    """How many agents a group has, int64 `[groups]`."""
+
+    def __post_init__(self, matrix: Any) -> None:
+        group = whole_numbers("group", self.group, -1, MOST, people="groups")
+        given = matrix.settings if isinstance(matrix, ContactMatrices) else matrix
+        matrices = checked_matrices(given if isinstance(given, Mapping) else {"contacts": given})
+        groups = len(next(iter(matrices.values())))
+        if int(group.max()) >= groups:
+            raise ValueError(
+                f"there is an agent of group {int(group.max())}, and the matrix is between {groups} groups, 0 to "
+                f"{groups - 1}: give the matrix of these groups, or number the groups as it does."
+            )
+        sizes = torch.bincount(group.long() + 1, minlength=groups + 1)[1:]
+        one = torch.where(sizes > 0, 1 / sizes.double(), 0.0)  # nobody is met in an empty group
+        by_setting = torch.stack(list(matrices.values())).to(group.device) * one
+        weights = torch.ones(len(matrices), dtype=torch.float64, device=group.device)
+        self._set(group=group.clone(), agents=len(group), groups=groups, sizes=sizes)
+        self._set(settings=tuple(matrices), by_setting=by_setting, weights=weights, rates=_mixed(by_setting, weights))
+
+    @property
+    def fractional(self) -> bool:
+        return True
+
+    def scaled(self, **weights: Any) -> Mixing:
+        """The layer with contacts of some settings times a weight, today and in each world: closures inside of a step.
+
+        Args:
+            weights: by setting, a number of at least 0, or a tensor `[*dims, 1]`, such as a policy.
+
+        Raises:
+            ValueError: a setting that the layer does not have, a weight below 0 or one an agent.
+
+        >>> two = Mixing(torch.tensor([0, 0]), {"home": [[1.0]], "school": [[4.0]]})
+        >>> two.scaled(school=torch.tensor([[1.0], [0.25]])).total(torch.tensor([True, False]))
+        tensor([[2.5000, 2.5000],
+                [1.0000, 1.0000]])
+        """
+        for name in weights:
+            known("setting", name, self.settings)
+        factors = [_weight(name, weights.get(name, 1.0), self.weights) for name in self.settings]
+        scaled = self.weights * torch.cat(torch.broadcast_tensors(*factors), -1)
+        layer = object.__new__(Mixing)
+        layer.__dict__.update(self.__dict__)
+        layer._set(weights=scaled, rates=_mixed(self.by_setting, scaled))
+        return layer
+
+    def total(self, x: Tensor) -> Tensor:
+        """What each agent receives `[*dims, agents]`, float32 or the type of x if that is a float."""
+        if hidden(x):
+            raise ValueError(
+                "a Mixing multiplies sums by fractions, which is not done on shares of a secret: give a private run "
+                "Groups or a Graph, or tally by group."
+            )
+        x = messages(self, x)
+        fractions = x.is_floating_point()
+        sums = group_sum(x.double() if fractions else x, self.group, self.groups).double()
+        received = _product(self.rates, sums).to(x.dtype if fractions else torch.float32)
+        everybody: Tensor = _OfMembers.apply(received, self.group, self.groups)  # type: ignore[no-untyped-call]
+        return everybody
+
+    def degree(self) -> Tensor:
+        return _OfMembers.apply(_product(self.rates, self.sizes.double()).float(), self.group, self.groups)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _weight(name: str, value: Any, like: Tensor) -> Tensor:
+    """The weight as float64 `[*dims, 1]`."""
+    weight = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    weight = weight if weight.dim() else weight.reshape(1)
+    if weight.shape[-1] != 1 or not bool((weight.detach() >= 0).all()):
+        raise ValueError(
+            f"the weight of setting {name!r} is {value!r}: give a number of at least 0, or a tensor of such, "
+            "[*dims, 1], that is the same for all agents."
+        )
+    return weight
+
+
+def _mixed(by_setting: Tensor, weights: Tensor) -> Tensor:
+    """The settings added up in their order, `[*dims, groups, groups]`."""
+    rates = weights[..., :1, None] * by_setting[0]
+    for number in range(1, len(by_setting)):
+        rates = rates + weights[..., number : number + 1, None] * by_setting[number]
+    return rates
+
+
+def _product(rates: Tensor, sums: Tensor) -> Tensor:
+    """The matrix times the sums `[*dims, groups]`, rounded alike wherever it is computed.
+
+    A product of torch adds up in an order that depends on the machine, the threads and what else is multiplied. Here
+    the terms of a block are added to those half a block away until one is left, and the blocks in their order.
+    """
+    total: Tensor | None = None
+    for first in range(0, sums.shape[-1], BLOCK):
+        terms = rates[..., first : first + BLOCK] * sums[..., None, first : first + BLOCK]
+        while (width := terms.shape[-1]) > 1:
+            half = width // 2
+            added = terms[..., :half] + terms[..., half : 2 * half]
+            terms = torch.cat((added, terms[..., 2 * half :]), -1) if width % 2 else added
+        total = terms[..., 0] if total is None else total + terms[..., 0]
+    assert total is not None  # a matrix has at least one group
+    return total
+
+
+class _OfMembers(torch.autograd.Function):
+    """Each agent's group's value, 0 in no group; its gradient is the exact sum over the group."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, group: Tensor, groups: int) -> Tensor:
+        ctx.group, ctx.groups = group, groups
+        return torch.nn.functional.pad(values, (1, 0)).index_select(-1, group + 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return group_sum(gradient[0], ctx.group, ctx.groups), None, None
