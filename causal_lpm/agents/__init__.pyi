@@ -19,6 +19,8 @@ from causal_lpm.agents.archetypes.surrogate import Respondent as Respondent
 from causal_lpm.agents.contacts_by_age import ContactMatrices as ContactMatrices
 from causal_lpm.agents.days import NEVER as NEVER
 from causal_lpm.agents.days import whole_day as whole_day
+from causal_lpm.agents.demography import Demography as Demography
+from causal_lpm.agents.demography import Vital as Vital
 from causal_lpm.agents.disease import Course as Course
 from causal_lpm.agents.disease import Duration as Duration
 from causal_lpm.agents.disease import StageGraph as StageGraph
@@ -40,6 +42,9 @@ from causal_lpm.agents.layers import messages as messages
 from causal_lpm.agents.mixing import Mixing as Mixing
 from causal_lpm.agents.observation import negative_binomial as negative_binomial
 from causal_lpm.agents.observation import reporting_delay as reporting_delay
+from causal_lpm.agents.places import fill as fill
+from causal_lpm.agents.places import renew as renew
+from causal_lpm.agents.places import with_places as with_places
 from causal_lpm.agents.population import Population as Population
 from causal_lpm.agents.population import start as start
 from causal_lpm.agents.synthesis import households as households
@@ -50,3 +55,4 @@ from causal_lpm.agents.testing import Quarantine as Quarantine
 from causal_lpm.agents.testing import Testing as Testing
 from causal_lpm.agents.vaccination import POLICIES as POLICIES
 from causal_lpm.agents.vaccination import Vaccination as Vaccination
+from causal_lpm.agents.vital_rates import VitalRates as VitalRates
