@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 import torch
 from torch import Tensor
 
-__all__ = ["Layer", "Layers", "messages", "stretches"]
+__all__ = ["Layer", "Layers", "messages", "singles", "stretches"]
 
 
 class Layer(ABC):
@@ -74,15 +74,16 @@ class Layer(ABC):
     def __add__(self, other: Layer) -> Layers:
         if not isinstance(other, Layer):
             return NotImplemented
-        return Layers((*_parts(self), *_parts(other)))
+        return Layers((*singles(self), *singles(other)))
 
     def _set(self, **derived: object) -> None:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
 
-def _parts(layer: Layer) -> tuple[Layer, ...]:
-    return layer.networks if isinstance(layer, Layers) else (layer,)
+def singles(layer: Layer) -> tuple[Layer, ...]:
+    """The layers of which a sum is made, or the one that it is."""
+    return tuple(one for part in layer.networks for one in singles(part)) if isinstance(layer, Layers) else (layer,)
 
 
 @dataclass(frozen=True, eq=False)
