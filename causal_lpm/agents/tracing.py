@@ -150,7 +150,7 @@ class Tracing(TimedPolicy):
         waiting = torch.where(at_once, today, due)
         reached = self._reached(s, waiting, today)
         left = torch.where(reached, NEVER, waiting)
-        booked = traced & ~at_once & (left == NEVER)
+        booked = traced & (delay > 0) & (left == NEVER)
         changed = {self._due: torch.where(booked, today + delay, left).to(torch.int16)}
         for layer in self._layers:
             changed |= self._earlier(layer).remembering(s)

@@ -64,7 +64,7 @@ def run(tracing: Tracing, cases: torch.Tensor, diary: Diary | None = None) -> to
 PROBABILITIES = {"home": 0.9, "friends": 0.5, "out": 0.3, "school": 0.4}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**30),
     days_back=st.integers(0, 3),
