@@ -15,21 +15,21 @@ __all__ = ["Closures"]
 
 @dataclass(frozen=True)
 class Closures:
-    """Settings of which each can be closed for itself, from one day to another, in whole or in part.
+    """Settings of which each can be closed for itself, from one day to another, wholly or in part.
 
-    Each has the policies `{setting}_closure_start`, `{setting}_closure_end` and `{setting}_closure_strength`: the share
-    of its contacts that are prevented. A border is closed in the same way: what is left multiplies importations.
+    Each has the policies `{setting}_closure_start`, `{setting}_closure_end` and `{setting}_closure_strength`, the share
+    of its contacts that are prevented. Borders are closed in the same way: what is `left` multiplies importations.
 
     Args:
         settings: Their names, such as those of the layers of an exposure.
-        strength: Share of the contacts prevented while closed, for all settings or by name.
-        start: First day of a closure; `NEVER`: open unless somebody intervenes.
-        end: First day on which it is open again; `NEVER`: it stays closed.
+        strength: Share of the contacts prevented while closed; one for all settings, or by name.
+        start_day: First day of the closures; `NEVER`: open, unless somebody intervenes.
+        end_day: First day on which they are open again; `NEVER`: they stay closed.
 
     Raises:
-        ValueError: a setting given twice or without a strength, a strength outside [0, 1].
+        ValueError: no setting, one given twice or without a strength, a strength outside [0, 1].
 
-    >>> closures = Closures(("school", "work"), start=3)
+    >>> closures = Closures(("school", "work"), start_day=3)
     >>> s = {**closures.start(), "t": torch.tensor(5.0)}
     >>> closures.left(s, {"home": torch.ones(2), "school": torch.ones(2)})
     {'home': tensor([1., 1.]), 'school': tensor([0., 0.])}
@@ -39,3 +39,40 @@ class Closures:
     strength: float | Mapping[str, float] = 1.0
     start_day: float = NEVER
     end_day: float = NEVER
+
+    def __post_init__(self) -> None:
+        if isinstance(self.settings, str) or not self.settings:
+            raise ValueError(f"the settings are {self.settings!r}: give names, such as ('school', 'work').")
+        validate.unique_entries("setting", self.settings)
+        if isinstance(self.strength, Mapping):
+            for setting in self.settings:
+                validate.known("setting in the strengths of closures:", setting, self.strength)
+        self._timed()
+
+    def _timed(self) -> dict[str, TimedPolicy]:
+        given = self.strength
+        strengths = given if isinstance(given, Mapping) else dict.fromkeys(self.settings, given)
+        return {
+            setting: TimedPolicy(f"{setting}_closure", strengths[setting], self.start_day, self.end_day)
+            for setting in self.settings
+        }
+
+    def start(self) -> State:
+        """The policies of all settings, as sites and entries of the first state."""
+        return {name: value for timed in self._timed().values() for name, value in timed.policies().items()}
+
+    def factor(self, s: State, setting: str) -> torch.Tensor:
+        """What a closure leaves today of the contacts in a setting, float32 `[*dims, 1]`.
+
+        Raises:
+            ValueError: an unknown setting, a strength that an intervention moved out of [0, 1].
+        """
+        validate.known("setting", setting, self.settings)
+        return self._timed()[setting].left(s)
+
+    def left(self, s: State, received: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Exposures by layer with what closures leave of them; layers that cannot be closed stay as they are."""
+        return {
+            layer: total * self.factor(s, layer) if layer in self.settings else total
+            for layer, total in received.items()
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -53,11 +54,16 @@ class Groups(Layer):
     def degree(self) -> Tensor:
         return self.total(torch.ones(self.agents, dtype=torch.int64, device=self.group.device)).float()
 
+    @cached_property
+    def _members(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All agents in the order of their groups; where each group begins, and its size. First are those in none."""
+        size = torch.bincount(self.group.long() + 1, minlength=self.groups + 1)
+        return torch.argsort(self.group, stable=True), size.cumsum(0) - size, size
+
     def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        members = torch.argsort(self.group, stable=True)
-        size = torch.bincount(self.group.long() + 1, minlength=self.groups + 1)  # first those in none
+        members, begin, size = self._members
         own = self.group[agents].long() + 1
-        place, at = stretches((size.cumsum(0) - size)[own], torch.where(own > 0, size[own], 0))
+        place, at = stretches(begin[own], torch.where(own > 0, size[own], 0))
         other = members[at]
         apart = other != agents[place]
         return place[apart], other[apart]

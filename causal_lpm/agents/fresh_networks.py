@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from causal_lpm.agents.columns import MOST, shortly, whole_numbers
-from causal_lpm.agents.layers import Layer, messages
-from causal_lpm.kernels import ring_edges, ring_total, stub_edges, stub_total
+from causal_lpm.agents.layers import Layer, messages, stretches
+from causal_lpm.kernels import ring_edges, ring_total, stub_total
+from causal_lpm.kernels.hashing import permutation
 from causal_lpm.ops import exogenous
 
 __all__ = ["FreshRandom", "FreshWattsStrogatz"]
@@ -137,11 +138,20 @@ class FreshRandom(Layer):
         return stub_total(messages(self, x), _today(self.name, x), self.owner, self.first, self.chain)
 
     def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        def edges(key: Tensor) -> tuple[Tensor, Tensor]:
-            src, dst = stub_edges(key, self.owner, self.chain)
-            return src[src != dst], dst[src != dst]
-
-        return _contacts_of_today(self, edges, agents, rows, dims)
+        stubs = self.owner.shape[0]
+        key = _today(self.name, agents)[..., 0].expand(dims).reshape(-1)[rows]
+        place, stub = stretches(self.first[agents], self.stubs[agents].long())
+        at = permutation(key[place], stub, stubs, inverse=True)  # where in today's sequence each stub stands
+        if self.chain:  # between the one before and the one after it
+            place, beside = torch.cat([place, place]), torch.cat([at - 1, at + 1])
+            there = (beside >= 0) & (beside < stubs)
+        else:
+            beside = at ^ 1
+            there = torch.maximum(at, beside) < stubs // 2 * 2
+        place, beside = place[there], beside[there]
+        other = self.owner[permutation(key[place], beside, stubs)].long()
+        apart = other != agents[place]
+        return place[apart], other[apart]
 
     def degree(self) -> Tensor:
         m = self.owner.shape[0]
@@ -159,7 +169,7 @@ def _today(name: str, x: Tensor) -> Tensor:
 
 
 def _contacts_of_today(
-    layer: FreshWattsStrogatz | FreshRandom,
+    layer: FreshWattsStrogatz,
     edges: Callable[[Tensor], tuple[Tensor, Tensor]],
     agents: Tensor,
     rows: Tensor,

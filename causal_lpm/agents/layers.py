@@ -65,10 +65,13 @@ class Layer(ABC):
     def to(self, device: torch.device | str) -> Layer:
         """The same layer with its tensors on another device."""
         moved = copy.copy(self)
-        for f in fields(self):  # type: ignore[arg-type]  # every concrete layer is a dataclass
-            value = getattr(self, f.name)
+        kept = [f.name for f in fields(self)]  # type: ignore[arg-type]  # every concrete layer is a dataclass
+        for name in set(vars(moved)) - set(kept):
+            del moved.__dict__[name]  # what was found on the old device, and is kept
+        for name in kept:
+            value = getattr(self, name)
             if isinstance(value, Tensor):
-                object.__setattr__(moved, f.name, value.to(device))
+                object.__setattr__(moved, name, value.to(device))
         return moved
 
     def __add__(self, other: Layer) -> Layers:
