@@ -12,13 +12,14 @@ from causal_lpm.agents.columns import MOST, seed_number
 from causal_lpm.populations.composition import ADULT, composed
 from causal_lpm.populations.daily_places import schools, working
 from causal_lpm.populations.household_sizes import drawn_sizes
-from causal_lpm.populations.rounding import Floats, apportioned
+from causal_lpm.populations.rounding import Counts, Floats, apportioned
 from causal_lpm.populations.synthetic import SyntheticPopulation
 
 __all__ = ["BYTES", "COMMUNITY", "Blueprint"]
 
-BYTES = 130
-"""Peak memory an agent, measured with New Zealand."""
+BYTES = 100
+"""Peak memory an agent, measured with New Zealand and New York City."""
+GROUPED = ("household", "school", "classroom", "workplace", "team")
 COMMUNITY = 4
 """Chance meetings a day of each agent."""
 
@@ -51,42 +52,51 @@ class Blueprint:
         count = self.size if agents is None else validate.whole_number("agents", agents, 1)
         validate.fits_in_memory(f"{count:,} agents of {name!r}", BYTES * count, "give agents=, a smaller number")
         validate.whole_number("agents", count, 1, MOST)
-        key = seed_number(seed) % 2**64
-        age, place, household = self._at_home(count, key)
-        rng = np.random.default_rng([key, len(self.persons)])
-        school, classroom = schools(rng, age, place)
-        workplace, team = working(rng, age, place, school, seed)
-        columns = {"household": household, "school": school, "classroom": classroom, "workplace": workplace}
-        small = {"age": torch.from_numpy(age), self.column: torch.from_numpy(place.astype(np.uint8))}
-        groups = {name: torch.from_numpy(each.astype(np.int32)) for name, each in {**columns, "team": team}.items()}
+        columns = self._columns(count, seed_number(seed) % 2**64)
         labels = tuple(self.persons)
-        people = Population({**small, **groups}, {self.column: labels})
+        people = Population(columns, {self.column: labels})
         networks: dict[str, Layer] = {
-            "household": Groups(groups["household"]),
-            "school": Groups(groups["classroom"]),
-            "workplace": Groups(groups["team"]),
+            "household": Groups(columns["household"]),
+            "school": Groups(columns["classroom"]),
+            "workplace": Groups(columns["team"]),
             "community": FreshRandom(torch.full((count,), COMMUNITY), name="community"),
         }
         outlines = {} if self.outlines is None else {self.column: self.outlines}
         return SyntheticPopulation(name, people, networks, {self.column: labels}, outlines, None, self.attribution)
 
-    def _at_home(self, count: int, key: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Age, place and household of each agent, place by place and household by household."""
+    def _columns(self, count: int, key: int) -> dict[str, torch.Tensor]:
+        """The attributes of all agents, place by place."""
         counts = apportioned(np.stack(list(self.persons.values())), count)
-        ages, places, homes, first = [], [], [], 0
+        columns = {
+            name: torch.empty(count, dtype=torch.uint8 if name in ("age", self.column) else torch.int32)
+            for name in ("age", self.column, *GROUPED)
+        }
+        end, groups = 0, dict.fromkeys(GROUPED, 0)
         for number, (label, own) in enumerate(zip(self.persons, counts, strict=True)):
-            people, adults = int(own.sum()), int(own[ADULT:].sum())
-            if people == 0:
-                continue
-            if adults == 0:
-                raise ValueError(f"of {count} agents, {label} has {people} children and no adult: give more agents.")
-            rng = np.random.default_rng([key, number])
-            size = drawn_sizes(rng, people, self.sizes[label], adults)
-            ages.append(composed(rng, own, size))
-            places.append(np.full(people, number))
-            homes.append(first + np.repeat(np.arange(len(size)), size))
-            first += len(size)
-        return np.concatenate(ages), np.concatenate(places), np.concatenate(homes)
+            if own.sum() and not own[ADULT:].sum():
+                raise ValueError(f"of {count} agents, {label} has {own.sum()} children and no adult: give more agents.")
+            if own.sum():
+                begin, end = end, end + int(own.sum())
+                columns[self.column][begin:end] = number
+                for name, values in self._place(np.random.default_rng([key, number]), own, self.sizes[label]).items():
+                    part = torch.from_numpy(values)
+                    if name in groups:  # numbered on from those of the places before
+                        part, groups[name] = (
+                            torch.where(part < 0, part, part + groups[name]),
+                            groups[name] + 1 + int(part.max()),
+                        )
+                    columns[name][begin:end] = part
+        return columns
+
+    @staticmethod
+    def _place(rng: np.random.Generator, ages: Counts, sizes: Floats) -> dict[str, np.ndarray]:
+        """Age and groups of the agents of one place, household by household, each numbered from 0."""
+        size = drawn_sizes(rng, int(ages.sum()), sizes, int(ages[ADULT:].sum()))
+        age = composed(rng, ages, size)
+        school, classroom = schools(rng, age)
+        workplace, team = working(rng, age, school)
+        household = np.repeat(np.arange(len(size), dtype=np.int32), size)
+        return {"age": age} | dict(zip(GROUPED, (household, school, classroom, workplace, team), strict=True))
 
     @property
     def attribution(self) -> str:

@@ -42,9 +42,9 @@ def composed(rng: np.random.Generator, ages: Counts, size: Counts) -> Ages:
     >>> age[0] >= 18, sorted(age.tolist())
     (np.True_, [3, 5, 33, 36, 71])
     """
-    home = np.repeat(np.arange(len(size)), size)
+    home = np.repeat(np.arange(len(size), dtype=np.int32), size)
     first = np.cumsum(size) - size
-    place = np.arange(len(home)) - first[home]
+    place = np.arange(len(home)) - np.repeat(first, size)
     child = np.zeros(len(home), dtype=bool)
     child[_children(rng, place, int(ages[:ADULT].sum()))] = True
     age = np.zeros(len(home), dtype=np.uint8)

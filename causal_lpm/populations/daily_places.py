@@ -18,73 +18,70 @@ __all__ = ["MOST_IN_CLASSROOM", "MOST_IN_TEAM", "SCHOOLS", "WORKING", "parts", "
 SCHOOLS = ((5, 12, 400), (13, 17, 800))
 """First and last year of age, and pupils, of a school."""
 MOST_IN_CLASSROOM = 30
+OLDEST = max(high for _, high, _ in SCHOOLS)
 WORKING = (20, 64, 0.75)
 """First and last year of age, and share, of those who work."""
 LARGEST_WORKPLACE = 2000
 MOST_IN_TEAM = 20
 
-Numbers = NDArray[np.int64]
+Numbers = NDArray[np.int32]
+Ages = NDArray[np.uint8]
 
 
 def parts(group: Numbers, most: int) -> Numbers:
     """Groups cut into parts of at most so many, as equal as can be; members that are neighbours stay together.
 
-    >>> parts(np.array([7, 7, -1, 7, 7, 2]), most=3)
-    array([ 1,  1, -1,  2,  2,  0])
+    >>> parts(np.array([1, 1, -1, 1, 1, 0]), most=3)
+    array([ 1,  1, -1,  2,  2,  0], dtype=int32)
     """
-    members = np.flatnonzero(group >= 0)
-    members = members[np.argsort(group[members], kind="stable")]
-    _, place, size = np.unique(group[members], return_index=True, return_counts=True)
+    order = np.argsort(group, kind="stable")
+    order = order[np.searchsorted(group[order], 0) :]
+    size = np.bincount(group[order])
     number = -(-size // most)
-    rank = np.arange(len(members)) - np.repeat(place, size)
-    part = np.full(len(group), -1, dtype=np.int64)
-    part[members] = np.repeat(np.cumsum(number) - number, size) + rank * np.repeat(number, size) // np.repeat(
-        size, size
-    )
+    own = group[order]
+    rank = np.arange(len(order)) - (np.cumsum(size) - size)[own]
+    part = np.full(len(group), -1, dtype=np.int32)
+    part[order] = (np.cumsum(number) - number)[own] + rank * number[own] // size[own]
     return part
 
 
-def schools(rng: np.random.Generator, age: Numbers, place: Numbers) -> tuple[Numbers, Numbers]:
-    """The school and the classroom of each agent, teachers included, both -1 for all others.
+def schools(rng: np.random.Generator, age: Ages) -> tuple[Numbers, Numbers]:
+    """The school and the classroom of each agent of a place, teachers included, both -1 for all others.
 
     Args:
         rng: Who teaches.
-        age: Years; agents of a place follow each other, and so do households.
-        place: Number of the place, ascending.
+        age: Years; members of a household, and neighbours, follow each other.
     """
-    school, first = np.full(len(age), -1, dtype=np.int64), 0
+    school, first = np.full(len(age), -1, dtype=np.int32), 0
     for low, high, pupils in SCHOOLS:
-        goes = (age >= low) & (age <= high)
-        own = parts(np.where(goes, place, -1), pupils)
-        school[goes] = first + own[goes]
-        first = int(school.max()) + 1
-    room = parts(np.where(school >= 0, school * (OLDEST_PUPIL + 1) + age, -1), MOST_IN_CLASSROOM)
-    known, one = np.unique(room, return_index=True)
-    one = one[known >= 0]  # a pupil of each room
-    could = rng.permutation(np.flatnonzero((age >= WORKING[0]) & (age <= WORKING[1])))
-    could = could[np.argsort(place[could], kind="stable")]
-    order = np.argsort(place[one], kind="stable")
-    one = one[order]
-    begin = np.searchsorted(place[could], place[one])  # where adults of the place begin
-    taken = begin + np.arange(len(one)) - np.searchsorted(place[one], place[one])
-    there = taken < np.searchsorted(place[could], place[one], side="right")
-    teacher, taught = could[taken[there]], one[there]
-    school[teacher], room[teacher] = school[taught], room[taught]
+        goes = np.flatnonzero((age >= low) & (age <= high))
+        school[goes] = first + parts(np.zeros(len(goes), dtype=np.int32), pupils)
+        first += -(-len(goes) // pupils)
+    pupil = np.flatnonzero(school >= 0)
+    # Numbered from 0 without gaps: sorted by age, each school's pupils of a year follow each other.
+    _, year = np.unique(school[pupil] * np.int32(OLDEST + 1) + age[pupil], return_inverse=True)
+    room = np.full(len(age), -1, dtype=np.int32)
+    room[pupil] = parts(year.astype(np.int32), MOST_IN_CLASSROOM)
+    school_of_room = np.zeros(room.max(initial=-1) + 1, dtype=np.int32)
+    school_of_room[room[pupil]] = school[pupil]
+    teacher = rng.permutation(np.flatnonzero(_between(age, *WORKING[:2])))[: len(school_of_room)]
+    room[teacher] = np.arange(len(teacher))
+    school[teacher] = school_of_room[: len(teacher)]
     return school, room
 
 
-def working(
-    rng: np.random.Generator, age: Numbers, place: Numbers, school: Numbers, seed: int
-) -> tuple[Numbers, Numbers]:
-    """The workplace and the team of each agent, both -1 for those who do not work, or who are at a school."""
+def working(rng: np.random.Generator, age: Ages, school: Numbers) -> tuple[Numbers, Numbers]:
+    """The workplace and the team of each agent of a place, both -1 for those who do not work, or are at a school."""
     low, high, share = WORKING
-    works = (age >= low) & (age <= high) & (rng.random(len(age), dtype=np.float32) < share) & (school < 0)
+    works = _between(age, low, high) & (rng.random(len(age), dtype=np.float32) < share) & (school < 0)
     if not works.any():
-        nowhere = np.full(len(age), -1, dtype=np.int64)
+        nowhere = np.full(len(age), -1, dtype=np.int32)
         return nowhere, nowhere
-    where = torch.from_numpy(place)
-    work = workplaces(torch.from_numpy(works), zipf_sizes(LARGEST_WORKPLACE), seed, within=[where]).numpy()
-    return work.astype(np.int64), parts(work, MOST_IN_TEAM)
+    seed = int(rng.integers(2**62))
+    work = workplaces(torch.from_numpy(works), zipf_sizes(LARGEST_WORKPLACE), seed).numpy()
+    return work, parts(work, MOST_IN_TEAM)
 
 
-OLDEST_PUPIL = max(high for _, high, _ in SCHOOLS)
+def _between(age: Ages, low: int, high: int) -> NDArray[np.bool_]:
+    result: NDArray[np.bool_] = (age >= low) & (age <= high)
+    return result

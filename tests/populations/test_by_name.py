@@ -8,7 +8,7 @@ from causal_lpm import data
 from causal_lpm.populations import SyntheticPopulation, names, population
 from causal_lpm.populations.by_name import BLUEPRINTS
 
-AGENTS = 20_000
+AGENTS = 8_000
 
 
 @pytest.fixture(scope="module", params=names())
