@@ -1,5 +1,6 @@
 """What a calibration leaves: a tree of ArviZ's groups, the report, and questions that it answers."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from causal_lpm.inference.calibration.point import PointCalibration
 from causal_lpm.inference.calibration.simulator import ProblemSimulator, batch_size
 from causal_lpm.inference.charts.style import banner_text
 from causal_lpm.inference.diagnostics.report import Report
+from causal_lpm.inference.policies.against_data import said_of_misses
 from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.policies.ranking import Loss, rank_policies
@@ -36,6 +38,8 @@ from causal_lpm.inference.runs.simulation_set import simulate_set
 from causal_lpm.validate import whole_number
 
 __all__ = ["CalibrationResult"]
+
+_LOG = logging.getLogger("causal_lpm")
 
 
 class CalibrationResult:
@@ -171,8 +175,12 @@ class CalibrationResult:
             replicates: Of the luck of each draw; at least two tell luck from parameters.
             seed: Of the luck; that of the calibration, if not given.
             model: Another program with the same parameters, for example with more days.
-            options: As of `causal_lpm.inference.policies.predictive.predict`, such as `workers`, `folder` and
-                `progress`; `group_labels` and `start_date` take the place of the labels and dates of the data.
+            options: As of `causal_lpm.inference.policies.predictive.predict`, such as `given="outbreak"`, `workers`,
+                `folder` and `progress`; `group_labels` and `start_date` take the place of the labels and dates of the
+                data.
+
+        Returns:
+            As there, with attributes `status`, and `misses` where runs of the model as it stands miss the data.
 
         Raises:
             ValueError: an unknown policy or kind, more draws than there are, no model.
@@ -190,8 +198,14 @@ class CalibrationResult:
         asked = {"data_sites": tuple(map(str, sites)), **options}
         found = predict(program, given, worlds, kind=kind, replicates=replicates, seed=own, **asked)
         if "observed_data" in self.tree.children:
+            observed = self.tree["observed_data"].to_dataset()
+            factual = next((name for name, acts in (worlds or {"factual": {}}).items() if not acts), None)
+            misses = "" if factual is None else said_of_misses(found, observed, str(factual))
+            if misses:
+                _LOG.warning(f"Predictions miss the data. {misses}")
+                found.attrs["misses"] = misses
             groups, dates = (options.get(name) is None for name in ("group_labels", "start_date"))
-            found = with_labels_of_data(found, self.tree["observed_data"].to_dataset(), groups=groups, dates=dates)
+            found = with_labels_of_data(found, observed, groups=groups, dates=dates)
         found.attrs["status"] = self.status
         self.tree = with_group(self.tree, "predictions", found)
         return found

@@ -23,6 +23,7 @@ from causal_lpm.inference.charts.style import (
     time_axis,
     wrapped,
 )
+from causal_lpm.inference.policies.dying_out import said_of_dying_out
 from causal_lpm.inference.policies.statements import said
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
 from causal_lpm.inference.studies.study_tree import options_text
@@ -82,12 +83,18 @@ def fan_chart(
     count = tree["predictions"].sizes["replicate"]
     title = f"{tree.attrs['title']} ({count} replicate{'s' * (count != 1)})"
     banner(figure, tree)
-    lines = [wrapped(text) for text in (title, options_text(tree)) if text]
+    lines = [wrapped(text) for text in (title, options_text(tree), _died_out(tree, names[0])) if text]
     plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
     enough = "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
     spread = "one replicate" if count == 1 else f"median, {enough} of {count} replicates"
     legend_below(figure, dict(zip(names, axes[0].get_lines(), strict=True)), title=spread)
     return figure
+
+
+def _died_out(tree: xr.DataTree, world: str) -> str:
+    """How many epidemics died out in the first world that is drawn."""
+    text = said_of_dying_out(tree["predictions"].to_dataset(), world)
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _sharing(tree: xr.DataTree) -> str:

@@ -20,8 +20,9 @@ from causal_lpm.inference.charts.style import (
     panels,
     plain,
     time_axis,
+    wrapped,
 )
-from causal_lpm.inference.policies.statements import said
+from causal_lpm.inference.policies.statements import said, said_of_predictions
 from causal_lpm.validate import known
 
 if TYPE_CHECKING:
@@ -138,6 +139,8 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, averted: tuple[str, str], gro
     title = f"averted: {averted[1]} minus {averted[0]} ({said(kind)})"
     plain(lower.set_title(title, loc="left", fontsize="small"))
     plain(lower.set_xlabel(time if daily else "step"))
+    if text := said_of_predictions(predictions):
+        plain(upper.set_title(wrapped(text, 100), loc="left", fontsize="small"))
     figure.align_ylabels()
     banner(figure, tree)
     legend_below(figure, handles, columns=2)

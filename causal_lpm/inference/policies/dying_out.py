@@ -12,30 +12,82 @@ import xarray as xr
 
 from causal_lpm.inference.policies.predictions import series_dims
 
-__all__ = ["died_out", "knows_who_died_out", "mixture_interval", "share_interval", "student_interval"]
+__all__ = [
+    "died_out",
+    "knows_who_died_out",
+    "mixture_interval",
+    "said_of_dying_out",
+    "share_interval",
+    "student_interval",
+]
 
 LEVEL = 0.95
+INFECTIONS = "infections"
+QUIET = 7  # days without an infection, after which a small epidemic is over
 
 Values = npt.NDArray[np.float64]
 
 
-def knows_who_died_out(predictions: xr.Dataset, outcome: str = "infections") -> bool:
+def knows_who_died_out(predictions: xr.Dataset, outcome: str | None = None) -> bool:
     """Whether predictions have infections, and know of how many persons."""
-    return outcome in predictions.data_vars and "group_size" in predictions.coords
+    return _outcome(predictions, outcome) in predictions.data_vars and _persons(predictions) > 0
 
 
-def died_out(predictions: xr.Dataset, share: float = 0.01, outcome: str = "infections") -> xr.DataArray:
+def died_out(
+    predictions: xr.Dataset, share: float = 0.01, outcome: str | None = None, world: str | None = None
+) -> xr.DataArray:
     """Which epidemics died out, bool (draw, replicate); none where that is not known.
 
-    One counts as died out when infections stay below `share` of the persons in any of its worlds. A policy may cause
-    this, so such epidemics belong to the estimand: they are counted and shown apart, never dropped silently.
+    One counts as died out where all its infections are below `share` of the persons and none came in the last seven
+    days, in any of its worlds. A policy may cause this, so such epidemics belong to the estimand: they are counted and
+    shown apart, never dropped silently.
+
+    Args:
+        predictions: With infections, which count the new ones of each day, and the number of persons.
+        share: Of the persons.
+        outcome: What counts the infections; "infections", or what the predictions were told.
+        world: The world that is looked at, in place of all.
     """
-    if not knows_who_died_out(predictions, outcome):
+    name = _outcome(predictions, outcome)
+    if not knows_who_died_out(predictions, name):
         shape = {dim: predictions[dim] for dim in ("draw", "replicate")}
         return xr.DataArray(np.zeros([len(labels) for labels in shape.values()], dtype=bool), shape)
-    counts = predictions[outcome].sum(series_dims(predictions[outcome]))
-    found = (counts * 1e5 / predictions["group_size"].sum() < share * 1e5).any("world")
-    return found.transpose("draw", "replicate").rename("died_out")
+    infections = predictions[name] if world is None else predictions[name].sel(world=[world])
+    group, day = series_dims(predictions[name])
+    few = infections.sum((group, day)) * 1e5 / _persons(predictions) < share * 1e5
+    over = infections.isel({day: slice(-QUIET, None)}).sum((group, day)) == 0
+    return (few & over).any("world").transpose("draw", "replicate").rename("died_out")
+
+
+def said_of_dying_out(predictions: xr.Dataset, world: str) -> str:
+    """How many epidemics died out in a world, with the 95% interval of the share; empty where that is not known.
+
+    >>> counts = xr.DataArray(np.zeros((1, 4, 1, 1, 9)), dims=("world", "draw", "replicate", "group", "day"))
+    >>> counts[0, 1:] = 30.0
+    >>> seen = xr.Dataset({"infections": counts}, {"world": ["factual"]}, {"agents": 1000})
+    >>> said_of_dying_out(seen, "factual")
+    "in 1 of 4 runs of 'factual' the epidemic died out (25%, 95% interval 1% to 81%)"
+    """
+    if not knows_who_died_out(predictions):
+        return ""
+    flags = died_out(predictions, world=world)
+    count, of = int(flags.sum()), flags.size
+    low, high = share_interval(count, of)
+    return (
+        f"in {count} of {of} runs of {world!r} the epidemic died out ({count / of:.0%}, 95% interval {low:.0%} to "
+        f"{high:.0%})"
+    )
+
+
+def _outcome(predictions: xr.Dataset, given: str | None) -> str:
+    return str(predictions.attrs.get("infections", INFECTIONS)) if given is None else given
+
+
+def _persons(predictions: xr.Dataset) -> float:
+    """All persons; 0 where that is not known."""
+    if "group_size" in predictions.coords:
+        return float(predictions["group_size"].sum())
+    return float(predictions.attrs.get("agents", 0))
 
 
 def share_interval(count: int, of: int) -> tuple[float, float]:

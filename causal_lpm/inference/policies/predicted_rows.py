@@ -37,6 +37,8 @@ class PredictedRows:
         batch: Rows in a block; the last block may have fewer.
         has: What the model has to show.
         outcomes: Which of it is wanted.
+        chosen: Numbers of the rows that are run; all, if not given.
+        attempt: How often they were run before; each time with other luck.
     """
 
     model: Model
@@ -48,6 +50,8 @@ class PredictedRows:
     batch: int
     has: Outcomes
     outcomes: Sequence[str]
+    chosen: tuple[int, ...] | None = None
+    attempt: int = 0
 
     @property
     def draws(self) -> int:
@@ -57,7 +61,7 @@ class PredictedRows:
     @property
     def rows(self) -> int:
         """How many rows there are, in all blocks."""
-        return self.draws * self.replicates
+        return self.draws * self.replicates if self.chosen is None else len(self.chosen)
 
     def __call__(self, number: int) -> dict[str, Array]:
         """Block `number`."""
@@ -96,6 +100,7 @@ class PredictedRows:
             "parameters": fingerprint({name: value.cpu().numpy() for name, value in self.parameters.items()}),
             "model": fingerprint(first),
             "versions": versions(),
+            **({"attempt": self.attempt, "chosen": list(self.chosen or ())} if self.attempt else {}),
         }
 
     def luck(
@@ -110,8 +115,9 @@ class PredictedRows:
 
     def _together(self, rows: range, settings: Mapping[str, Mapping[str, float]], seed: int) -> dict[str, Array]:
         """Some rows, in worlds that share their luck."""
-        seeds = [row_seed(seed, row, self.replicates) for row in rows]
-        draw = torch.tensor(rows) // self.replicates
+        numbers = list(rows if self.chosen is None else self.chosen[rows.start : rows.stop])
+        seeds = [row_seed(seed, number, self.replicates, self.attempt) for number in numbers]
+        draw = torch.tensor(numbers) // self.replicates
         values = {name: value[draw.to(value.device)] for name, value in self.parameters.items()}
         device = next((value.device for value in values.values()), None)
         with (
@@ -130,14 +136,15 @@ class PredictedRows:
         return {name: _by_world(name, series[name], worlds, (*shape, *self.has.shapes[name])) for name in self.outcomes}
 
 
-def row_seed(seed: int, row: int, replicates: int) -> int:
-    """The seed of a row, which does not depend on how many draws there are.
+def row_seed(seed: int, row: int, replicates: int, attempt: int = 0) -> int:
+    """The seed of a row, which does not depend on how many draws there are; that of a further attempt is another one.
 
     >>> row_seed(3, 5, 2) == replicate_seed(replicate_seed(3, 2), 1)
     True
     """
     draw, replicate = divmod(row, replicates)
-    return replicate_seed(replicate_seed(seed, draw), replicate)
+    own = replicate_seed(replicate_seed(seed, draw), replicate)
+    return replicate_seed(own, attempt) if attempt else own
 
 
 def _by_world(name: str, value: torch.Tensor, worlds: Worlds, shape: tuple[int, int, int, int]) -> Array:

@@ -15,6 +15,8 @@ import xarray as xr
 
 from causal_lpm import validate
 from causal_lpm.inference.files.dates import calendar
+from causal_lpm.inference.policies.dying_out import INFECTIONS, said_of_dying_out
+from causal_lpm.inference.policies.outbreaks import check_given, taken_off
 from causal_lpm.inference.policies.outcomes import outcomes_of
 from causal_lpm.inference.policies.predicted_rows import PredictedRows
 from causal_lpm.inference.policies.predictions import check_labels, predictions_dataset
@@ -45,6 +47,8 @@ def predict(
     start_date: str | None = None,
     group_labels: Sequence[str] | None = None,
     data_sites: Collection[str] = (),
+    given: str | None = None,
+    infections: str = INFECTIONS,
     workers: int = 1,
     executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
@@ -71,13 +75,17 @@ def predict(
         group_labels: One a group.
         data_sites: Names of data sites before the simulation that are no sites of `observed`, and so look like
             parameters; `result.predict` knows them.
+        given: `"outbreak"` for epidemics that take off in the first world: where one dies out there, its draw of the
+            parameters gets other luck. By default nothing: some die out as chance has it.
+        infections: The outcome that counts new infections, by which it is known which epidemics died out.
         workers: Processes, as of `simulate_set`, and so are `executor` and `folder`. The numbers do not depend on them.
         executor: Where blocks run, instead of processes of this machine.
         folder: Keeps finished blocks; the same call goes on where it stopped.
         progress: Called with (finished rows, all) whenever a block is finished.
 
     Returns:
-        Each outcome with dimensions (world, draw, replicate, group, day) and attributes `kind`, `seed`, `coupling`.
+        Each outcome with dimensions (world, draw, replicate, group, day) and attributes `kind`, `seed`, `coupling`;
+        `agents`, and `died_out` in words, where these are known; `given`.
         Where outcomes differ in their numbers of groups or days, the largest number keeps the names `group` and `day`;
         the others have `OUTCOME_group`, `OUTCOME_day`.
 
@@ -86,7 +94,8 @@ def predict(
         FileExistsError: the folder holds something else.
         RunError: a block failed, or a worker was killed; finished blocks are kept in the folder.
         ValueError: an unknown kind, policy, parameter or outcome; no draws, or different numbers of them; a parameter
-            of the model without draws; a model with data in it; series without days.
+            of the model without draws; a model with data in it; series without days; `given` where worlds do not share
+            their luck, or infections are not known, or a draw of whose epidemics nearly all die out.
 
     >>> import pyro, torch, pyro.distributions as dist
     >>> from causal_lpm import event, policy, rollout, tally
@@ -112,9 +121,9 @@ def predict(
     seed = validate.whole_number("seed", seed, low=0)
     batch = 0 if batch is None else validate.whole_number("batch", batch)
     settings = named_worlds(worlds)
-    given = checked_draws(parameters)
+    draws = checked_draws(parameters)
     with alone():
-        has = outcomes_of(model, given, settings.values(), seed, data_sites)
+        has = outcomes_of(model, draws, settings.values(), seed, data_sites)
     chosen = chosen_outcomes(outcomes, has)
     shapes = {name: has.shapes[name] for name in chosen}
     days = max(shape[1] for shape in shapes.values())
@@ -122,12 +131,21 @@ def predict(
     if start_date is not None:
         calendar(start_date, days)
 
-    task = PredictedRows(model, given, settings, kind == "paired", replicates, seed, batch, has, chosen)
+    check_given(given, kind, infections, chosen, has)
+
+    task = PredictedRows(model, draws, settings, kind == "paired", replicates, seed, batch, has, chosen)
     what = f"the predictions ({len(settings)} worlds, {task.draws} draws, {replicates} replicates)"
     fewer = "ask for fewer worlds, draws or replicates"
-    found = run_rows(task, what=what, fewer=fewer, folder=folder, executor=executor, workers=workers, progress=progress)
+    where: dict[str, Any] = {"executor": executor, "workers": workers, "progress": progress}
+    found = run_rows(task, what=what, fewer=fewer, folder=folder, **where)
+    about: dict[str, Any] = {} if infections == INFECTIONS else {"infections": infections}
+    if has.agents:
+        about["agents"] = has.agents
+    if given is not None:
+        found, again = taken_off(task, found, infections, what=what, fewer=fewer, folder=folder, **where)
+        about |= {"given": given, "died_out": again}
     shape = (len(settings), task.draws, replicates)
-    return predictions_dataset(
+    dataset = predictions_dataset(
         {name: found[name].reshape(*shape, *shapes[name]) for name in chosen},
         list(settings),
         kind=kind,
@@ -135,4 +153,6 @@ def predict(
         coupling=COUPLING[kind if len(settings) > 1 else "interventional"],
         start_date=start_date,
         group_labels=group_labels,
-    )
+    ).assign_attrs(about)
+    text = "" if given is not None else said_of_dying_out(dataset, next(iter(settings)))
+    return dataset.assign_attrs({"died_out": text} if text else {})

@@ -5,7 +5,7 @@ from typing import Any
 
 import xarray as xr
 
-__all__ = ["REFUSED", "SHARING", "carried", "kind_of", "kind_of_totals", "refusal", "said"]
+__all__ = ["OUTBREAK", "REFUSED", "SHARING", "carried", "kind_of", "kind_of_totals", "refusal", "said", "said_of_predictions", "said_of_runs"]
 
 SHARING = {
     "paired": "the worlds share their luck",
@@ -13,6 +13,12 @@ SHARING = {
     "counterfactual": "given the observed epidemic",
 }
 """Kind -> what the worlds share beside the parameters, in short."""
+
+OUTBREAK = "outbreak"
+"""What predictions may be given beside parameters: that the epidemic takes off in the first world."""
+
+CARRIED = ("status", "reason", "given", "died_out", "misses")
+"""Attributes of predictions that go on to whatever is made of them."""
 
 REFUSED = "interventional only"
 """Status of what an abduction answers whose gates do not let it speak of the epidemic that happened."""
@@ -44,8 +50,34 @@ def said(kind: str) -> str:
 
 
 def carried(dataset: xr.Dataset) -> Mapping[str, Any]:
-    """Attributes that whatever is made of these numbers has to say, too: why their luck was refused, if it was."""
-    return {name: dataset.attrs[name] for name in ("status", "reason") if name in dataset.attrs}
+    """Attributes that whatever is made of these numbers has to say, too.
+
+    Why their luck was refused, if it was; what they are given; how many epidemics died out; how they miss the data.
+    """
+    return {name: dataset.attrs[name] for name in CARRIED if name in dataset.attrs}
+
+
+def said_of_runs(dataset: xr.Dataset) -> str:
+    """What every table and chart says of the runs behind its numbers: what they are given, and which died out.
+
+    >>> said_of_runs(xr.Dataset(attrs={"died_out": "in 1 of 4 runs of 'open' the epidemic died out"}))
+    "Not conditioned on an outbreak: in 1 of 4 runs of 'open' the epidemic died out."
+    """
+    text = str(dataset.attrs.get("died_out", ""))
+    if not text:
+        return ""
+    given = dataset.attrs.get("given") == OUTBREAK
+    return f"{'Given' if given else 'Not conditioned on'} an outbreak: {text}."
+
+
+def said_of_predictions(dataset: xr.Dataset) -> str:
+    """All that a chart or table of predictions, or of what is made of them, says of the runs and of their misses.
+
+    >>> said_of_predictions(xr.Dataset(attrs={"misses": "The total of cases is too low."}))
+    'MISSES THE DATA: The total of cases is too low.'
+    """
+    misses = str(dataset.attrs.get("misses", ""))
+    return " ".join(filter(None, (f"MISSES THE DATA: {misses}" if misses else "", said_of_runs(dataset))))
 
 
 def refusal(result: xr.Dataset | xr.DataTree) -> str:
