@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -35,11 +35,15 @@ class Kept:
     def take(self, numbers: torch.Tensor) -> "Kept":
         """The rows of some numbers, int64 `[n]`; a row may be taken several times, and then goes on several times."""
 
-        def taken(value: torch.Tensor, dim: int) -> torch.Tensor:
+        def taken(value: torch.Tensor, dim: int = -2) -> torch.Tensor:
             split = value.dim() >= -dim and value.shape[dim] == self.rows > 1
             return value.index_select(dim, numbers.to(value.device)) if split else value
 
-        return self._each(taken, len(numbers))
+        state = {name: taken(value) for name, value in self.run.state.items()}
+        tallies = {name: taken(value, -3) for name, value in self.run.tallies.items()}
+        rules = tuple(None if one is None else (taken(one[0]), taken(one[1])) for one in self.memory.rules)
+        sums = None if self.memory.sums is None else self.memory.sums.each(taken)
+        return Kept(self.day, Rollout(state, tallies), Remembered(rules, sums=sums), len(numbers))
 
     def where(self, keep: torch.Tensor, other: "Kept") -> "Kept":
         """The rows of this where `keep`, bool `[rows]`, and those of another one of the same day elsewhere."""
@@ -57,12 +61,6 @@ class Kept:
             for one, two in zip(self.memory.rules, other.memory.rules, strict=True)
         )
         return Kept(self.day, Rollout(state, tallies), Remembered(rules), self.rows)
-
-    def _each(self, change: Callable[[torch.Tensor, int], torch.Tensor], rows: int) -> "Kept":
-        state = {name: change(value, -2) for name, value in self.run.state.items()}
-        tallies = {name: change(value, -3) for name, value in self.run.tallies.items()}
-        rules = tuple(None if one is None else (change(one[0], -2), change(one[1], -2)) for one in self.memory.rules)
-        return Kept(self.day, Rollout(state, tallies), Remembered(rules), rows)
 
 
 class Continuing(Handler):
@@ -126,7 +124,9 @@ class Continuing(Handler):
                         f"an act has changed the dynamics before day {stop}, which another run of the program does not "
                         "know: let it change an entry of the state that the dynamics read."
                     )
-                self.kept[stop] = Kept(stop, run, memory, self._rows)
+                # The sums follow the simulation, and stand where it stops.
+                sums = memory.sums if stop == self._stops[-1] < first + days else None
+                self.kept[stop] = Kept(stop, run, replace(memory, sums=sums), self._rows)
             return Rollout(state, self._filled({} if run is None else run.tallies))
 
         msg["fn"] = continued

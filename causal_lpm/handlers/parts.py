@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from causal_lpm.handlers.steps import Steps
 from causal_lpm.handlers.triggers import Triggers
+from causal_lpm.ops.kept_sums import KeptSums
 from causal_lpm.ops.simulation import Rollout
 from causal_lpm.typing import Dynamics
 
@@ -60,6 +61,7 @@ class Parts:
         self.whole = whole
         self._memories = {whole.first: Memory(Triggers())}
         self.last = whole.first  # the step at which the last part ended
+        self.sums = KeptSums()  # over contacts: true for any part, and near for the next one
 
     def begin(self, steps: Steps) -> Memory:
         """The memory at the beginning of a part, also of one that is simulated again.

@@ -23,7 +23,7 @@ from causal_lpm.handlers.parts import Memory, Parts, no_part
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.steps import Steps, as_time, steps_until
 from causal_lpm.handlers.triggers import Triggers
-from causal_lpm.ops.dimensions import in_all_worlds
+from causal_lpm.ops.dimensions import in_all_worlds, of_replicates
 from causal_lpm.ops.population import Address
 from causal_lpm.ops.pyro_stack import handlers_in_force, heard_by_all
 from causal_lpm.ops.simulation import Remembered, Rollout, once, simulation_ends
@@ -160,7 +160,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         self._own, self._lent, self._logged, self._end = {}, None, None, steps.end
         times = clock.new_tensor(steps.start), clock.new_tensor(steps.end)
         part: dict[str, Any] = {"args": (self._dynamics, dict(state), *times), "kwargs": options}
-        with Incremental(), Recording() as record:
+        with Incremental(parts.sums), Recording() as record:
             self._pyro_simulate(part)  # ChiRho's way from interruption to interruption
             series = {tally: in_all_worlds(values, event_dim=1) for tally, values in record.series().items()}
         parts.end(steps, Memory(self._triggers, dynamics, self._dynamics))
@@ -193,11 +193,12 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         if self._parts is not None:
             last = self._parts.memory
             self._parts.reached(self._parts.last, Memory(self._triggers, last.given, last.in_force))
+            self._parts.sums = self._parts.sums.each(lambda rows: of_replicates(rows, msg["args"][0]))
 
     def _pyro_remembered(self, msg: Any) -> None:
         if self._parts is not None:
             memory = self._parts.memory
-            msg["value"] = Remembered(memory.rules.told(rules_in_force()), memory.same_dynamics)
+            msg["value"] = Remembered(memory.rules.told(rules_in_force()), memory.same_dynamics, self._parts.sums)
             msg["done"] = True
 
     def _pyro_goes_on(self, msg: Any) -> None:
@@ -206,6 +207,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
             self._parts.reached(
                 self._steps_until(torch.tensor(day)), Memory(Triggers.of(rules_in_force(), memory.rules))
             )
+            self._parts.sums = self._parts.sums if memory.sums is None else memory.sums
             msg["done"] = True
 
     def _pyro_intervene(self, msg: Any) -> None:

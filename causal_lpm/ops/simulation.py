@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from pyro.poutine.runtime import effectful
 
+from causal_lpm.ops.kept_sums import KeptSums
 from causal_lpm.typing import State
 
 __all__ = ["Remembered", "Rollout", "goes_on", "once", "remembered", "resampled", "simulation_ends"]
@@ -81,10 +82,12 @@ class Remembered:
         rules: Of each rule (`on`), in the order in which they stand: the sign that it saw first and whether it has
             fired, `[*dims, 1]` each; None where it has seen nothing.
         same_dynamics: Whether its dynamics are those that it began with.
+        sums: Over contacts, from which the next day's follow; None where nobody goes on from them.
     """
 
     rules: tuple[tuple[torch.Tensor, torch.Tensor] | None, ...] = ()
     same_dynamics: bool = True
+    sums: KeptSums | None = None
 
 
 @effectful(type="remembered")

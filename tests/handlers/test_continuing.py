@@ -11,7 +11,8 @@ from chirho.dynamical.ops import on
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causal_lpm import Rollout, Seeds, comparing, rollout, tally
+from causal_lpm import Rollout, Seeds, comparing, event, exposure, rollout, tally
+from causal_lpm.agents.networks import Graph, random_graph
 from causal_lpm.handlers.continuing import Continuing, Kept
 from tests.contracts.models import MODELS, Model, S
 
@@ -138,3 +139,56 @@ def test_seeds_in_windows_go_on() -> None:
         told()
     again = told(Continuing(ROWS, [DAYS], whole.tallies, first.kept[9]))
     assert unlike(again, whole) == []
+
+
+class _Counting(Graph):
+    """A graph that counts how often its sums are computed from nothing."""
+
+    from_nothing = 0
+
+    def total(self, x: torch.Tensor) -> torch.Tensor:
+        type(self).from_nothing += 1
+        return super().total(x)
+
+    def changed_total(self, total: torch.Tensor, before: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return super().changed_total(total, before, x)
+
+
+def test_sums_over_contacts_go_on_with_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    agents, generator = 300, torch.Generator().manual_seed(4)
+    plain = random_graph(agents, 6, seed=1)
+    graph = _Counting(plain.indptr, plain.neighbours)
+
+    def epidemic(seeds: torch.Tensor, *handlers: Any) -> Rollout:
+        def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            met = exposure(graph, s["stage"] == 1)
+            infected = event("infection", 0.1 * met, where=s["stage"] == 0)
+            tally("infections", infected)
+            return {"stage": s["stage"] + infected + event("recovery", 0.2, where=s["stage"] == 1)}
+
+        with ExitStack() as stack:
+            for handler in (pyro.condition(data={"luck_0": seeds}), Seeds("luck"), *handlers):
+                stack.enter_context(handler)
+            return rollout(day, {"stage": (torch.arange(agents) < 9).to(torch.uint8)}, DAYS)
+
+    future = epidemic(SEEDS).tallies
+    monkeypatch.setattr(_Counting, "from_nothing", 0)
+    seeds, kept = SEEDS, None
+    for stop in range(1, DAYS + 1):
+        with Continuing(ROWS, [stop], future, kept) as going_on:
+            run = epidemic(seeds)
+        if stop < DAYS:
+            numbers = torch.randint(0, ROWS, (ROWS,), generator=generator).sort().values
+            seeds, kept = seeds[numbers], going_on.kept[stop].take(numbers)
+    assert _Counting.from_nothing == 1, "on the first day"
+    whole = epidemic(seeds)
+    assert all(torch.equal(run.tallies[name], series) for name, series in whole.tallies.items())
+
+
+def test_what_was_kept_may_go_on_twice() -> None:
+    model = MODELS[0]
+    whole = ran(model, SEEDS)
+    first = Continuing(ROWS, [7], whole.tallies)
+    ran(model, SEEDS, first)
+    for _ in range(2):
+        assert unlike(ran(model, SEEDS, Continuing(ROWS, [DAYS], whole.tallies, first.kept[7])), whole) == []
