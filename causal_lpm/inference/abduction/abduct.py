@@ -147,7 +147,7 @@ def abduct(
     _check_memory(windowed, particles, filters * rounds, paths)
     check_where(executor, workers, filters)
     about = {
-        "format": 1,
+        "format": 2,
         "kind": "abduction",
         "seed": seed,
         "windows": list(windowed.first),
@@ -155,6 +155,7 @@ def abduct(
         "particles": particles,
         "data": fingerprint(numbers_of({**problem.data, **problem.terms})),
         "line_list": "" if line_list is None else line_list.fingerprint(),
+        "model": "" if folder is None else _told_by(windowed),
         "versions": versions(),
     }
     options: dict[str, Any] = {"executor": executor, "workers": workers, "progress": progress}
@@ -167,7 +168,7 @@ def abduct(
             check=task.check,
             batch=task.batch,
             what="filters",
-            store=_store(folder, f"filters_{before:05d}", {**about, "z": fingerprint({"z": z.numpy()})}),
+            store=_store(folder, f"filters_{before:05d}", {**about, "parameters": fingerprint({"z": z.numpy()})}),
             **options,
         )
         return Filtered.of([dict(part) for part in parts])
@@ -203,7 +204,7 @@ def abduct(
         store=_store(
             folder,
             "moves",
-            {**about, "sweeps": sweeps, "z": fingerprint({"z": moves.z.numpy(), "s": moves.seeds.numpy()})},
+            {**about, "sweeps": sweeps, "parameters": fingerprint({"z": moves.z.numpy(), "s": moves.seeds.numpy()})},
         ),
         **options,
     )
@@ -239,6 +240,14 @@ def _check_memory(windowed: Windowed, particles: int, filters: int, paths: int) 
         needed,
         "give fewer particles, filters, paths or blocks, or longer windows",
     )
+
+
+def _told_by(windowed: Windowed) -> str:
+    """A fingerprint of what the model makes of two draws of its prior and of some luck."""
+    luck = torch.arange(2 * len(windowed)).reshape(2, -1)
+    run = windowed.run(windowed.problem.prior.draw(2, 0), windowed.in_all_blocks(luck))
+    series = {name: values.numpy() for name, values in run.kept[windowed.end].run.tallies.items()}
+    return fingerprint({**series, "log p": run.log_p.numpy()})
 
 
 def _check_replay(windowed: Windowed, z: torch.Tensor, filtered: Filtered) -> None:

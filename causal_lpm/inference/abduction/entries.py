@@ -1,6 +1,7 @@
 """Log densities of data entry by entry: which number of which site, for many rows of a program side by side."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyro
@@ -11,7 +12,7 @@ from torch.distributions import Distribution, Independent, Transform
 from causal_lpm.inference.program.scoring import by_day, valid_density
 from causal_lpm.inference.program.series import Series
 
-__all__ = ["Entries", "same_entries", "place"]
+__all__ = ["Entries", "place", "right_of_rows", "same_entries"]
 
 
 class Entries(Messenger):
@@ -68,6 +69,14 @@ class Entries(Messenger):
             self.distance[msg["name"]] = _distance(fn, value, series.present)
         msg["value"], msg["done"] = value, True
         msg["infer"]["_do_not_trace"] = True
+
+
+def right_of_rows(series: Series) -> Series:
+    """The same data without leading dimensions of one, which would stand in the place of the rows: `[groups, days]`."""
+    shape = series.values.shape
+    while len(shape) > 2 and shape[0] == 1:
+        shape = shape[1:]
+    return replace(series, values=series.values.reshape(shape), present=series.present.reshape(shape))
 
 
 def place(there: torch.Tensor) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from causal_lpm.handlers.continuing import Kept
 from causal_lpm.inference.abduction.block_arrays import BlockArrays
-from causal_lpm.inference.abduction.resampling import systematic
+from causal_lpm.inference.abduction.resampling import effective_number, systematic
 from causal_lpm.inference.abduction.windowed import Windowed
 
 __all__ = ["Filtered", "particle_filters"]
@@ -66,7 +66,7 @@ def particle_filters(windowed: Windowed, z: torch.Tensor, seeds: Sequence[int], 
         dead = log_w.isneginf().all(1)
         log_w = torch.where(dead[:, None], 0.0, log_w)  # such a filter has no evidence, and goes on beside the others
         weights = log_w.softmax(1)
-        effective.append(1 / (weights**2).sum(1) / particles)
+        effective.append(effective_number(weights) / particles)
         evidence = evidence + torch.where(dead, -torch.inf, log_w.logsumexp(1) - math.log(particles))
         if w + 1 == count or bool(evidence.isneginf().all()):
             effective += [effective[-1]] * (count - w - 1)

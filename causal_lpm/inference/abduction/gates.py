@@ -8,6 +8,7 @@ import torch
 from causal_lpm.inference.abduction.entries import place
 from causal_lpm.inference.abduction.importance import Weighed
 from causal_lpm.inference.abduction.rejuvenation import Rejuvenated
+from causal_lpm.inference.abduction.resampling import effective_number
 from causal_lpm.inference.diagnostics.convergence import khat_gate
 from causal_lpm.inference.diagnostics.report import FAIL_P, WARN_P, Gate, Verdict, gate_of_measure
 from causal_lpm.validate import known
@@ -83,8 +84,7 @@ def abduction_gates(
 def _early_luck(moves: Rejuvenated, limits: tuple[float, float]) -> Gate:
     """Of the first window, in which an epidemic takes off or not: how many lucks of equal share the paths have."""
     _, counts = np.unique(moves.seeds[:, 0].numpy(), axis=0, return_counts=True)
-    shares = counts / counts.sum()
-    effective = float(1 / (shares**2).sum())
+    effective = float(effective_number(torch.from_numpy(counts / counts.sum())))
     sentence = f"In the first window the paths have {effective:.0f} effective lucks; {float(moves.changed.mean()):.0%} "
     sentence += "of all seeds were moved."
     return gate_of_measure("early luck", effective, limits, sentence, "Run more filters, or more sweeps.")

@@ -12,7 +12,7 @@ import torch
 
 from causal_lpm.inference.abduction.filters import Filtered
 from causal_lpm.inference.abduction.proposal import Proposal, around
-from causal_lpm.inference.abduction.resampling import systematic
+from causal_lpm.inference.abduction.resampling import effective_number, systematic
 from causal_lpm.inference.program.problem import Problem
 
 __all__ = ["Weighed", "are_known", "covariance", "next_proposal", "resampled", "walk_of", "weighed"]
@@ -43,7 +43,7 @@ class Weighed:
     @property
     def effective(self) -> float:
         """How many draws of equal weight they are worth."""
-        return float(1 / (self.weights**2).sum())
+        return float(effective_number(self.weights))
 
     @property
     def log_evidence(self) -> float:
@@ -83,7 +83,7 @@ def covariance(z: torch.Tensor) -> torch.Tensor:
 def next_proposal(found: Weighed, base: torch.Tensor) -> Proposal:
     """Around the weighted draws; around flatter weights where few draws have nearly all."""
     power, enough = 1.0, min(len(found.z) / 2, 2.0 * found.z.shape[1])
-    while float(1 / ((power * found.log_weights).softmax(0) ** 2).sum()) < enough and power > 1e-3:
+    while effective_number((power * found.log_weights).softmax(0)) < enough and power > 1e-3:
         power *= 0.9
     return around(found.z, (power * found.log_weights).softmax(0), base)
 

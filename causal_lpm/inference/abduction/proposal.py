@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from causal_lpm.inference.abduction.resampling import effective_number
 from causal_lpm.inference.program.problem import Problem
 
 __all__ = ["Proposal", "around"]
@@ -62,7 +63,7 @@ def around(z: torch.Tensor, weights: torch.Tensor | None = None, base: torch.Ten
     spread = (weights[:, None] * (z - centre)).T @ (z - centre)
     least = LEAST * torch.eye(len(centre), dtype=torch.float64)
     if base is not None:
-        effective = float(1 / (weights**2).sum())
+        effective = float(effective_number(weights))
         own = effective / (effective + 2 * len(centre))
         spread = own * spread + (1 - own) * base
     # A t with this scale has the covariance of the draws, times WIDER.

@@ -35,7 +35,6 @@ class Rejuvenated(BlockArrays):
         before: Log p of the data, and totals of the series, before the moves: float64 `[paths, 1 + series]`.
         after: The same after them.
         changed: Share of the seeds that are new, float64 `[paths, windows]`.
-        accepted: Share of accepted moves of the last sweep, of luck and of parameters: float64 `[paths, 2]`.
     """
 
     z: torch.Tensor
@@ -43,7 +42,6 @@ class Rejuvenated(BlockArrays):
     before: torch.Tensor
     after: torch.Tensor
     changed: torch.Tensor
-    accepted: torch.Tensor
 
 
 class _Paths:
@@ -108,10 +106,10 @@ def rejuvenated(
     before, count, size = paths.told, len(windowed), z.shape[1]
     moves = min(count, CHECKPOINTS)
     log_cells = torch.full((moves,), math.log(2.0), dtype=torch.float64)
-    log_step, accepted = math.log(1.0 / math.sqrt(max(1, size))), torch.zeros(2, len(z), dtype=torch.float64)
+    log_step = math.log(1.0 / math.sqrt(max(1, size)))
     still = not bool(walk.any())  # the parameters are known
     for sweep in range(sweeps):
-        learning, accepted = LEARNING / (sweep + 1) ** 2, torch.zeros(2, len(z), dtype=torch.float64)
+        learning = LEARNING / (sweep + 1) ** 2
         offset = int(torch.randint(0, math.ceil(count / moves), (), generator=paths.generator))
         walks = set() if still or not size else {round((i + 0.5) * moves / WALKS) for i in range(WALKS)}
         for number in range(moves):
@@ -119,7 +117,6 @@ def rejuvenated(
             yes = paths.step(
                 paths.z, _new_cells(paths, window, float(log_cells[number].exp())), window, paths.log_prior
             )
-            accepted[0] += yes / moves
             most = math.log((count - window) * windowed.blocks)
             # The next windows are much like this one, and begin with what was learned here.
             log_cells[number:] += learning * 3 * (float(yes.double().mean()) - TARGET_LUCK)
@@ -127,10 +124,9 @@ def rejuvenated(
             if number in walks:
                 moved = _walked(paths, walk, math.exp(log_step))
                 yes = paths.step(moved, paths.seeds, 0, paths.prior(moved))
-                accepted[1] += yes / WALKS
                 log_step += learning * 2 * (float(yes.double().mean()) - TARGET_PARAMETERS)
     changed = (paths.seeds != seeds).double().mean(2)
-    return Rejuvenated(paths.z, paths.seeds, before, paths.told, changed, accepted.T)
+    return Rejuvenated(paths.z, paths.seeds, before, paths.told, changed)
 
 
 def _new_cells(paths: _Paths, window: int, cells: float) -> torch.Tensor:

@@ -1,11 +1,20 @@
-"""Systematic resampling: each row is taken as often as its weight says, up to one more or less.
+"""Weights: how many rows they are worth, and systematic resampling, which takes a row as often as its weight says.
 
 Source: Kitagawa (1996), Journal of Computational and Graphical Statistics 5:1.
 """
 
 import torch
 
-__all__ = ["systematic"]
+__all__ = ["effective_number", "systematic"]
+
+
+def effective_number(weights: torch.Tensor) -> torch.Tensor:
+    """How many rows of equal weight `[*dims, rows]` are worth, whose weights add up to 1: `[*dims]` (Kong 1992).
+
+    >>> effective_number(torch.tensor([0.5, 0.5, 0.0]))
+    tensor(2.)
+    """
+    return 1 / (weights**2).sum(-1)
 
 
 def systematic(weights: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:

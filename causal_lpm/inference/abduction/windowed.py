@@ -19,7 +19,7 @@ from pyro.poutine.messenger import Messenger
 from causal_lpm import validate
 from causal_lpm.handlers import Rollout, Seeds
 from causal_lpm.handlers.continuing import Continuing, Kept
-from causal_lpm.inference.abduction.entries import Entries, place, same_entries
+from causal_lpm.inference.abduction.entries import Entries, place, right_of_rows, same_entries
 from causal_lpm.inference.individuals.line_list import LineList
 from causal_lpm.inference.individuals.line_list_conditioning import Conditioning
 from causal_lpm.inference.program.evaluation import Given, alone, torch_seed
@@ -139,7 +139,7 @@ class Windowed:
     ) -> None:
         self._line_list = line_list
         self.problem, self.blocks = problem, validate.whole_number("blocks", blocks)
-        self.data = {**problem.data, **problem.terms}
+        self.data = {name: right_of_rows(series) for name, series in {**problem.data, **problem.terms}.items()}
         if blocks > problem.agents:
             raise ValueError(
                 f"there are {blocks} blocks and {problem.agents} agents: give at most {problem.agents} blocks."

@@ -195,6 +195,7 @@ def _difference(name: str, old: Any, new: Any) -> str:
         "code": "with other code",
         "data": "from other data",
         "model": "by another model, or for other outcomes",
+        "line_list": "with another line list",
         "parameters": "with other draws of the parameters",
     }
     if name in made:

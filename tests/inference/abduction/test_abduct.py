@@ -108,8 +108,8 @@ def test_a_line_list_is_abducted_and_replayed(tmp_path: Any) -> None:
             Abduction.load(tmp_path / "people.nc", model, line_list=other_list)
 
 
-def epidemic_of(agents: int = 60, days: int = 8) -> Any:
-    """Everybody is at one hazard; the policy `shield` lowers it."""
+def epidemic_of(agents: int = 60, days: int = 8, share: float = 1.0, lead: int = 0) -> Any:
+    """Everybody is at one hazard; the policy `shield` lowers it; a share is reported, with `lead` dimensions of one."""
 
     def model() -> Any:
         rate = pyro.sample("rate", dist.LogNormal(-2.0, 0.5))
@@ -121,7 +121,8 @@ def epidemic_of(agents: int = 60, days: int = 8) -> Any:
             return {**s, "stage": s["stage"] + new}
 
         run = rollout(day, {"stage": torch.zeros(agents, dtype=torch.uint8), "shield": shield}, days)
-        observed("reports", dist.Poisson(run.tallies["cases"].double() + 0.1).to_event(1))
+        mean = share * run.tallies["cases"].double() + 0.1
+        observed("reports", dist.Poisson(mean.reshape((1,) * lead + mean.shape)).to_event(1))
         return run
 
     return model
@@ -155,8 +156,23 @@ def test_the_numbers_depend_on_the_seed_and_on_nothing_else(tmp_path: Any) -> No
         assert torch.equal(one.parameters["rate"], same.parameters["rate"])
         assert one.log_evidence == same.log_evidence
     assert not torch.equal(one.seeds, other.seeds)
-    with pytest.raises(FileExistsError, match="holds another run"):
-        abduct(model, {"reports": [*SEEN[:-1], 2.0]}, START, folder=tmp_path / "kept", **SMALL)
+    others: list[tuple[str, Any, Any, Any]] = [
+        ("from other data", model, [*SEEN[:-1], 2.0], START),
+        ("by another model", epidemic_of(share=0.9), SEEN, START),
+        ("with other draws of the parameters", model, SEEN, {"rate": START["rate"] * 1.1}),
+    ]
+    for what, its, seen, start in others:
+        with pytest.raises(FileExistsError, match=f"holds another run .it was made {what}"):
+            abduct(its, {"reports": seen}, start, folder=tmp_path / "kept", **SMALL)
+
+
+def test_dimensions_of_one_before_the_data_change_nothing() -> None:
+    plain, led = (abduct(epidemic_of(lead=lead), {"reports": SEEN}, START, **SMALL) for lead in (0, 2))
+    assert torch.equal(plain.seeds, led.seeds)
+    assert plain.log_evidence == led.log_evidence
+    asked = {"fact": {}, "half": {"shield": 0.5}}
+    told = [found.predict(asked, outcomes=["reports"])["reports"] for found in (plain, led)]
+    assert told[0].equals(told[1])
 
 
 def test_what_was_saved_is_loaded_and_grows_by_its_model(tmp_path: Any) -> None:

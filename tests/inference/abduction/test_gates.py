@@ -24,7 +24,7 @@ def verdicts(**changed: Any) -> dict[str, str]:
     seeds = torch.arange(PATHS * WINDOWS * BLOCKS).reshape(PATHS, WINDOWS, BLOCKS) % changed.get("lucks", 10**6)
     changes = torch.full((PATHS, WINDOWS), changed.get("changed", 0.2), dtype=torch.float64)
     before, after = torch.zeros(PATHS, 3, dtype=torch.float64), MOVED + changed.get("drift", 0.0)
-    moves = Rejuvenated(torch.zeros(PATHS, 2), seeds, before, after, changes, torch.zeros(PATHS, 2))
+    moves = Rejuvenated(torch.zeros(PATHS, 2), seeds, before, after, changes)
     distances = {"cases": torch.tensor([[0.1, changed.get("distance", 1.0), 0.0]])}
     numbers = changed.get("numbers", NUMBERS)
     gates = abduction_gates(found, changed.get("noise", 0.8), numbers, moves, distances, changed.get("thresholds"))
