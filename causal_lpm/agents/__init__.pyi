@@ -16,8 +16,8 @@ from causal_lpm.agents.archetypes.map_priors import MapPriors as MapPriors
 from causal_lpm.agents.archetypes.real_behaviour import PaidMonths as PaidMonths
 from causal_lpm.agents.archetypes.real_behaviour import RealBehaviour as RealBehaviour
 from causal_lpm.agents.archetypes.surrogate import Respondent as Respondent
-from causal_lpm.agents.contacts_by_age import ContactMatrices as ContactMatrices
 from causal_lpm.agents.closures import Closures as Closures
+from causal_lpm.agents.contacts_by_age import ContactMatrices as ContactMatrices
 from causal_lpm.agents.days import NEVER as NEVER
 from causal_lpm.agents.days import whole_day as whole_day
 from causal_lpm.agents.demography import Demography as Demography
@@ -43,8 +43,8 @@ from causal_lpm.agents.isolation import Isolation as Isolation
 from causal_lpm.agents.layers import Layer as Layer
 from causal_lpm.agents.layers import Layers as Layers
 from causal_lpm.agents.layers import messages as messages
-from causal_lpm.agents.mixing import Mixing as Mixing
 from causal_lpm.agents.masks import Masks as Masks
+from causal_lpm.agents.mixing import Mixing as Mixing
 from causal_lpm.agents.observation import negative_binomial as negative_binomial
 from causal_lpm.agents.observation import reporting_delay as reporting_delay
 from causal_lpm.agents.places import fill as fill
@@ -64,6 +64,6 @@ from causal_lpm.agents.tracing import Tracing as Tracing
 from causal_lpm.agents.treatment import Treatment as Treatment
 from causal_lpm.agents.vaccination import POLICIES as POLICIES
 from causal_lpm.agents.vaccination import Vaccination as Vaccination
-from causal_lpm.agents.vital_rates import VitalRates as VitalRates
 from causal_lpm.agents.vaccination_programmes import CatchUp as CatchUp
 from causal_lpm.agents.vaccination_programmes import RoutineVaccination as RoutineVaccination
+from causal_lpm.agents.vital_rates import VitalRates as VitalRates

@@ -1,7 +1,6 @@
 """A map by place and day as Vega-Lite: one world, outcome and day at a time, chosen beside it."""
 
 import numpy as np
-import xarray as xr
 
 from causal_lpm.inference.policies.predictions import series_dims
 from causal_lpm.reports.contents import Geography
