@@ -43,7 +43,7 @@ class Kept:
         tallies = {name: taken(value, -3) for name, value in self.run.tallies.items()}
         rules = tuple(None if one is None else (taken(one[0]), taken(one[1])) for one in self.memory.rules)
         sums = None if self.memory.sums is None else self.memory.sums.each(taken)
-        return Kept(self.day, Rollout(state, tallies), Remembered(rules, sums=sums), len(numbers))
+        return Kept(self.day, Rollout(state, tallies, self.run.stocks), Remembered(rules, sums=sums), len(numbers))
 
     def where(self, keep: torch.Tensor, other: "Kept") -> "Kept":
         """The rows of this where `keep`, bool `[rows]`, and those of another one of the same day elsewhere."""
@@ -60,7 +60,7 @@ class Kept:
             one if one is None or two is None else (mixed(one[0], -2, two[0]), mixed(one[1], -2, two[1]))
             for one, two in zip(self.memory.rules, other.memory.rules, strict=True)
         )
-        return Kept(self.day, Rollout(state, tallies), Remembered(rules), self.rows)
+        return Kept(self.day, Rollout(state, tallies, run.stocks), Remembered(rules), self.rows)
 
 
 class Continuing(Handler):
@@ -127,7 +127,8 @@ class Continuing(Handler):
                 # The sums follow the simulation, and stand where it stops.
                 sums = memory.sums if stop == self._stops[-1] < first + days else None
                 self.kept[stop] = Kept(stop, run, replace(memory, sums=sums), self._rows)
-            return Rollout(state, self._filled({} if run is None else run.tallies))
+            done = Rollout(state) if run is None else run
+            return Rollout(state, self._filled(done.tallies), done.stocks)
 
         msg["fn"] = continued
 

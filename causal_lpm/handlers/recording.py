@@ -17,6 +17,9 @@ class Recording(Handler):
     `series()` gives name -> `[*dims, 1 or groups, steps]`, int64 (float64 for float tallies). A simulation that goes on
     at the step where the last one ended is added to it; any other begins anew.
 
+    Attributes:
+        stocks: The tallies that are numbers at a time.
+
     Raises:
         ValueError: a tally is made twice in one step, or not in every step.
 
@@ -40,6 +43,7 @@ class Recording(Handler):
     def _begin_anew(self) -> None:
         self._rows: dict[str, _Series] = {}
         self._steps: set[int] = set()
+        self.stocks: set[str] = set()
         self._before: tuple[dict[str, _Series], dict[str, int], set[int]] | None = None
 
     def _pyro_rollout(self, msg: Any) -> None:
@@ -62,6 +66,8 @@ class Recording(Handler):
         if step is None:
             return
         series = self._rows.setdefault(msg["args"][0], _Series())
+        if msg["kwargs"]["stock"]:
+            self.stocks.add(msg["args"][0])
         if step.number in series.steps:
             raise ValueError(
                 f"the tally {msg['args'][0]!r} is made twice in step {step.number}: give each its own name."

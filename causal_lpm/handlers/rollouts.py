@@ -14,7 +14,14 @@ from causal_lpm.typing import Dynamics, State
 __all__ = ["Rollout", "rollout"]
 
 
-def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "", first_day: int = 0) -> Rollout:
+def rollout(
+    dynamics: Dynamics,
+    initial_state: State,
+    days: int,
+    name: str = "",
+    first_day: int = 0,
+    steps_per_day: int | None = None,
+) -> Rollout:
     """Runs `dynamics` for `days` days from `initial_state` and records its tallies.
 
     ChiRho's `simulate` inside `DiscreteTime`, whose message `rollout` a handler may cut, continue or answer. At the end
@@ -27,11 +34,14 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "",
         name: Prefix of this rollout's sites and noise; needed for the second rollout in one model.
         first_day: Number of the first day; above 0 for a simulation that goes on from the state of an earlier one of
             the same name, with the noise of its own days. What rules (`on`) saw before is forgotten.
+        steps_per_day: Steps in which a day is simulated, one if not given. Times, hazards, policies and series stay in
+            days: `s["t"]` of the second of four steps is .25, `event` integrates a hazard a day over the step, and a
+            tally is the sum of the day's steps, or the last one of a stock.
 
     Raises:
-        ValueError: days below 1, or no whole number of the solver's steps; no agents, several numbers of agents, an
-            entry named `t`; an interruption outside the days; a partial state; a second rollout without a name under
-            one seed.
+        ValueError: days below 1, or no whole number of the solver's steps; a solver around it with other steps than
+            `steps_per_day`; no agents, several numbers of agents, an entry named `t`; an interruption outside the days;
+            a partial state; a second rollout without a name under one seed.
 
     >>> import torch
     >>> rollout(lambda s: {"x": s["x"] + 1}, {"x": torch.zeros(3)}, days=5).state["x"]
@@ -46,8 +56,11 @@ def rollout(dynamics: Dynamics, initial_state: State, days: int, name: str = "",
             f"the active solver is {type(active).__name__}, which would take the next state for a derivative: leave it "
             "before the rollout, or use solve_ode inside a step."
         )
-    solver = DiscreteTime() if active is None else active
+    per_day = 1 if steps_per_day is None else validate.whole_number("steps_per_day", steps_per_day)
+    if active is not None and steps_per_day is not None and round(1 / active.dt, 6) != per_day:
+        raise ValueError(f"steps_per_day is {per_day} under a solver whose steps have {active.dt:g} days: say it once.")
+    solver = DiscreteTime(1 / per_day) if active is None else active
     with contextlib.nullcontext() if active else solver:
         run = solver.rollout(dynamics, initial_state, days, name, first_day)
         released = release(run.tallies)
-        return run if released is run.tallies else Rollout(run.state, released)
+        return run if released is run.tallies else Rollout(run.state, released, run.stocks)

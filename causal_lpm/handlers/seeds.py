@@ -15,7 +15,7 @@ from causal_lpm.ops.dimensions import of_replicates
 from causal_lpm.ops.exogenous import RandomBits, checked_index
 from causal_lpm.ops.population import population
 from causal_lpm.ops.responses import Event
-from causal_lpm.ops.step import running_step
+from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.typing import NoiseKind
 
 __all__ = ["Seeds"]
@@ -28,7 +28,7 @@ class Seeds(KeyedNoise):
 
     Args:
         name: Prefix of the sites `{name}_0`, `{name}_1`, ...
-        windows: First step of each window, ascending from 0.
+        windows: First day of each window, ascending from 0.
         blocks: Seeds of a window. Each has a contiguous range of agents, of the same number up to one; what is one
             number for everybody goes by the first. Where all seeds of a window are equal, the noise is that of one.
         device: Where noise is made, that of the agents; the seeds are the same on all devices.
@@ -55,9 +55,7 @@ class Seeds(KeyedNoise):
         super().__init__(0)
         whole = all(isinstance(first, int) and not isinstance(first, bool) for first in windows)
         if not windows or not whole or windows[0] != 0 or any(b <= a for a, b in itertools.pairwise(windows)):
-            raise ValueError(
-                f"the windows of seeds {name!r} are {windows}: give ascending first steps that start at 0."
-            )
+            raise ValueError(f"the windows of seeds {name!r} are {windows}: give ascending first days that start at 0.")
         self.name, self.windows, self.device = name, tuple(windows), torch.device(device)
         self.blocks = validate.whole_number("blocks", blocks)
 
@@ -85,7 +83,8 @@ class Seeds(KeyedNoise):
         return self._of_step(step.number if step else 0)
 
     def _of_step(self, number: int) -> torch.Tensor:
-        return self._of_window(sum(first <= number for first in self.windows) - 1)
+        per_day = 1 / step_length()
+        return self._of_window(sum(round(first * per_day) <= number for first in self.windows) - 1)
 
     def first_seed(self) -> torch.Tensor:
         # Numbered noise has no day: it must not change where a window ends.

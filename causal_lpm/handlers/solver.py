@@ -43,7 +43,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
     handlers work unchanged, and act in every simulation of their block.
 
     Args:
-        dt: Length of a step in days. Hazards are integrated over it by the model.
+        dt: Length of a step in days, over which `event` integrates a hazard. Series of parts of a day are by day.
         name: Prefix of the sites of this rollout; two rollouts in one model need two names.
 
     Raises:
@@ -129,7 +129,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
             if not isinstance(run, Rollout):
                 raise ValueError(f"a handler answered a simulation with {type(run).__name__}: give a Rollout.")
             parts.check(run)
-            msg["value"], msg["done"], self._finished = run.state, True, run
+            msg["value"], msg["done"], self._finished = run.state, True, steps.by_day(run)
             well = True
         finally:
             self._own, self._lent, self._logged, self._parts = {}, None, None, None
@@ -158,17 +158,16 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         same_entries("the state from which a handler lets a simulation go on", state, self._entries)
         arm(steps)
         self._own, self._lent, self._logged, self._end = {}, None, None, steps.end
-        times = clock.new_tensor(steps.start), clock.new_tensor(steps.end)
+        times = clock.new_tensor([steps.start, steps.end])
         part: dict[str, Any] = {"args": (self._dynamics, dict(state), *times), "kwargs": options}
         with Incremental(parts.sums), Recording() as record:
             self._pyro_simulate(part)  # ChiRho's way from interruption to interruption
             series = {tally: in_all_worlds(values, event_dim=1) for tally, values in record.series().items()}
         parts.end(steps, Memory(self._triggers, dynamics, self._dynamics))
-        return Rollout(dict(part["value"]), series)
+        return Rollout(dict(part["value"]), series, frozenset(record.stocks))
 
     def _pyro_post_get_new_interruptions(self, msg: Any) -> None:
-        # ChiRho's interruptions would leave the stack here, and the next simulation of their block would lack them.
-        msg["continuation"] = None
+        msg["continuation"] = None  # it takes ChiRho's interruptions off the stack, for the next simulation too
 
     @staticmethod
     def _prioritize_interruption(h: Any) -> Any:

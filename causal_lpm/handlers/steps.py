@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from causal_lpm.ops.simulation import Rollout
+
 __all__ = ["Steps", "as_time", "steps_until"]
 
 MOST = 2**24
@@ -42,6 +44,22 @@ class Steps:
                 f"day {self.end:g} is {self.end / dt:.3g} steps away and {MOST:,} can be numbered: simulate fewer days."
             )
         self.first, self.last = self._whole(self.start), self._whole(self.end)
+
+    def by_day(self, run: Rollout) -> Rollout:
+        """A simulation of these steps with its series by day, where they are whole days of several steps.
+
+        A day has the sum of its steps, or the last one of a stock.
+
+        >>> run = Rollout({}, {"cases": torch.tensor([1, 2, 3, 4])})
+        >>> Steps(0.0, 2.0, dt=0.5).by_day(run).tallies["cases"]
+        tensor([3, 7])
+        """
+        of_a_day = round(1 / self.dt)
+        if of_a_day <= 1 or abs(of_a_day * self.dt - 1) > 1e-6 or self.first % of_a_day or self.last % of_a_day:
+            return run
+        days = {name: series.unflatten(-1, (-1, of_a_day)) for name, series in run.tallies.items()}
+        series = {name: each[..., -1] if name in run.stocks else each.sum(-1) for name, each in days.items()}
+        return Rollout(run.state, series, run.stocks)
 
     def until(self, time: float) -> int:
         """How many steps have ended by `time`."""

@@ -16,6 +16,7 @@ from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.population import population
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.ops.site_data import data_for
+from causal_lpm.ops.step import step_length
 from causal_lpm.typing import Hazard
 
 __all__ = ["choose", "event", "hazard_of", "observed"]
@@ -102,14 +103,15 @@ def _event(
 def event(
     name: str, hazard: Hazard, obs: torch.Tensor | None = None, where: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Whether something happens to each agent in this step, with probability 1 - exp(-hazard).
+    """Whether something happens to each agent in this step, with probability 1 - exp(-hazard x days of the step).
 
-    The agent's exogenous noise E ~ Exp(1) decides: it happens where E < hazard. In two worlds the same E meets two
-    hazards, so with the higher hazard it happens to the same agents and some more.
+    The agent's exogenous noise E ~ Exp(1) decides: in a step of a day, it happens where E < hazard. In two worlds the
+    same E meets two hazards, so with the higher hazard it happens to the same agents and some more.
 
     Args:
         name: Name of the event; once a step.
-        hazard: Rate integrated over the step, dimensionless, `[*dims, agents]`, `[*dims, 1]` or a number.
+        hazard: Rate a day, `[*dims, agents]`, `[*dims, 1]` or a number; integrated over the step that runs, which is a
+            day unless the rollout or the solver says otherwise.
         obs: Observed 0/1 `[agents]`: adds log p of the factual world and draws E from its posterior. NaN is unknown:
             such an agent is as if it were not observed. So is one whose observation is impossible in some rows only,
             which have log p -inf.
@@ -130,6 +132,8 @@ def event(
     0.09...
     """
     rate = numbers(f"the hazard of event {name!r}", hazard).float()
+    if (days := step_length()) != 1.0:
+        rate = rate * days
     where = None if where is None else numbers(f"where of event {name!r}", where)
     if where is not None and (where.dtype != torch.bool or len({1, rate.shape[-1], where.shape[-1]}) > 2):
         raise ValueError(

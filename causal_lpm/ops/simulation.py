@@ -24,11 +24,13 @@ class Rollout:
     Attributes:
         state: `[*dims, agents or 1]` an entry, after the last step.
         tallies: name -> `[*dims, 1 or groups, days]`, all worlds in each, also where they do not differ; time is an
-            event dimension of likelihoods (`.to_event(1)`).
+            event dimension of likelihoods (`.to_event(1)`). A day of several steps has their sum, or their last.
+        stocks: The tallies that are numbers at a time (how many are ill), and not what happens in a day.
     """
 
     state: State
     tallies: dict[str, torch.Tensor] = field(default_factory=dict)
+    stocks: frozenset[str] = frozenset()
 
     def followed_by(self, rest: "Rollout") -> "Rollout":
         """These days and the following ones as one simulation; worlds may have split in between.
@@ -49,7 +51,7 @@ class Rollout:
             shape = torch.broadcast_shapes(days.shape[:-1], rest.tallies[name].shape[:-1])
             parts = (days, rest.tallies[name])
             series[name] = torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
-        return Rollout(rest.state, series)
+        return Rollout(rest.state, series, self.stocks | rest.stocks)
 
 
 @effectful(type="simulation_ends")

@@ -15,7 +15,9 @@ __all__ = ["check_groups", "tally"]
 
 
 @effectful(type="tally")
-def _tally(name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int) -> torch.Tensor:
+def _tally(
+    name: str, values: torch.Tensor, by: torch.Tensor | None, groups: int, *, stock: bool = False
+) -> torch.Tensor:
     if by is not None:
         check_groups(name, values, by, groups)
         return _by_group(name, values, by, groups)
@@ -76,7 +78,12 @@ def check_groups(name: str, values: torch.Tensor, by: torch.Tensor, groups: int)
 
 
 def tally(
-    name: str, values: torch.Tensor, by: torch.Tensor | None = None, *, groups: int | None = None
+    name: str,
+    values: torch.Tensor,
+    by: torch.Tensor | None = None,
+    *,
+    groups: int | None = None,
+    stock: bool = False,
 ) -> torch.Tensor:
     """The sum over agents, recorded under `name` as one entry of a daily series.
 
@@ -90,6 +97,8 @@ def tally(
         by: Group of each agent, integers `[agents]` from 0; -1: in no group, counted nowhere.
         groups: How many groups there are, with `by`: the labels do not tell, since the last group may be empty today,
             or in the part of the population that is here.
+        stock: Whether it is a number at a time (how many are ill), and not what happens in a step (how many fall ill):
+            a day of several steps has the last one of a stock and the sum of all else, and charts say which it is.
 
     Returns:
         `[*dims, 1]`, or `[*dims, groups]` with `by`; int64, float64 for floats.
@@ -117,5 +126,5 @@ def tally(
         if by.is_floating_point() or by.dtype == torch.bool:
             raise ValueError(f"tally {name!r} is by groups of {by.dtype}: give integers from 0, and -1 for no group.")
     count = 1 if groups is None else whole_number(f"groups of tally {name!r}", groups)
-    total: torch.Tensor = _tally(name, values, by, count)
+    total: torch.Tensor = _tally(name, values, by, count, stock=stock)
     return sum_over_ranges(total) if population(values.shape[-1]).is_part else total

@@ -38,7 +38,7 @@ def simulate(experiment: Experiment, world: World, seed: int) -> Simulated:
         one = _Rollout(experiment, world, seed, prefix, course)
         state = one.run(state)
         result.states.append(state)
-        result.tallies.append({name: np.stack(rows, -1) for name, rows in one.tallies.items()})
+        result.tallies.append({name: _by_day(np.stack(rows, -1), experiment.dt) for name, rows in one.tallies.items()})
     if experiment.logged:
         result.logged = {
             name: np.stack(np.broadcast_arrays(*[one.history[step][name] for step in experiment.logged]), -1)
@@ -124,10 +124,14 @@ class _Rollout:
 
     def _event(self, statement: Statement, state: State, number: int, hazard: Any) -> State:
         threshold = noise.field(self._key(statement.name, number), self.experiment.model.agents, "exponential")
-        happened = threshold < np.asarray(hazard).astype(np.float32)
+        happened = threshold < self._integrated(hazard)
         if statement.where:
             happened = happened & _holds(statement.where, state)
         return {statement.into: _added(state[statement.into], happened)}
+
+    def _integrated(self, hazard: Any) -> np.ndarray:
+        """A hazard a day, over a step."""
+        return np.asarray(hazard).astype(np.float32) * np.float32(self.experiment.dt)
 
     def _choose(self, statement: Statement, state: State, number: int, _: np.float32) -> State:
         agents, options = self.experiment.model.agents, len(statement.options)
@@ -174,7 +178,7 @@ class _Rollout:
 
     def _enter_next(self, statement: Statement, state: State, number: int, time: np.float32) -> State:
         stage, due, today = state["stage"].copy(), state["due"].copy(), int(time)
-        hazard = np.asarray(_hazard(statement.hazard, state, time)).astype(np.float32)
+        hazard = self._integrated(_hazard(statement.hazard, state, time))
         infected = noise.field(self._key(statement.name, number), len(stage), "exponential") < hazard
         following, days = self.course
         for agent in range(len(stage)):
@@ -211,6 +215,11 @@ def _course(experiment: Experiment, seed: int) -> tuple[list[list[int]], list[li
                     days[agent][stage] = int((time[agent] >= np.cumsum(arrow[3])[:last]).sum())
                     break
     return following, days
+
+
+def _by_day(series: np.ndarray, dt: float) -> np.ndarray:
+    """The sum of the steps of each day, where they are shorter."""
+    return series if dt >= 1 else series.reshape(*series.shape[:-1], -1, round(1 / dt)).sum(-1)
 
 
 def _copy(state: State) -> State:

@@ -6,7 +6,7 @@ from chirho.dynamical.ops import simulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causal_lpm import DiscreteTime, rollout
+from causal_lpm import DiscreteTime, KeyedNoise, Rollout, comparing, event, policy, rollout, tally
 from causal_lpm.handlers.steps import Steps
 from causal_lpm.typing import State
 
@@ -101,3 +101,80 @@ def test_days_are_no_truth_value_and_begin_at_0() -> None:
         rollout(count, {"x": torch.zeros(1)}, True)
     with pytest.raises(ValueError, match="the simulation begins on day -1: days are counted from 0"), DiscreteTime():
         simulate(count, {"x": torch.zeros(1)}, torch.tensor(-1.0), torch.tensor(3.0))
+
+
+# Steps of parts of a day
+
+AGENTS = 20_000
+
+
+def leaving(days: int, hazard: float, **options: int) -> Rollout:
+    """Agents leave at a hazard a day, half as often from a day on."""
+    later = policy("day", 999.0)
+
+    def step(s: State) -> State:
+        slow = torch.where(s["t"] < s["day"], 1.0, 0.5)
+        left = event("leave", hazard * slow, where=s["here"])
+        tally("left", left)
+        tally("here", s["here"] & ~left, stock=True)
+        return {**s, "here": s["here"] & ~left}
+
+    return rollout(step, {"here": torch.ones(AGENTS, dtype=torch.bool), "day": later}, days, **options)
+
+
+@pytest.mark.parametrize("per_day", [1, 2, 3, 4, 24])
+def test_series_and_hazards_stay_in_days(per_day: int) -> None:
+    """A constant hazard is survived with exp(-hazard days), whatever the steps: 4.5 standard errors, 1 in 1.5e5."""
+    with KeyedNoise(1):
+        run = leaving(5, 0.2, steps_per_day=per_day)
+    left, here = run.tallies["left"][0], run.tallies["here"][0]
+    assert left.shape == here.shape == (5,)
+    assert torch.equal(here, AGENTS - left.cumsum(0))
+    assert run.stocks == {"here"}
+    share = torch.exp(torch.tensor(-0.2 * 5))
+    assert abs(float(here[-1]) / AGENTS - share) < 4.5 * float(share * (1 - share) / AGENTS) ** 0.5
+
+
+@pytest.mark.parametrize("per_day", [2, 4])
+def test_they_are_the_steps_of_a_solver_with_that_length(per_day: int) -> None:
+    with KeyedNoise(1):
+        run = leaving(5, 0.2, steps_per_day=per_day)
+    with KeyedNoise(1), DiscreteTime(1 / per_day):
+        other = leaving(5, 0.2)
+    assert torch.equal(run.tallies["left"], other.tallies["left"])
+    assert torch.equal(run.state["here"], other.state["here"])
+
+
+def test_policies_act_within_a_day_and_worlds_are_runs() -> None:
+    acts = {"never": {}, "after half a day": {"day": 0.5}, "after a day": {"day": 1.0}}
+    with KeyedNoise(1), comparing(acts):
+        worlds = leaving(3, 0.4, steps_per_day=2).tallies["left"]
+    each = []
+    for act in acts.values():
+        with KeyedNoise(1), comparing({"one": act, "other": {}}):
+            each.append(leaving(3, 0.4, steps_per_day=2).tallies["left"][0])
+    assert torch.equal(worlds.reshape(3, -1), torch.stack(each).reshape(3, -1))
+    first = worlds.reshape(3, -1)[:, 0]
+    assert first[1] < first[0] == first[2]
+
+
+def test_a_part_of_a_day_is_refused_where_it_would_be_lost() -> None:
+    with pytest.raises(ValueError, match="steps_per_day is 4 under a solver whose steps have 1 days"), DiscreteTime():
+        leaving(3, 0.1, steps_per_day=4)
+    with pytest.raises(ValueError, match="steps_per_day"):
+        leaving(3, 0.1, steps_per_day=0)
+
+
+def test_a_simulation_that_goes_on_is_the_whole() -> None:
+    def day(s: State) -> State:
+        left = event("leave", 0.3, where=s["here"])
+        tally("left", left)
+        return {"here": s["here"] & ~left}
+
+    first = {"here": torch.ones(100, dtype=torch.bool)}
+    with KeyedNoise(1):
+        whole = rollout(day, dict(first), 4, "a", steps_per_day=4)
+    with KeyedNoise(1):
+        begun = rollout(day, dict(first), 3, "a", steps_per_day=4)
+        rest = rollout(day, begun.state, 1, "a", first_day=3, steps_per_day=4)
+    assert torch.equal(whole.tallies["left"], begun.followed_by(rest).tallies["left"])

@@ -245,7 +245,7 @@ def _exposure(layers: Mapping[str, Any], infectiousness: Secret) -> dict[str, Te
 
 
 @functools.wraps(total_by_group)
-def _tally(name: str, values: Tensor, by: Tensor | None, groups: int) -> Tensor:
+def _tally(name: str, values: Tensor, by: Tensor | None, groups: int, *, stock: bool = False) -> Tensor:
     dtype = torch.float64 if values.is_floating_point() else torch.int64
     if by is None:
         return values.sum(-1, keepdim=True, dtype=dtype)

@@ -232,8 +232,8 @@ class Windowed:
                 "populations entries of one state, or abduct each with its own data."
             )
         first, days, dt = length.simulated[0]
-        if dt != 1.0:
-            raise ValueError(f"the model's steps have {dt:g} days: abduction cuts simulations whose steps are days.")
+        if dt > 1.0:
+            raise ValueError(f"the model's steps have {dt:g} days: abduction cuts simulations between days.")
         return int(first), int(days)
 
     def _given(self, z: torch.Tensor) -> Given:
@@ -274,7 +274,7 @@ class Windowed:
             at = kept[self.ends(window)]
             # The state is another one, too: a site that reads it has to wait for the last day.
             started = [
-                Kept(at.day, Rollout(kept[day].run.state, at.run.tallies), at.memory, at.rows)
+                Kept(at.day, Rollout(kept[day].run.state, at.run.tallies, at.run.stocks), at.memory, at.rows)
                 for day in (self.end, ends[0])
             ]
             told = [self._once(z, seeds, [at.day], at, self._future, arguments=True)[1]]
