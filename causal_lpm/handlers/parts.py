@@ -92,8 +92,10 @@ class Parts:
         """Where the last part has ended."""
         return self._memories[self.last]
 
-    def check(self, run: Rollout) -> None:
-        """Raises ValueError where days are missing in what a handler made of the parts."""
+    def check(self, run: object) -> None:
+        """Raises ValueError where days are missing in what a handler made of the parts, or it is no Rollout."""
+        if not isinstance(run, Rollout):
+            raise ValueError(f"a handler answered a simulation with {type(run).__name__}: give a Rollout.")
         steps = self.whole.last - self.whole.first
         for name, series in run.tallies.items():
             if series.shape[-1] != steps:

@@ -85,8 +85,8 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         before = self.prefix, self._name, self._named
         self.prefix, self._name, self._named = f"{self.prefix}{name}/" if name else self.prefix, name, bool(name)
         try:
-            start, end = torch.tensor(float(first_day)), torch.tensor(float(first_day + days))
-            last: Mapping[str, torch.Tensor] = simulate(dynamics, dict(state), start, end)
+            ends = torch.tensor([first_day, first_day + days]).float()
+            last: Mapping[str, torch.Tensor] = simulate(dynamics, dict(state), *ends)
             return Rollout(dict(last)) if self._finished is None else self._finished
         finally:
             self.prefix, self._name, self._named = before
@@ -126,8 +126,6 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         try:
             days = _plain(steps.start), _plain(steps.end - steps.start)
             run = effectful(part, type="rollout")(dynamics, state, *days, self._name)
-            if not isinstance(run, Rollout):
-                raise ValueError(f"a handler answered a simulation with {type(run).__name__}: give a Rollout.")
             parts.check(run)
             msg["value"], msg["done"], self._finished = run.state, True, steps.by_day(run)
             well = True
