@@ -13,11 +13,19 @@ from causal_lpm.typing import State
 __all__ = ["Closures"]
 
 
+class _Closure(TimedPolicy):
+    """The closure of one setting, of which the name is that of the setting."""
+
+    @property
+    def _names(self) -> tuple[str, str, str]:
+        return f"{self.name}_closure_day", f"{self.name}_reopening_day", f"{self.name}_closure_strength"
+
+
 @dataclass(frozen=True)
 class Closures:
     """Settings of which each can be closed for itself, from one day to another, wholly or in part.
 
-    Each has the policies `{setting}_closure_start`, `{setting}_closure_end` and `{setting}_closure_strength`, the share
+    Each has the policies `{setting}_closure_day`, `{setting}_reopening_day` and `{setting}_closure_strength`, the share
     of its contacts that are prevented. Borders are closed in the same way: what is `left` multiplies importations.
 
     Args:
@@ -52,10 +60,7 @@ class Closures:
     def _timed(self) -> dict[str, TimedPolicy]:
         given = self.strength
         strengths = given if isinstance(given, Mapping) else dict.fromkeys(self.settings, given)
-        return {
-            setting: TimedPolicy(f"{setting}_closure", strengths[setting], self.start_day, self.end_day)
-            for setting in self.settings
-        }
+        return {each: _Closure(each, strengths[each], self.start_day, self.end_day) for each in self.settings}
 
     def start(self) -> State:
         """The policies of all settings, as sites and entries of the first state."""

@@ -49,6 +49,10 @@ class Isolation(TimedPolicy):
     def _quarantine(self) -> Quarantine:
         return Quarantine(self.days, self.break_probability, name=self.name)
 
+    @property
+    def _end(self) -> str:
+        return named(self.name, "quarantine_end")
+
     def start(self, agents: int) -> State:
         """The policies, and nobody inside: `{name}_quarantine_end`, int16 `[agents]`."""
         return {**self.policies(), **self._quarantine.start(agents)}
@@ -67,13 +71,17 @@ class Isolation(TimedPolicy):
         Raises:
             ValueError: an `enter` or `leave` that is not one bool an agent, steps that are not days.
         """
-        end = named(self.name, "quarantine_end")
+        end = self._end
         agents = s[end].shape[-1]
         entering = flags("enter", enter, agents) & (self.now(s) > 0)
         if leave is not None:
             entering = entering & ~flags("leave", leave, agents)
             s = {**s, end: torch.where(leave & (s[end] > whole_day(s["t"])), whole_day(s["t"]), s[end])}
         return self._quarantine.day(s, entering)
+
+    def inside(self, s: State) -> torch.Tensor:
+        """Who has been inside before today's entries and is so today, bool `[*dims, agents]`."""
+        return s[self._end] > whole_day(s["t"])
 
     def left(self, s: State, inside: torch.Tensor) -> torch.Tensor:
         """What is left of each agent's contacts today, float32 `[*dims, agents]`."""

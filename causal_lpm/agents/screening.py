@@ -61,5 +61,5 @@ class Screening(TimedPolicy):
         """
         agents = among.shape[-1]
         strength, symptoms = self.now(s), flags("symptomatic", symptomatic, agents)
-        probability = torch.where(symptoms, strength * self.with_symptoms, strength * self.without)
-        return event(named(self.name, "swab"), hazard(probability), where=flags("among", among, agents))
+        rate = torch.where(symptoms, hazard(strength * self.with_symptoms), hazard(strength * self.without))
+        return event(named(self.name, "swab"), rate, where=flags("among", among, agents))

@@ -49,8 +49,13 @@ class TimedPolicy:
 
     def policies(self) -> State:
         """The three as sites and entries of the first state, float32 `[1]` each; called once, before the rollout."""
-        given = {"start": self.start_day, "end": self.end_day, "strength": self.strength}
-        return {f"{self.name}_{what}": policy(f"{self.name}_{what}", value) for what, value in given.items()}
+        given = zip(self._names, (self.start_day, self.end_day, self.strength), strict=True)
+        return {name: policy(name, value) for name, value in given}
+
+    @property
+    def _names(self) -> tuple[str, str, str]:
+        """Of the policies for start, end and strength."""
+        return f"{self.name}_start", f"{self.name}_end", f"{self.name}_strength"
 
     def now(self, s: State) -> torch.Tensor:
         """The strength today, float32 `[*dims, 1]`: 0 on days on which it is not in force.
@@ -58,8 +63,8 @@ class TimedPolicy:
         Raises:
             ValueError: a strength that an intervention moved out of [0, 1].
         """
-        t, begin, end = s["t"], s[f"{self.name}_start"], s[f"{self.name}_end"]
-        strength = share(f"{self.name}_strength", s)
+        start_name, end_name, strength_name = self._names
+        t, begin, end, strength = s["t"], s[start_name], s[end_name], share(strength_name, s)
         in_force = (begin >= 0) & (t >= begin) & ((end < 0) | (t < end))
         return torch.where(in_force, strength, torch.zeros_like(strength))
 

@@ -36,8 +36,8 @@ class Tracing(TimedPolicy):
     who are due the longest come first, then chance decides, and the others wait.
 
     Policies, beside start, end and strength, which multiplies the probabilities: `tracing_delay` in whole days,
-    `tracing_capacity` in contacts reached a day per 100,000 agents, and `tracing_adherence`, the share of the reached who
-    do as they are told.
+    `tracing_capacity` in contacts reached a day per 100,000 agents, and `tracing_adherence`, the share of the reached
+    who do as they are told.
 
     Tracing takes no more than the diagnosed and their contacts ask for. It reads the contacts of the noise, and so must
     run inside of `KeyedNoise` or `Seeds` where layers are fresh.
