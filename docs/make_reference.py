@@ -18,6 +18,7 @@ SECTIONS = {
     "causal_lpm.elicitation": "Language models are asked, and what they answer is kept.",
     "causal_lpm.inference": "Studies and their policies, simulations, calibrations, predictions, effects, gates.",
     "causal_lpm.reports": "One HTML file for everything that a result says.",
+    "causal_lpm.explore": "A web page on this machine alone, to move policies and see both worlds.",
     "causal_lpm.parties": "Several parties run one model together, on secret shares.",
     "causal_lpm.data": "Data sets by name.",
 }

@@ -37,7 +37,7 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(
-                    f"a row of table {self.title!r} has {len(row)} cells for {len(self.columns)} columns: give one each."
+                    f"a row of table {self.title!r} has {len(row)} cells for {len(self.columns)} columns: give as many."
                 )
 
 

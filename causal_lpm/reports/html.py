@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from causal_lpm.reports.contents import Table
 
-__all__ = ["definitions", "element", "json_script", "paragraph", "section", "table"]
+__all__ = ["definitions", "element", "json_script", "listed", "paragraph", "section", "table"]
 
 NUMBER = re.compile(r"[-+]?[\d,.]+(?:e[-+]?\d+)?%?(?: ± .*)?")
 VERDICTS = ("pass", "warn", "fail")
@@ -44,6 +44,11 @@ def definitions(pairs: Mapping[str, str]) -> str:
     return f"<dl>{''.join(rows)}</dl>" if rows else ""
 
 
+def listed(sentences: Sequence[str]) -> str:
+    """A list; empty where there is nothing in it."""
+    return f"<ul>{''.join(element('li', sentence) for sentence in sentences)}</ul>" if sentences else ""
+
+
 def table(given: Table) -> str:
     """A table, numbers to the right."""
     head = "".join(element("th", column, scope="col") for column in given.columns)
@@ -60,10 +65,10 @@ def _cell(text: str) -> str:
 
 
 def json_script(name: str, value: Any) -> str:
-    """Data for a script of the page; no text in them can end the element that holds them.
+    r"""Data for a script of the page; no text in them can end the element that holds them.
 
     >>> json_script("charts", ["</script>"])
-    '<script type="application/json" id="charts">["\\\\u003c/script>"]</script>'
+    '<script type="application/json" id="charts">["\\u003c/script>"]</script>'
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,35 +1,41 @@
 """Vega, Vega-Lite and Vega-Embed as one text of JavaScript, made by vl-convert without any request."""
 
 import functools
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from causal_lpm.whole_files import WriteError, write_whole
 
-__all__ = ["bundle", "check_installed", "svg"]
+__all__ = ["altair", "bundle", "check_installed", "svg"]
+
+
+def altair() -> Any:
+    """The module; its own types refuse much of what its pages show."""
+    return import_module("altair")
 
 
 def check_installed() -> None:
     """Raises ModuleNotFoundError where the charts of a page cannot be made."""
     try:
-        import altair
-        import vl_convert
+        for name in ("altair", "vl_convert"):
+            import_module(name)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"a page needs {error.name}: install the extra 'pages', as in 'causal-lpm[pages]'."
         ) from error
-    del altair, vl_convert
 
 
 @functools.cache
 def bundle() -> str:
     """The libraries, which set `vegaEmbed`; made in some seconds, and kept in the user's cache."""
     import pooch
-    import vl_convert
 
-    file = Path(pooch.os_cache("causal-lpm")) / f"vega-{vl_convert.__version__}.js"
+    file = Path(pooch.os_cache("causal-lpm")) / f"vega-{version('vl-convert-python')}.js"
     if file.is_file():
         return file.read_text(encoding="utf-8")
-    text = str(vl_convert.javascript_bundle())
+    text = str(import_module("vl_convert").javascript_bundle())
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, lambda path: path.write_text(text, encoding="utf-8"))
@@ -40,6 +46,4 @@ def bundle() -> str:
 
 def svg(specification: dict[str, object]) -> str:
     """The chart as it is drawn at first, for paper."""
-    import vl_convert
-
-    return str(vl_convert.vegalite_to_svg(specification, allowed_base_urls=[]))
+    return str(import_module("vl_convert").vegalite_to_svg(specification, allowed_base_urls=[]))

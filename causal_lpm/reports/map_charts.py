@@ -4,6 +4,7 @@ import numpy as np
 
 from causal_lpm.inference.policies.predictions import series_dims
 from causal_lpm.reports.contents import Geography
+from causal_lpm.reports.javascript import altair
 from causal_lpm.reports.outlines import names_of, shapes
 from causal_lpm.reports.series_charts import Chart
 from causal_lpm.reports.series_rows import Columns, plain_number
@@ -27,8 +28,7 @@ def map_chart(name: str, column: str, geography: Geography, outcome: str) -> Cha
     Raises:
         ValueError: a group that is no place of the outlines.
     """
-    import altair as alt
-
+    alt = altair()
     predictions = geography.predictions
     groups, day = series_dims(predictions[outcome])
     places, drawn = [str(label) for label in predictions[groups].values], names_of(geography.outlines)

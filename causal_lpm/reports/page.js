@@ -1,38 +1,54 @@
 "use strict";
-// Draws the charts of a report from the specifications and columns in the page; nothing is asked of any host.
-(function () {
-  const charts = JSON.parse(document.getElementById("charts").textContent);
-  const views = [];
-  const rows = function (columns) {
-    const names = Object.keys(columns);
-    return columns[names[0]].map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
-  };
-  const shown = () =>
-    Array.from(document.querySelectorAll("#worlds input:checked"), (box) => Number(box.value));
-  const apply = function (view) {
-    if (document.getElementById("worlds")) view.signal("show", shown()).runAsync();
-  };
-  charts.forEach(function (chart) {
-    const spec = Object.assign({}, chart.spec, {
-      datasets: Object.fromEntries(Object.entries(chart.data).map(([name, columns]) => [name, rows(columns)])),
-    });
-    const actions = { export: true, source: false, compiled: false, editor: false };
-    const place = document.getElementById(chart.name);
-    vegaEmbed(place, spec, { renderer: "svg", actions: actions, downloadFileName: chart.name }).then(
-      function (result) {
-        if (chart.switched) {
-          views.push(result.view);
-          apply(result.view);
-        }
-        place.dataset.drawn = "yes";
-      },
-      function (error) {
-        place.textContent = "This chart could not be drawn: " + error.message;
-        console.error(error);
-      },
-    );
+// Draws charts from their specifications and columns; nothing is asked of any host.
+const drawn = new Map(); // name of a chart -> its view
+
+const rowsOf = function (columns) {
+  const names = Object.keys(columns);
+  return columns[names[0]].map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
+};
+
+const switchWorlds = function () {
+  const boxes = document.querySelectorAll("#worlds input");
+  const shown = Array.from(boxes).filter((box) => box.checked).map((box) => Number(box.value));
+  drawn.forEach((chart) => {
+    if (chart.switched && boxes.length) chart.view.signal("show", shown).runAsync();
   });
-  document.querySelectorAll("#worlds input").forEach((box) =>
-    box.addEventListener("change", () => views.forEach(apply)),
-  );
-})();
+};
+
+// What somebody chose in a chart stays chosen when it is drawn anew with other numbers.
+const CHOSEN = ["day", "world"];
+
+const drawChart = async function (chart) {
+  const place = document.getElementById(chart.name);
+  const before = drawn.get(chart.name);
+  const data = Object.entries(chart.data).map(([name, columns]) => [name, rowsOf(columns)]);
+  const spec = Object.assign({}, chart.spec, { datasets: Object.fromEntries(data) });
+  const actions = { export: true, source: false, compiled: false, editor: false };
+  try {
+    const made = await vegaEmbed(place, spec, { renderer: "svg", actions: actions, downloadFileName: chart.name });
+    if (before) {
+      CHOSEN.forEach((name) => {
+        if (name in (before.view.getState().signals || {})) made.view.signal(name, before.view.signal(name));
+      });
+      before.view.finalize();
+      await made.view.runAsync();
+    }
+    drawn.set(chart.name, { view: made.view, switched: chart.switched });
+    place.dataset.drawn = String(Number(place.dataset.drawn || 0) + 1);
+  } catch (error) {
+    place.textContent = "This chart could not be drawn: " + error.message;
+    console.error(error);
+  }
+};
+
+const drawCharts = async function (charts) {
+  for (const chart of charts) await drawChart(chart);
+  switchWorlds();
+};
+
+document.addEventListener("change", (event) => {
+  if (event.target.closest("#worlds")) switchWorlds();
+});
+
+const inPage = document.getElementById("charts");
+if (inPage) drawCharts(JSON.parse(inPage.textContent));

@@ -14,11 +14,12 @@ from causal_lpm.reports.javascript import bundle, svg
 from causal_lpm.reports.rich_tables import table_of
 from causal_lpm.reports.series_charts import Chart
 
-__all__ = ["page"]
+__all__ = ["figures", "page", "script_of", "style", "switches"]
 
 HERE = Path(__file__).parent
 # A browser that obeys asks nothing of any host, whatever a script in the page may try.
 POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+WIDTH = 760  # of a picture for paper
 MOST_AT_FIRST = len(COLOURS)  # worlds that are switched on when the page is opened
 
 
@@ -29,16 +30,16 @@ def page(contents: Contents) -> str:
     worlds = [] if contents.predictions is None else [str(world) for world in contents.predictions["world"].values]
     gates = [] if contents.gates is None else [html.table(table_of(contents.gates.table()))]
     sections = [
-        html.section("Over time", "over-time", _switches(worlds), *_figures(charts.series)),
-        html.section("Map", "map", *_figures(charts.maps)),
+        html.section("Over time", "over-time", switches(worlds), *figures(charts.series)),
+        html.section("Map", "map", *figures(charts.maps)),
         html.section("Tables", "tables", *map(html.table, contents.tables)),
-        html.section("Data, and what the calibration expects of them", "data", *_figures(charts.fitted)),
+        html.section("Data, and what the calibration expects of them", "data", *figures(charts.fitted)),
         html.section("Gates", "gates", *gates),
-        html.section("What these numbers do not say", "limits", _list(contents.limits)),
+        html.section("What these numbers do not say", "limits", html.listed(contents.limits)),
         html.section("Where they come from", "provenance", html.definitions(contents.provenance)),
     ]
     known = [{"name": one.name, "spec": one.spec, "data": one.data, "switched": one.switched} for one in drawn]
-    scripts = [html.json_script("charts", known), _script(bundle()), _script(_file("page.js"))] if drawn else []
+    scripts = [html.jsonscript_of("charts", known), script_of(bundle()), script_of(_file("page.js"))] if drawn else []
     about = {
         "Question": contents.question,
         "Statement": said(contents.kind),
@@ -52,7 +53,9 @@ def page(contents: Contents) -> str:
         # Without one, a browser asks a server for an icon.
         '<link rel="icon" href="data:,">',
         html.element("title", contents.title),
-        f"<style>{_file('page.css')}</style>\n</head>\n<body>\n<header>",
+        f"<style>{style()}</style>",
+        "<noscript><style>.still { display: block; } .chart, fieldset { display: none; }</style></noscript>",
+        "</head>\n<body>\n<header>",
         html.element("h1", contents.title),
         html.paragraph(contents.warning, "warning"),
         f"{html.definitions(about)}\n</header>\n<main>",
@@ -64,7 +67,8 @@ def page(contents: Contents) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _switches(worlds: Sequence[str]) -> str:
+def switches(worlds: Sequence[str]) -> str:
+    """A box for each world; empty where there is only one."""
     if len(worlds) < 2:
         return ""
     boxes = [
@@ -75,30 +79,31 @@ def _switches(worlds: Sequence[str]) -> str:
     return f'<fieldset id="worlds"><legend>Worlds that are drawn</legend>{"".join(boxes)}</fieldset>'
 
 
-def _figures(charts: Sequence[tuple[str, Chart]]) -> list[str]:
-    return [_figure(title, chart) for title, chart in charts]
+def figures(charts: Sequence[tuple[str, Chart]], still: bool = True) -> list[str]:
+    """A place for each chart under its title, and with `still` a picture of it for paper."""
+    return [_figure(title, chart, still) for title, chart in charts]
 
 
-def _figure(title: str, chart: Chart) -> str:
-    complete = chart.complete()
-    complete["width"] = 760  # on paper there is no container
-    still = b64encode(svg(complete).encode()).decode()
-    return (
-        f'<figure>{html.element("h3", title)}<div class="chart" id="{escape(chart.name)}"></div>'
-        f'<img class="still" alt="{escape(str(chart.spec.get("description", title)))}" '
-        f'src="data:image/svg+xml;base64,{still}">'
-        f"<noscript><style>.still {{ display: block; }} .chart {{ display: none; }}</style></noscript>"
-        f"{html.element('figcaption', chart.caption)}</figure>"
-    )
+def _figure(title: str, chart: Chart, still: bool) -> str:
+    picture = ""
+    if still:
+        # On paper there is no container whose width it could have.
+        image = b64encode(svg({**chart.complete(), "width": WIDTH}).encode()).decode()
+        source, text = f"data:image/svg+xml;base64,{image}", str(chart.spec.get("description", title))
+        picture = f'<img class="still" alt="{escape(text)}" src="{source}">'
+    place = f'<div class="chart" id="{escape(chart.name)}"></div>'
+    return f"<figure>{html.element('h3', title)}{place}{picture}{html.element('figcaption', chart.caption)}</figure>"
 
 
-def _list(sentences: Sequence[str]) -> str:
-    return f"<ul>{''.join(html.element('li', sentence) for sentence in sentences)}</ul>" if sentences else ""
-
-
-def _script(text: str) -> str:
+def script_of(text: str) -> str:
+    """A script as an element of a page."""
     # "</script" in a text of a library would end the element; in JavaScript "<\/" is the same as "</".
     return "<script>" + text.replace("</script", "<\\/script").replace("<!--", "<\\!--") + "</script>"
+
+
+def style() -> str:
+    """The style of pages."""
+    return _file("page.css")
 
 
 def _file(name: str) -> str:

@@ -156,4 +156,6 @@ def _replicates(predictions: xr.Dataset) -> str:
 
 def _provenance(tree: xr.DataTree) -> dict[str, str]:
     prefix = "provenance_"
-    return {name.removeprefix(prefix): str(text) for name, text in tree.attrs.items() if str(name).startswith(prefix)}
+    return {
+        str(name).removeprefix(prefix): str(text) for name, text in tree.attrs.items() if str(name).startswith(prefix)
+    }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from causal_lpm.inference.charts.style import COLOURS
+from causal_lpm.reports.javascript import altair
 from causal_lpm.reports.series_rows import Columns, Lines, columns_of, plain_number
 
 __all__ = ["DASHES", "Chart", "series_chart"]
@@ -39,6 +40,10 @@ class Chart:
         }
         return {**self.spec, "datasets": rows}
 
+    def for_script(self) -> dict[str, Any]:
+        """What the script of a page draws it from."""
+        return {"name": self.name, "spec": self.spec, "data": self.data, "switched": self.switched}
+
 
 def series_chart(
     name: str,
@@ -58,8 +63,7 @@ def series_chart(
         observed: Data of each day, drawn as dots.
         switched: As of `Chart`.
     """
-    import altair as alt
-
+    alt = altair()
     labels = list(lines.values)
     ids = [f"w{number}" for number in range(len(labels))]
     worlds = list(range(len(labels)) if numbers is None else numbers)
@@ -121,8 +125,7 @@ def series_chart(
 
 
 def _days(lines: Lines) -> Any:
-    import altair as alt
-
+    alt = altair()
     axis = alt.Axis(grid=False, labelOverlap=True, tickCount=8)
     if lines.dated:
         return alt.X("x:T", title="date", scale=alt.Scale(type="utc"), axis=axis)
@@ -130,8 +133,7 @@ def _days(lines: Lines) -> Any:
 
 
 def _legend(labels: list[str]) -> Any:
-    import altair as alt
-
+    alt = altair()
     if len(labels) == 1:
         return None
     return alt.Legend(

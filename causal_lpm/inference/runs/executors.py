@@ -17,13 +17,13 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import torch
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
 
 from causal_lpm.extras import installing
 from causal_lpm.inference.runs.signals import answering
 from causal_lpm.memory import reuse_freed_memory
 
-__all__ = ["RayExecutor", "run_all", "stop_processes", "worker_processes"]
+__all__ = ["RayExecutor", "own_process", "run_all", "stop_processes", "worker_processes"]
 
 T = TypeVar("T")
 
@@ -36,17 +36,29 @@ IDLE_SECONDS = 60  # after which a worker process ends; training a network betwe
 
 def worker_processes(workers: int) -> Executor:
     """So many worker processes of loky, each with one thread; asked again within a minute, the same ones."""
-    wanted = {"OMP_NUM_THREADS": "1", **FOR_LARGE_RUNS}
     # A child inherits this until `_start_worker` says the same; otherwise Ctrl-C would print its traceback.
     with answering(signal.SIGINT, signal.SIG_IGN):
         pool: Executor = get_reusable_executor(
             max_workers=workers,
             timeout=IDLE_SECONDS,
             initializer=_start_worker,
-            env={name: os.environ.get(name, value) for name, value in wanted.items()},
+            env=_environment(),
         )
         pool.submit(os.getpid)  # processes start with the first task
     return pool
+
+
+def own_process() -> Executor:
+    """One process of loky that serves nobody else and stays until it is stopped, with one thread."""
+    with answering(signal.SIGINT, signal.SIG_IGN):
+        pool: Executor = ProcessPoolExecutor(max_workers=1, initializer=_start_worker, env=_environment())
+        pool.submit(os.getpid)
+    return pool
+
+
+def _environment() -> dict[str, str]:
+    wanted = {"OMP_NUM_THREADS": "1", **FOR_LARGE_RUNS}
+    return {name: os.environ.get(name, value) for name, value in wanted.items()}
 
 
 def _start_worker() -> None:

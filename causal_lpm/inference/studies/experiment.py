@@ -21,7 +21,7 @@ from causal_lpm.inference.studies.settings import check_experiment, whole_option
 from causal_lpm.inference.studies.study import Options, References, Study, Worlds, variant
 from causal_lpm.provenance import provenance
 
-__all__ = ["run_experiment"]
+__all__ = ["one_replicate", "run_experiment"]
 
 
 def run_experiment(
@@ -71,7 +71,7 @@ def run_experiment(
         results.check_target(Path(out) / "results.nc", identity(content), replicates)
         origin = store.notes.get("provenance", origin)
     found = run_blocks(
-        partial(_replicate, study, worlds, options, seed),
+        partial(one_replicate, study, worlds, options, seed),
         replicates,
         check=partial(_check_replicate, study, worlds, options),
         what=what,
@@ -87,7 +87,7 @@ def run_experiment(
     return tree
 
 
-def _replicate(study: Study, worlds: Worlds, options: Options, seed: int, replicate: int) -> Arrays:
+def one_replicate(study: Study, worlds: Worlds, options: Options, seed: int, replicate: int) -> Arrays:
     """One replicate, checked; any failure is raised again with the replicate's number and seed."""
     own_seed = replicate_seed(seed, replicate)
     try:
