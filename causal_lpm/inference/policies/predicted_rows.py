@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,8 @@ class PredictedRows:
     batch: int
     has: Outcomes
     outcomes: Sequence[str]
-    chosen: tuple[int, ...] | None = None
-    attempt: int = 0
+    chosen: tuple[int, ...] | None = field(default=None, kw_only=True)  # subclasses have more fields
+    attempt: int = field(default=0, kw_only=True)
 
     @property
     def draws(self) -> int:
