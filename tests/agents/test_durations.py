@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causal_lpm.agents.disease import Duration, gamma_days, mean_days
+from causal_lpm.agents.durations import log_normal_days
 
 
 @given(st.floats(0.3, 60.0), st.floats(0.05, 3.0))
@@ -75,3 +76,24 @@ def test_bad_gamma_parameters_are_refused(shape: float, scale: float) -> None:
 def test_bad_means_are_refused(mean: float) -> None:
     with pytest.raises(ValueError, match="outside 0 to 250"):
         mean_days(mean)
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(4.5, 1.5), (1.1, 0.9), (8.0, 2.0)])
+def test_log_normal_days_are_rounded_log_normal_times(mean: float, sd: float) -> None:
+    spread = math.sqrt(math.log1p((sd / mean) ** 2))
+    law = stats.lognorm(spread, scale=mean * math.exp(-(spread**2) / 2))
+    assert math.isclose(law.mean(), mean)
+    assert math.isclose(law.std(), sd)
+    for days, p in enumerate(log_normal_days(mean, sd).probabilities[:30]):
+        assert math.isclose(p, law.cdf(days + 0.5) - law.cdf(days - 0.5), abs_tol=1e-12)
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(0.0, 1.0), (1.0, -1.0), (math.nan, 1.0), (1.0, math.inf)])
+def test_bad_log_normal_parameters_are_refused(mean: float, sd: float) -> None:
+    with pytest.raises(ValueError, match="both must be positive, and finite"):
+        log_normal_days(mean, sd)
+
+
+def test_log_normal_times_beyond_all_days_are_refused() -> None:
+    with pytest.raises(ValueError, match="are longer than 250 days"):
+        log_normal_days(200.0, 100.0)
