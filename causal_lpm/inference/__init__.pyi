@@ -15,6 +15,8 @@ from causal_lpm.inference.calibration.point import PointCalibration as PointCali
 from causal_lpm.inference.calibration.point import point_calibration as point_calibration
 from causal_lpm.inference.calibration.result import CalibrationResult as CalibrationResult
 from causal_lpm.inference.charts.explanation_charts import explanation_chart as explanation_chart
+from causal_lpm.inference.charts.maps import animate_map as animate_map
+from causal_lpm.inference.charts.maps import plot_map as plot_map
 from causal_lpm.inference.charts.series_charts import fan_chart as fan_chart
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots as blind_spots
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots_gate as blind_spots_gate

@@ -57,8 +57,8 @@ MOST_PANELS = 12  # on one page
 FEW_CONTRASTS = 10  # of more, only the first outcome is drawn: more charts than anybody looks at cost minutes
 
 
-def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
-    """A figure with `count` panels, in one column up to three and in two or three columns above.
+def panels(count: int, height: float = 2.3, columns: int | None = None) -> "tuple[Figure, list[Axes]]":
+    """A figure with `count` panels, in one column up to three and in two or three columns above, if not given.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
@@ -72,7 +72,7 @@ def panels(count: int, height: float = 2.3) -> "tuple[Figure, list[Axes]]":
         raise ModuleNotFoundError(
             f"plots need matplotlib: install the extra 'plots', {installing('plots')}."
         ) from error
-    columns = 1 if count <= 3 else 2 if count <= 6 else 3
+    columns = columns or (1 if count <= 3 else 2 if count <= 6 else 3)
     rows = math.ceil(count / columns)
     # A figure by itself, without pyplot, needs no display and leaves no state behind.
     figure = Figure(figsize=(WIDTH, max(3.4, height * rows + 0.9)), layout="constrained")
