@@ -39,11 +39,16 @@ from causal_lpm.agents.fixed_networks import Graph as Graph
 from causal_lpm.agents.fixed_networks import Groups as Groups
 from causal_lpm.agents.fresh_networks import FreshRandom as FreshRandom
 from causal_lpm.agents.fresh_networks import FreshWattsStrogatz as FreshWattsStrogatz
+from causal_lpm.agents.importation import Importation as Importation
+from causal_lpm.agents.importation import rates_by_day as rates_by_day
 from causal_lpm.agents.isolation import Isolation as Isolation
 from causal_lpm.agents.layers import Layer as Layer
 from causal_lpm.agents.layers import Layers as Layers
 from causal_lpm.agents.layers import messages as messages
 from causal_lpm.agents.masks import Masks as Masks
+from causal_lpm.agents.maternal import MaternalProtection as MaternalProtection
+from causal_lpm.agents.migration import Migrants as Migrants
+from causal_lpm.agents.migration import Migration as Migration
 from causal_lpm.agents.mixing import Mixing as Mixing
 from causal_lpm.agents.observation import negative_binomial as negative_binomial
 from causal_lpm.agents.observation import reporting_delay as reporting_delay
@@ -53,6 +58,10 @@ from causal_lpm.agents.places import with_places as with_places
 from causal_lpm.agents.population import Population as Population
 from causal_lpm.agents.population import start as start
 from causal_lpm.agents.screening import Screening as Screening
+from causal_lpm.agents.seasons import ENGLISH_TERMS as ENGLISH_TERMS
+from causal_lpm.agents.seasons import in_term as in_term
+from causal_lpm.agents.seasons import seasonal as seasonal
+from causal_lpm.agents.strains import Strains as Strains
 from causal_lpm.agents.synthesis import households as households
 from causal_lpm.agents.synthesis import synthesise as synthesise
 from causal_lpm.agents.synthesis import workplaces as workplaces
@@ -67,3 +76,5 @@ from causal_lpm.agents.vaccination import Vaccination as Vaccination
 from causal_lpm.agents.vaccination_programmes import CatchUp as CatchUp
 from causal_lpm.agents.vaccination_programmes import RoutineVaccination as RoutineVaccination
 from causal_lpm.agents.vital_rates import VitalRates as VitalRates
+from causal_lpm.agents.waning import Waning as Waning
+from causal_lpm.agents.waning import waned as waned

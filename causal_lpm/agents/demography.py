@@ -129,7 +129,7 @@ class Demography:
             flags("female", self.female, self.female.shape[-1])
 
     def start(self, places: Population, days: float | None = None) -> State:
-        """Who is alive and when each was born: `alive`, bool `[places]`, and `birth_day`, int32 `[*replicates, places]`.
+        """Who is alive and when each was born: `alive`, bool, and `birth_day`, int32, `[*replicates, places]`.
 
         The day of the year on which somebody was born is drawn.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,7 +32,7 @@ class Importation:
 
     Args:
         rate: Infections a day: a number, `[groups]`, or `[groups or 1, days]` from `rates_by_day`.
-        by: Group of each agent, integers `[agents]` from 0; -1: nobody is infected from outside. None: one group of all.
+        by: Group of each agent, integers `[agents]` from 0; -1: never infected from outside. None: one group of all.
         agents: How many agents there are, where there is no `by`.
 
     Raises:
@@ -46,6 +46,8 @@ class Importation:
     rate: torch.Tensor | float
     by: torch.Tensor | None = None
     agents: int | None = None
+    group: torch.Tensor = field(init=False)
+    a_head: torch.Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         rate = torch.atleast_1d(single_precision("the rate of importation", self.rate))
@@ -65,9 +67,9 @@ class Importation:
             raise ValueError(f"the rate of importation has {groups} groups: say who is in which with by=.")
         size = torch.bincount(group[group >= 0], minlength=groups).clamp(min=1)
         # Behind the groups stands a row of zeros, for those in none.
-        a_head = torch.cat([rate / size[:, None].cpu().to(rate.device), torch.zeros_like(rate[:1])])
-        object.__setattr__(self, "by", torch.where(group < 0, groups, group))
-        object.__setattr__(self, "rate", a_head)
+        a_head = torch.cat([rate.to(size.device) / size[:, None], torch.zeros_like(rate[:1])])
+        object.__setattr__(self, "group", torch.where(group < 0, groups, group))
+        object.__setattr__(self, "a_head", a_head)
 
     def hazard(self, t: Any, factor: Any = 1.0) -> torch.Tensor:
         """The hazard of infection from outside in this step, float32 `[*dims, agents]`.
@@ -79,8 +81,7 @@ class Importation:
         Raises:
             ValueError: a day behind those of the table; a negative factor.
         """
-        assert isinstance(self.rate, torch.Tensor) and self.by is not None
-        day, days = int(t), self.rate.shape[-1]
+        day, days = int(t), self.a_head.shape[-1]
         if days > 1 and not 0 <= day < days:
             raise ValueError(f"the rates of importation end on day {days - 1} and the day is {day}: give more days.")
         times = single_precision("factor of importation", factor)
@@ -89,8 +90,8 @@ class Importation:
             lambda: bool((times >= 0).all()),
             lambda: f"the factor of importation is {shortly(times)}: give 0 (closed) or more.",
         )
-        today = self.rate[:, day if days > 1 else 0] * step_length()
-        return look_up(today, self.by) * times
+        today = self.a_head[:, day if days > 1 else 0] * step_length()
+        return look_up(today, self.group) * times
 
 
 def rates_by_day(
@@ -130,9 +131,11 @@ def rates_by_day(
     for column in ("date", value, *([group] if group is not None else [])):
         validate.known("column of the importation table", column, map(str, table.columns))
     try:
-        dates, begin = pd.to_datetime(table["date"]), pd.Timestamp(first_day)
+        dates, begin = pd.to_datetime(table["date"], format="ISO8601"), pd.Timestamp(first_day)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"the dates of the importation table cannot be read ({error}): give dates such as 2024-01-31.")
+        raise ValueError(
+            f"the dates of the importation table cannot be read ({error}): give dates such as 2024-01-31."
+        ) from error
     rates = pd.to_numeric(table[value], errors="coerce")
     if bool((~(rates >= 0) | np.isinf(rates)).any()):
         raise ValueError(f"column {value!r} of the importation table has missing or negative rates: fill them in.")

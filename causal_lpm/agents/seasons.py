@@ -1,5 +1,6 @@
 """What the time of the year does to transmission: a wave, or school terms."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +22,7 @@ ENGLISH_TERMS = ((7, 99), (116, 199), (252, 300), (308, 355))
 
 
 def seasonal(day: Any, amplitude: Any, peak_day: Any, period: float = YEAR) -> torch.Tensor:
-    """A factor of mean 1 that follows a cosine: 1 + amplitude on the day of the peak, 1 - amplitude half a period later.
+    """A factor of mean 1 that follows a cosine: 1 + amplitude on the peak day, 1 - amplitude half a period later.
 
     Args:
         day: The time in days, such as `s["t"]`; numbers or tensors, as are the next two.
@@ -67,7 +68,7 @@ def in_term(
         bool, of the shape of `day`. A year has 365 days.
 
     Raises:
-        ValueError: terms that overlap, are not in order or outside 1 to 365; a `day_0` or `weekday_0` that there is not.
+        ValueError: terms that overlap, are not in order or outside 1 to 365; a day or weekday that there is not.
 
     >>> in_term(torch.tensor([5.0, 6.0, 200.0]))  # days 6, 7 and 201 of the year
     tensor([False,  True, False])
@@ -78,7 +79,7 @@ def in_term(
             f"the terms are {tuple(terms)}: give first and last day of each, days of the year from 1 to 365, in order "
             "and without overlaps."
         )
-    if any(later <= last for (_, last), (later, _) in zip(terms, terms[1:], strict=False)):
+    if any(later <= last for (_, last), (later, _) in itertools.pairwise(terms)):
         raise ValueError(f"the terms are {tuple(terms)}: one begins before the term before it has ended.")
     first = validate.whole_number("day_0", day_0, low=1, high=365)
     today = torch.as_tensor(day).floor().to(torch.int64)

@@ -1,5 +1,6 @@
 """How often people die and give birth, by age."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class VitalRates:
 
     def __post_init__(self) -> None:
         ages = [validate.whole_number("an age of the vital rates", age, low=0, high=OLDEST) for age in self.ages]
-        if not ages or ages[0] != 0 or any(later <= age for age, later in zip(ages, ages[1:], strict=False)):
+        if not ages or ages[0] != 0 or any(later <= age for age, later in itertools.pairwise(ages)):
             raise ValueError(f"the ages of the vital rates are {tuple(ages)}: give ascending whole years from 0.")
         for what, rates in (("mortality", self.mortality), ("fertility", self.fertility)):
             if len(rates) != len(ages):
