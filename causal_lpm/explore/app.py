@@ -86,18 +86,18 @@ def app_of(start: Start, processes: Processes) -> App:
 
         output(answer_, id="answer")
 
-        @render.download(filename="numbers.csv")
+        @render.download_link(filename="numbers.csv")
         def numbers_csv() -> Iterator[str]:
             yield csv(_answer().tree)
 
-        @render.download(filename="results.nc")
+        @render.download_link(filename="results.nc")
         def results_nc() -> Iterator[bytes]:
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder) / "results.nc"
                 tree_files.write(_answer().tree, file)
                 yield file.read_bytes()
 
-        @render.download(filename="report.html")
+        @render.download_link(filename="report.html")
         async def report_html() -> Any:
             with tempfile.TemporaryDirectory() as folder:
                 file = await asyncio.to_thread(write_report, _answer().contents, Path(folder) / "report.html")

@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 
 class Processes:
-    """A bounded number of processes, which begin when they are first needed.
+    """A bounded number of processes, which begin at once.
 
     Args:
         study: What they simulate; it is sent to them by value.
@@ -43,7 +43,7 @@ class Processes:
         self._begun: set[Executor] = set()
         self._waiting: set[asyncio.Future[None]] = set()  # the loop alone holds tasks by weak references
         for _ in range(count):
-            self._free.put_nowait(None)
+            self._free.put_nowait(self._begin())
 
     async def run(self, question: Question, progress: Progress) -> list[Arrays]:
         """All replicates in order; `progress` is called with (finished, all).
@@ -111,6 +111,7 @@ class Processes:
     def _begin(self) -> Executor:
         process = own_process()
         self._begun.add(process)
+        process.submit(_unpickled, self._study)  # imports what it needs before anybody waits for it
         return process
 
     def _replace(self, process: Executor) -> None:

@@ -32,10 +32,11 @@ def bundle() -> str:
     """The libraries, which set `vegaEmbed`; made in some seconds, and kept in the user's cache."""
     import pooch
 
-    file = Path(pooch.os_cache("causal-lpm")) / f"vega-{version('vl-convert-python')}.js"
+    file = Path(pooch.os_cache("causal-lpm")) / f"charts-{version('vl-convert-python')}.js"
     if file.is_file():
         return file.read_text(encoding="utf-8")
-    text = str(import_module("vl_convert").javascript_bundle())
+    # In a function of its own: its short names, `$` among them, are other libraries' in a page.
+    text = f"(function () {{\n{import_module('vl_convert').javascript_bundle()}\n}})();\n"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, lambda path: path.write_text(text, encoding="utf-8"))

@@ -11,7 +11,7 @@ __all__ = ["table_of"]
 def table_of(printed: Printed) -> Table:
     r"""The table that a terminal would show.
 
-    >>> printed = Printed("world", "deaths \[per day]", title="Totals", caption="[bold]Paired.[/]")
+    >>> printed = Printed("world", r"deaths \[per day]", title="Totals", caption="[bold]Paired.[/]")
     >>> printed.add_row("factual", "3")
     >>> table_of(printed)
     Table(title='Totals', columns=('world', 'deaths [per day]'), rows=(('factual', '3'),), caption='Paired.')
