@@ -5,7 +5,18 @@ from typing import Any
 
 import xarray as xr
 
-__all__ = ["OUTBREAK", "REFUSED", "SHARING", "carried", "kind_of", "kind_of_totals", "refusal", "said", "said_of_predictions", "said_of_runs"]
+__all__ = [
+    "OUTBREAK",
+    "REFUSED",
+    "SHARING",
+    "carried",
+    "kind_of",
+    "kind_of_totals",
+    "refusal",
+    "said",
+    "said_of_predictions",
+    "said_of_runs",
+]
 
 SHARING = {
     "paired": "the worlds share their luck",
