@@ -48,18 +48,18 @@ class EarlierDays:
             for layer, ago in self._all()
         }
 
-    def contacts(self, s: State, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Whom some agents met on the days before today, as `Layer.contacts` says; fixed contacts are there once."""
-        found = [(agents[:0], agents[:0])]
+    def met(self, s: State, who: Tensor) -> Tensor:
+        """Who has met one of those in `who` on the days before today; both bool `[*dims, agents]`."""
+        found = torch.zeros_like(who)
         for layer in singles(self.network):
-            days = range(1, self.days + 1) if layer.noise_names else range(1)
-            for ago in days:
+            for ago in range(1, self.days + 1) if layer.noise_names else range(1):
                 keys = {name: s[self._entry(name, ago)] for name in layer.noise_names}
                 if any(bool((key == NO_DAY).any()) for key in keys.values()):
                     break  # before the first day
+                dims = torch.broadcast_shapes(who.shape[:-1], *(key.shape[:-1] for key in keys.values()))
                 with _OfDay(keys):
-                    found.append(layer.contacts(agents, rows, dims))
-        return torch.cat([place for place, _ in found]), torch.cat([other for _, other in found])
+                    found = found | layer.met(who.expand(*dims, who.shape[-1]))
+        return found
 
     def _all(self) -> list[tuple[str, int]]:
         return [(layer, ago) for layer in self.network.noise_names for ago in range(1, self.days + 1)]

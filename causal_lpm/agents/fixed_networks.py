@@ -60,6 +60,20 @@ class Groups(Layer):
         size = torch.bincount(self.group.long() + 1, minlength=self.groups + 1)
         return torch.argsort(self.group, stable=True), size.cumsum(0) - size, size
 
+    def met(self, who: Tensor) -> Tensor:
+        # Each group once, however many of them are in it: in pairs, a large group would take the square of its size.
+        rows, agents = who.reshape(-1, self.agents).nonzero().unbind(-1)
+        own = self.group[agents].long() + 1
+        rows, own = rows[own > 0], own[own > 0]
+        places, count = torch.unique(rows * (self.groups + 1) + own, return_counts=True)
+        members, begin, size = self._members
+        rows, own = places // (self.groups + 1), places % (self.groups + 1)
+        place, at = stretches(begin[own], size[own])
+        found = torch.zeros(who.numel(), dtype=torch.bool, device=who.device)
+        other = rows[place] * self.agents + members[at]
+        found[other] = ~who.reshape(-1)[other] | (count[place] > 1)  # nobody meets himself
+        return found.reshape(who.shape)
+
     def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         members, begin, size = self._members
         own = self.group[agents].long() + 1

@@ -90,6 +90,9 @@ class FreshWattsStrogatz(Layer):
 
         return _contacts_of_today(self, edges, agents, rows, dims)
 
+    def met(self, who: Tensor) -> Tensor:
+        return self.total(who) > 0  # anybody may be rewired to them: all edges are looked at, which sums do fast
+
     def degree(self) -> Tensor:
         return torch.where(self.classes < 0, 0.0, self.degree_by_class[self.classes.clamp(min=0).long()])
 

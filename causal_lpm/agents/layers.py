@@ -52,6 +52,18 @@ class Layer(ABC):
             "causal_lpm.agents.Layer has it, or another network."
         )
 
+    def met(self, who: Tensor) -> Tensor:
+        """Who meets at least one of those in `who`, bool `[*dims, agents]` as it is; the work goes by their contacts.
+
+        Raises:
+            ValueError: a layer that cannot say who meets whom.
+        """
+        rows, agents = who.reshape(-1, who.shape[-1]).nonzero().unbind(-1)
+        place, other = self.contacts(agents, rows, tuple(who.shape[:-1]))
+        found = torch.zeros(who.numel(), dtype=torch.bool, device=who.device)
+        found[rows[place] * who.shape[-1] + other] = True
+        return found.reshape(who.shape)
+
     @property
     def noise_names(self) -> tuple[str, ...]:
         """Names of the noise that makes the layer fresh; two layers of one name would have the same contacts."""

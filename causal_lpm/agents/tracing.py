@@ -39,8 +39,9 @@ class Tracing(TimedPolicy):
     `tracing_capacity` in contacts reached a day per 100,000 agents, and `tracing_adherence`, the share of the reached
     who do as they are told.
 
-    Tracing takes no more than the diagnosed and their contacts ask for. It reads the contacts of the noise, and so must
-    run inside of `KeyedNoise` or `Seeds` where layers are fresh.
+    The work goes by the contacts of the diagnosed; a `FreshWattsStrogatz`, in which anybody may be rewired to them, takes
+    that of one exposure for each of the days asked for. Fresh layers need the noise of `KeyedNoise` or `Seeds`, from
+    which their contacts are made again.
 
     Args:
         network: Traced through: a layer, a sum of them, or layers by name, which can have probabilities of their own.
@@ -162,14 +163,10 @@ class Tracing(TimedPolicy):
         """Who is found among the contacts, bool `[*dims, agents]`."""
         here = population(diagnosed.shape[-1])
         everybody = join_ranges(diagnosed) if here.is_part else diagnosed
+        nobody = not bool(everybody.any())
         found = torch.zeros_like(diagnosed)
-        rows, agents = everybody.reshape(-1, everybody.shape[-1]).nonzero().unbind(-1)
         for layer, probability in self._probabilities.items():
-            met = torch.zeros(everybody.numel(), dtype=torch.bool, device=everybody.device)
-            if len(rows):
-                place, other = self._earlier(layer).contacts(s, agents, rows, tuple(everybody.shape[:-1]))
-                met[rows[place] * everybody.shape[-1] + other] = True
-            met = met.reshape(everybody.shape)
+            met = everybody if nobody else self._earlier(layer).met(s, everybody)
             met = met.narrow(-1, here.first, here.here) if here.is_part else met
             through = named(self.name, f"through_{layer}" if layer else "through")
             found = found | event(through, hazard(strength * probability), where=met)

@@ -106,6 +106,25 @@ def test_contacts_are_those_that_are_summed_over(name: str, data: st.DataObject)
     assert not bool((other == agents[place]).any())
 
 
+@every_layer
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**30), share=st.sampled_from([0.0, 0.02, 0.3]))
+def test_who_is_met_has_a_contact_among_them(name: str, seed: int, share: float) -> None:
+    """In two worlds of three replicates, two of which have the same contacts."""
+    layer = layers()[name]
+    who = torch.rand(2, 3, AGENTS, generator=torch.Generator().manual_seed(seed)) < share
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fresh_networks, "exogenous", of_the_day([5, 6, 5]))
+        assert torch.equal(layer.met(who), layer.total(who) > 0)
+
+
+def test_moving_forgets_what_was_found_on_the_old_device() -> None:
+    homes = Groups(torch.tensor([0, 0, 1]))
+    homes.met(torch.tensor([True, False, False]))
+    assert "_members" in vars(homes)
+    assert "_members" not in vars(homes.to("cpu"))
+
+
 def test_a_part_does_not_say_who_meets_whom() -> None:
     with pytest.raises(ValueError, match="a GraphPart says how many an agent meets, and not whom: give it a method"):
         layers()["graph"].part(0, 2).contacts(torch.tensor([0]), torch.tensor([0]), ())
