@@ -39,9 +39,9 @@ class Tracing(TimedPolicy):
     `tracing_capacity` in contacts reached a day per 100,000 agents, and `tracing_adherence`, the share of the reached
     who do as they are told.
 
-    The work goes by the contacts of the diagnosed; a `FreshWattsStrogatz`, in which anybody may be rewired to them, takes
-    that of one exposure for each of the days asked for. Fresh layers need the noise of `KeyedNoise` or `Seeds`, from
-    which their contacts are made again.
+    The work goes by the contacts of the diagnosed; a `FreshWattsStrogatz`, in which anybody may be rewired to them,
+    takes that of one exposure for each of the days asked for. Fresh layers need the noise of `KeyedNoise` or `Seeds`,
+    from which their contacts are made again.
 
     Args:
         network: Traced through: a layer, a sum of them, or layers by name, which can have probabilities of their own.
