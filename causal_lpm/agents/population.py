@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,14 +109,18 @@ class Population:
         return Population({name: value.to(device) for name, value in self.attributes.items()}, self.labels)
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> Population:
+    def from_frame(cls, frame: pd.DataFrame, columns: Iterable[str] | None = None) -> Population:
         """A population from a table with one row an agent; text and categorical columns become classes.
 
         Text that looks like numbers is text, and becomes classes in alphabetical order: turn it into numbers before.
 
+        Args:
+            frame: The table.
+            columns: Which of its columns, all of which must be there; all, if not given.
+
         Raises:
-            ValueError: a column that is neither numbers nor text, categories that are numbers, missing values, no rows,
-                a column given twice, numbers from 2**63 on.
+            ValueError: a column that is not there, is neither numbers nor text, or is given twice; categories that are
+                numbers, missing values, no rows, numbers from 2**63 on.
 
         >>> import pandas as pd
         >>> people = Population.from_frame(pd.DataFrame({"borough": ["Queens", "Bronx"], "age": [3, 80]}))
@@ -128,6 +132,8 @@ class Population:
         attributes: dict[str, torch.Tensor] = {}
         labels: dict[str, tuple[str, ...]] = {}
         validate.unique_entries("column", map(str, frame.columns))
+        if columns is not None:
+            frame = frame[[_column_of(frame, name) for name in columns]]
         for name, column in ((str(name), column) for name, column in frame.items()):
             if bool(column.isna().any()):
                 raise ValueError(f"column {name!r} has {int(column.isna().sum())} missing values: fill or drop them.")
@@ -208,6 +214,14 @@ class Population:
         from causal_lpm.agents import parquet
 
         return cls(*parquet.read(Path(path)))
+
+
+def _column_of(frame: pd.DataFrame, name: str) -> object:
+    """The label of the column of this name; raises ValueError where there is none."""
+    columns = {str(label): label for label in frame.columns}
+    if name not in columns:
+        raise ValueError(f"the table has no column {name!r}: {validate.did_you_mean(name, columns)}")
+    return columns[name]
 
 
 def _check_numbers(name: str, value: torch.Tensor) -> None:

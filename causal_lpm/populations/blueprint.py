@@ -13,15 +13,13 @@ from causal_lpm.populations.composition import ADULT, composed
 from causal_lpm.populations.daily_places import schools, working
 from causal_lpm.populations.household_sizes import drawn_sizes
 from causal_lpm.populations.rounding import Counts, Floats, apportioned
-from causal_lpm.populations.synthetic import SyntheticPopulation
+from causal_lpm.populations.synthetic import COMMUNITY, SyntheticPopulation
 
-__all__ = ["BYTES", "COMMUNITY", "Blueprint"]
+__all__ = ["BYTES", "Blueprint"]
 
 BYTES = 100
 """Peak memory an agent, measured with New Zealand and New York City."""
 GROUPED = ("household", "school", "classroom", "workplace", "team")
-COMMUNITY = 4
-"""Chance meetings a day of each agent."""
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ def from_classes(shares: Mapping[str, float], like: Floats | None = None) -> Flo
         step = np.sqrt(shares["6+"] / (shares["4-5"] + shares["6+"]))
         like = np.concatenate([[1.0, 1.0, shares["4-5"] / shares["2-3"]], step ** np.arange(LARGEST - 3)])
     parts = [like[low - 1 : high] / like[low - 1 : high].sum() * shares[name] for name, (low, high) in CLASSES.items()]
-    result: Floats = np.concatenate(parts)
-    return result / result.sum()
+    every = np.concatenate(parts)
+    result: Floats = every / every.sum()
+    return result
 
 
 def from_sizes(shares: Mapping[str, float]) -> Floats:
@@ -42,8 +43,9 @@ def from_sizes(shares: Mapping[str, float]) -> Floats:
     *single, rest = shares.values()
     step = rest / (rest + single[-1])
     tail = step ** np.arange(LARGEST - len(single))
-    result: Floats = np.append(single, rest * tail / tail.sum())
-    return result / result.sum()
+    every = np.append(single, rest * tail / tail.sum())
+    result: Floats = every / every.sum()
+    return result
 
 
 def from_means(households: Floats, alone: Floats, people: Floats) -> Floats:

@@ -25,7 +25,8 @@ def apportioned(weights: Floats, total: int) -> Counts:
     """
     ends = np.floor(np.cumsum(weights) / weights.sum() * total + 0.5).astype(np.int64)
     ends[-1] = total
-    return np.diff(ends, prepend=0).reshape(weights.shape)
+    counts: Counts = np.diff(ends, prepend=0).reshape(weights.shape)
+    return counts
 
 
 def years(lower: Sequence[int], persons: Floats) -> Floats:

@@ -276,3 +276,10 @@ def test_bad_first_states_are_refused() -> None:
         start(people, due=torch.zeros(3))
     with pytest.raises(ValueError, match="outside 0 to 255"):
         start(people.with_attributes(stage=torch.tensor([0, 256])))
+
+
+def test_a_table_gives_the_columns_that_are_asked_for() -> None:
+    frame = pd.DataFrame({"age": [1, 2], "name": ["a", None]})
+    assert list(Population.from_frame(frame, columns=["age"])) == ["age"]
+    with pytest.raises(ValueError, match="the table has no column 'Age': did you mean 'age'"):
+        Population.from_frame(frame, columns=["Age"])

@@ -160,15 +160,11 @@ def _place(file: str, number: int, feature: Mapping[str, Any], key: str | None) 
             "; give key=, the property with the names of the places."
         )
     geometry = feature.get("geometry") or {}
-    coordinates = {"Polygon": lambda: [geometry["coordinates"]], "MultiPolygon": lambda: geometry["coordinates"]}
-    if (shape := geometry.get("type")) not in coordinates:
+    if (shape := geometry.get("type")) not in ("Polygon", "MultiPolygon"):
         raise ValueError(f"{names[0]!r} of {file} is a {shape}: a map has polygons; give places with an area.")
     try:
-        rings = tuple(
-            np.array([point[:2] for point in ring], dtype=np.float64)
-            for polygon in coordinates[shape]()
-            for ring in polygon
-        )
+        polygons = [geometry["coordinates"]] if shape == "Polygon" else geometry["coordinates"]
+        rings = tuple(np.array([point[:2] for point in ring], dtype=float) for polygon in polygons for ring in polygon)
         if not rings or any(ring.ndim != 2 or len(ring) < 4 for ring in rings):
             raise ValueError("a ring has fewer than four points")
     except (KeyError, TypeError, ValueError, IndexError) as error:
