@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from causal_lpm import data, validate
-from causal_lpm.agents import FreshRandom, Groups, Layer, Population
+from causal_lpm.agents import Groups, Layer, Mixing, Population
 from causal_lpm.agents.columns import MOST, seed_number
 from causal_lpm.populations.composition import ADULT, composed
 from causal_lpm.populations.daily_places import schools, working
@@ -19,6 +19,8 @@ __all__ = ["BYTES", "Blueprint"]
 
 BYTES = 100
 """Peak memory an agent, measured with New Zealand and New York City."""
+ELSEWHERE = 0.2
+"""Share of an agent's chance meetings that are with anybody in the population, not in the own place; an assumption."""
 GROUPED = ("household", "school", "classroom", "workplace", "team")
 
 
@@ -57,10 +59,16 @@ class Blueprint:
             "household": Groups(columns["household"]),
             "school": Groups(columns["classroom"]),
             "workplace": Groups(columns["team"]),
-            "community": FreshRandom(torch.full((count,), COMMUNITY), name="community"),
+            "community": self._community(columns[self.column]),
         }
         outlines = {} if self.outlines is None else {self.column: self.outlines}
         return SyntheticPopulation(name, people, networks, {self.column: labels}, outlines, None, self.attribution)
+
+    def _community(self, place: torch.Tensor) -> Mixing:
+        """Chance meetings, most in one's own place, the others anywhere in proportion to who lives there."""
+        share = torch.bincount(place.long(), minlength=len(self.persons)).double() / len(place)
+        everywhere, own = share.expand(len(share), -1), torch.eye(len(share), dtype=torch.float64)
+        return Mixing(place, COMMUNITY * (ELSEWHERE * everywhere + (1 - ELSEWHERE) * own))
 
     def _columns(self, count: int, key: int) -> dict[str, torch.Tensor]:
         """The attributes of all agents, place by place."""

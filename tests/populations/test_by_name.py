@@ -69,6 +69,16 @@ def test_schools_and_workplaces_lie_in_one_place_and_hold_the_right_ages(made: S
     assert torch.bincount(made.people["team"][works].long()).max() <= 20
 
 
+def test_chance_meetings_are_four_a_day_most_of_them_in_ones_own_place() -> None:
+    made = population("new-zealand", agents=4000, seed=1)
+    here = made.people["district"] == 2
+    met = made.networks["community"].total(here)
+    share = float(here.double().mean())
+    assert made.networks["community"].degree().numpy() == pytest.approx(4.0)
+    assert met[here].numpy() == pytest.approx(4 * (0.8 + 0.2 * share))
+    assert met[~here].numpy() == pytest.approx(4 * 0.2 * share)
+
+
 def test_a_seed_gives_the_same_population_and_another_seed_another() -> None:
     one, again, other = (population("nyc", 2000, seed=seed).people for seed in (1, 1, 2))
     assert all(torch.equal(one[name], again[name]) for name in one)
