@@ -36,6 +36,8 @@ from causal_lpm.ops import observed as observed
 from causal_lpm.ops import policy as policy
 from causal_lpm.ops import population as population
 from causal_lpm.ops import tally as tally
+from causal_lpm.simulations.creating import create as create
+from causal_lpm.simulations.simulation import Simulation as Simulation
 from causal_lpm.typing import Dynamics as Dynamics
 from causal_lpm.typing import IncrementalNetwork as IncrementalNetwork
 from causal_lpm.typing import Network as Network

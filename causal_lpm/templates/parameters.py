@@ -33,7 +33,7 @@ def parameter(name: str, value: Parameter, low: float = 0.0, high: float = math.
     ValueError: the parameter 'r0' is -1: give a number from 0 to inf, or a Pyro distribution.
     """
     if isinstance(value, dist.Distribution):
-        if value.batch_shape.numel() != 1 or value.event_shape.numel() != 1:  # type: ignore[attr-defined]
+        if value.batch_shape.numel() != 1 or value.event_shape.numel() != 1:
             raise ValueError(f"the prior of parameter {name!r} is of several numbers: give a distribution of one.")
         drawn: torch.Tensor = torch.atleast_1d(pyro.sample(name, value))
         return drawn.clamp(low, high)

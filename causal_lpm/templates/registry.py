@@ -25,11 +25,13 @@ class Template:
         name: As `create` takes it, such as "two-strain".
         function: `function(population, days, **parameters)`, which returns its `Rollout`.
         units: Tally -> "new" (counted on the day on which it happens) or "stock" (how many there are at its end).
+        inhabitants: `inhabitants(agents, seed)`, the population that it brings along; None where one must be given.
     """
 
     name: str
     function: Callable[..., Any]
     units: Mapping[str, str]
+    inhabitants: Callable[[int | None, int], Any] | None = None
 
     @cached_property
     def title(self) -> str:
@@ -73,7 +75,7 @@ def load_template(name: str) -> Template:
     known("template", name, template_names())
     module_name = name.replace("-", "_")
     module = import_module(f"{__package__}.{module_name}")
-    return Template(name, getattr(module, module_name), module.UNITS)
+    return Template(name, getattr(module, module_name), module.UNITS, getattr(module, "inhabitants", None))
 
 
 def _odd(module: str) -> Path:

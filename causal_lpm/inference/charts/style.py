@@ -1,5 +1,7 @@
 """What charts share: colours, figures, panels, bands, legends, files, and the banner of what is no posterior."""
 
+import functools
+import io
 import math
 import os
 import re
@@ -75,13 +77,27 @@ def panels(count: int, height: float = 2.3, columns: int | None = None) -> "tupl
     columns = columns or (1 if count <= 3 else 2 if count <= 6 else 3)
     rows = math.ceil(count / columns)
     # A figure by itself, without pyplot, needs no display and leaves no state behind.
-    figure = Figure(figsize=(WIDTH, max(3.4, height * rows + 0.9)), layout="constrained")
+    figure: Figure = _shown_figure()(figsize=(WIDTH, max(3.4, height * rows + 0.9)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes in grid[count:]:
         axes.remove()
     for axes in grid[:count]:
         axes.spines[["top", "right"]].set_visible(False)
     return figure, grid[:count]
+
+
+@functools.cache
+def _shown_figure() -> Any:
+    """The class of a figure that notebooks show: they know those of pyplot only."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png", dpi=100)
+            return picture.getvalue()
+
+    return ShownFigure
 
 
 def banner_text(result: xr.DataTree | xr.Dataset) -> str:

@@ -1,0 +1,124 @@
+"""What a health office sees of a simulation: a share of a daily series, scattered; and the data that it has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from causal_lpm.agents import negative_binomial
+from causal_lpm.inference.program.program import read, series_of
+from causal_lpm.inference.studies.series_file import read_series
+from causal_lpm.ops import observed
+from causal_lpm.simulations.bound_models import BoundModel
+from causal_lpm.templates.parameters import parameter
+from causal_lpm.validate import known
+
+if TYPE_CHECKING:
+    from causal_lpm.simulations.simulation import Simulation
+
+__all__ = ["ReportedModel", "reported_model"]
+
+SITE = "reported_{}"
+OWN = ("reported", "dispersion")
+
+
+@dataclass(frozen=True, eq=False)
+class ReportedModel:
+    """A model with its reports, as `fit` takes it.
+
+    Attributes:
+        model: That simulates.
+        by_place: Series that are reported -> whether each place is, or all together.
+        reported: Share, a number or a distribution.
+        dispersion: Of the negative binomial.
+    """
+
+    model: BoundModel
+    by_place: Mapping[str, bool]
+    reported: Any
+    dispersion: Any
+
+    def __call__(self) -> Any:
+        # Before the simulation: a draw of the prior then moves no agent.
+        share = parameter("reported", self.reported, 0.0, 1.0).unsqueeze(-1)
+        scatter = parameter("dispersion", self.dispersion, 1e-3, 1e10).unsqueeze(-1)
+        run = self.model()
+        for name, each in self.by_place.items():
+            series = series_of(run)[name]
+            counts = series if each else series.sum(-2, keepdim=True)
+            observed(SITE.format(name), negative_binomial(share * counts, scatter).to_event(1))
+        return run
+
+
+def reported_model(
+    simulation: Simulation, data: Any, priors: Mapping[str, Any], reported: Any, dispersion: Any
+) -> tuple[ReportedModel, dict[str, Any]]:
+    """The model over the days of the data, and the data by the names of its sites.
+
+    Raises:
+        ValueError: as `Simulation.calibrate`.
+    """
+    own = dict(zip(OWN, (reported, dispersion), strict=True))
+    for name in priors:
+        known("parameter", name, [*simulation.parameters, *own])
+    own |= {name: prior for name, prior in priors.items() if name in own}
+    parameters = {**simulation.parameters, **{name: prior for name, prior in priors.items() if name not in own}}
+    column = next(iter(simulation.population.places), None)
+    places = () if column is None else simulation.population.places[column]
+    given = _series(data, places)
+    one_day = replace(simulation.model(1), parameters=parameters)
+    there = read(one_day).series
+    by_place = {}
+    for name, numbers in given.items():
+        known("series", name, there)
+        by_place[name] = np.ndim(numbers) == 2
+        groups = np.shape(numbers)[0] if by_place[name] else 1
+        if by_place[name] and groups != there[name].shape[-2]:
+            raise ValueError(
+                f"the data of {name!r} have {groups} groups and the model counts {there[name].shape[-2]}: give one "
+                "row a place, or the sum of all."
+            )
+    days = {np.shape(numbers)[-1] for numbers in given.values()}
+    if len(days) != 1:
+        raise ValueError(f"the series have {sorted(days)} days: give equally many of each, NaN where missing.")
+    model = ReportedModel(one_day.over(days.pop()), by_place, own["reported"], own["dispersion"])
+    if not read(model, simulate=False).of("parameter"):
+        raise ValueError(
+            "no parameter has a prior, so that there is nothing to learn: give one, as in "
+            "priors={'r0': dist.LogNormal(0.9, 0.3)} of pyro.distributions."
+        )
+    return model, {SITE.format(name): numbers for name, numbers in given.items()}
+
+
+def _series(data: Any, places: tuple[str, ...]) -> dict[str, Any]:
+    """Series -> numbers."""
+    if isinstance(data, str | os.PathLike):
+        data = read_series(data, places)
+    if hasattr(data, "to_xarray") and not isinstance(data, Mapping):  # a table of pandas, one column a series
+        data = (
+            {str(name): column for name, column in data.items()} if hasattr(data, "columns") else {str(data.name): data}
+        )
+    if not isinstance(data, Mapping) or not data:
+        raise ValueError(
+            "there are no data: give series -> numbers a day, such as {'cases': [3, 5, 8]}, or a CSV file."
+        )
+    for name, numbers in data.items():
+        if np.ndim(numbers) not in (1, 2):
+            raise ValueError(f"the data of {name!r} have {np.ndim(numbers)} dimensions: give [days] or [places, days].")
+        _check_daily(str(name), numbers)
+    return dict(data)
+
+
+def _check_daily(name: str, numbers: Any) -> None:
+    times = numbers[numbers.dims[-1]].values if isinstance(numbers, xr.DataArray) else getattr(numbers, "index", None)
+    if times is None or len(times) < 2:
+        return
+    steps = np.diff(np.asarray(times))
+    day = np.timedelta64(1, "D") if steps.dtype.kind == "m" else 1
+    if not (steps == day).all():
+        raise ValueError(f"the data of {name!r} are not daily: give one number a day, NaN where there is none.")

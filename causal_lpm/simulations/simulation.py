@@ -1,0 +1,263 @@
+"""A simulation that one can look at: a model, who lives in it, and everything that is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+
+from causal_lpm.inference.policies.question import named_worlds
+from causal_lpm.simulations.bound_models import BoundModel
+from causal_lpm.simulations.inhabitants import Inhabitants
+from causal_lpm.simulations.running import simulate_worlds
+from causal_lpm.simulations.tables import html_of, series_frame, summary_frame
+from causal_lpm.simulations.what_if import AS_IT_IS, WhatIf
+from causal_lpm.templates import Template
+from causal_lpm.validate import known, whole_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from causal_lpm.inference.calibration.result import CalibrationResult
+
+__all__ = ["Simulation"]
+
+DAYS, SEEDS = 180, 10
+_NO_DATE: str | None = None
+
+
+class Simulation:
+    """A model in a population, to be run, drawn, asked and calibrated; made by `create`.
+
+    It holds nothing that a model must know about: `simulation.model(days)` is a Pyro program, and every question can
+    also be asked of that with `predict`, `fit` and `comparing`.
+
+    Attributes:
+        template: The model function, its name, and what its series count.
+        population: Who lives in it.
+        parameters: Name -> number or distribution.
+        policies: Name -> number, as the simulation runs.
+        seed: Of all luck.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        population: Inhabitants,
+        parameters: Mapping[str, Any],
+        policies: Mapping[str, float],
+        seed: int,
+    ) -> None:
+        self.template, self.population, self.seed = template, population, seed
+        self.parameters, self.policies = dict(parameters), dict(policies)
+        self._predictions: xr.Dataset | None = None
+        self._days, self._seeds, self._start_date = DAYS, SEEDS, _NO_DATE
+
+    def model(self, days: int = DAYS) -> BoundModel:
+        """The Pyro program without arguments that it runs, over so many days."""
+        function, days = self.template.function, whole_number("days", days)
+        return BoundModel(function, self.population, days, self.parameters, self.policies)
+
+    def run(
+        self,
+        days: int = DAYS,
+        seeds: int = SEEDS,
+        *,
+        start_date: str | None = None,
+        workers: int = 1,
+        progress: bool = True,
+    ) -> Self:
+        """Simulates it, once a seed, and keeps the series.
+
+        Args:
+            days: Simulated.
+            seeds: Runs, each with luck of its own, and with a draw of its own of parameters that have priors.
+            start_date: Of day 0, as "2020-03-01".
+            workers: Processes; the numbers do not depend on it.
+            progress: Whether a bar shows the days, on a terminal or in a notebook.
+
+        Returns:
+            The same simulation.
+
+        Raises:
+            ValueError: days or seeds that are no whole numbers from 1, a start date that is none.
+        """
+        self._predictions = self._simulated({AS_IT_IS: {}}, days, seeds, start_date, workers, progress)
+        self._days, self._seeds, self._start_date = int(days), int(seeds), start_date
+        return self
+
+    def whatif(
+        self,
+        scenarios: Mapping[str, Mapping[str, float]],
+        *,
+        days: int | None = None,
+        seeds: int | None = None,
+        workers: int = 1,
+        progress: bool = True,
+    ) -> WhatIf:
+        """Simulates it as it is and in other worlds, which share every agent's luck, and compares them.
+
+        Args:
+            scenarios: Name -> policy -> value; other policies are as they are.
+            days: As those of the last run, if not given.
+            seeds: As those of the last run, if not given.
+            workers: Processes.
+            progress: Whether a bar shows the days.
+
+        Raises:
+            ValueError: no scenario, an unknown policy, a value that it cannot have, a scenario that changes nothing.
+            TypeError: scenarios that are no mapping of mappings.
+
+        >>> import torch
+        >>> from causal_lpm import create
+        >>> from causal_lpm.agents import Population
+        >>> simulation = create("seir", Population({"school": torch.arange(900) // 30}), r0=3.0)
+        >>> closed = simulation.whatif({"closed": {"school_closure_day": 10}}, days=40, seeds=4, progress=False)
+        >>> closed.to_frame().loc[("infections", "closed"), "averted"] > 0
+        True
+        """
+        if not isinstance(scenarios, Mapping) or not all(isinstance(acts, Mapping) for acts in scenarios.values()):
+            raise TypeError(
+                "scenarios name each world and what it sets, as in whatif({'closed': {'school_closure_day': 20}})."
+            )
+        if not scenarios:
+            raise ValueError("there is no scenario: give at least one, as in {'closed': {'school_closure_day': 20}}.")
+        if AS_IT_IS in scenarios:
+            raise ValueError(f"the scenario {AS_IT_IS!r} has the name of the world without changes: rename it.")
+        worlds = named_worlds({AS_IT_IS: {}, **scenarios})
+        for name, acts in list(worlds.items())[1:]:
+            for policy in acts:
+                known("policy", policy, self.policies)
+            if {**self.policies, **acts} == self.policies:
+                raise ValueError(f"the scenario {name!r} changes nothing: give a policy another value than it has.")
+        days, seeds = days or self._days, seeds or self._seeds
+        seen = self._simulated(worlds, days, seeds, self._start_date, workers, progress)
+        return WhatIf(seen, self.units, self._title, self._by)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Series -> "new" or "stock"; of a model of one's own what it says of itself."""
+        return dict(self.template.units)
+
+    def to_xarray(self) -> xr.Dataset:
+        """The series, (world, draw, replicate, group, day), as `effects` and `summarise` take them."""
+        if self._predictions is None:
+            raise ValueError("the simulation has not run yet: call run(days=180, seeds=10) first.")
+        return self._predictions
+
+    def to_frame(self) -> pd.DataFrame:
+        """The series as a table: seed, place, day (and date), and one column a series."""
+        return series_frame(self.to_xarray(), self._by)
+
+    def summary(self) -> pd.DataFrame:
+        """Total of each series of new events, and peak of each stock: mean and middle 90% of the seeds."""
+        return summary_frame(self.to_xarray(), self.units)
+
+    def plot(self, series: str | Sequence[str] | None = None) -> Figure:
+        """The series over time, all places together: median, and middle 50% and 90% of the seeds.
+
+        Args:
+            series: Which; all, if not given.
+
+        Raises:
+            ValueError: an unknown series; it has not run yet.
+            ModuleNotFoundError: matplotlib is not installed.
+        """
+        from causal_lpm.inference.charts.world_charts import worlds_chart
+
+        return worlds_chart(self.to_xarray(), series, title=self._title)
+
+    def calibrate(
+        self,
+        data: Any,
+        priors: Mapping[str, Any] | None = None,
+        *,
+        reported: Any = 1.0,
+        dispersion: Any = 10.0,
+        method: str = "npe",
+        **options: Any,
+    ) -> CalibrationResult:
+        """Calibrates parameters to a daily series of reports, and says whether the result can be trusted.
+
+        The reports of a series are negative binomial around the share `reported` of it. No differentiable stand-in is
+        known of a template, so that networks learn from the series themselves, unless a `surrogate` is given.
+
+        Args:
+            data: Series -> numbers `[days]`, or `[places, days]` in the order of the places, NaN where missing; pandas
+                and xarray bring their dates. Or a CSV file with a column `date` or `day`, one a series, and perhaps a
+                column `group` with the names of places.
+            priors: Parameter -> distribution, beside those that the simulation has already.
+            reported: Share of a series that is reported, a number or a distribution.
+            dispersion: Of the negative binomial, a number or a distribution.
+            method: Of `fit`.
+            **options: Of `fit`, such as `budget`, `gate`, `seed` and `workers`.
+
+        Returns:
+            Of `fit`: posterior, verdict, predictions under policies. Data sites are called `reported_SERIES`.
+
+        Raises:
+            ValueError: an unknown series or parameter, no prior, data that are not daily; what `fit` refuses.
+        """
+        from causal_lpm.inference.calibration.fit import fit
+        from causal_lpm.simulations.reports import reported_model
+
+        model, given = reported_model(self, data, priors or {}, reported, dispersion)
+        return fit(model, given, method, **{"seed": self.seed, **options})
+
+    @property
+    def _by(self) -> str:
+        return next(iter(self.population.places), "group")
+
+    @property
+    def _title(self) -> str:
+        return f"{self.template.name} in {self.population.name}, {self.population.people.size:,} agents"
+
+    def _simulated(
+        self,
+        worlds: Mapping[str, Mapping[str, float]],
+        days: int,
+        seeds: int,
+        start_date: str | None,
+        workers: int,
+        progress: bool,
+    ) -> xr.Dataset:
+        column = next(iter(self.population.places), None)
+        return simulate_worlds(
+            self.model(days),
+            worlds,
+            seeds=whole_number("seeds", seeds),
+            seed=self.seed,
+            units=self.units,
+            places=None if column is None else self.population.places[column],
+            sizes=self._sizes(column),
+            start_date=start_date,
+            workers=whole_number("workers", workers),
+            progress=progress,
+        )
+
+    def _sizes(self, column: str | None) -> torch.Tensor:
+        people = self.population.people
+        if column is None:
+            return torch.tensor([people.size])
+        return torch.bincount(people[column].long(), minlength=len(self.population.places[column]))
+
+    def __repr__(self) -> str:
+        if self._predictions is None:
+            return f"<{self._title}; not run yet>"
+        rows = [f"  {name}: {text}" for name, text in self._lines().items()]
+        return "\n".join([f"<{self._title}, {self._days} days, {self._seeds} seeds", *rows]) + ">"
+
+    def _lines(self) -> dict[str, str]:
+        table = self.summary()
+        return {
+            name: f"{row['mean']:,.0f} {row['what']} (90% of seeds: {row['5%']:,.0f} to {row['95%']:,.0f})"
+            for name, row in table.iterrows()
+        }
+
+    def _repr_html_(self) -> str:
+        if self._predictions is None:
+            return html_of(self._title, "Not run yet: call run(days=180, seeds=10).")
+        return html_of(self._title, f"{self._days} days, {self._seeds} seeds", self.summary())
