@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -135,7 +135,7 @@ def replays(
     # What was seen belongs to the factual world, which stands first, also where nobody asks for it.
     asked = settings if latent == chosen and line_list is None else _fact_first(settings)
     paths = _Paths(seeds, tuple(first_days), told, line_list)
-    task = _ReplayedRows(model, given, asked, True, 1, seed, batch, has, chosen, paths)
+    task = _ReplayedRows(model, given, asked, True, 1, seed, batch, has, chosen, paths=paths)
     with alone():
         replace(task, batch=1)(0)  # what is wrong with the data is said before anything runs long
     what = f"the replays ({len(settings)} worlds, {task.draws} paths)"
@@ -174,7 +174,7 @@ class _Paths:
 class _ReplayedRows(PredictedRows):
     """Rows whose luck is that of paths."""
 
-    paths: _Paths
+    paths: _Paths = field(kw_only=True)
 
     @property
     def draws(self) -> int:
