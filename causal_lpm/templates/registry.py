@@ -68,9 +68,9 @@ def load_template(name: str) -> Template:
 
     >>> load_template("seir").units["infectious"]
     'stock'
-    >>> load_template("sier")
+    >>> load_template("seirr")
     Traceback (most recent call last):
-    ValueError: unknown template 'sier': did you mean 'seir'?
+    ValueError: unknown template 'seirr': did you mean 'seir'?
     """
     known("template", name, template_names())
     module_name = name.replace("-", "_")

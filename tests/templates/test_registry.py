@@ -26,5 +26,5 @@ def test_names_have_hyphens_and_helpers_are_no_templates() -> None:
 
 
 def test_an_unknown_template_is_one_sentence() -> None:
-    with pytest.raises(ValueError, match="unknown template 'siir': did you mean 'seir'"):
-        load_template("siir")
+    with pytest.raises(ValueError, match="unknown template 'seirr': did you mean 'seir'"):
+        load_template("seirr")
