@@ -57,7 +57,7 @@ class Mapped:
                 f"{self.what} counts the {self.unit}, which days do not add up: give the number of a day, from 0 to "
                 f"{last}."
             )
-        rest = self.unit.partition(" per 100,000")[1]
+        rest = " per 100,000" if self.unit.endswith("per 100,000") else ""
         return self.values.sum(-1), f"total of {self.days[0]} to {self.days[-1]}", f"all new ones{rest}"
 
 

@@ -67,6 +67,8 @@ def test_places_have_the_colours_of_a_day_or_of_the_total_in_every_world() -> No
         assert limits == [(0, pytest.approx(wanted.max()))] * 2
     assert "total of 2020-03-01 to 2020-03-06, mean of 6 runs" in texts(plot_map(seen, "cases"))
     assert "all new ones" in plot_map(seen, "cases").axes[-1].get_ylabel()
+    for total in (seen, seen.assign(cases=seen["cases"].drop_attrs())):
+        assert plot_map(total, "cases", per_100k=True).axes[-1].get_ylabel() == "cases\n(all new ones per 100,000)"
     one = plot_map(seen, "cases", day=0, worlds="world 1", per_100k=True)
     assert coloured(one) == pytest.approx((mean[1, :, 0] / [10, 20, 30, 40, 50] * 1e5).tolist())
     assert one.axes[-1].get_ylabel() == "cases\n(new per day per 100,000)"
