@@ -39,7 +39,7 @@ def page(contents: Contents) -> str:
         html.section("Where they come from", "provenance", html.definitions(contents.provenance)),
     ]
     known = [{"name": one.name, "spec": one.spec, "data": one.data, "switched": one.switched} for one in drawn]
-    scripts = [html.jsonscript_of("charts", known), script_of(bundle()), script_of(_file("page.js"))] if drawn else []
+    scripts = [html.json_script("charts", known), script_of(bundle()), script_of(_file("page.js"))] if drawn else []
     about = {
         "Question": contents.question,
         "Statement": said(contents.kind),
