@@ -14,6 +14,8 @@ __all__ = ["BETWEEN", "OF_SERIES", "between_groups", "compressed"]
 
 FEWEST_FOR_GROWTH = 3
 DISPERSION = 10.0
+FEWEST_SCATTER = 0.5  # of a day's level, in units of the standard deviation of Poisson's counts
+ONE_DAY = 4.0  # standard deviations that a single day may add to a pattern of weeks
 ROUNDING = 1e-9  # below, numbers do not differ
 WINDOW = 7  # days, over which a trend is taken out, and days of a week
 
@@ -65,14 +67,22 @@ def _residuals(series: Floats, days: Floats) -> tuple[Floats, Floats]:
     spread = np.sqrt(np.square(rest).mean(0))
     varies = spread > ROUNDING * (1 + np.abs(level).mean(0))
     mean = series.mean(0)
-    moved = mean / (mean + 0.5) if series.min() >= 0 else np.ones(days.size)
-    tells = np.divide(moved, spread, out=np.zeros_like(spread), where=varies)
+    counts = series.min() >= 0
+    moved = mean / (mean + 0.5) if counts else np.ones(days.size)
+    # A day that is the same in nearly all series, such as the first one, would outweigh all others: what a day can tell
+    # ends where its scatter is half that of Poisson's counts.
+    least = FEWEST_SCATTER * np.sqrt(mean) / (mean + 0.5) if counts else 0.0
+    tells = np.divide(moved, np.maximum(spread, least), out=np.zeros_like(spread), where=varies)
     return np.divide(rest, spread, out=np.zeros_like(rest), where=varies), tells
 
 
 def _weekday(series: Floats, days: Floats) -> Floats:
-    """How far the mean residual of two neighbouring days of a week is from zero, in standard errors; the farthest."""
+    """How far the mean residual of two neighbouring days of a week is from zero, in standard errors; the farthest.
+
+    A pattern shows on many days: a residual counts up to four standard deviations, so that no single day makes it.
+    """
     rest, tells = _residuals(series, days)
+    rest = rest.clip(-ONE_DAY, ONE_DAY)
     phase = days.astype(np.int64) % WINDOW
     of_pair = (phase[:, None] == np.arange(WINDOW)) | (phase[:, None] == (np.arange(WINDOW) + 1) % WINDOW)
     weights = of_pair * tells[:, None]
