@@ -79,7 +79,7 @@ def run(size: Size, place: Place, note: Callable[[str], None]) -> dict[str, Any]
     numbers["calibration"] = {
         "status": result.status,
         "gates": _gates(result),
-        "posterior": {name: values for name, *values in result.summary()},
+        "posterior": {name: values for name, *values in _rows(result)},
     }
     note(f"predicting {here.people.size:,} agents")
     given = result.parameters(size.draws)
@@ -105,8 +105,13 @@ def verdict(result: CalibrationResult, name: str) -> dict[str, Any]:
     return {
         "status": result.status,
         "gates": _gates(result),
-        "reliability": {row[0]: [float(value) for value in row[1:]] for row in result.summary() if row[0] in shown},
+        "reliability": {row[0]: [float(value) for value in row[1:]] for row in _rows(result) if row[0] in shown},
     }
+
+
+def _rows(result: CalibrationResult) -> list[tuple[Any, ...]]:
+    """Name, mean, sd, 5% and 95% of each parameter, as the model has it."""
+    return list(result.summary(natural=False)[["mean", "sd", "5%", "95%"]].itertuples(name=None))
 
 
 def _gates(result: CalibrationResult) -> dict[str, list[Any]]:

@@ -10,12 +10,12 @@ import typer
 from rich.table import Table
 
 from causal_lpm.cli.calibration_request import FILE, Request, checked_request, is_damaged
-from causal_lpm.cli.progress import stage_bars
 from causal_lpm.cli.terminal import bad_input, check_plots, fail, failures, show
 from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
 from causal_lpm.inference.files.netcdf import clear_away
+from causal_lpm.inference.runs.stage_bars import stage_bars
 from causal_lpm.inference.studies.json_file import check_json_file
 from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.whole_files import WriteError

@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from causal_lpm.cli.calibration_request import FILE, slug_of
-from causal_lpm.cli.progress import stage_bars
 from causal_lpm.cli.study_run import question_worlds, typed_worlds
 from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
 from causal_lpm.inference.calibration.result import CalibrationResult
@@ -24,6 +23,7 @@ from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.runs.run_folder import fingerprint, identity
+from causal_lpm.inference.runs.stage_bars import stage_bars
 from causal_lpm.inference.studies.catalogue import load_study, simulated, with_data
 from causal_lpm.inference.studies.study import HasData, Study, Worlds
 from causal_lpm.memory import reuse_freed_memory

@@ -8,14 +8,17 @@ import torch
 from causal_lpm.inference.calibration.cut import cut_of
 from causal_lpm.inference.calibration.least_cost import check_counts
 from causal_lpm.inference.calibration.methods import Method, method_of
+from causal_lpm.inference.calibration.parameter_summary import Derived
 from causal_lpm.inference.calibration.plan import Options, Plan, Progress
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import batch_size
 from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.calibration.verdict import conclude, rehearse
+from causal_lpm.inference.calibration.verdict_text import verdict_lines
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.program.side_by_side import check_side_by_side
+from causal_lpm.inference.runs.stage_bars import stage_bars
 
 __all__ = ["fit"]
 
@@ -31,7 +34,8 @@ def fit(
     gate: int = 200,
     draws: int = 1000,
     groups: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
+    derived: Derived | None = None,
     **options: Unpack[Options],
 ) -> CalibrationResult:
     """Calibrates a model to data and says whether the result can be trusted.
@@ -57,7 +61,10 @@ def fit(
         gate: Further simulations for the gates; with fewer than 200 the result is uncalibrated, whatever they say.
         draws: Of the posterior, in the result.
         groups: Site -> labels of its groups, for results and plots; by default those of the data.
-        progress: Called with (stage, done, all).
+        progress: Whether stages and the verdict are shown, on standard error or in the notebook; or what is called
+            with (stage, done, all) in their place.
+        derived: Name -> function of the draws of the parameters, as `CalibrationResult.derive` takes them, such as
+            `{"R0": lambda p: p["beta"] / p["gamma"]}`.
 
     Options of learning:
         ensemble: Members; 5.
@@ -87,12 +94,31 @@ def fit(
     >>> def model():
     ...     mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
     ...     observed("x", dist.Normal(mean.unsqueeze(-1).expand(*mean.shape, 4), 1.0).to_event(1))
-    >>> result = fit(model, {"x": [0.5, 1.5, 1.0, 1.0]}, budget=100, gate=0, ensemble=1, settings={"steps": 50})
+    >>> result = fit(
+    ...     model, {"x": [0.5, 1.5, 1.0, 1.0]}, budget=100, gate=0, ensemble=1, settings={"steps": 50}, progress=False
+    ... )
     >>> result.status, round(float(result.tree["posterior"]["mean"].mean()), 0)  # exact: 0.8
     ('uncalibrated', 1.0)
     """
-    chosen = method_of(method)
-    plan = Plan(budget, seed, gate, draws, groups, progress, **options)
+    if progress is True:
+        with stage_bars() as shown:
+            found = _fit(
+                model, data, method_of(method), surrogate, Plan(budget, seed, gate, draws, groups, shown, **options)
+            )
+            found.derive(derived or {})
+            for line in verdict_lines(found.tree, found.report)[bool(found.banner and found.report.failed) :]:
+                shown.say(line)
+        return found
+    plan = Plan(budget, seed, gate, draws, groups, progress or None, **options)
+    found = _fit(model, data, method_of(method), surrogate, plan)
+    found.derive(derived or {})
+    return found
+
+
+def _fit(
+    model: Model, data: Mapping[str, Any], chosen: Method, surrogate: Model | None, plan: Plan
+) -> CalibrationResult:
+    """The same without its display."""
     chosen.check(plan)
     problem = Problem(model, data, surrogate)
     if chosen.needs_parameters and not problem.parameters:
@@ -109,10 +135,10 @@ def fit(
             )
         problem = cut.problem
     chosen.check_settings(plan.settings, problem)
-    check_counts(problem, budget, gate, draws, plan.ensemble)
-    rehearse(problem, groups)
+    check_counts(problem, plan.budget, plan.gate, plan.draws, plan.ensemble)
+    rehearse(problem, plan.groups)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(plan.seed)
         if chosen.optimise is not None:
             found = chosen.optimise(problem, plan)
             found.tree.attrs["status"] = "optimised"  # whatever a method of a user's own says of itself

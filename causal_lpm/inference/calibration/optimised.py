@@ -17,7 +17,7 @@ from causal_lpm.inference.calibration.point import PointCalibration, point_calib
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.diagnostics.convergence import khat_gate
 from causal_lpm.inference.diagnostics.report import Report
-from causal_lpm.inference.program.labels import arrays, coords_of, dates_of, labels_of
+from causal_lpm.inference.program.labels import arrays, coords_of, dates_of, labels_of, scales_of
 from causal_lpm.inference.program.luck import joint_and_luck
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
@@ -98,6 +98,7 @@ def _result(
             coords=coords_of(problem),
             groups=labels_of(problem, plan.groups),
             dates=dates_of(problem),
+            scales=scales_of(problem),
             tables=problem.tables,
         ),
         diagnostics=report.to_dataset() if report.gates else None,

@@ -1,48 +1,42 @@
 """What a calibration leaves: a tree of ArviZ's groups, the report, and questions that it answers."""
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 import xarray as xr
 
 from causal_lpm.inference.abduction.abduct import abduct
 from causal_lpm.inference.abduction.abduction import Abduction
-from causal_lpm.inference.calibration.gates import known_truth
+from causal_lpm.inference.calibration.fresh_check import checked_again
 from causal_lpm.inference.calibration.joint_prior import Feedback, JointPrior, joint_prior
 from causal_lpm.inference.calibration.point import PointCalibration
-from causal_lpm.inference.calibration.simulator import ProblemSimulator, batch_size
+from causal_lpm.inference.calibration.posterior_draws import PosteriorDraws
+from causal_lpm.inference.calibration.verdict_text import html_of
 from causal_lpm.inference.charts.style import banner_text
 from causal_lpm.inference.diagnostics.report import Report
-from causal_lpm.inference.policies.against_data import said_of_misses
+from causal_lpm.inference.policies.against_data import compared_with_data
 from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.policies.ranking import Loss, rank_policies
-from causal_lpm.inference.posteriors.focus import FocusedPrior
-from causal_lpm.inference.posteriors.posterior import Posterior, as_trained
+from causal_lpm.inference.posteriors.posterior import Posterior
 from causal_lpm.inference.program.data_sites import read_with_data
-from causal_lpm.inference.program.parameters import parameters_of
+from causal_lpm.inference.program.parameters import Parameter, parameters_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.results import tree_files
 from causal_lpm.inference.results.arviz import to_arviz
 from causal_lpm.inference.results.calibration_tree import with_group
 from causal_lpm.inference.results.data_labels import with_labels_of_data
-from causal_lpm.inference.results.sample_arrays import element_draws
-from causal_lpm.inference.runs.simulation_set import simulate_set
-from causal_lpm.validate import whole_number
 
 __all__ = ["CalibrationResult"]
 
-_LOG = logging.getLogger("causal_lpm")
+NO_MODEL = "a loaded result has no model: give it, as in CalibrationResult.load(path, model=...)."
 
 
-class CalibrationResult:
+class CalibrationResult(PosteriorDraws):
     """A calibrated model: posterior draws with their diagnostics, and predictions of policies under them.
 
     Args:
@@ -85,32 +79,8 @@ class CalibrationResult:
         """What every chart and table of it must say; empty for a calibrated result."""
         return banner_text(self.tree)
 
-    @property
-    def draws(self) -> int:
-        """How many draws of the posterior there are, of all chains."""
-        sizes = self.tree["posterior"].sizes
-        return int(sizes["chain"] * sizes["draw"])
-
     def __repr__(self) -> str:
         return f"CalibrationResult({self.method!r}, {self.status!r}, {self.draws} draws)"
-
-    def parameters(self, draws: int | None = None) -> dict[str, torch.Tensor]:
-        """Posterior draws, evenly chosen, name -> float32 `[draw, *shape]`; without what networks generate."""
-        posterior = self.tree["posterior"]
-        return {
-            name: values for name, values in self._samples(draws).items() if not posterior[name].attrs.get("generated")
-        }
-
-    def _samples(self, draws: int | None, group: str = "posterior") -> dict[str, torch.Tensor]:
-        count = self.draws
-        wanted = whole_number("draws", count if draws is None else draws)
-        if wanted > count:
-            raise ValueError(f"{wanted} draws were asked for and the posterior has {count}: ask for at most that many.")
-        chosen = torch.linspace(0, count - 1, wanted).round().long()
-        return {
-            str(name): torch.as_tensor(values.values, dtype=torch.float32).flatten(0, 1)[chosen]
-            for name, values in self.tree[group].to_dataset().data_vars.items()
-        }
 
     def as_prior(self, names: Sequence[str], feedback: Feedback = "joint", *, name: str = "handed_on") -> JointPrior:
         """This posterior of some parameters, as a prior that another model calls where it needs their values.
@@ -144,14 +114,17 @@ class CalibrationResult:
                 f"this result is {self.status!r}, which is no prior of another model: see report.table() for what to "
                 "try."
             )
-        if self.problem is not None:
-            parameters = self.problem.parameters
-        elif self._model is not None:
-            sites = [str(site) for site in self.tree["observed_data"].data_vars]
-            parameters = parameters_of(read_with_data(self._model, sites).of("parameter"))
-        else:
-            raise ValueError("a loaded result has no model: give it, as in CalibrationResult.load(path, model=...).")
+        parameters = self._latent()
         return joint_prior(name, parameters, self.parameters(), names, feedback)
+
+    def _latent(self) -> tuple[Parameter, ...]:
+        """The parameters with their priors."""
+        if self.problem is not None:
+            return self.problem.parameters
+        if self._model is None:
+            raise ValueError(NO_MODEL)
+        sites = [str(site) for site in self.tree["observed_data"].data_vars]
+        return parameters_of(read_with_data(self._model, sites).of("parameter"))
 
     def predict(
         self,
@@ -187,7 +160,7 @@ class CalibrationResult:
         """
         program = model or self._model
         if program is None:
-            raise ValueError("a loaded result has no model: give it, as in CalibrationResult.load(path, model=...).")
+            raise ValueError(NO_MODEL)
         own = int(self.tree.attrs["seed"]) if seed is None else seed
         if self.point is not None:
             program, draws = partial(_at_point, self.point, program), 1
@@ -199,11 +172,7 @@ class CalibrationResult:
         found = predict(program, given, worlds, kind=kind, replicates=replicates, seed=own, **asked)
         if "observed_data" in self.tree.children:
             observed = self.tree["observed_data"].to_dataset()
-            factual = next((name for name, acts in (worlds or {"factual": {}}).items() if not acts), None)
-            misses = "" if factual is None else said_of_misses(found, observed, str(factual))
-            if misses:
-                _LOG.warning(f"Predictions miss the data. {misses}")
-                found.attrs["misses"] = misses
+            found = compared_with_data(found, observed, worlds)
             groups, dates = (options.get(name) is None for name in ("group_labels", "start_date"))
             found = with_labels_of_data(found, observed, groups=groups, dates=dates)
         found.attrs["status"] = self.status
@@ -262,19 +231,7 @@ class CalibrationResult:
         Raises:
             ValueError: the result has no posterior for other data sets.
         """
-        if self.problem is None or self.posterior is None:
-            raise ValueError(
-                "this result answers for no other data: check the result that fit returned, of a posterior."
-            )
-        simulations = whole_number("simulations", simulations)
-        world = self.problem if model is None else self.problem.under(model)
-        # Networks of a focused prior answer for truths of the focused prior.
-        focus = getattr(self.posterior, "focus", None)
-        made = simulate_set(
-            ProblemSimulator(world, FocusedPrior(world, focus)), simulations, seed, batch=batch_size(world.agents)
-        )
-        z, data = made.successful()
-        return Report(known_truth(self.problem, as_trained(self.posterior).given(data), z[:, : world.size], seed).gates)
+        return checked_again(self.problem, self.posterior, model, simulations, seed)
 
     def to_arviz(self) -> Any:
         """ArviZ's own object: InferenceData up to ArviZ 0.23, the DataTree from 1.0 on."""
@@ -297,13 +254,8 @@ class CalibrationResult:
         report = Report.from_dataset(tree["diagnostics"].to_dataset()) if "diagnostics" in tree.children else Report()
         return cls(tree, report, model=model)
 
-    def summary(self, group: str = "posterior") -> Sequence[tuple[str, float, float, float, float]]:
-        """Rows of (parameter, mean, sd, 5%, 95%) of the posterior, and of what networks generate; or of the "prior"."""
-        rows = []
-        for name, draws in element_draws(self.tree[group].to_dataset()).items():
-            low, high = np.quantile(draws, [0.05, 0.95]).tolist()
-            rows.append((name, float(draws.mean()), float(draws.std(ddof=min(1, draws.size - 1))), low, high))
-        return rows
+    def _repr_html_(self) -> str:
+        return html_of(self.tree, self.report, repr(self))
 
 
 def _at_point(point: PointCalibration, program: Model) -> Any:

@@ -1,6 +1,7 @@
 """Calibrations as tables for a terminal, and as JSON; none that is not calibrated is shown without saying so."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,36 @@ from causal_lpm.whole_files import write_whole
 
 __all__ = ["gates_table", "parameter_table", "to_json", "write_json"]
 
+COLUMNS = ["mean", "sd", "5%", "95%"]
 
-def parameter_table(result: CalibrationResult) -> Table:
-    """Mean, standard deviation and 90% interval of each parameter, beside the interval of its prior."""
+
+def parameter_table(result: CalibrationResult, truth: Mapping[str, float] | None = None) -> Table:
+    """Mean, standard deviation and 90% interval of each parameter in natural units, beside the interval of its prior.
+
+    With the truth where it is known, and with mean and standard deviation on the scale of the logarithm or logit.
+    """
     draws = result.draws
     kind = {"calibrated": "Posterior", "uncalibrated": "Uncalibrated draws", "optimised": "Optimised, not a posterior"}
     title = f"{kind[result.status]}: {result.method}, {draws} draw{'' if draws == 1 else 's'}"
     banner = f"[bold red]{escape(result.banner)}[/]" if result.banner else None
     table = Table(title=title, title_justify="left", caption=banner, caption_justify="left")
-    spread = ("mean", "sd", "5%", "95%") if draws > 1 else ("value",)
-    for column in ("parameter", *spread, "prior 5%", "prior 95%"):
-        table.add_column(column, justify="left" if column == "parameter" else "right")
-    before = result.summary("prior") if "prior" in result.tree.children else ()
-    prior = {name: ends for name, _, _, *ends in before}
-    for name, *found in result.summary():
-        numbers = (*found[: len(spread)], *prior.get(name, ()))
-        table.add_row(escape(name), *(f"{number:.4g}" for number in numbers))
+    found = result.summary(truth=truth)
+    spread = {"mean": "mean", "sd": "sd", "5%": "5%", "95%": "95%"} if draws > 1 else {"mean": "value"}
+    more = {name: name for name in ("prior 5%", "prior 95%", "truth") if name in found.columns}
+    columns, scaled = {**spread, **more}, "scale" in found.columns
+    for column in ("parameter", *columns.values(), *(["on its scale"] if scaled else ())):
+        table.add_column(column, justify="left" if column in ("parameter", "on its scale") else "right")
+    for name, row in found.iterrows():
+        cells = ["" if np.isnan(row[column]) else f"{row[column]:.4g}" for column in columns]
+        table.add_row(escape(str(name)), *cells, *([_on_its_scale(row, draws)] if scaled else ()))
     return table
+
+
+def _on_its_scale(row: Any, draws: int) -> str:
+    """Mean and standard deviation of the logarithm or logit, by name."""
+    if not isinstance(row["scale"], str):
+        return ""
+    return f"{row['scale']} {row['mean on it']:.4g}" + (f" ± {row['sd on it']:.2g}" if draws > 1 else "")
 
 
 def gates_table(result: CalibrationResult) -> Table:
@@ -49,7 +63,9 @@ def to_json(result: CalibrationResult, target: str) -> dict[str, Any]:
         "banner": result.banner,
         "method": result.method,
         **{key: int(result.tree.attrs[key]) for key in ("seed", "budget", "simulations", "failures")},
-        "parameters": [dict(zip(names, row, strict=False)) for row in result.summary()],
+        "parameters": [
+            dict(zip(names, row, strict=False)) for row in result.summary(natural=False)[COLUMNS].itertuples()
+        ],
         "gates": [{name: _plain(getattr(gate, name)) for name in gates} for gate in result.report.gates],
     }
 

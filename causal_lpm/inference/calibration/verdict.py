@@ -24,8 +24,9 @@ from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.stages import Stages
 from causal_lpm.inference.diagnostics.disagreement import disagreements
 from causal_lpm.inference.diagnostics.report import Gate, Report
+from causal_lpm.inference.policies.counted import counted_by
 from causal_lpm.inference.posteriors.posterior import Draws, HasMembers, HasNuisances, PosteriorGiven, as_trained
-from causal_lpm.inference.program.labels import arrays, coords_of, dates_of, labels_of, nuisances_of
+from causal_lpm.inference.program.labels import arrays, coords_of, dates_of, labels_of, nuisances_of, scales_of
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.series import numbers_of
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
@@ -122,6 +123,8 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
             coords=coords_of(problem),
             groups=groups,
             dates=dates_of(problem),
+            scales=scales_of(problem),
+            units={name: unit for name, unit in counted_by(problem.model).items() if name in problem.data},
             elements=problem.names,
             tables=problem.tables,
         ),

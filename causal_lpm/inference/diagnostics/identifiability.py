@@ -77,7 +77,7 @@ def identifiability_gate(posterior: npt.ArrayLike, prior: npt.ArrayLike, names: 
     learnt = contraction(posterior, prior)
     labels = names_of_parameters(names, learnt.size)
     least = int(learnt.argmin())
-    sentence = f"The data contract the prior of {labels[least]} least: its variance {_change(learnt[least])}."
+    sentence = f"The data contract the prior of {labels[least]} least: {_change(learnt[least])}."
     steps = []
     if learnt[least] < LEAST_CONTRACTION:
         weak = ", ".join(label for label, share in zip(labels, learnt, strict=True) if share < LEAST_CONTRACTION)
@@ -93,4 +93,6 @@ def identifiability_gate(posterior: npt.ArrayLike, prior: npt.ArrayLike, names: 
 
 def _change(contraction: float) -> str:
     """In words; with little data a posterior may be wider than its prior, if only because both are draws."""
-    return f"falls by {contraction:.0%}" if contraction >= 0 else f"rises by {-contraction:.0%}"
+    if contraction >= 0:
+        return f"its variance falls by {contraction:.0%}"
+    return f"wider than the prior, its variance rises by {-contraction:.0%}"

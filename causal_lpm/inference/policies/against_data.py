@@ -4,6 +4,10 @@ Predictions draw fresh luck. They are about epidemics of these parameters, of wh
 one is unlike them, an effect in them is not the effect in it.
 """
 
+import logging
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -13,11 +17,28 @@ from causal_lpm.inference.diagnostics.report import WARN_P
 from causal_lpm.inference.policies.dying_out import died_out, knows_who_died_out
 from causal_lpm.inference.policies.predictions import series_dims
 
-__all__ = ["said_of_misses"]
+__all__ = ["compared_with_data", "said_of_misses"]
+
+_LOG = logging.getLogger("causal_lpm")
 
 MANY = 0.05  # share of epidemics that die out, where that of the data did not
 
 Values = npt.NDArray[np.float64]
+
+
+def compared_with_data(
+    predictions: xr.Dataset, observed: xr.Dataset, worlds: Mapping[str, Mapping[str, Any]] | None
+) -> xr.Dataset:
+    """Predictions whose attribute `misses` says how the world without acts misses the data, with a warning in the log.
+
+    They stay as they are where nothing is missed, or each world has acts.
+    """
+    factual = next((name for name, acts in ({"factual": {}} if worlds is None else worlds).items() if not acts), None)
+    misses = "" if factual is None else said_of_misses(predictions, observed, str(factual))
+    if not misses:
+        return predictions
+    _LOG.warning(f"The predictions miss the data. {misses}")
+    return predictions.assign_attrs(misses=misses)
 
 
 def said_of_misses(predictions: xr.Dataset, observed: xr.Dataset, world: str) -> str:
@@ -34,8 +55,8 @@ def said_of_misses(predictions: xr.Dataset, observed: xr.Dataset, world: str) ->
     >>> draws = np.random.default_rng(0).poisson(20.0, (1, 300, 1, 1, 30))
     >>> seen = xr.Dataset({"cases": (("world", "draw", "replicate", "group", "day"), draws)}, {"world": ["factual"]})
     >>> data = xr.Dataset({"cases": (("group", "day"), np.full((1, 30), 80.0))})
-    >>> said_of_misses(seen, data, "factual")[:48]
-    'The model does not reproduce the largest sum of '
+    >>> said_of_misses(seen, data, "factual")[:41]
+    'The model does not reproduce the total of'
     """
     drawn, data = _compared(predictions.sel(world=world), observed)
     found = []

@@ -9,7 +9,7 @@ import torch
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.validate import known
 
-__all__ = ["arrays", "coords_of", "dates_of", "labels_of", "nuisances_of"]
+__all__ = ["arrays", "coords_of", "dates_of", "labels_of", "nuisances_of", "scales_of"]
 
 
 def arrays(values: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
@@ -31,6 +31,22 @@ def coords_of(problem: Problem) -> dict[str, tuple[str, ...]]:
     """Dimension of a parameter -> its labels, where its site has some, `infer={"entries": labels}`."""
     named = [parameter for parameter in (*problem.parameters, *problem.nuisances) if parameter.entries]
     return {f"{each.name}_dim_{each.value.dim() - 1}": each.entries for each in named}
+
+
+def scales_of(problem: Problem) -> dict[str, str]:
+    """Parameter -> "log" where its support is the positive numbers, "logit" where it is the numbers from 0 to 1."""
+    found = {}
+    for parameter in problem.parameters:
+        support = parameter.fn.support
+        while hasattr(support, "base_constraint"):
+            support = support.base_constraint
+        low, high = (getattr(support, end, None) for end in ("lower_bound", "upper_bound"))
+        if isinstance(low, int | float) and low == 0 and not parameter.event:
+            if high is None:
+                found[parameter.name] = "log"
+            elif isinstance(high, int | float) and high == 1:
+                found[parameter.name] = "logit"
+    return found
 
 
 def dates_of(problem: Problem) -> dict[str, npt.NDArray[Any]]:

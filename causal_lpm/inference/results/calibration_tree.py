@@ -78,6 +78,7 @@ class TreeLabels:
         dates: Site -> the date of each day.
         tables: Sites without groups and days, whose dimensions are `SITE_dim_0` and so on.
         units: Site or parameter -> its unit, for charts and tables, such as "new per week".
+        scales: Parameter -> "log" or "logit", where tables show it on that scale, too.
         elements: Of the columns of `prior_sbc`; made from the posterior's shapes, if not given.
     """
 
@@ -87,6 +88,7 @@ class TreeLabels:
     dates: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
     tables: Collection[str] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    scales: Mapping[str, str] = field(default_factory=dict)
     elements: Sequence[str] | None = None
 
 
@@ -155,6 +157,9 @@ def build_tree(
             dims = [f"{name}_dim_{number}" for number in range(np.ndim(values))]
             tree["observed_data"][name] = (dims, np.asarray(values), {kind: 1})
     _write_units(tree, labels.units)
+    for name, scale in labels.scales.items():
+        for group in (group for group in ("posterior", "prior") if group in tree and name in tree[group]):
+            tree[group][name].attrs["scale"] = scale
     result = xr.DataTree.from_dict(tree)
     result.attrs = {**asdict(about), **_origin(about.seed, {**series[2], **tables[2], **terms})}
     return result

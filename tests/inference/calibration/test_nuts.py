@@ -45,7 +45,7 @@ def test_a_table_of_answers_goes_through_fit_files_plots_and_policies(tmp_path: 
     assert {path.name for path in found.plots(tmp_path)} == {"parameters.png", "parameters.svg"}
     found.save(tmp_path / "answers.nc")
     again = CalibrationResult.load(tmp_path / "answers.nc", answers)
-    assert [row[0] for row in again.summary()] == ["level", "slope"]
+    assert list(again.summary().index) == ["level", "slope"]
     predicted = again.predict({"none": {}, "paid": {"paid": 1.0}}, draws=20)
     assert set(predicted.data_vars) == {"share"}
     assert float(again.effects("none", "share")["averted"].mean()) < 0  # paid, more work

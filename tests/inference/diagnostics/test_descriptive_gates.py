@@ -50,7 +50,7 @@ def test_identifiability_warns_of_the_prior_and_of_a_ridge() -> None:
     assert ridge.verdict == "warn"
     assert "Report a and b together" in ridge.next_step
     wider = identifiability_gate(tight * [1, 1, 1.1 / 0.3], prior, ["a", "b", "c"])
-    assert "its variance rises by" in wider.sentence
+    assert "least: wider than the prior, its variance rises by" in wider.sentence
     assert "-" not in wider.sentence.partition("%")[0]
     assert identifiability_gate(tight[:, :1], prior[:, :1]).verdict == "pass"
 
