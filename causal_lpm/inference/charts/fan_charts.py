@@ -23,6 +23,7 @@ from causal_lpm.inference.charts.style import (
     time_axis,
     wrapped,
 )
+from causal_lpm.inference.policies.counted import NEW, is_stock, units_of
 from causal_lpm.inference.policies.dying_out import said_of_dying_out
 from causal_lpm.inference.policies.statements import said
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
@@ -46,7 +47,7 @@ def fan_chart(
     """Daily new counts of each world, and the difference below: median, 50% and 95% of the replicates.
 
     Of fewer than 40 replicates the smallest and the largest are drawn instead of percentiles. The difference is
-    cumulative, in the same replicate, so that its right end is the effect of the tables.
+    cumulative, in the same replicate, so that its right end is the effect of the tables; that of a stock is of the day.
 
     Args:
         tree: a result.
@@ -68,14 +69,15 @@ def fan_chart(
         smoothed = daily.sel(world=name).rolling(day=smooth, center=True, min_periods=1).mean()
         bands(axes[0], x, smoothed.values, colour, line, levels)
     mean = f"\n({smooth}-day mean)" if smooth > 1 else ""
-    plain(axes[0].set_ylabel(f"{outcome}, new per day\nper 100,000{mean}"))
+    counted, stock = units_of(tree["predictions"][outcome], NEW), is_stock(tree["predictions"][outcome])
+    plain(axes[0].set_ylabel(f"{outcome}, {counted}\nper 100,000{mean}"))
     axes[0].set_ylim(bottom=0)
     if averted:
         other, reference = averted
-        gap = (daily.sel(world=reference) - daily.sel(world=other)).cumsum("day").values
-        bands(axes[1], x, gap, GREY, "-", levels)
+        gap = daily.sel(world=reference) - daily.sel(world=other)
+        bands(axes[1], x, (gap if stock else gap.cumsum("day")).values, GREY, "-", levels)
         axes[1].axhline(0, color="black", linewidth=0.8)
-        plain(axes[1].set_ylabel(f"{outcome}, averted so far\nper 100,000"))
+        plain(axes[1].set_ylabel(f"{outcome}, {'fewer on the day' if stock else 'averted so far'}\nper 100,000"))
         title = wrapped(f"averted in {other}: {reference} minus {other}, {_sharing(tree)}")
         plain(axes[1].set_title(title, fontsize="small", loc="left"))
     axes[-1].set_xlabel(time)

@@ -22,6 +22,7 @@ from causal_lpm.inference.charts.style import (
     time_axis,
     wrapped,
 )
+from causal_lpm.inference.policies.counted import is_stock, units_of
 from causal_lpm.inference.policies.statements import said, said_of_predictions
 from causal_lpm.validate import known
 
@@ -89,7 +90,7 @@ def fan_chart(
         if len(labels) > 1:
             title = f"group {name}" if name == str(row) else name
             plain(axes.set_title(title, loc="left", fontsize="medium"))
-    unit = predictive[site].attrs.get("units", f"per {_step(values, day)}")
+    unit = units_of(predictive[site], f"per {_step(values, day)}")
     outer_labels(grid, time, f"{site}\n({unit})")
     banner(figure, tree)
     legend_below(figure, _fan_handles(start is not None, held_out is not None), columns=6)
@@ -100,7 +101,8 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, averted: tuple[str, str], gro
     """Two worlds, and below them what is averted so far in the same draw and replicate: as it was minus what if.
 
     The light ribbon holds 90% of all runs, so parameters and luck; the dark one 90% of the draws after averaging over
-    replicates, so parameters, and what little luck is left by then.
+    replicates. How much of its variance is still luck stands in the legend: of two replicates that may be nearly all.
+    The days of a stock, such as prevalence, are not added up: below is then the difference on the day.
 
     `averted` names the worlds (other, reference) of which the reference minus the other is drawn, of one group or all.
 
@@ -119,22 +121,26 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, averted: tuple[str, str], gro
     for world, colour, line in zip(averted[::-1], COLOURS, LINES, strict=False):
         bands(upper, x, _runs(values.sel(world=world)), colour, line, BANDS[:1])
         handles[f"{world}: median, 90%"] = upper.get_lines()[-1]
-    gap = (values.sel(world=averted[1]) - values.sel(world=averted[0])).cumsum("day")
+    stock = is_stock(predictions[outcome])
+    gap = values.sel(world=averted[1]) - values.sel(world=averted[0])
+    gap = gap if stock else gap.cumsum("day")
     several = gap.sizes["replicate"] > 1
     bands(lower, x, _runs(gap), GREY, "-", BANDS[:1])
     handles["averted, 90%: parameters and luck" if several else "averted: median, 90%"] = _patch(GREY, 0.2)
     if several:
         low, high = np.quantile(gap.mean("replicate").values, [0.05, 0.95], axis=0)
         lower.fill_between(x, low, high, color=GREY, alpha=0.45, linewidth=0)
-        handles["averted, 90%: parameters, luck averaged"] = _patch(GREY, 0.6)
+        handles[f"averted, 90%: mean of {gap.sizes['replicate']} replicates a draw{_luck_left(gap)}"] = _patch(
+            GREY, 0.6
+        )
     lower.axhline(0, color="black", linewidth=0.8)
     upper.set_ylim(bottom=0)
     of_group = "" if group is None else f" of {group}"
     # The longest series is daily; one of its own length, such as weekly reports, is not.
     daily = "day" in predictions[outcome].dims
-    unit = predictions[outcome].attrs.get("units", "new per day" if daily else "new per step")
+    unit = units_of(predictions[outcome], f"a {'day' if daily else 'step'}, as the model counts")
     plain(upper.set_ylabel(f"{outcome}{of_group}\n({unit})"))
-    plain(lower.set_ylabel(f"{outcome}{of_group}\n(averted so far)"))
+    plain(lower.set_ylabel(f"{outcome}{of_group}\n({'fewer on the day' if stock else 'averted so far'})"))
     kind = str(predictions.attrs.get("kind", "kind not stated"))
     title = f"averted: {averted[1]} minus {averted[0]} ({said(kind)})"
     plain(lower.set_title(title, loc="left", fontsize="small"))
@@ -145,6 +151,17 @@ def effect_ribbon(tree: xr.DataTree, outcome: str, averted: tuple[str, str], gro
     banner(figure, tree)
     legend_below(figure, handles, columns=2)
     return figure
+
+
+def _luck_left(gap: xr.DataArray) -> str:
+    """How much of the variance between means of draws is luck that was not averaged away, on the last day."""
+    last = gap.isel(day=-1).transpose("draw", "replicate").values.astype(np.float64)
+    if len(last) < 2:
+        return ": all luck"
+    between = float(last.mean(1).var(ddof=1))
+    luck = float(last.var(1, ddof=1).mean()) / last.shape[1]
+    share = min(luck / between, 1.0) if between else 0.0
+    return f", {share:.0%} of its variance is luck"
 
 
 def reproduction_ribbon(

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from causal_lpm import validate
+from causal_lpm.inference.policies.counted import AVERAGE, is_stock, units_of
 from causal_lpm.inference.policies.dying_out import died_out, knows_who_died_out
 from causal_lpm.inference.policies.predictions import series_dims
 from causal_lpm.inference.policies.statements import carried, kind_of, kind_of_totals
@@ -33,6 +34,8 @@ def effects(
     doses: Given | None = None,
 ) -> xr.Dataset:
     """Compares the total of an outcome over all days in each other world with that in its reference world.
+
+    The days of a stock, such as prevalence, do not add up: of one, the total is its mean over all days.
 
     With A the total in the reference (as it was) and B in the other world (what if), in the same draw and replicate:
 
@@ -111,7 +114,7 @@ def effects(
 
 
 def totals(predictions: xr.Dataset, outcome: str, *, by: str = "total", per: float | None = None) -> xr.Dataset:
-    """The total of an outcome over all days in each world by itself.
+    """The total of an outcome over all days in each world by itself; of a stock its mean over all days.
 
     What worlds share does not matter then: it is an interventional statement, or a counterfactual one.
 
@@ -158,20 +161,22 @@ def _compared(totals: xr.DataArray, references: Mapping[str, str]) -> tuple[xr.D
 
 
 def _totals(predictions: xr.Dataset, outcome: str, by: str, per: float | None = None) -> xr.DataArray:
-    """Float totals over all days, `[world, draw, replicate]`, or `[..., group]`."""
+    """Float totals over all days, of a stock the mean of all days, `[world, draw, replicate]`, or `[..., group]`."""
     validate.known("outcome", outcome, map(str, predictions.data_vars))
     series = predictions[outcome].astype(float)
     group, day = series_dims(predictions[outcome])
-    counts = series.sum(day) if by == "group" else series.sum((group, day))
+    stock = is_stock(predictions[outcome])
+    counts = series.mean(day) if stock else series.sum(day)
+    counts = counts if by == "group" else counts.sum(group)
     units = "" if by == "total" else " of the group"
     if per is None:
-        counts.attrs["units"] = str(predictions[outcome].attrs.get("units", "")).removesuffix(" per day") + units
+        counts.attrs["units"] = (AVERAGE if stock else units_of(predictions[outcome]).removesuffix(" per day")) + units
     else:
         if "group_size" not in predictions.coords or group != "group":
             raise ValueError(f"how many persons there are is not known of {outcome!r}: leave per= out.")
         sizes = predictions["group_size"]
         counts = counts * per / (sizes.where(sizes > 0) if by == "group" else sizes.sum("group"))
-        counts.attrs["units"] = f"per {per:,.0f}{units}"
+        counts.attrs["units"] = f"per {per:,.0f}{units}{f', {AVERAGE}' * stock}"
     return counts.drop_vars("group_size", errors="ignore").transpose("world", "draw", "replicate", ...)
 
 

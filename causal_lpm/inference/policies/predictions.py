@@ -27,7 +27,7 @@ def predictions_dataset(
     start_date: str | None = None,
     group_labels: Sequence[str] | None = None,
     group_size: npt.ArrayLike | None = None,
-    units: str | None = None,
+    units: str | Mapping[str, str] | None = None,
 ) -> xr.Dataset:
     """Outcomes as variables (world, draw, replicate, group, day) with attributes `kind`, `seed` and `coupling`.
 
@@ -44,7 +44,7 @@ def predictions_dataset(
         start_date: Date of day 0, as `"2020-03-01"`; adds a coordinate `date`.
         group_labels: One a group.
         group_size: Persons in each group; adds a coordinate `group_size`, of which rates per 100,000 are made.
-        units: Of all outcomes.
+        units: Of all outcomes, or of each of which they are known.
 
     >>> seen = predictions_dataset({"deaths": np.ones((2, 1, 4, 1, 30))}, ["open", "closed"], seed=0, coupling="")
     >>> dict(seen.sizes), seen.attrs["kind"]
@@ -56,10 +56,11 @@ def predictions_dataset(
     _, draws, replicates, *_ = next(iter(values.values())).shape
     coords: dict[str, Any] = {"world": list(worlds), "draw": np.arange(draws), "replicate": np.arange(replicates)}
     variables = {}
+    of_each = dict.fromkeys(values, units) if isinstance(units, str) else (units or {})
     for name, value in values.items():
         g, d = shapes[name]
         group, day = "group" if g == groups else f"{name}_group", "day" if d == days else f"{name}_day"
-        variables[name] = ((*DIMS, group, day), value, {} if units is None else {"units": units})
+        variables[name] = ((*DIMS, group, day), value, {"units": of_each[name]} if name in of_each else {})
         coords[group] = ["all"] if g == 1 else [str(number) for number in range(g)]
         # Not as "units": xarray would read days since something as a date, and days alone as a duration.
         coords[day] = (day, np.arange(d), {"long_name": "days since the start"})

@@ -15,6 +15,7 @@ import xarray as xr
 
 from causal_lpm import validate
 from causal_lpm.inference.files.dates import calendar
+from causal_lpm.inference.policies.counted import counted_by
 from causal_lpm.inference.policies.dying_out import INFECTIONS, said_of_dying_out
 from causal_lpm.inference.policies.outbreaks import check_given, taken_off
 from causal_lpm.inference.policies.outcomes import outcomes_of
@@ -49,6 +50,7 @@ def predict(
     data_sites: Collection[str] = (),
     given: str | None = None,
     infections: str = INFECTIONS,
+    counts: Mapping[str, str] | None = None,
     workers: int = 1,
     executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
@@ -77,6 +79,8 @@ def predict(
             parameters; `result.predict` knows them.
         given: `"outbreak"` for epidemics that take off in the first world: where one dies out there, its draw of the
             parameters gets other luck. By default nothing: some die out as chance has it.
+        counts: Outcome -> "new" (of each day) or "stock" (at its end, as prevalence, which is never summed); by default
+            what the module of the model says in `UNITS`.
         infections: The outcome that counts new infections, by which it is known which epidemics died out.
         workers: Processes, as of `simulate_set`, and so are `executor` and `folder`. The numbers do not depend on them.
         executor: Where blocks run, instead of processes of this machine.
@@ -131,6 +135,7 @@ def predict(
     if start_date is not None:
         calendar(start_date, days)
 
+    units = counted_by(model, counts)
     check_given(given, kind, infections, chosen, has)
 
     task = PredictedRows(model, draws, settings, kind == "paired", replicates, seed, batch, has, chosen)
@@ -153,6 +158,7 @@ def predict(
         coupling=COUPLING[kind if len(settings) > 1 else "interventional"],
         start_date=start_date,
         group_labels=group_labels,
+        units=units,
     ).assign_attrs(about)
     text = "" if given is not None else said_of_dying_out(dataset, next(iter(settings)))
     return dataset.assign_attrs({"died_out": text} if text else {})

@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 
 from causal_lpm.inference.files.netcdf import clear_away, is_broken, is_netcdf
+from causal_lpm.inference.policies.counted import NEW, counted_by
 from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictions import predictions_dataset
 from causal_lpm.inference.results import tree_files
@@ -73,7 +74,7 @@ def build(
         start_date=study.start_date,
         group_labels=study.groups,
         group_size=study.group_sizes(options),
-        units="new per day",
+        units={name: counted_by(getattr(study, "model", None)).get(name, NEW) for name in study.outcomes},
     )
     tree = {"predictions": predictions, "constant_data": _constant_data(study, worlds)}
     if references:

@@ -125,8 +125,8 @@ def test_outcomes_with_groups_and_days_of_their_own_are_drawn() -> None:
     for outcome in sizes:
         upper, lower = effect_ribbon(tree, outcome, ("closed", "open")).axes
         labels[outcome] = upper.get_ylabel(), lower.get_xlabel()
-    assert labels["cost"] == ("cost\n(new per day)", "time (days since the start)")
-    assert labels["deaths"] == ("deaths\n(new per step)", "step")
+    assert labels["cost"] == ("cost\n(a day, as the model counts)", "time (days since the start)")
+    assert labels["deaths"] == ("deaths\n(a step, as the model counts)", "step")
     assert effect_ribbon(tree, "infections", ("closed", "open")).axes[0].get_lines()[0].get_ydata()[0] == 2.0
     with pytest.raises(ValueError, match="unknown group 'young'"):
         effect_ribbon(tree, "cost", ("closed", "open"), group="young")
