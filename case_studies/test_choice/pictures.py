@@ -41,6 +41,7 @@ def _front(numbers: dict[str, Any], file: Path) -> None:
                 xytext=(3, 4 if test == "slow test" else -9),
                 textcoords="offset points",
                 fontsize="x-small",
+                rotation=45 if test == "slow test" else 0,  # its points are close to each other
             )
     front = np.array([[days, deaths] for deaths, days, _ in numbers["front"].values()])
     tests = [name.split(" test")[0] for name in numbers["front"] if name != "nobody tests"]
