@@ -161,8 +161,9 @@ class Demography:
         return {named(self.name, "alive"): alive, named(self.name, "birth_day"): birth_day}
 
     def _check_capacity(self, age: torch.Tensor, alive: torch.Tensor, days: float) -> None:
-        deaths, births = self._of_age(self.rates.deaths_by_age, age), self._of_age(self.rates.births_by_age, age)
-        growth = ((births * self._share_of_mothers() - deaths).double() * alive).sum() * days / YEAR
+        births = look_up(self.rates.births_by_age, age) * (0.5 if self.female is None else self.female)
+        deaths = look_up(self.rates.deaths_by_age, age)
+        growth = ((births - deaths).double() * alive).sum() * days / YEAR
         if growth > (empty := int((~alive).sum())):
             raise ValueError(
                 f"in {days:g} days {growth:.0f} more births than deaths are expected, and {empty} of {len(alive)} "
@@ -200,14 +201,13 @@ class Demography:
             ValueError: more births than empty places; a `dying` that is not one bool a place, a negative factor.
         """
         alive, age = s[named(self.name, "alive")], self.age(s)
-        years = step_length() / YEAR
-        dies = self._of_age(self.rates.deaths_by_age, age) * (single_precision("mortality", mortality) * years)
+        dies = self._hazard(self.rates.deaths_by_age, age, single_precision("mortality", mortality))
         died = event(named(self.name, "death"), dies, where=alive)
         if dying is not None:
             died = died | (flags("dying", dying, alive.shape[-1]) & alive)
-        bears = self._of_age(self.rates.births_by_age, age) * self._share_of_mothers()
-        bears = bears * (single_precision("fertility", fertility) * years)
-        mothers = event(named(self.name, "birth"), bears, where=alive)
+        births = self.rates.births_by_age * (0.5 if self.female is None else 1.0)
+        bears = self._hazard(births, age, single_precision("fertility", fertility))
+        mothers = event(named(self.name, "birth"), bears, where=alive if self.female is None else alive & self.female)
         place = named(self.name, "birth_place")
         born = fill(place, ~alive, self._by_group(mothers), self.by, self.groups)
         today = s["t"].floor().to(torch.int32)
@@ -215,12 +215,13 @@ class Demography:
         changed = {named(self.name, "alive"): (alive & ~died) | born, named(self.name, "birth_day"): birth_day}
         return changed, Vital(died, born, mothers, self.by)
 
-    def _share_of_mothers(self) -> torch.Tensor:
-        return torch.tensor([0.5]) if self.female is None else self.female.float()
-
     @staticmethod
-    def _of_age(by_age: torch.Tensor, age: torch.Tensor) -> torch.Tensor:
-        return look_up(by_age.to(age.device), age)
+    def _hazard(by_age: torch.Tensor, age: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+        """The rate at each age times the factor and the length of the step."""
+        years = factor * (step_length() / YEAR)
+        if years.numel() == 1:  # 121 products instead of one an agent, and the same numbers
+            return look_up((by_age * years.reshape(1)).to(age.device), age)
+        return look_up(by_age.to(age.device), age) * years
 
     def _by_group(self, mothers: torch.Tensor) -> torch.Tensor:
         if self.by is None or self.groups is None:

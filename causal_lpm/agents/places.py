@@ -82,7 +82,7 @@ def fill(
     if by is None:
         room = sum_over_ranges(empty.sum(-1, keepdim=True))
         _check_room(wanted, room, population(places).total, "")
-        return allocate(name, torch.where(empty, 0, CLASSES).to(torch.int16), wanted)
+        return allocate(name, (~empty).to(torch.int16) * CLASSES, wanted)
     if groups is None or by.shape != (places,) or wanted.shape[-1] != groups:
         raise ValueError(
             f"the {places} places to fill have groups of shape {tuple(by.shape)}, {groups} in all, and "
