@@ -58,7 +58,7 @@ from causal_lpm.agents.places import with_places as with_places
 from causal_lpm.agents.population import Population as Population
 from causal_lpm.agents.population import start as start
 from causal_lpm.agents.screening import Screening as Screening
-from causal_lpm.agents.seasons import ENGLISH_TERMS as ENGLISH_TERMS
+from causal_lpm.agents.seasons import TERMS as TERMS
 from causal_lpm.agents.seasons import in_term as in_term
 from causal_lpm.agents.seasons import seasonal as seasonal
 from causal_lpm.agents.strains import Strains as Strains

@@ -26,7 +26,6 @@ from causal_lpm.ops import event, exogenous, look_up
 from causal_lpm.ops.number_types import single_precision
 from causal_lpm.ops.population import sum_over_ranges
 from causal_lpm.ops.simulation import once
-from causal_lpm.ops.step import step_length
 from causal_lpm.typing import State
 
 __all__ = ["Demography", "Vital"]
@@ -82,7 +81,7 @@ class Demography:
     """Births, deaths and ageing in a population with empty places.
 
     Whoever dies leaves an empty place, from the next step on. Each birth of a step fills one of the places that were
-    empty at its beginning. A hazard is the rate a year times the length of a step.
+    empty at its beginning. Rates a year become hazards a day, which `event` integrates over a step of any length.
 
     Args:
         rates: Deaths and births by age.
@@ -217,11 +216,11 @@ class Demography:
 
     @staticmethod
     def _hazard(by_age: torch.Tensor, age: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-        """The rate at each age times the factor and the length of the step."""
-        years = factor * (step_length() / YEAR)
-        if years.numel() == 1:  # 121 products instead of one an agent, and the same numbers
-            return look_up((by_age * years.reshape(1)).to(age.device), age)
-        return look_up(by_age.to(age.device), age) * years
+        """The rate a day at each age, times the factor."""
+        a_day = factor / YEAR
+        if a_day.numel() == 1:  # 121 products instead of one an agent, and the same numbers
+            return look_up((by_age * a_day.reshape(1)).to(age.device), age)
+        return look_up(by_age.to(age.device), age) * a_day
 
     def _by_group(self, mothers: torch.Tensor) -> torch.Tensor:
         if self.by is None or self.groups is None:

@@ -14,7 +14,6 @@ from causal_lpm.agents.columns import shortly, whole_numbers
 from causal_lpm.ops import look_up
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import single_precision
-from causal_lpm.ops.step import step_length
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +71,7 @@ class Importation:
         object.__setattr__(self, "a_head", a_head)
 
     def hazard(self, t: Any, factor: Any = 1.0) -> torch.Tensor:
-        """The hazard of infection from outside in this step, float32 `[*dims, agents]`.
+        """The hazard a day of infection from outside, float32 `[*dims, agents]`.
 
         Args:
             t: The time in days, `s["t"]`.
@@ -90,7 +89,7 @@ class Importation:
             lambda: bool((times >= 0).all()),
             lambda: f"the factor of importation is {shortly(times)}: give 0 (closed) or more.",
         )
-        today = self.a_head[:, day if days > 1 else 0] * step_length()
+        today = self.a_head[:, day if days > 1 else 0]
         return look_up(today, self.group) * times
 
 

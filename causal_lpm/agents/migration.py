@@ -88,7 +88,7 @@ class Migration:
         """
         name, agents = self.demography.name, s[named(self.demography.name, "alive")].shape[-1]
         alive, birth_day = s[named(name, "alive")], s[named(name, "birth_day")]
-        rate = single_precision("emigration", emigration) * (step_length() / YEAR)
+        rate = single_precision("emigration", emigration) / YEAR
         left = event(named(self.name, "emigration"), rate, where=alive)
         wanted = self._arriving(s["t"], immigrants_a_year)
         by, groups = (None, None) if by_group is None else (self.demography.by, self.demography.groups)

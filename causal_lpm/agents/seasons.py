@@ -11,11 +11,11 @@ from causal_lpm import validate
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import single_precision
 
-__all__ = ["ENGLISH_TERMS", "in_term", "seasonal"]
+__all__ = ["TERMS", "in_term", "seasonal"]
 
 YEAR = 365.25
 
-ENGLISH_TERMS = ((7, 99), (116, 199), (252, 300), (308, 355))
+TERMS = ((7, 99), (116, 199), (252, 300), (308, 355))
 """First and last days of the year on which schools of England and Wales are open: all but Christmas (356 to 6), Easter
 (100 to 115), summer (200 to 251) and autumn half term (301 to 307), as in Keeling, Rohani and Grenfell 2001, Physica D
 148:317, and in many models of measles since."""
@@ -54,7 +54,7 @@ def seasonal(day: Any, amplitude: Any, peak_day: Any, period: float = YEAR) -> t
 
 
 def in_term(
-    day: Any, terms: Sequence[tuple[int, int]] = ENGLISH_TERMS, day_0: int = 1, weekday_0: int | None = None
+    day: Any, terms: Sequence[tuple[int, int]] = TERMS, day_0: int = 1, weekday_0: int | None = None
 ) -> torch.Tensor:
     """Whether schools are open: in term, and on weekdays where the weekday is known.
 

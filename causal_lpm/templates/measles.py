@@ -71,7 +71,7 @@ def measles(
         stage = torch.where(dosed, IMMUNE, stage + (infected | falls_ill | ends) + died)
         counted = (infected, falls_ill, died, stage == INFECTIOUS, (stage == SUSCEPTIBLE) & ~protected)
         for name, who in zip(UNITS, counted, strict=True):
-            tally(name, who, **by_place(population))
+            tally(name, who, **by_place(population), stock=UNITS[name] == "stock")
         return {**s, "stage": stage}
 
     stage = torch.where(mmr.immune, IMMUNE, torch.where(exposed, EXPOSED, SUSCEPTIBLE)).to(torch.uint8)

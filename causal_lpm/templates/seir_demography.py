@@ -70,7 +70,7 @@ def seir_demography(
         ill = s["alive"] & (s["stage"] == INFECTIOUS)
         counted = (infected, falls_ill, died, vital.born, vital.died, ill, s["alive"])
         for name, who in zip(UNITS, counted, strict=True):
-            tally(name, who, **by_place(here))
+            tally(name, who, **by_place(here), stock=UNITS[name] == "stock")
         return s
 
     first = allocate("initial", asks, begins.round())

@@ -68,7 +68,7 @@ def sirs(
         counted = {"infections": infected, "reinfections": infected & (s["immunities"] > 0), "deaths": died}
         counted |= {"cases": event("report", noticed, where=infected), "infectious": stage == INFECTIOUS}
         for name, who in counted.items():
-            tally(name, who, **by_place(population))
+            tally(name, who, **by_place(population), stock=UNITS[name] == "stock")
         return {**s, **immunity.gained(s, ends & ~died, immune), "stage": stage}
 
     begin = start(population.people, **closures([*spread.layers, "border"]), **immunity.start(size))

@@ -72,7 +72,7 @@ def two_strain(
         ill, seen = stage == INFECTIOUS, event("report", noticed, where=infected)
         counted = (infected, *caught.values(), seen, died, ill, strains.carriers(s, ill)["new"])
         for name, who in zip(UNITS, counted, strict=True):
-            tally(name, who, **by_place(population))
+            tally(name, who, **by_place(population), stock=UNITS[name] == "stock")
         return s
 
     begin = start(population.people, **closures([*spread.layers, "border"]), **strains.start(size))

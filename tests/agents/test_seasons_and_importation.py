@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causal_lpm import KeyedNoise, comparing, event, policy, rollout, tally
-from causal_lpm.agents import ENGLISH_TERMS, Importation, in_term, rates_by_day, seasonal
+from causal_lpm.agents import TERMS, Importation, in_term, rates_by_day, seasonal
 from causal_lpm.typing import State
 
 
@@ -26,7 +26,7 @@ def test_a_season_peaks_on_its_day_and_has_mean_1(amplitude: float, peak: float,
 
 def test_schools_are_open_in_term_and_on_weekdays() -> None:
     year = torch.arange(365)
-    assert int(in_term(year).sum()) == sum(last - first + 1 for first, last in ENGLISH_TERMS) == 274
+    assert int(in_term(year).sum()) == sum(last - first + 1 for first, last in TERMS) == 274
     assert torch.equal(in_term(year + 365), in_term(year))
     assert torch.equal(in_term(year, day_0=100)[: 365 - 99], in_term(year)[99:])
     on_weekdays = in_term(torch.arange(7, 14), terms=[(1, 365)], weekday_0=5)  # day 7 is a Saturday
