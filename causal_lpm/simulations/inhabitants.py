@@ -43,9 +43,10 @@ def inhabitants(population: Any, agents: int | None, seed: int, by: str | None) 
     """The population that was asked for.
 
     Args:
-        population: A name of `causal_lpm.populations`, a `Population`, or anything with `people`, `networks` and
-            `places`. In a `Population`, columns `household`, `school` and `workplace` number the groups of each agent
-            (-1: in none), everybody has four chance contacts a day, and text columns are places.
+        population: A name of `causal_lpm.populations`, a table of pandas as `SyntheticPopulation.from_frame` takes it,
+            a `Population`, or anything with `people`, `networks` and `places`. In a `Population`, the columns
+            `household`, `school` and `workplace` number the groups of each agent (-1: in none), everybody has four
+            chance contacts a day, and text columns are places.
         agents: How many, of a population by name; as many as there are persons, if not given.
         seed: Of a population by name.
         by: Column of places by which the simulation counts; the first, if not given.
@@ -58,6 +59,10 @@ def inhabitants(population: Any, agents: int | None, seed: int, by: str | None) 
         from causal_lpm.populations import population as made
 
         found = made(population, agents=agents, seed=seed)
+    elif hasattr(population, "columns"):  # a table of pandas
+        from causal_lpm.populations import SyntheticPopulation
+
+        found = SyntheticPopulation.from_frame(population)
     elif isinstance(population, Population):
         found = _of_columns(population)
     elif all(hasattr(population, part) for part in ("people", "networks", "places")):

@@ -41,6 +41,7 @@ def simulate_worlds(
     start_date: str | None,
     workers: int,
     progress: bool,
+    short: bool,
 ) -> xr.Dataset:
     """All series in every world, once a seed, as `predict` gives them.
 
@@ -55,12 +56,13 @@ def simulate_worlds(
         start_date: Of day 0.
         workers: Processes.
         progress: Whether a bar shows the days.
+        short: Whether one day tells the shapes of all: its series have one number a day.
     """
     settings = named_worlds(worlds)
     with alone():
         drawn = prior_draws(model, seeds, seed)
         given = checked_draws(drawn)
-        has = _outcomes(model, {name: value[:1] for name, value in given.items()}, settings, seed, bool(units))
+        has = _outcomes(model, {name: value[:1] for name, value in given.items()}, settings, seed, short)
     replicates = 1 if drawn else seeds
     batch = max(1, CELLS // (max(1, has.agents) * len(settings))) if workers == 1 else 0
     task = PredictedRows(model, given, settings, True, replicates, seed, batch, has, tuple(has.shapes))
@@ -99,10 +101,10 @@ def prior_draws(model: BoundModel, draws: int, seed: int) -> dict[str, Any]:
 
 
 def _outcomes(
-    model: BoundModel, draw: Mapping[str, Any], worlds: Mapping[str, Mapping[str, float]], seed: int, template: bool
+    model: BoundModel, draw: Mapping[str, Any], worlds: Mapping[str, Mapping[str, float]], seed: int, short: bool
 ) -> Outcomes:
     """What the model has to show: of a template one day tells, since its series have one number a day."""
-    if not (template and model.takes_days):
+    if not (short and model.takes_days):
         return outcomes_of(model, draw, worlds.values(), seed)
     one = outcomes_of(model.over(1), draw, worlds.values(), seed)
     return replace(one, shapes={name: (groups, model.days * days) for name, (groups, days) in one.shapes.items()})

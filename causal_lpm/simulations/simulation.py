@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
+from causal_lpm.handlers import Rollout
 from causal_lpm.inference.policies.question import named_worlds
+from causal_lpm.inference.program.program import read, series_of
 from causal_lpm.simulations.bound_models import BoundModel
 from causal_lpm.simulations.inhabitants import Inhabitants
 from causal_lpm.simulations.running import simulate_worlds
-from causal_lpm.simulations.tables import html_of, series_frame, summary_frame
+from causal_lpm.simulations.tables import html_of, seeds_of, series_frame, summary_frame
 from causal_lpm.simulations.what_if import AS_IT_IS, WhatIf
 from causal_lpm.templates import Template
 from causal_lpm.validate import known, whole_number
@@ -21,7 +26,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from causal_lpm.explore import Served
     from causal_lpm.inference.calibration.result import CalibrationResult
+    from causal_lpm.inference.studies.model_study import ModelStudy
+    from causal_lpm.reports import Contents
 
 __all__ = ["Simulation"]
 
@@ -135,12 +143,27 @@ class Simulation:
                 raise ValueError(f"the scenario {name!r} changes nothing: give a policy another value than it has.")
         days, seeds = days or self._days, seeds or self._seeds
         seen = self._simulated(worlds, days, seeds, self._start_date, workers, progress)
-        return WhatIf(seen, self.units, self._title, self._by)
+        return WhatIf(self, seen)
 
-    @property
+    @functools.cached_property
     def units(self) -> dict[str, str]:
-        """Series -> "new" or "stock"; of a model of one's own what it says of itself."""
-        return dict(self.template.units)
+        """Series -> "new" (what happens in a day) or "stock" (how many there are at its end)."""
+        if self.template.units:
+            return dict(self.template.units)
+        returned = read(self.model(1)).returned
+        stocks = returned.stocks if isinstance(returned, Rollout) else ()
+        return {name: "stock" if name in stocks else "new" for name in series_of(returned)}
+
+    def one_day(self) -> dict[str, torch.Tensor]:
+        """The series of its first day, `[*dims, 1 or groups, days]`."""
+        return read(self.model(1)).series
+
+    def group_sizes(self) -> torch.Tensor:
+        """Agents in each place by which it counts; all, where there are none."""
+        people, column = self.population.people, next(iter(self.population.places), None)
+        if column is None:
+            return torch.tensor([people.size])
+        return torch.bincount(people[column].long(), minlength=len(self.population.places[column]))
 
     def to_xarray(self) -> xr.Dataset:
         """The series, (world, draw, replicate, group, day), as `effects` and `summarise` take them."""
@@ -150,7 +173,7 @@ class Simulation:
 
     def to_frame(self) -> pd.DataFrame:
         """The series as a table: seed, place, day (and date), and one column a series."""
-        return series_frame(self.to_xarray(), self._by)
+        return series_frame(self.to_xarray(), self.by)
 
     def summary(self) -> pd.DataFrame:
         """Total of each series of new events, and peak of each stock: mean and middle 90% of the seeds."""
@@ -168,7 +191,54 @@ class Simulation:
         """
         from causal_lpm.inference.charts.world_charts import worlds_chart
 
-        return worlds_chart(self.to_xarray(), series, title=self._title)
+        return worlds_chart(self.to_xarray(), series, title=self.title)
+
+    def map(self, column: str | None = None, series: str | None = None, **options: Any) -> Figure:
+        """A map of the places by which it counts: the total of a series, or a day of it.
+
+        Args:
+            column: Column of places; the one by which it counts, if not given.
+            series: Which; the first, if not given.
+            **options: Of `causal_lpm.inference.plot_map`: `day`, `per_100k`, `outlines`, `points`.
+
+        Raises:
+            ValueError: it has not run yet; a column that is unknown, that it does not count by, or has no outlines.
+            ModuleNotFoundError: matplotlib is not installed.
+        """
+        from causal_lpm.inference.charts.maps import plot_map
+
+        predictions = self.to_xarray()
+        chosen = self.by if column is None else column
+        known("column of places", chosen, self.population.places)
+        if chosen != self.by:
+            raise ValueError(f"it counts by {self.by!r}: create it with by={chosen!r} for a map by {chosen!r}.")
+        outlines = options.pop("outlines", self.population.outlines.get(chosen))
+        name = series or next(iter(map(str, predictions.data_vars)))
+        return plot_map(predictions, name, outlines=outlines, title=options.pop("title", self.title), **options)
+
+    def contents(self) -> Contents:
+        """What a report on it shows."""
+        from causal_lpm.simulations.presenting import contents_of_worlds
+
+        return contents_of_worlds(self, self.to_xarray())
+
+    def report(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Writes one HTML file that needs no network; see `causal_lpm.reports.write_report`."""
+        from causal_lpm.reports import write_report
+
+        return write_report(self, path, overwrite=overwrite)
+
+    def study(self) -> ModelStudy:
+        """The simulation as a study of the command line's kind, over the days of its last run."""
+        from causal_lpm.simulations.presenting import study_of
+
+        return study_of(self, self._days)
+
+    def explore(self, **options: Any) -> Served:
+        """Serves a page on this machine in which its policies are moved; see `causal_lpm.explore.serve`."""
+        from causal_lpm.explore import serve
+
+        return serve(self, **options)
 
     def calibrate(
         self,
@@ -208,11 +278,13 @@ class Simulation:
         return fit(model, given, method, **{"seed": self.seed, **options})
 
     @property
-    def _by(self) -> str:
+    def by(self) -> str:
+        """The column of places by which it counts; "group" where there is none."""
         return next(iter(self.population.places), "group")
 
     @property
-    def _title(self) -> str:
+    def title(self) -> str:
+        """What it is, in a line."""
         return f"{self.template.name} in {self.population.name}, {self.population.people.size:,} agents"
 
     def _simulated(
@@ -232,32 +304,25 @@ class Simulation:
             seed=self.seed,
             units=self.units,
             places=None if column is None else self.population.places[column],
-            sizes=self._sizes(column),
+            sizes=self.group_sizes(),
             start_date=start_date,
             workers=whole_number("workers", workers),
             progress=progress,
+            short=bool(self.template.units),
         )
-
-    def _sizes(self, column: str | None) -> torch.Tensor:
-        people = self.population.people
-        if column is None:
-            return torch.tensor([people.size])
-        return torch.bincount(people[column].long(), minlength=len(self.population.places[column]))
 
     def __repr__(self) -> str:
         if self._predictions is None:
-            return f"<{self._title}; not run yet>"
-        rows = [f"  {name}: {text}" for name, text in self._lines().items()]
-        return "\n".join([f"<{self._title}, {self._days} days, {self._seeds} seeds", *rows]) + ">"
-
-    def _lines(self) -> dict[str, str]:
-        table = self.summary()
-        return {
-            name: f"{row['mean']:,.0f} {row['what']} (90% of seeds: {row['5%']:,.0f} to {row['95%']:,.0f})"
-            for name, row in table.iterrows()
-        }
+            return f"<{self.title}; not run yet>"
+        many = self._seeds > 1
+        rows = [
+            f"  {name}: {row['mean']:,.0f} {row['what']}"
+            + (f" (90% of seeds: {row['5%']:,.0f} to {row['95%']:,.0f})" if many else "")
+            for name, row in self.summary().iterrows()
+        ]
+        return "\n".join([f"<{self.title}, {self._days} days, {seeds_of(self.to_xarray())}", *rows]) + ">"
 
     def _repr_html_(self) -> str:
         if self._predictions is None:
-            return html_of(self._title, "Not run yet: call run(days=180, seeds=10).")
-        return html_of(self._title, f"{self._days} days, {self._seeds} seeds", self.summary())
+            return html_of(self.title, "Not run yet: call run(days=180, seeds=10).")
+        return html_of(self.title, f"{self._days} days, {seeds_of(self.to_xarray())}", self.summary())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["html_of", "series_frame", "summary_frame"]
+__all__ = ["counted", "html_of", "seeds_of", "series_frame", "summary_frame"]
+
+
+def counted(series: Iterable[Hashable], units: Mapping[str, str]) -> list[str]:
+    """The series whose totals mean something: new events; a stock has none.
+
+    >>> counted(["cases", "infectious"], {"infectious": "stock"})
+    ['cases']
+    """
+    return [str(name) for name in series if units.get(str(name), "new") == "new"]
 
 
 def series_frame(predictions: xr.Dataset, by: str) -> pd.DataFrame:
@@ -65,6 +74,12 @@ def summary_frame(predictions: xr.Dataset, units: Mapping[str, str]) -> pd.DataF
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "5%", "95%", "what"])
     frame.index = pd.MultiIndex.from_tuples(frame.index, names=["world", "series"])
     return frame.droplevel("world") if predictions.sizes["world"] == 1 else frame
+
+
+def seeds_of(predictions: xr.Dataset) -> str:
+    """How many seeds there are, in words."""
+    count = predictions.sizes["draw"] * predictions.sizes["replicate"]
+    return f"{count} seed{'s' * (count != 1)}"
 
 
 def html_of(title: str, line: str, table: pd.DataFrame | None = None) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictions import series_dims
 from causal_lpm.inference.policies.summaries import summarise
-from causal_lpm.simulations.tables import html_of, series_frame
+from causal_lpm.simulations.tables import counted, html_of, seeds_of, series_frame
 from causal_lpm.validate import known
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.figure import Figure
+
+    from causal_lpm.reports import Contents
+    from causal_lpm.simulations.simulation import Simulation
 
 __all__ = ["AS_IT_IS", "WhatIf"]
 
@@ -32,15 +37,14 @@ class WhatIf:
         scenarios: Names of the worlds beside the one as it is.
     """
 
-    def __init__(self, predictions: xr.Dataset, units: Mapping[str, str], title: str, by: str = "group") -> None:
-        self.predictions, self.title, self._by = predictions, title, by
-        self._units = dict(units)
+    def __init__(self, simulation: Simulation, predictions: xr.Dataset) -> None:
+        self.predictions, self.title, self._simulation = predictions, simulation.title, simulation
         self.scenarios = tuple(str(world) for world in predictions["world"].values[1:])
 
     @property
     def counted(self) -> list[str]:
         """Series whose totals mean something: new events; a stock has none."""
-        return [str(name) for name in self.predictions.data_vars if self._units.get(str(name), "new") == "new"]
+        return counted(self.predictions.data_vars, self._simulation.units)
 
     def effects(self, series: str | Sequence[str] | None = None, **options: Any) -> xr.Dataset:
         """Averted in all, a value a seed; see `causal_lpm.inference.effects`.
@@ -93,7 +97,7 @@ class WhatIf:
 
     def series_frame(self) -> pd.DataFrame:
         """The series of all worlds as a table."""
-        return series_frame(self.predictions, self._by)
+        return series_frame(self.predictions, self._simulation.by)
 
     def plot(self, series: str | None = None) -> Figure:
         """A series in all worlds, and below it what each scenario averts so far, with the spread over seeds.
@@ -107,16 +111,30 @@ class WhatIf:
         known("series of new events", chosen, self.counted)
         return averted_chart(self.predictions, chosen, AS_IT_IS, title=self.title)
 
+    def contents(self) -> Contents:
+        """What a report on it shows."""
+        from causal_lpm.simulations.presenting import contents_of_worlds
+
+        return contents_of_worlds(self._simulation, self.predictions)
+
+    def report(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Writes one HTML file that needs no network; see `causal_lpm.reports.write_report`."""
+        from causal_lpm.reports import write_report
+
+        return write_report(self, path, overwrite=overwrite)
+
     def __repr__(self) -> str:
         lines = [
             f"  {series}, {scenario}: {row['averted']:,.0f} averted (Monte-Carlo error {row['mc error']:,.2g}; "
             f"{row['share averted']:.0%} of {row[AS_IT_IS]:,.0f})"
             for (series, scenario), row in self.to_frame().iterrows()
         ]
-        count = self.predictions.sizes["draw"] * self.predictions.sizes["replicate"]
-        return "\n".join([f"<{self.title}: worlds that share their luck, {count} seeds", *lines]) + ">"
+        return "\n".join([f"<{self.title}: worlds that share their luck, {self._seeds}", *lines]) + ">"
 
     def _repr_html_(self) -> str:
-        count = self.predictions.sizes["draw"] * self.predictions.sizes["replicate"]
-        line = f"Averted: as it is minus what if, in worlds that share every agent's luck; {count} seeds"
+        line = f"Averted: as it is minus what if, in worlds that share every agent's luck; {self._seeds}"
         return html_of(self.title, line, self.to_frame())
+
+    @property
+    def _seeds(self) -> str:
+        return seeds_of(self.predictions)

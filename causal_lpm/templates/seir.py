@@ -59,7 +59,7 @@ def seir(
         stage = stage + (infected | falls_ill | ends) + died
         for name, happened in {"infections": infected, "cases": falls_ill, "deaths": died}.items():
             tally(name, happened, **by_place(population))
-        tally("infectious", stage == INFECTIOUS, **by_place(population))
+        tally("infectious", stage == INFECTIOUS, **by_place(population), stock=True)
         return {**s, "stage": stage}
 
     begin = start(population.people, **closures(layers))

@@ -1,0 +1,176 @@
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyro.distributions as dist
+import pytest
+import torch
+
+from causal_lpm import KeyedNoise, Rollout, Simulation, comparing, create, event, policy, rollout, tally
+from causal_lpm.agents import Population, start
+from causal_lpm.inference import predict
+from causal_lpm.simulations import WhatIf
+from tests.templates.town import town
+
+DAYS, SEEDS = 30, 3
+
+
+@pytest.fixture(scope="module")
+def simulation() -> Simulation:
+    return create("seir", town(800), r0=3.0, seed=4).run(DAYS, SEEDS, progress=False, start_date="2020-03-01")
+
+
+def own_model(population: Any, days: int, rate: float = 0.1) -> Rollout:
+    shield = policy("shielded", 0.0)
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        fell = event("illness", rate * (1 - s["shielded"]), where=s["stage"] == 0)
+        tally("fell_ill", fell)
+        tally("ill", s["stage"] + fell == 1, stock=True)
+        return {**s, "stage": s["stage"] + fell}
+
+    return rollout(day, start(population.people, shielded=shield), days)
+
+
+def test_it_runs_what_predict_runs(simulation: Simulation) -> None:
+    seen = predict(simulation.model(DAYS), {}, {"as it is": {}}, replicates=SEEDS, seed=4)
+    for name in seen.data_vars:
+        assert np.array_equal(seen[name].values, simulation.to_xarray()[name].values)
+
+
+def test_a_seed_does_not_depend_on_how_many_there_are(simulation: Simulation) -> None:
+    one = create("seir", town(800), r0=3.0, seed=4).run(DAYS, 1, progress=False)
+    assert np.array_equal(one.to_xarray()["cases"].values[:, :, 0], simulation.to_xarray()["cases"].values[:, :, 0])
+
+
+def test_worlds_of_a_question_are_runs_of_their_own(simulation: Simulation) -> None:
+    asked = simulation.whatif({"closed": {"school_closure_day": 5}}, progress=False)
+    alone = create("seir", town(800), r0=3.0, seed=4, school_closure_day=5).run(DAYS, SEEDS, progress=False)
+    for name in ("infections", "infectious"):
+        worlds = asked.to_xarray()[name]
+        assert np.array_equal(worlds.sel(world="as it is").values, simulation.to_xarray()[name].values[0])
+        assert np.array_equal(worlds.sel(world="closed").values, alone.to_xarray()[name].values[0])
+
+
+def test_a_scenario_is_against_the_policies_as_they_are() -> None:
+    base = create("seir", town(800), r0=3.0, school_closure_day=5).run(20, 2, progress=False)
+    asked = base.whatif({"open": {"school_closure_day": -1}}, progress=False)
+    assert base.policies["school_closure_day"] == 5
+    assert asked.to_frame().loc[("infections", "open"), "averted"] < 0
+
+
+def test_what_is_averted_and_its_error(simulation: Simulation) -> None:
+    asked = simulation.whatif({"closed": {"school_closure_day": 5}}, progress=False)
+    assert isinstance(asked, WhatIf)
+    totals = asked.to_xarray()["infections"].sum(("group", "day")).values[:, 0]
+    differences = totals[0] - totals[1]
+    row = asked.to_frame().loc[("infections", "closed")]
+    assert row["averted"] == pytest.approx(differences.mean())
+    assert row["mc error"] == pytest.approx(differences.std(ddof=1) / SEEDS**0.5)
+    assert row["low"] < row["averted"] < row["high"]
+    assert "infectious" not in asked.to_frame().index.get_level_values("series")
+    with pytest.raises(ValueError, match="unknown series of new events 'infectious'"):
+        asked.effects("infectious")
+
+
+def test_frames_have_one_row_a_seed_place_and_day(simulation: Simulation) -> None:
+    frame = simulation.to_frame()
+    assert list(frame.columns[:4]) == ["seed", "borough", "day", "date"]
+    assert len(frame) == SEEDS * 3 * DAYS
+    assert frame["date"].iloc[1] == pd.Timestamp("2020-03-02")
+    assert frame["infections"].sum() == int(simulation.to_xarray()["infections"].sum())
+
+
+def test_totals_are_of_new_events_and_peaks_of_stocks(simulation: Simulation) -> None:
+    daily = simulation.to_frame().groupby(["seed", "day"])[["cases", "infectious"]].sum()
+    table = simulation.summary()
+    assert table.loc["cases", "mean"] == pytest.approx(daily["cases"].groupby("seed").sum().mean())
+    assert table.loc["infectious", "mean"] == pytest.approx(daily["infectious"].groupby("seed").max().mean())
+
+
+def test_it_says_in_short_what_it_is(simulation: Simulation) -> None:
+    assert repr(create("seir", town(800))) == "<seir in population of one's own, 800 agents; not run yet>"
+    lines = repr(simulation).splitlines()
+    assert lines[0] == "<seir in population of one's own, 800 agents, 30 days, 3 seeds"
+    assert len(lines) == 5
+    asked = simulation.whatif({"<b>": {"school_closure_day": 5}}, progress=False)
+    assert "<b>" not in asked._repr_html_()
+    assert re.search(r"infections, <b>: \d+ averted \(Monte-Carlo error", repr(asked))
+    assert "cases" in simulation._repr_html_()
+    assert "Not run yet" in create("seir", town(800))._repr_html_()
+
+
+def test_a_model_of_ones_own() -> None:
+    people = Population({"age": torch.zeros(500)})
+    found = create(own_model, people, rate=0.05).run(10, 2, progress=False)
+    assert found.units == {"fell_ill": "new", "ill": "stock"}
+    assert found.to_frame()["ill"].iloc[-1] > 0
+    asked = found.whatif({"shielded": {"shielded": 1.0}}, progress=False)
+    assert asked.to_frame().loc[("fell_ill", "shielded"), "share averted"] == 1.0
+    with comparing({"alone": {}}), KeyedNoise(1):  # nothing that the model must know about
+        assert own_model(found.population, 3).tallies["ill"].shape[-1] == 3
+
+
+def test_each_seed_has_a_draw_of_its_own_of_a_prior() -> None:
+    drawn = create("seir", town(500), r0=dist.Uniform(0.0, 5.0)).run(20, 4, progress=False)
+    assert dict(drawn.to_xarray().sizes)["draw"] == 4
+    assert drawn.to_frame()["seed"].nunique() == 4
+
+
+@pytest.mark.parametrize(
+    ("question", "error", "message"),
+    [
+        ({}, ValueError, "there is no scenario"),
+        ({"a": {}}, ValueError, "the scenario 'a' changes nothing"),
+        ({"a": {"school_closur_day": 3}}, ValueError, "unknown policy 'school_closur_day': did you mean"),
+        ({"a": {"school_closure_day": "x"}}, ValueError, "world 'a' sets policy 'school_closure_day' to 'x'"),
+        ({"as it is": {"school_closure_day": 3}}, ValueError, "the scenario 'as it is' has the name of the world"),
+        ({"a": 3}, TypeError, "scenarios name each world and what it sets"),
+    ],
+)
+def test_a_bad_question_is_one_sentence(
+    simulation: Simulation, question: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        simulation.whatif(question, progress=False)
+
+
+def test_nothing_is_shown_before_it_ran() -> None:
+    idle = create("seir", town(800))
+    for ask in (idle.to_frame, idle.plot, idle.map, idle.summary):
+        with pytest.raises(ValueError, match="the simulation has not run yet: call run"):
+            ask()
+    with pytest.raises(ValueError, match="days is 0"):
+        idle.run(0)
+    with pytest.raises(ValueError, match="seeds is 0"):
+        idle.run(3, 0)
+
+
+def test_charts_say_what_is_counted(simulation: Simulation) -> None:
+    labels = [axes.get_ylabel() for axes in simulation.plot().axes]
+    assert labels[0] == "infections\n(new per day)"
+    assert labels[3] == "infectious\n(number at the end of the day)"
+    asked = simulation.whatif({"closed": {"school_closure_day": 5}}, progress=False)
+    assert [axes.get_ylabel() for axes in asked.plot("cases").axes] == [
+        "cases\n(new per day)",
+        "cases\n(averted so far)",
+    ]
+    with pytest.raises(ValueError, match="unknown series 'case': did you mean 'cases'"):
+        simulation.plot("case")
+    assert simulation.plot("cases")._repr_png_()[:4] == b"\x89PNG"
+
+
+def test_a_page_and_a_report_take_it_as_it_is(simulation: Simulation) -> None:
+    study = simulation.study()
+    worlds = {"as it is": {}, "closed": {"school_closure_day": 5.0}}
+    asked = simulation.whatif({"closed": {"school_closure_day": 5}}, progress=False)
+    assert study.outcomes == ("infections", "cases", "deaths")
+    assert study.policies["school_closure_day"].low == -1
+    assert asked.contents().references == {"closed": "as it is"}
+    assert simulation.contents().predictions is simulation.to_xarray()
+    from causal_lpm.inference import Options
+
+    options = Options(800, DAYS)
+    study.check(worlds, options)
+    assert study.simulate(worlds, options, 1)["cases"].shape == (2, 3, DAYS)
