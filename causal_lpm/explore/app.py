@@ -29,6 +29,10 @@ def app_of(start: Start, processes: Processes) -> App:
     def server(input: Inputs, output: Outputs, session: Session) -> None:
         given: reactive.Value[Answer | None] = reactive.Value(None)
 
+        def before() -> Answer | None:
+            with reactive.isolate():
+                return given()
+
         async def state(text: str, *, busy: bool = False, done: int = 0, all: int = 0, error: str = "") -> None:
             message = {"text": text, "busy": busy, "done": done, "all": all, "error": error}
             await session.send_custom_message("state", message)
@@ -67,7 +71,7 @@ def app_of(start: Start, processes: Processes) -> App:
         async def _end() -> None:
             status = simulation.status()
             if status == "cancelled":
-                await state("Cancelled. The numbers below are those of before." if given.peek() else "Cancelled.")
+                await state("Cancelled. The numbers below are those of before." if before() else "Cancelled.")
             elif status == "error":
                 try:
                     simulation.result()
@@ -104,7 +108,7 @@ def app_of(start: Start, processes: Processes) -> App:
                 yield file.read_bytes()
 
         def _answer() -> Answer:
-            found = given.peek()
+            found = before()
             assert found is not None, "there is nothing to take along before there is an answer"
             return found
 

@@ -46,7 +46,7 @@ class Served:
 
     def stop(self) -> None:
         """Ends the page and its processes."""
-        self._server.should_exit = self._server.force_exit = True
+        self._server.should_exit = True
         self._thread.join(timeout=10)
         self._processes.stop()
 
@@ -117,7 +117,7 @@ def serve(
     import uvicorn
 
     app: Any = guarded(app_of(start, processes), number)  # type: ignore[arg-type]
-    config = uvicorn.Config(app, log_level="error", ws="websockets-sansio", lifespan="on", access_log=False)
+    config = uvicorn.Config(app, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="causal-lpm page", daemon=True)
     thread.start()

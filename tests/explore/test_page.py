@@ -1,4 +1,4 @@
-"""The page itself, in a browser: sliders, progress, cancelling, errors, two visitors, and nothing beyond this machine."""
+"""The page in a browser: sliders, progress, cancelling, errors, two visitors, and nothing beyond this machine."""
 
 import csv as text_csv
 import io
@@ -75,7 +75,7 @@ def drawn(browser: Any) -> int:
         "return document.querySelectorAll('.chart').length == document.querySelectorAll('.chart[data-drawn]').length"
     )
     until("all charts are drawn", lambda: browser.execute_script(every))
-    return len(browser.find_elements("css selector", ".chart svg"))
+    return len(browser.find_elements("css selector", ".chart svg.marks"))
 
 
 def numbers_of(browser: Any, page: Served) -> list[dict[str, str]]:

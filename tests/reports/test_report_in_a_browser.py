@@ -62,7 +62,7 @@ def test_worlds_are_switched_off_and_on_with_the_keyboard(browser: Any, opened: 
 def test_the_pointer_shows_the_numbers_of_a_day(browser: Any, opened: str) -> None:
     from selenium.webdriver import ActionChains
 
-    chart = browser.find_element("css selector", "#series-deaths svg")
+    chart = browser.find_element("css selector", "#series-deaths svg.marks")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
     ActionChains(browser).move_to_element(chart).move_by_offset(5, 5).perform()
     shown = until(
