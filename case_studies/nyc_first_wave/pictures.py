@@ -75,6 +75,7 @@ def draw_kinds(happened: dict[str, Any], file: Path) -> None:
             axes.errorbar(mean, rows, xerr=(mean - low, high - mean), fmt="o", label=kind)
         axes.axvline(0.0, color="black", linewidth=0.8)
         axes.set_yticks(np.arange(len(keys)) + 0.2, [key.split(" against")[0] for key in keys])
+        axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel(f"{outcome.replace('_', ' ')} averted to 18 April, thousands")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(answers))
     verdict = "abducted" if status == "abducted" else f"{status.upper()}: the counterfactual is not to be read"

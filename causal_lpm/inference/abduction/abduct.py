@@ -43,7 +43,7 @@ def abduct(
     blocks: int = 20,
     particles: int = 64,
     filters: int = 40,
-    rounds: int = 4,
+    rounds: int = 8,
     enough: float = 30.0,
     sweeps: int = 2,
     paths: int = 200,
