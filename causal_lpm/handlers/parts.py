@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from causal_lpm.handlers.steps import Steps
 from causal_lpm.handlers.triggers import Triggers
+from causal_lpm.ops.dimensions import of_replicates
 from causal_lpm.ops.kept_sums import KeptSums
 from causal_lpm.ops.simulation import Rollout
 from causal_lpm.typing import Dynamics
@@ -86,6 +89,12 @@ class Parts:
         """Parts may begin at a step, with this memory."""
         self.last = step
         self._memories[step] = memory.copy()
+
+    def resampled(self, rules: Triggers, ancestors: torch.Tensor) -> None:
+        """Replicates go on from their ancestors, as these rules do already."""
+        last = self.memory
+        self.reached(self.last, Memory(rules, last.given, last.in_force))
+        self.sums = self.sums.each(lambda rows: of_replicates(rows, ancestors))
 
     @property
     def memory(self) -> Memory:

@@ -23,7 +23,7 @@ from causal_lpm.handlers.parts import Memory, Parts, no_part
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.steps import Steps, as_time, steps_until
 from causal_lpm.handlers.triggers import Triggers
-from causal_lpm.ops.dimensions import in_all_worlds, of_replicates
+from causal_lpm.ops.dimensions import in_all_worlds
 from causal_lpm.ops.population import Address
 from causal_lpm.ops.pyro_stack import handlers_in_force, heard_by_all
 from causal_lpm.ops.simulation import Remembered, Rollout, once, simulation_ends
@@ -188,9 +188,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
     def _pyro_resampled(self, msg: Any) -> None:
         self._triggers.resample(msg["args"][0])
         if self._parts is not None:
-            last = self._parts.memory
-            self._parts.reached(self._parts.last, Memory(self._triggers, last.given, last.in_force))
-            self._parts.sums = self._parts.sums.each(lambda rows: of_replicates(rows, msg["args"][0]))
+            self._parts.resampled(self._triggers, msg["args"][0])
 
     def _pyro_remembered(self, msg: Any) -> None:
         if self._parts is not None:
