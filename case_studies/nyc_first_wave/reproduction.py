@@ -220,10 +220,8 @@ def attack_rate(forecast: xr.Dataset, wave: FirstWave) -> dict[str, list[float]]
 
 def posterior(result: CalibrationResult) -> dict[str, list[float]]:
     """Parameter -> mean, standard deviation, 5% and 95%."""
-    rows = {
-        name: list(map(four_digits, values))
-        for name, *values in result.summary(natural=False)[["mean", "sd", "5%", "95%"]].itertuples()
-    }
+    told = result.summary(natural=False)[["mean", "sd", "5%", "95%"]]
+    rows = {name: list(map(four_digits, values)) for name, *values in told.itertuples()}
     return {name: rows[name] for name in PRIORS}
 
 
