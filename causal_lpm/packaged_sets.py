@@ -17,6 +17,12 @@ PACKAGED: dict[str, Dataset] = {
         "Mossong et al. 2008 (doi:10.1371/journal.pmed.0050074), through epiforecasts/socialmixr eb1fb97",
         "MIT (source CC BY)",
     ),
+    "contact_polymod_infants.csv": Dataset(
+        "the same with children below one apart, in 16 groups: 0, 1 to 4, 5 to 9, ..., 70 and over",
+        "c4d740cf80a4306248969dcb1b8347656ec214d469ce90da0a61e51dda53c885",
+        "Mossong et al. 2008 (doi:10.1371/journal.pmed.0050074), through epiforecasts/socialmixr eb1fb97",
+        "MIT (source CC BY)",
+    ),
     "contact_prem16_countries.csv": Dataset(
         "contacts a day of ten countries by setting and five-year age, not reciprocal",
         "4f00a679a7e19ba15ba9caa61073d74157edc8e29377c05fdf3d65045a658612",

@@ -17,6 +17,7 @@ from causal_lpm.agents.archetypes.real_behaviour import PaidMonths as PaidMonths
 from causal_lpm.agents.archetypes.real_behaviour import RealBehaviour as RealBehaviour
 from causal_lpm.agents.archetypes.surrogate import Respondent as Respondent
 from causal_lpm.agents.closures import Closures as Closures
+from causal_lpm.agents.contact_tables import contact_matrices as contact_matrices
 from causal_lpm.agents.contacts_by_age import ContactMatrices as ContactMatrices
 from causal_lpm.agents.days import NEVER as NEVER
 from causal_lpm.agents.days import whole_day as whole_day
@@ -70,6 +71,13 @@ from causal_lpm.agents.testing import Quarantine as Quarantine
 from causal_lpm.agents.testing import Testing as Testing
 from causal_lpm.agents.timed_policies import TimedPolicy as TimedPolicy
 from causal_lpm.agents.tracing import Tracing as Tracing
+from causal_lpm.agents.travel import by_place as by_place
+from causal_lpm.agents.travel import carried as carried
+from causal_lpm.agents.travel import commuting as commuting
+from causal_lpm.agents.travel import distances as distances
+from causal_lpm.agents.travel import gravity as gravity
+from causal_lpm.agents.travel import radiation as radiation
+from causal_lpm.agents.travel import shared as shared
 from causal_lpm.agents.treatment import Treatment as Treatment
 from causal_lpm.agents.vaccination import POLICIES as POLICIES
 from causal_lpm.agents.vaccination import Vaccination as Vaccination

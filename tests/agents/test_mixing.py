@@ -161,7 +161,7 @@ def test_settings_are_scaled_one_after_the_other() -> None:
 TWO = torch.tensor([0, 1])
 BAD: dict[str, tuple[Callable[[], object], str]] = {
     "not square": (lambda: Mixing(TWO, torch.ones(2, 3)), r"'contacts' has shape \(2, 3\): give a square one"),
-    "negative": (lambda: Mixing(TWO, [[1.0, -0.5], [1, 1]]), "contains -0.5: contacts a day are numbers from 0"),
+    "negative": (lambda: Mixing(TWO, [[1.0, -0.5], [1, 1]]), "contains -0.5: give numbers from 0"),
     "NaN": (lambda: Mixing(TWO, [[1.0, torch.nan], [1, 1]]), "contains nan"),
     "other groups": (lambda: Mixing(TWO, [[1.0]]), "an agent of group 1, and the matrix is between 1 groups"),
     "two sizes": (lambda: Mixing(TWO, {"a": torch.ones(2, 2), "b": torch.ones(3, 3)}), "are of different groups"),
