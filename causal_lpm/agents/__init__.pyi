@@ -78,6 +78,7 @@ from causal_lpm.agents.travel import distances as distances
 from causal_lpm.agents.travel import gravity as gravity
 from causal_lpm.agents.travel import radiation as radiation
 from causal_lpm.agents.travel import shared as shared
+from causal_lpm.agents.tracing import says_whom as says_whom
 from causal_lpm.agents.treatment import Treatment as Treatment
 from causal_lpm.agents.vaccination import POLICIES as POLICIES
 from causal_lpm.agents.vaccination import Vaccination as Vaccination

@@ -21,7 +21,7 @@ from causal_lpm.ops.looking import check
 from causal_lpm.ops.population import join_ranges, population
 from causal_lpm.typing import State
 
-__all__ = ["Tracing"]
+__all__ = ["Tracing", "says_whom"]
 
 PER = 100_000
 """Agents, per whom a capacity is given."""
@@ -91,7 +91,7 @@ class Tracing(TimedPolicy):
             for layer in self.probability:
                 validate.known("layer with a probability of tracing", layer, self._layers)
         for layer, network in self._layers.items():
-            _says_whom(network)
+            _check_contacts(network)
             if layer in (given := self._probabilities):
                 validate.probability(f"the probability of tracing through {layer or 'the network'}", given[layer])
             else:
@@ -186,14 +186,27 @@ class Tracing(TimedPolicy):
         return allocate(named(self.name, "reached"), torch.where(asks, longest_first, CLASSES), supply.long())
 
 
-def _says_whom(network: Layer) -> None:
+def says_whom(network: Layer) -> bool:
+    """Whether a network, and every layer of a sum, can say who meets whom.
+
+    >>> from causal_lpm.agents import Groups
+    >>> says_whom(Groups(torch.tensor([0, 0])))
+    True
+    """
+    return not _silent(network)
+
+
+def _silent(network: Layer) -> list[Layer]:
+    return [one for one in singles(network) if getattr(type(one), "contacts", Layer.contacts) is Layer.contacts]
+
+
+def _check_contacts(network: Layer) -> None:
     """Raises ValueError for a network that cannot say who meets whom."""
-    for layer in singles(network):
-        if getattr(type(layer), "contacts", Layer.contacts) is Layer.contacts:
-            raise ValueError(
-                f"a {type(layer).__name__} says how many an agent meets, and not whom: trace through other layers, or "
-                "give it a method contacts, as causal_lpm.agents.Layer has it."
-            )
+    for layer in _silent(network):
+        raise ValueError(
+            f"a {type(layer).__name__} says how many an agent meets, and not whom: trace through other layers, or give "
+            "it a method contacts, as causal_lpm.agents.Layer has it."
+        )
 
 
 def _check_agents(layers: Mapping[str, Layer], agents: int) -> None:
