@@ -20,6 +20,7 @@ SECTIONS = {
     "causal_lpm.reports": "One HTML file for everything that a result says.",
     "causal_lpm.explore": "A web page on this machine alone, to move policies and see both worlds.",
     "causal_lpm.parties": "Several parties run one model together, on secret shares.",
+    "causal_lpm.populations": "Populations by name, and from one's own table.",
     "causal_lpm.data": "Data sets by name.",
 }
 

@@ -108,3 +108,14 @@ def test_a_file_that_is_not_in_the_folder_comes_from_its_address(
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     assert len(data.read("served.csv")) == 2
     assert asked == [("https://example.org/served.csv", f"sha256:{registry['served.csv'].sha256}")]
+
+
+def test_the_table_beside_the_packaged_files_says_origin_and_licence_of_each() -> None:
+    rows = [
+        line for line in (data.PACKAGED_FOLDER / "README.md").read_text(encoding="utf-8").splitlines() if "|" in line
+    ]
+    files = sorted(path.name for path in data.PACKAGED_FOLDER.iterdir() if path.name != "README.md")
+    about = [data.DATASETS[name] for name in files]
+    assert rows[2:] == [
+        f"| {name} | {each.content} | {each.origin} | {each.licence} |" for name, each in zip(files, about, strict=True)
+    ]
