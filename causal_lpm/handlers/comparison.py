@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from chirho.indexed.internals import add_indices
-from chirho.indexed.ops import IndexSet
 from chirho.interventional.ops import intervene
 
 from causal_lpm.handlers.handler import Handler
@@ -47,8 +45,6 @@ class _Settings(Handler):
     def _pyro_rollout(self, msg: Any) -> None:
         self._run.simulates()
         self._check()
-        if len(self._settings) > 1:  # series have all worlds, also those that no policy reaches
-            add_indices(IndexSet(world=set(range(len(self._settings)))))
 
     def _check(self) -> None:
         for name in self._expected:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from causal_lpm.handlers.handler import Handler
+from causal_lpm.ops.dimensions import expanded, world_sizes
 from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.validate import hidden
 
@@ -14,7 +15,8 @@ __all__ = ["Recording"]
 class Recording(Handler):
     """Keeps every tally of every step of the last simulation by name.
 
-    `series()` gives name -> `[*dims, 1 or groups, steps]`, int64 (float64 for float tallies). A simulation that goes on
+    `series()` gives name -> `[*dims, 1 or groups, steps]`, int64 (float64 for float tallies), with all worlds of the
+    simulation in each, also where they do not differ. A simulation that goes on
     at the step where the last one ended is added to it; any other begins anew.
 
     Attributes:
@@ -44,6 +46,7 @@ class Recording(Handler):
         self._rows: dict[str, _Series] = {}
         self._steps: set[int] = set()
         self.stocks: set[str] = set()
+        self._worlds: dict[int, int] = {}  # size of each dimension of worlds when the last simulation ended
         self._before: tuple[dict[str, _Series], dict[str, int], set[int]] | None = None
 
     def _pyro_rollout(self, msg: Any) -> None:
@@ -57,6 +60,7 @@ class Recording(Handler):
             for name, series in self._rows.items():
                 series.cut(lengths[name])
         self._before = None
+        self._worlds = world_sizes()
 
     def _pyro_step(self, msg: Any) -> None:
         self._steps.add(msg["args"][2])
@@ -75,13 +79,14 @@ class Recording(Handler):
         series.add(step.number, msg["value"])
 
     def series(self) -> dict[str, torch.Tensor]:
-        """Every tally as `[*dims, 1 or groups, steps]`, world dimensions broadcast over all steps."""
+        """Every tally as `[*dims, 1 or groups, steps]`, all worlds in each."""
         for name, series in self._rows.items():
             if missing := sorted(self._steps - set(series.steps)):
                 raise ValueError(
                     f"the tally {name!r} is missing in step {missing[0]}: call it in every step, with zeros if need be."
                 )
-        return {name: series.stacked() for name, series in self._rows.items()}
+        worlds = self._worlds | world_sizes()
+        return {name: expanded(series.stacked(), worlds, event_dim=1) for name, series in self._rows.items()}
 
 
 class _Series:

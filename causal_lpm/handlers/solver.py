@@ -23,7 +23,6 @@ from causal_lpm.handlers.parts import Memory, Parts, no_part
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.steps import Steps, as_time, steps_until
 from causal_lpm.handlers.triggers import Triggers
-from causal_lpm.ops.dimensions import in_all_worlds
 from causal_lpm.ops.population import Address
 from causal_lpm.ops.pyro_stack import handlers_in_force, heard_by_all
 from causal_lpm.ops.simulation import Remembered, Rollout, once, simulation_ends
@@ -160,7 +159,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         part: dict[str, Any] = {"args": (self._dynamics, dict(state), *times), "kwargs": options}
         with Incremental(parts.sums), Recording() as record:
             self._pyro_simulate(part)  # ChiRho's way from interruption to interruption
-            series = {tally: in_all_worlds(values, event_dim=1) for tally, values in record.series().items()}
+            series = record.series()
         parts.end(steps, Memory(self._triggers, dynamics, self._dynamics))
         return Rollout(dict(part["value"]), series, frozenset(record.stocks))
 

@@ -163,6 +163,12 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
             self._acts = {}
         super()._make_room()
 
+    # Worlds that have names are there from the first day, also where no act reaches anything that is tallied.
+    def _pyro_rollout(self, msg: Any) -> None:
+        super()._pyro_rollout(msg)
+        if self._names is not None and len(self._names) > 1:
+            add_indices(IndexSet(**{self.fresh_prefix: set(range(len(self._names)))}))
+
     def _size(self, acts: int) -> int:
         if self._names is not None:
             return len(self._names)

@@ -1,9 +1,11 @@
 """Which of the named dimensions left of the agents are worlds, and which are replicates or draws."""
 
+from collections.abc import Mapping
+
 import torch
 from chirho.indexed.ops import get_index_plates
 
-__all__ = ["DRAWS", "in_all_worlds", "of_replicates", "refuse_worlds", "world_dimensions"]
+__all__ = ["DRAWS", "expanded", "of_replicates", "refuse_worlds", "world_dimensions", "world_sizes"]
 
 DRAWS = ("replicates", "draws")
 """Names of the dimensions of noise and of parameters, beside those that ChiRho's particle handlers make."""
@@ -24,21 +26,31 @@ def world_dimensions() -> dict[str, int]:
     }
 
 
-def in_all_worlds(value: torch.Tensor, event_dim: int = 0) -> torch.Tensor:
-    """`value` expanded over every world dimension in force.
+def world_sizes() -> dict[int, int]:
+    """Dimension (negative) -> size of every index plate in force that holds worlds.
+
+    >>> world_sizes()
+    {}
+    """
+    plates = get_index_plates()
+    return {dim: int(plates[name].size or 1) for name, dim in world_dimensions().items()}
+
+
+def expanded(value: torch.Tensor, sizes: Mapping[int, int], event_dim: int = 0) -> torch.Tensor:
+    """`value` with these dimensions, which it may lack, in full.
 
     Args:
         value: `[*dims, agents or 1]`, then `event_dim` more dimensions.
+        sizes: Dimension (negative) -> size.
         event_dim: Dimensions right of the agents.
 
-    >>> in_all_worlds(torch.zeros(1, 5), event_dim=1).shape
-    torch.Size([1, 5])
+    >>> expanded(torch.zeros(1, 5), {-2: 3}, event_dim=1).shape
+    torch.Size([3, 1, 5])
     """
     shape = list(value.shape)
-    for name, dim in world_dimensions().items():
-        size = get_index_plates()[name].size
+    for dim, size in sizes.items():
         shape = [1] * (event_dim - dim - len(shape)) + shape
-        shape[dim - event_dim] = max(int(size or 1), shape[dim - event_dim])
+        shape[dim - event_dim] = max(size, shape[dim - event_dim])
     return value.expand(shape).contiguous()
 
 

@@ -6,7 +6,10 @@ which simulates the days that it is asked for. Where that function asks for the 
 from the state that they leave, `first.followed_by(rest)` is the whole, bit for bit.
 """
 
+import html
+import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from pyro.poutine.runtime import effectful
@@ -14,10 +17,13 @@ from pyro.poutine.runtime import effectful
 from causal_lpm.ops.kept_sums import KeptSums
 from causal_lpm.typing import State
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Remembered", "Rollout", "goes_on", "once", "remembered", "resampled", "simulation_ends"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rollout:
     """What a simulation leaves: the last state, and every tally as a series.
 
@@ -52,6 +58,45 @@ class Rollout:
             parts = (days, rest.tallies[name])
             series[name] = torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
         return Rollout(rest.state, series, self.stocks | rest.stocks)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The tallies as a table, one row a day.
+
+        Where there are several, the columns `row` (of worlds, replicates, draws) and `group` number them.
+
+        Raises:
+            ValueError: tallies with different groups or days, which do not fit in one table.
+
+        >>> Rollout({}, {"cases": torch.tensor([[1, 2]])}).to_frame()
+           day  cases
+        0    0      1
+        1    1      2
+        """
+        import pandas as pd
+
+        shapes = {tuple(series.shape[-2:]) for series in self.tallies.values()}
+        if len(shapes) != 1:
+            raise ValueError(f"the tallies have the groups and days {sorted(shapes)}, which do not fit in one table.")
+        dims = torch.broadcast_shapes(*(series.shape for series in self.tallies.values()))
+        full = {name: series.expand(dims) for name, series in self.tallies.items()}
+        sizes = (math.prod(dims[:-2]), *dims[-2:])
+        index = pd.MultiIndex.from_product([range(size) for size in sizes], names=["row", "group", "day"])
+        frame = pd.DataFrame({name: series.numpy(force=True).reshape(-1) for name, series in full.items()}, index=index)
+        kept = [name for name, size in zip(("row", "group"), sizes, strict=False) if size > 1]
+        return frame.reset_index()[[*kept, "day", *self.tallies]]
+
+    def __repr__(self) -> str:
+        agents = max((entry.shape[-1] for entry in self.state.values()), default=0)
+        shown = ", ".join(f"{name} {list(series.shape)}" for name, series in self.tallies.items()) or "no tallies"
+        return f"<Rollout of {agents:,} agents: {shown}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{list(series.shape)}</td></tr>"
+            for name, series in self.tallies.items()
+        )
+        head = "<tr><th>tally</th><th>[*dims, groups, days]</th></tr>"
+        return f"<div>{html.escape(repr(self).partition(':')[0][1:])}<table>{head}{rows}</table></div>"
 
 
 @effectful(type="simulation_ends")

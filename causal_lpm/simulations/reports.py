@@ -115,8 +115,13 @@ def _series(data: Any, places: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _check_daily(name: str, numbers: Any) -> None:
-    times = numbers[numbers.dims[-1]].values if isinstance(numbers, xr.DataArray) else getattr(numbers, "index", None)
-    if times is None or len(times) < 2:
+    if isinstance(numbers, xr.DataArray):
+        times = numbers[numbers.dims[-1]].values
+    elif hasattr(numbers, "to_frame"):  # of pandas
+        times = numbers.index
+    else:
+        return
+    if len(times) < 2:
         return
     steps = np.diff(np.asarray(times))
     day = np.timedelta64(1, "D") if steps.dtype.kind == "m" else 1

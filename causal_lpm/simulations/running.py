@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from causal_lpm.inference.policies.counted import WORDS
 from causal_lpm.inference.policies.outcomes import Outcomes, outcomes_of
 from causal_lpm.inference.policies.predicted_rows import PredictedRows
 from causal_lpm.inference.policies.predictions import predictions_dataset
@@ -23,10 +24,7 @@ from causal_lpm.simulations.progress import counting_days
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["MEANING", "prior_draws", "simulate_worlds"]
-
-MEANING = {"new": "new per day", "stock": "number at the end of the day"}
-"""What a series counts, in words, by its unit in a template."""
+__all__ = ["prior_draws", "simulate_worlds"]
 
 
 def simulate_worlds(
@@ -84,7 +82,7 @@ def simulate_worlds(
     )
     for name, kind in units.items():
         if name in dataset:
-            dataset[name].attrs["units"] = MEANING[kind]
+            dataset[name].attrs["units"] = WORDS[kind]
     return dataset
 
 

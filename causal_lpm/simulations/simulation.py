@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -124,7 +125,7 @@ class Simulation:
         >>> from causal_lpm.agents import Population
         >>> simulation = create("seir", Population({"school": torch.arange(900) // 30}), r0=3.0)
         >>> closed = simulation.whatif({"closed": {"school_closure_day": 10}}, days=40, seeds=4, progress=False)
-        >>> closed.to_frame().loc[("infections", "closed"), "averted"] > 0
+        >>> bool(closed.to_frame().loc[("infections", "closed"), "averted"] > 0)
         True
         """
         if not isinstance(scenarios, Mapping) or not all(isinstance(acts, Mapping) for acts in scenarios.values()):
@@ -152,7 +153,8 @@ class Simulation:
             return dict(self.template.units)
         returned = read(self.model(1)).returned
         stocks = returned.stocks if isinstance(returned, Rollout) else ()
-        return {name: "stock" if name in stocks else "new" for name in series_of(returned)}
+        said = getattr(sys.modules.get(self.template.function.__module__), "UNITS", {})
+        return {name: "stock" if name in stocks else said.get(name, "new") for name in series_of(returned)}
 
     def one_day(self) -> dict[str, torch.Tensor]:
         """The series of its first day, `[*dims, 1 or groups, days]`."""

@@ -46,7 +46,7 @@ def test_it_counts_by_the_column_that_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"template": "sier"}, ValueError, "unknown template 'sier': did you mean 'seir'"),
+        ({"template": "seirr"}, ValueError, "unknown template 'seirr': did you mean 'seir'"),
         ({"template": 3}, TypeError, "the template is a int: give a name such as 'seir', or a model function"),
         ({"population": "nycc"}, ValueError, "unknown population 'nycc': did you mean 'nyc'"),
         ({"population": 3}, TypeError, "the population is a int: give a name such as 'nyc'"),

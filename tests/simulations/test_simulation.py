@@ -150,7 +150,7 @@ def test_nothing_is_shown_before_it_ran() -> None:
 def test_charts_say_what_is_counted(simulation: Simulation) -> None:
     labels = [axes.get_ylabel() for axes in simulation.plot().axes]
     assert labels[0] == "infections\n(new per day)"
-    assert labels[3] == "infectious\n(number at the end of the day)"
+    assert labels[3] == "infectious\n(at the end of the day)"
     asked = simulation.whatif({"closed": {"school_closure_day": 5}}, progress=False)
     assert [axes.get_ylabel() for axes in asked.plot("cases").axes] == [
         "cases\n(new per day)",

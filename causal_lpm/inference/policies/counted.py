@@ -13,7 +13,7 @@ import xarray as xr
 
 from causal_lpm.validate import known
 
-__all__ = ["AVERAGE", "NEW", "STOCK", "counted_by", "is_stock", "units_of"]
+__all__ = ["AVERAGE", "NEW", "STOCK", "WORDS", "counted_by", "is_stock", "units_of"]
 
 NEW, STOCK = "new per day", "at the end of the day"
 AVERAGE = "a day on average"  # of a stock, over all days
