@@ -21,7 +21,9 @@ from causal_lpm.validate import known
 __all__ = ["STATISTICS", "Check", "predictive_checks", "predictive_gate"]
 
 STATISTICS = (*OF_SERIES, BETWEEN)
-TAIL = 0.01  # of predicted series, on either side
+TAIL, NORMAL_TAIL = 0.01, 2.33  # share of series on either side; where it begins in a normal distribution
+NAMED = 5  # statistics that no draw reaches
+HEAVY = 1.5  # times as far, from where a tail is a unit of its own
 
 
 @dataclass(frozen=True)
@@ -87,44 +89,57 @@ def predictive_gate(
 ) -> Gate:
     """Fails if the data lie outside the posterior predictive in any statistic.
 
-    One test for all: the farthest statistic in units of its 98% interval (sizes compressed), of the data among the same
-    of every predicted series (the maximum of a family: Westfall and Young 1993, Resampling-based multiple testing).
-    Exact for data from the predictive distribution itself; since the posterior has seen the data, it fails less often
-    than it says (Gelman, Meng, Stern 1996, Statistica Sinica 6:733-807).
+    One test for all: the farthest statistic in standard deviations (sizes compressed, heavy tails in their own units),
+    of the data among the same of every predicted series (the maximum of a family: Westfall and Young 1993,
+    Resampling-based multiple testing). Exact for data from the predictive distribution itself; since the posterior has
+    seen the data, it fails less often than it says (Gelman, Meng, Stern 1996, Statistica Sinica 6:733-807). Where it
+    does not pass, it names also what no predicted series reaches.
 
     Takes and raises what `predictive_checks` does, and site -> labels of its groups for the sentence.
     """
     labels, values = _statistics(predicted, observed)
     columns = [compressed(name, column) for (_, _, name), column in zip(labels, values.T, strict=True)]
-    distance = _distances(np.stack(columns, axis=1))
+    values = np.stack(columns, axis=1)
+    distance = _distances(values)
     farthest = distance.max(1)
     p = float((farthest >= farthest[-1]).mean())
-    check = predictive_checks(predicted, observed)[int(distance[-1].argmax())]
-    of_group = ""
-    if math.prod(np.shape(observed[check.site])[:-1]) > 1 and check.statistic != BETWEEN:
-        names = (groups or {}).get(check.site)
-        numbered = f"group {check.group}" if names is None or check.group is None else names[check.group]
-        of_group = f" ({'all groups' if check.group is None else numbered})"
-    where = f"{check.statistic} of {check.site}{of_group}: {check.observed:.3g} observed"
-    interval = f"predicted 95% {check.low:.3g} to {check.high:.3g}"
-    finding = f"{'Farthest is the' if p >= WARN_P else 'The model does not reproduce the'} {where}, {interval}"
+    checks = predictive_checks(predicted, observed)
+    order = np.argsort(-distance[-1], kind="stable")
+    check = checks[order[0]]
+    interval = f"{check.observed:.3g} observed, predicted 95% {check.low:.3g} to {check.high:.3g}"
+    finding = f"Farthest is the {_named(check, observed, groups)}: {interval}"
+    if p < WARN_P:
+        finding = f"The model does not reproduce the {_named(check, observed, groups)}: {interval}"
+        beyond = (values[-1] > values[:-1].max(0)) | (values[-1] < values[:-1].min(0))
+        others = [f"the {_named(checks[at], observed, groups)}" for at in order[1:] if beyond[at]]
+        if others:
+            finding += f"; no draw reaches {', '.join(others[:NAMED])}{' and more' * (len(others) > NAMED)}"
     next_step = "Change the model where it misses the data, as this statistic says: its structure, or its reporting."
     return gate_of_test("predictive checks", p, finding, next_step, len(values) - 1)
 
 
+def _named(check: Check, observed: Mapping[str, npt.ArrayLike], groups: Mapping[str, Sequence[str]] | None) -> str:
+    """A statistic of a site, and of its group where there are several."""
+    if math.prod(np.shape(observed[check.site])[:-1]) == 1 or check.statistic == BETWEEN:
+        return f"{check.statistic} of {check.site}"
+    names = (groups or {}).get(check.site)
+    numbered = f"group {check.group}" if names is None or check.group is None else names[check.group]
+    return f"{check.statistic} of {check.site} ({'all groups' if check.group is None else numbered})"
+
+
 def _distances(values: Floats) -> Floats:
-    """How far each statistic is from its median, `[row, statistic]`, in units of the 98% interval on that side.
+    """How far each statistic is from its mean, `[row, statistic]`, in standard deviations, or in units of a heavy tail.
 
     In standard deviations a statistic that rarely moves, such as the total of a class in which nearly all fall ill,
-    would be farthest in many predicted series, and hide what no series reaches. All rows are treated alike.
+    would be farthest in many predicted series, and hide what no series reaches. Where a tail is much longer than a
+    normal one, it is the unit on its side. All rows are treated alike.
     """
-    low, middle, high = np.quantile(values, [TAIL, 0.5, 1 - TAIL], axis=0)
-    spread = values.std(0)
+    mean, spread = values.mean(0), values.std(0)
     spread = np.where(spread > ROUNDING * (1 + np.abs(values).mean(0)), spread, 1.0)
-    away = values - middle
-    distance: Floats = np.abs(away) / np.where(
-        away < 0, np.maximum(middle - low, spread), np.maximum(high - middle, spread)
-    )
+    low, high = np.abs(np.quantile(values, [TAIL, 1 - TAIL], axis=0) - mean) / NORMAL_TAIL
+    below, above = (np.where(tail > HEAVY * spread, tail, spread) for tail in (low, high))
+    away = values - mean
+    distance: Floats = np.where(away < 0, -away / below, away / above)
     return distance
 
 

@@ -42,9 +42,10 @@ def test_what_is_wrong_is_named(data: np.ndarray, statistic: str) -> None:
     assert any(f"the {name} of cases" in gate.sentence for name in statistic.split("|"))
 
 
-# With 100 data sets the standard error of 80% is 4%. Without a fault 0.5% fail, more than 4 in 1 of 5,000 seeds.
+# The weakest of these faults is found in 82%, of 100 data sets fewer than 70 in 1 of 500 seeds. Without a fault 0.5%
+# fail, more than 4 in 1 of 5,000 seeds.
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [(name, 0.0, 0.04) if "of the model" in name else (name, 0.8, 1.0) for name in COUNTS]
+    ("name", "low", "high"), [(name, 0.0, 0.04) if "of the model" in name else (name, 0.7, 1.0) for name in COUNTS]
 )
 def test_patterns_of_weeks_and_clusters_of_days_are_found_and_nothing_else(name: str, low: float, high: float) -> None:
     assert low <= share_of_checks_that_fail(name, 100) <= high
