@@ -122,18 +122,34 @@ def _check_named(program: Model) -> None:
         )
 
 
+def _own_site(trace: Any) -> torch.Tensor:
+    """What a guide drew for the parameters; ValueError where it has no site for them."""
+    if "z" not in trace.nodes:
+        raise ValueError(
+            f"the guide has the sites {', '.join(trace.stochastic_nodes)} and none is 'z': draw all parameters there, "
+            "as in pyro.sample('z', dist.Normal(location, scale).to_event(1))."
+        )
+    z: torch.Tensor = trace.nodes["z"]["value"]
+    return z
+
+
 def variational(
     problem: Problem,
     seed: int,
     draws: int,
-    guide: str = "AutoMultivariateNormal",
+    guide: str | Callable[..., Any] = "AutoMultivariateNormal",
     steps: int = 1000,
     learning_rate: float = 0.03,
     particles: int = 4,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Draws of the guide `[draws, size]`, their log importance weights, and the loss of every step."""
-    known("guide", guide, GUIDES)
+    """Draws of the guide `[draws, size]`, their log importance weights, and the loss of every step.
+
+    A guide is a name of `GUIDES`, or a function that is given the program and returns a guide: one of Pyro's automatic
+    guides, or a function of your own with the site `z`, `[size]`, all parameters without constraints.
+    """
+    if not callable(guide):
+        known("guide", guide, GUIDES)
     steps = whole_number("steps", steps)
     fits_in_time(f"{steps} steps", 50.0 * steps)  # each runs the model
     if guide == "AutoIAF" and problem.coordinates.size < 2:
@@ -157,8 +173,8 @@ def variational(
     with torch.random.fork_rng(devices=[]), pyro.get_param_store().scope():
         torch.manual_seed(seed)
         start = pyro.infer.autoguide.init_to_value(values={"z": torch.zeros(size)})
-        options = {} if guide == "AutoIAF" else {"init_scale": 0.2, "init_loc_fn": start}
-        auto = GUIDES[guide](program, **options)
+        options = {} if callable(guide) or guide == "AutoIAF" else {"init_scale": 0.2, "init_loc_fn": start}
+        auto = guide(program) if callable(guide) else GUIDES[guide](program, **options)
         decay = 0.05 ** (1 / steps)
         optimiser = ClippedAdam({"lr": learning_rate, "lrd": decay, "clip_norm": 50.0})
         elbo = Trace_ELBO(num_particles=particles, vectorize_particles=particles > 1, max_plate_nesting=0)
@@ -172,7 +188,8 @@ def variational(
         with torch.no_grad():
             plate = pyro.plate("draws", draws, dim=-1)
             with plate, pyro.poutine.trace() as traced:
-                z = auto()["z"].reshape(draws, size)
+                auto()
+            z = _own_site(traced.trace).reshape(draws, size)
             traced.trace.compute_log_prob()
             sites = [traced.trace.nodes[name] for name in traced.trace.stochastic_nodes]
             log_q = torch.stack([site["log_prob"].reshape(-1) for site in sites if site["name"] != "draws"]).sum(0)

@@ -82,8 +82,8 @@ def derived_draws(posterior: xr.Dataset, derived: Derived) -> dict[str, xr.DataA
                 f"what is derived as {name!r} has no value a draw: compute it from the parameters, as in "
                 f"{{{name!r}: lambda p: p['beta'] / p['gamma']}}."
             )
-        values = values.transpose(*SAMPLE_DIMS, ...).rename(name)
-        found[name] = values.assign_attrs(derived=1)
+        found[name] = values.transpose(*SAMPLE_DIMS, ...).rename(name)
+        found[name].attrs = {"derived": 1}  # and not what was said of the parameters
     return found
 
 

@@ -12,6 +12,7 @@ from causal_lpm.inference.abduction.abduct import abduct
 from causal_lpm.inference.abduction.abduction import Abduction
 from causal_lpm.inference.calibration.fresh_check import checked_again
 from causal_lpm.inference.calibration.joint_prior import Feedback, JointPrior, joint_prior
+from causal_lpm.inference.calibration.kept_posterior import keep_posterior, kept_posterior
 from causal_lpm.inference.calibration.point import PointCalibration
 from causal_lpm.inference.calibration.posterior_draws import PosteriorDraws
 from causal_lpm.inference.calibration.verdict_text import html_of
@@ -22,6 +23,7 @@ from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictive import predict
 from causal_lpm.inference.policies.ranking import Loss, rank_policies
 from causal_lpm.inference.posteriors.posterior import Posterior
+from causal_lpm.inference.posteriors.sbi_posterior import SbiPosterior
 from causal_lpm.inference.program.data_sites import read_with_data
 from causal_lpm.inference.program.parameters import Parameter, parameters_of
 from causal_lpm.inference.program.problem import Problem
@@ -233,6 +235,19 @@ class CalibrationResult(PosteriorDraws):
         """
         return checked_again(self.problem, self.posterior, model, simulations, seed)
 
+    def to_sbi(self, seed: int = 0) -> SbiPosterior:
+        """The posterior as sbi's own diagnostics take one; see `SbiPosterior`.
+
+        Raises:
+            ValueError: a result without a posterior for other data.
+        """
+        if self.problem is None or self.posterior is None:
+            raise ValueError(
+                "this result answers for no other data: take that of fit, or load one that was saved with "
+                "posterior=True."
+            )
+        return SbiPosterior(self.problem, self.posterior, seed)
+
     def to_arviz(self) -> Any:
         """ArviZ's own object: InferenceData up to ArviZ 0.23, the DataTree from 1.0 on."""
         return to_arviz(self.tree)
@@ -243,16 +258,30 @@ class CalibrationResult(PosteriorDraws):
 
         return list(save_calibration_plots(self.tree, Path(folder)))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the tree as NetCDF (`.nc`) or Zarr (`.zarr`), never over another result."""
+    def save(self, path: str | os.PathLike[str], posterior: bool = False) -> None:
+        """Writes the tree as NetCDF (`.nc`) or Zarr (`.zarr`), never over another result.
+
+        With `posterior` the networks, and whatever else answers for other data, are written beside it, as a pickle in
+        `.posterior`.
+        """
         tree_files.save(self.tree, Path(path))
+        if posterior:
+            keep_posterior(self.problem, self.posterior, Path(path))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], model: Model | None = None) -> "CalibrationResult":
-        """Reads a saved result; with its model it answers policy questions again."""
+    def load(
+        cls, path: str | os.PathLike[str], model: Model | None = None, posterior: bool = False
+    ) -> "CalibrationResult":
+        """Reads a saved result; with its model it answers policy questions again.
+
+        With `posterior` also what was written beside it, which is a pickle: only of files that you trust.
+        """
         tree = tree_files.load(Path(path))
         report = Report.from_dataset(tree["diagnostics"].to_dataset()) if "diagnostics" in tree.children else Report()
-        return cls(tree, report, model=model)
+        if not posterior:
+            return cls(tree, report, model=model)
+        problem, found = kept_posterior(Path(path))
+        return cls(tree, report, problem, found, model=model)
 
     def _repr_html_(self) -> str:
         return html_of(self.tree, self.report, repr(self))

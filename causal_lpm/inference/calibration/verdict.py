@@ -27,6 +27,7 @@ from causal_lpm.inference.diagnostics.report import Gate, Report
 from causal_lpm.inference.policies.counted import counted_by
 from causal_lpm.inference.posteriors.posterior import Draws, HasMembers, HasNuisances, PosteriorGiven, as_trained
 from causal_lpm.inference.program.labels import arrays, coords_of, dates_of, labels_of, nuisances_of, scales_of
+from causal_lpm.inference.program.pointwise import pointwise_likelihood
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.series import numbers_of
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree
@@ -112,6 +113,7 @@ def conclude(stages: Stages, method: str, learned: Learned, cut: Cut | None = No
         sample_stats=own.statistics,
         prior=arrays(problem.constrain(prior)),
         posterior_predictive=_without(predicted.data, copies),
+        log_likelihood=_without(pointwise_likelihood(problem, z), copies) if own.exact else None,
         prior_predictive=_without((stages.prior or used).successful()[1], copies),
         observed_data=_without(numbers_of(problem.data), copies),
         terms=numbers_of(problem.terms),

@@ -2,7 +2,7 @@
 
 - `posterior`, `prior`: each parameter, (chain, draw, *its shape); `log_prior` and `sample_stats` beside them;
 - `posterior_predictive`, `prior_predictive`: each data site, (chain, draw, group, day); `observed_data`: (group, day),
-  NaN where a day is missing. Sites of other sizes, dates or groups have dimensions of their own, `SITE_group` and
+  NaN where a day is missing; `log_likelihood` of each number, where the density of the model is known. Sites of other sizes, dates or groups have dimensions of their own, `SITE_group` and
   `SITE_day`; data of sites before the simulation, of any shape, are (SITE_dim_0, ...) in `observed_data`;
 - `predictions` (world, draw, replicate, group, day) and `causal_effect` (contrast, draw, ...), which say their kind:
   a draw is a value of the parameters, a replicate is luck;
@@ -31,8 +31,8 @@ __all__ = ["About", "Arrays", "TreeLabels", "build_tree", "load", "save", "with_
 
 STATUSES = ("calibrated", "uncalibrated", "optimised")
 KINDS = ("interventional", "paired", "counterfactual")
-BY_POSTERIOR_DRAW = ("log_prior", "sample_stats", "nuisances", "posterior_predictive")
-SERIES = ("posterior_predictive", "prior_predictive")
+BY_POSTERIOR_DRAW = ("log_prior", "sample_stats", "nuisances", "posterior_predictive", "log_likelihood")
+SERIES = ("posterior_predictive", "prior_predictive", "log_likelihood")
 READY = ("constant_data", "diagnostics", "predictions", "causal_effect")
 GROUPS = (*BY_POSTERIOR_DRAW, "prior", "prior_predictive", "observed_data", "prior_sbc", *READY)
 
@@ -111,7 +111,7 @@ def build_tree(
         labels: what dimensions are called.
         groups: the other groups, each if there is one: of each posterior draw `log_prior` `[draw]`, `sample_stats` and
             `nuisances`, which predictions need and nothing reports; `prior`, as the posterior; `posterior_predictive`
-            and `prior_predictive`, site -> `[draw, day]` or `[draw, group, day]`; `observed_data`, site -> `[day]` or
+            and `prior_predictive`, and `log_likelihood`, site -> `[draw, day]` or `[draw, group, day]`; `observed_data`, site -> `[day]` or
             `[group, day]`, NaN where a day is missing; `terms`, data of any shape, kept with the observed ones;
             `prior_sbc`, with `ranks` and `truth` `[simulation, parameter]`, and what else there is of each simulation;
             and as data sets `constant_data`, `diagnostics`, `predictions`, `causal_effect`.
@@ -137,14 +137,14 @@ def build_tree(
     series = [given.get(name, {}) for name in (*SERIES, "observed_data")]
     tables = [{site: one[site] for site in one if site in labels.tables} for one in series]
     series = [{site: one[site] for site in one if site not in labels.tables} for one in series]
-    layout = SeriesLayout(series[:2], series[2], labels.groups, labels.dates)
+    layout = SeriesLayout(series[:-1], series[-1], labels.groups, labels.dates)
     tree = {"posterior": samples("posterior", posterior, chains, labels.dims, labels.coords)}
     for name, one in {name: given[name] for name in GROUPS if name in given}.items():
         of = chains if name in BY_POSTERIOR_DRAW else 1
         if isinstance(one, xr.Dataset):
             tree[name] = one
         elif name == "observed_data":
-            tree[name] = layout.observed(series[2])
+            tree[name] = layout.observed(series[-1])
         elif name == "prior_sbc":
             tree[name] = _prior_sbc(one, sbc_draws, labels.elements or flat_names(tree["posterior"]))
         elif name in SERIES:
@@ -152,7 +152,7 @@ def build_tree(
         else:
             tree[name] = samples(name, one, of, labels.dims, labels.coords)
     _check_draws(tree)
-    for kind, plain in (("term", terms), ("table", tables[2])):
+    for kind, plain in (("term", terms), ("table", tables[-1])):
         for name, values in plain.items():
             dims = [f"{name}_dim_{number}" for number in range(np.ndim(values))]
             tree["observed_data"][name] = (dims, np.asarray(values), {kind: 1})
@@ -161,7 +161,7 @@ def build_tree(
         for group in (group for group in ("posterior", "prior") if group in tree and name in tree[group]):
             tree[group][name].attrs["scale"] = scale
     result = xr.DataTree.from_dict(tree)
-    result.attrs = {**asdict(about), **_origin(about.seed, {**series[2], **tables[2], **terms})}
+    result.attrs = {**asdict(about), **_origin(about.seed, {**series[-1], **tables[-1], **terms})}
     return result
 
 
@@ -195,7 +195,7 @@ def _check_draws(tree: Mapping[str, xr.Dataset]) -> None:
 
 
 def _write_units(tree: Mapping[str, xr.Dataset], units: Mapping[str, str]) -> None:
-    described = [tree[name] for name in ("posterior", "prior", *SERIES, "observed_data") if name in tree]
+    described = [tree[name] for name in ("posterior", "prior", *SERIES[:2], "observed_data") if name in tree]
     for name, unit in units.items():
         known("parameter or data site", name, {str(key) for dataset in described for key in dataset.data_vars})
         for dataset in described:
