@@ -249,6 +249,9 @@ def predict(
     ] = None,
     draws: Annotated[int, whole_option("Draws of the posterior.")] = 100,
     replicates: Annotated[int, whole_option("Runs of each draw; at least 2 tell noise from parameters.")] = 2,
+    given: Annotated[
+        str | None, typer.Option(metavar="outbreak", help="Only epidemics that take off in the first world.")
+    ] = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Output folder; default ./results/TARGET-predicted-HASH.")] = None,
     workers: Annotated[int, whole_option("Processes that simulate; the numbers do not depend on it.")] = 1,
@@ -264,6 +267,7 @@ def predict(
         calibration=calibration,
         draws=draws,
         replicates=replicates,
+        given=given,
         seed=seed,
         out=out,
         workers=workers,

@@ -18,7 +18,7 @@ from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.policies.effects import effects, totals
-from causal_lpm.inference.policies.statements import kind_of_totals
+from causal_lpm.inference.policies.statements import OUTBREAK, kind_of_totals, said_of_predictions
 from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.inference.posteriors.focus import FocusedPrior
 from causal_lpm.inference.program.problem import Problem
@@ -28,7 +28,7 @@ from causal_lpm.inference.studies.catalogue import load_study, simulated, with_d
 from causal_lpm.inference.studies.study import HasData, Study, Worlds
 from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.provenance import sha256
-from causal_lpm.validate import whole_number
+from causal_lpm.validate import known, whole_number
 
 __all__ = ["run_prediction"]
 
@@ -43,6 +43,7 @@ def run_prediction(
     calibration: Path | None,
     draws: int,
     replicates: int,
+    given: str | None,
     seed: int,
     out: Path | None,
     workers: int,
@@ -56,6 +57,8 @@ def run_prediction(
         for name, number in (("draws", draws), ("replicates", replicates), ("workers", workers)):
             whole_number(name, number)
         whole_number("seed", seed, low=0)
+        if given is not None:
+            known("condition", given, (OUTBREAK,))
         check_plots(plots)
         result = CalibrationResult.load(file, study.horizon)
         _check_model(result, target, study)
@@ -73,6 +76,7 @@ def run_prediction(
             "draws": draws,
             "replicates": replicates,
             "seed": seed,
+            **({} if given is None else {"given": given}),
         }
         mine = identity(asked)
         folder = out or Path("results") / f"{slug_of(target)}-predicted-{mine}"
@@ -80,7 +84,8 @@ def run_prediction(
     if kept is None:
         reuse_freed_memory()  # the whole process is ours
         with failures(), stage_bars() as report:
-            known: dict[str, Any] = {
+            options: dict[str, Any] = {
+                "given": given,
                 "group_labels": study.group_labels or None,
                 "data_sites": sites,
                 "workers": workers,
@@ -88,7 +93,7 @@ def run_prediction(
                 "progress": partial(report, "simulating predictions"),
             }
             with bad_input():
-                result.predict(worlds, draws=draws, replicates=replicates, seed=seed, **known)
+                result.predict(worlds, draws=draws, replicates=replicates, seed=seed, **options)
             result.tree.attrs["predicted"] = mine
             result.save(folder / PREDICTIONS)
     else:
@@ -156,6 +161,7 @@ def _tables(result: CalibrationResult, predictions: xr.Dataset, reference: str) 
     """Totals of each world, and what each averts against the first."""
     kind, coupling = predictions.attrs["kind"], predictions.attrs["coupling"]
     banner = f"[bold red]{escape(result.banner)}[/] " if result.banner else ""
+    banner += f"{escape(about)} " if (about := said_of_predictions(predictions)) else ""
     outcomes = [str(name) for name in predictions.data_vars]
     table = _table(
         f"Totals, parameters {result.status} ({kind_of_totals(predictions)})",

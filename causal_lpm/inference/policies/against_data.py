@@ -21,6 +21,7 @@ __all__ = ["compared_with_data", "said_of_misses"]
 
 _LOG = logging.getLogger("causal_lpm")
 
+ENOUGH = 20  # runs, of which one that dies out is a share
 MANY = 0.05  # share of epidemics that die out, where that of the data did not
 
 Values = npt.NDArray[np.float64]
@@ -44,7 +45,7 @@ def compared_with_data(
 def said_of_misses(predictions: xr.Dataset, observed: xr.Dataset, world: str) -> str:
     """How predictions of a world that is as the observed one was miss the data, in sentences; empty if they do not.
 
-    Two things are said: that epidemics die out where that of the data took off (5% or more of them, and the data count
+    Two things are said: that epidemics die out where that of the data took off (5% or more of at least 20, and the data count
     more than any that died out does), and what the predictive check finds below p = 0.02, as in the gates of `fit`.
 
     Args:
@@ -63,7 +64,7 @@ def said_of_misses(predictions: xr.Dataset, observed: xr.Dataset, world: str) ->
     if knows_who_died_out(predictions) and "given" not in predictions.attrs:
         dead = died_out(predictions, world=world).values.reshape(-1)
         took_off = any(_total(data[site]) > _total(drawn[site][dead]).max(initial=0.0) for site in drawn)
-        if dead.mean() >= MANY and took_off:
+        if dead.size >= ENOUGH and dead.mean() >= MANY and took_off:
             found.append(
                 f"{dead.mean():.0%} of the epidemics in {world!r} died out, and that of the data did not: these are "
                 "answers about a new epidemic; given='outbreak' is about one that takes off."

@@ -61,7 +61,8 @@ def effects(
     Returns:
         Dimensions ([outcome,] contrast, draw, replicate[, group]); coordinates `world` and `reference` of each
         contrast and, where it is known, `died_out` of each draw and replicate; attributes `kind`, `coupling`,
-        `convention`, `units`, and `status` and `reason` where the predictions have them.
+        `convention`, `units`, `period` in dates, and `status`, `reason`, `given`, `died_out` and `misses` where the
+        predictions have them.
 
     Raises:
         ValueError: an unknown world, outcome or `by`; one world only; predictions without a kind or without
@@ -109,7 +110,7 @@ def effects(
     if knows_who_died_out(predictions):
         dataset = dataset.assign_coords(died_out=died_out(predictions))
     coupling = predictions.attrs.get("coupling", "")
-    about = {"kind": kind, "coupling": coupling, **carried(predictions)}
+    about = {"kind": kind, "coupling": coupling, **carried(predictions), **_period(predictions, outcome)}
     return dataset.assign_attrs(about, convention=CONVENTION, units=whole.attrs["units"])
 
 
@@ -129,11 +130,22 @@ def totals(predictions: xr.Dataset, outcome: str, *, by: str = "total", per: flo
     """
     validate.known("way to count", by, ("total", "group"))
     found = _totals(predictions, outcome, by, per)
-    about = {"kind": kind_of_totals(predictions), "units": found.attrs["units"], **carried(predictions)}
+    about = {"kind": kind_of_totals(predictions), "units": found.attrs["units"]}
+    about |= {**carried(predictions), **_period(predictions, outcome)}
     dataset = xr.Dataset({"total": found}, attrs=about)
     if knows_who_died_out(predictions):
         dataset = dataset.assign_coords(died_out=died_out(predictions))
     return dataset.assign_coords(outcome=outcome)
+
+
+def _period(predictions: xr.Dataset, outcome: str) -> dict[str, str]:
+    """The first and the last date that a total is over, where the days of the outcome have dates."""
+    _, day = series_dims(predictions[outcome])
+    name = f"{day.removesuffix('day')}date"
+    if name not in predictions.coords:
+        return {}
+    first, last = predictions[name].values[[0, -1]].astype("datetime64[D]").astype(str)
+    return {"period": f"{first} to {last}"}
 
 
 def per_100k(predictions: xr.Dataset, outcome: str, by_group: bool = False) -> xr.DataArray:

@@ -18,7 +18,8 @@ def with_labels_of_data(
 
     A site whose labels are others than those of its neighbours gets a dimension of its own, `SITE_group` or `SITE_day`,
     as in `observed`, the data of the result. A series that is no data site has the labels that all data of its size
-    share. `groups` and `dates` say which of the two are given on.
+    share. A data site with more days than the data goes on with the dates of the data. `groups` and `dates` say which
+    of the two are given on.
 
     >>> data = xr.Dataset({"cases": (("group", "day"), np.ones((2, 3)))}, {"group": ["Bronx", "Queens"]})
     >>> series = xr.Dataset({"infections": (("group", "day"), np.ones((2, 3)))}, {"group": ["0", "1"]})
@@ -49,7 +50,8 @@ def _given_on(predictions: xr.Dataset, kind: str, labels: Mapping[str, tuple[Any
     for dim in dict.fromkeys(_dim(series, kind) for series in predictions.data_vars.values()):
         size = predictions.sizes[dim]
         here = [name for name, series in predictions.data_vars.items() if _dim(series, kind) == dim]
-        own = {str(name): labels[str(name)] for name in here if len(labels.get(str(name), ())) == size}
+        longer = {site: _longer(each, size) if kind == "day" else each for site, each in labels.items()}
+        own = {str(name): longer[str(name)] for name in here if len(longer.get(str(name), ())) == size}
         found = set(own.values()) or {each for each in labels.values() if len(each) == size}
         if len(found) == 1:
             predictions = _labelled(predictions, dim, kind, found.pop())
@@ -61,6 +63,14 @@ def _given_on(predictions: xr.Dataset, kind: str, labels: Mapping[str, tuple[Any
             if not any(dim in series.dims for series in predictions.data_vars.values()):
                 predictions = predictions.drop_dims(dim)
     return predictions
+
+
+def _longer(dates: tuple[Any, ...], size: int) -> tuple[Any, ...]:
+    """Dates of more days than the data have, where those follow each other evenly: of forecasts of the same site."""
+    if not 1 < len(dates) < size or len(steps := set(np.diff(np.array(dates)).tolist())) > 1:
+        return dates
+    step = steps.pop()
+    return (*dates, *(dates[-1] + step * number for number in range(1, size - len(dates) + 1)))
 
 
 def _labelled(predictions: xr.Dataset, dim: str, kind: str, labels: tuple[Any, ...]) -> xr.Dataset:

@@ -52,11 +52,21 @@ def test_sites_and_series_of_their_size_have_the_labels_and_dates_of_the_data() 
     assert found["date"].dims == ("day",)
 
 
+def test_a_data_site_of_more_days_goes_on_with_its_dates_and_so_do_series_beside_it() -> None:
+    data = observed({"cases": (3, 10)}, groups={"cases": REGIONS}, dates={"cases": dates(10, step=7)})
+    found = with_labels_of_data(predictions({"cases": (3, 14), "infections": (1, 14)}), data)
+    np.testing.assert_array_equal(found["date"], dates(14, step=7))
+    assert found["infections"]["date"].dims == ("day",)
+    uneven = data.assign_coords(date=("day", np.sort(np.append(dates(9), dates(1, 30)))))
+    assert "date" not in with_labels_of_data(predictions({"cases": (3, 14)}), uneven).coords
+
+
 def test_other_numbers_of_groups_and_days_have_none() -> None:
     data = observed({"cases": (3, 10)}, groups={"cases": REGIONS}, dates={"cases": dates(10)})
-    longer = predictions({"cases": (3, 12), "infections": (2, 12)})
+    longer = predictions({"weekly": (3, 12), "cases": (3, 9), "infections": (2, 12)})
     found = with_labels_of_data(longer, data)
     assert "date" not in found.coords
+    assert "cases_date" not in found.coords
     assert found["cases"]["group"].values.tolist() == list(REGIONS)
     assert found["infections"]["infections_group"].values.tolist() == ["0", "1"]
 
