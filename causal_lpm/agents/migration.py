@@ -117,7 +117,9 @@ class Migration:
             lambda: bool(((number >= 0) & number.isfinite()).all()),
             lambda: f"the immigrants a year are {shortly(number * YEAR)}: give 0 or more.",
         )
-        return ((t + step_length()) * number + 1e-6).floor().long() - (t * number + 1e-6).floor().long()
+        before: torch.Tensor = (t * number + 1e-6).floor()
+        until: torch.Tensor = ((t + step_length()) * number + 1e-6).floor()
+        return (until - before).long()
 
     def _age(self, u: torch.Tensor) -> torch.Tensor:
         """Ages in years, from uniforms."""
