@@ -19,7 +19,7 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.columns import flags, whole_numbers
 from causal_lpm.agents.naming import named
-from causal_lpm.agents.places import fill
+from causal_lpm.agents.places import fill, how_many
 from causal_lpm.agents.population import Population
 from causal_lpm.agents.vital_rates import OLDEST, YEAR, VitalRates
 from causal_lpm.ops import event, exogenous, look_up
@@ -199,7 +199,7 @@ class Demography:
         Raises:
             ValueError: more births than empty places; a `dying` that is not one bool a place, a negative factor.
         """
-        alive, age = s[named(self.name, "alive")], self.age(s)
+        alive, age = s[named(self.name, "alive")], self.age(s).int()
         dies = self._hazard(self.rates.deaths_by_age, age, single_precision("mortality", mortality))
         died = event(named(self.name, "death"), dies, where=alive)
         if dying is not None:
@@ -224,6 +224,8 @@ class Demography:
 
     def _by_group(self, mothers: torch.Tensor) -> torch.Tensor:
         if self.by is None or self.groups is None:
-            return sum_over_ranges(mothers.sum(-1, keepdim=True))
-        number = torch.zeros(*mothers.shape[:-1], self.groups, dtype=torch.int64, device=mothers.device)
-        return number.scatter_add_(-1, self.by.to(mothers.device).expand(mothers.shape), mothers.long())
+            return sum_over_ranges(how_many(mothers))
+        rows, place = mothers.reshape(-1, mothers.shape[-1]).nonzero(as_tuple=True)  # few of all
+        cell = rows * self.groups + self.by.to(place.device)[place]
+        dims = mothers.shape[:-1]
+        return torch.bincount(cell, minlength=dims.numel() * self.groups).reshape(*dims, self.groups)

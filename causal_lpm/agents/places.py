@@ -15,7 +15,7 @@ from causal_lpm.ops import allocate, exogenous
 from causal_lpm.ops.allocate import CLASSES
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.population import population, sum_over_ranges
-from causal_lpm.ops.step import running_step
+from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.typing import State
 
 __all__ = ["fill", "renew", "with_places"]
@@ -80,7 +80,7 @@ def fill(
     """
     places, wanted = empty.shape[-1], wanted.long()
     if by is None:
-        room = sum_over_ranges(empty.sum(-1, keepdim=True))
+        room = sum_over_ranges(how_many(empty))
         _check_room(wanted, room, population(places).total, "")
         return allocate(name, (~empty).to(torch.int16) * CLASSES, wanted)
     if groups is None or by.shape != (places,) or wanted.shape[-1] != groups:
@@ -111,12 +111,21 @@ def fill(
     return filled
 
 
+def how_many(who: torch.Tensor) -> torch.Tensor:
+    """How many there are in each row, int64 `[*dims, 1]`; a sum of bool would take ten times as long.
+
+    >>> how_many(torch.tensor([True, False, True]))
+    tensor([2])
+    """
+    return torch.count_nonzero(who, -1)[..., None]
+
+
 def _check_room(wanted: torch.Tensor, room: torch.Tensor, places: int, which: str) -> None:
     def sentence() -> str:
         newcomers, left = torch.broadcast_tensors(wanted, room)
         most = int((newcomers - left).argmax())
         step = running_step()
-        day = "" if step is None else f"in step {step.number} "
+        day = "" if step is None else f"on day {step.number * step_length():g}, "
         return (
             f"{day}{int(newcomers.flatten()[most])} newcomers find {int(left.flatten()[most])} empty places{which}, of "
             f"{places} places in all: give a larger capacity, as in with_places(people, capacity={2 * places})."

@@ -1,5 +1,7 @@
 """Births fill places, deaths empty them, and nobody is lost in between."""
 
+import contextlib
+import importlib.util
 import math
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from causal_lpm import DiscreteTime, KeyedNoise, Rollout, Worlds, comparing, policy, rollout, tally
+from causal_lpm import DiscreteTime, KeyedNoise, Rollout, Worlds, comparing, kernels, policy, rollout, tally
 from causal_lpm.agents import Demography, Population, Vital, VitalRates, renew, start, with_places
 from causal_lpm.typing import State
 
@@ -89,6 +91,24 @@ def test_worlds_are_separate_runs_and_an_act_equal_to_the_fact_changes_nothing(s
             assert torch.equal(together.tallies[name].flatten(0, -3)[world], series)
         for entry in ("alive", "birth_day", "marked"):
             assert torch.equal(together.state[entry].flatten(0, -2)[world], alone.state[entry].flatten())
+
+
+def test_threads_and_kernels_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small loops are made to look worth a thread."""
+    if importlib.util.find_spec("numba") is not None:
+        monkeypatch.setattr("causal_lpm.kernels.cpu._WORTH_A_THREAD", 32)
+    places = people(120, 300)
+    demography = Demography(FAST, by=places["region"], groups=3)
+    ends = []
+    for threads, loops in ((1, "fastest"), (2, "fastest"), (1, "reference")):
+        torch.set_num_threads(threads)
+        try:
+            with KeyedNoise(1), kernels.use("reference") if loops == "reference" else contextlib.nullcontext():
+                ends.append(live(places, demography, days=15).state)
+        finally:
+            torch.set_num_threads(1)
+    for end in ends[1:]:
+        assert all(torch.equal(end[entry], ends[0][entry]) for entry in ("alive", "birth_day", "marked"))
 
 
 def test_replicates_are_single_runs() -> None:
@@ -173,7 +193,7 @@ def test_a_full_population_is_refused_before_it_runs_or_on_the_day() -> None:
         Demography(VitalRates((0,), (0.0,), (2.0,))).start(places, days=365)
     with (
         KeyedNoise(1),
-        pytest.raises(ValueError, match=r"step \d+ \d+ newcomers find \d+ empty places, of 210 places .* capacity=420"),
+        pytest.raises(ValueError, match=r"on day \d+, \d+ newcomers find \d+ empty places, of 210 places .* capacity=420"),
     ):
         live(places, Demography(VitalRates((0,), (0.0,), (2.0,))), days=365)
     with KeyedNoise(1), pytest.raises(ValueError, match=r"empty places of a group, of 210 places"):
