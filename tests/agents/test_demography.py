@@ -193,7 +193,7 @@ def test_a_full_population_is_refused_before_it_runs_or_on_the_day() -> None:
         Demography(VitalRates((0,), (0.0,), (2.0,))).start(places, days=365)
     with (
         KeyedNoise(1),
-        pytest.raises(ValueError, match=r"on day \d+, \d+ newcomers find \d+ empty places, of 210 places .* capacity=420"),
+        pytest.raises(ValueError, match=r"on day \d+, \d+ newcomers find \d+ empty places, of 210 .* capacity=420"),
     ):
         live(places, Demography(VitalRates((0,), (0.0,), (2.0,))), days=365)
     with KeyedNoise(1), pytest.raises(ValueError, match=r"empty places of a group, of 210 places"):
