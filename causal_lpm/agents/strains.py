@@ -38,7 +38,8 @@ class Strains:
         ValueError: no strain, more than 8, two of one name; a matrix that is not square, of other strains or outside
             0 to 1.
 
-    Source: Gog and Grenfell 2002, PNAS 99:17209, with reduced susceptibility and the history of each host.
+    Source: models by history with reduced susceptibility, as reviewed in Kucharski, Andreasen and Gog 2016, J Math Biol
+    72:1; that protections multiply is a choice of this class.
 
     >>> strains = Strains(("old", "new"), [[1.0, 0.6], [0.3, 1.0]])
     >>> had_old = {**strains.start(1), "had": torch.tensor([1], dtype=torch.uint8)}
