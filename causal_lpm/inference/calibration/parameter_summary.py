@@ -45,7 +45,7 @@ def summary_of(
     for name, draws in element_draws(dataset).items():
         scale = scales.get(name.partition("[")[0], "")
         named, own = _natural(name, draws.astype(np.float64), scale if natural else "")
-        row = _numbers(own)
+        row: dict[str, Any] = dict(_numbers(own))
         if name in before:
             _, prior = _natural(name, before[name].astype(np.float64), scale if natural else "")
             row |= {f"prior {column}": value for column, value in _numbers(prior).items() if "%" in column}
@@ -119,7 +119,7 @@ def _with_truth(table: "pd.DataFrame", truth: Mapping[str, float]) -> "pd.DataFr
     for name, natural in zip(table["name"], table.index, strict=True):
         if name in truth and name != natural:  # the truth of a logarithm, as the model has it
             _, back = SCALES[str(table.loc[natural, "scale"])]
-            values[natural] = float(back(np.float64(truth[name])))
+            values[natural] = float(back(np.array([truth[name]]))[0])
     table["truth"] = [values.get(name, np.nan) for name in table.index]
     inside = (table["5%"] <= table["truth"]) & (table["truth"] <= table["95%"])
     table["truth inside"] = [bool(at) if name in values else None for name, at in inside.items()]

@@ -69,7 +69,8 @@ def fan_chart(
         smoothed = daily.sel(world=name).rolling(day=smooth, center=True, min_periods=1).mean()
         bands(axes[0], x, smoothed.values, colour, line, levels)
     mean = f"\n({smooth}-day mean)" if smooth > 1 else ""
-    counted, stock = units_of(tree["predictions"][outcome], NEW), is_stock(tree["predictions"][outcome])
+    counts = tree["predictions"].to_dataset()[outcome]
+    counted, stock = units_of(counts, NEW), is_stock(counts)
     plain(axes[0].set_ylabel(f"{outcome}, {counted}\nper 100,000{mean}"))
     axes[0].set_ylim(bottom=0)
     if averted:

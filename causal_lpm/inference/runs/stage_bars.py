@@ -64,7 +64,8 @@ class NotebookDisplay:
     def __init__(self, show: Callable[[str], Any]) -> None:
         self._stages: dict[str, tuple[int, int]] = {}
         self._said: list[str] = []
-        self._show, self._handle = show, None
+        self._show = show
+        self._handle: Any = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         before = self._stages.get(stage)
@@ -126,7 +127,8 @@ def _notebook() -> Callable[[str], Any] | None:
         return None
     from IPython.display import display
 
-    return lambda text: display({"text/plain": text}, raw=True, display_id=True)
+    shown: Callable[..., Any] = display
+    return lambda text: shown({"text/plain": text}, raw=True, display_id=True)
 
 
 @contextmanager
