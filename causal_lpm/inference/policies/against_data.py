@@ -45,8 +45,9 @@ def compared_with_data(
 def said_of_misses(predictions: xr.Dataset, observed: xr.Dataset, world: str) -> str:
     """How predictions of a world that is as the observed one was miss the data, in sentences; empty if they do not.
 
-    Two things are said: that epidemics die out where that of the data took off (5% or more of at least 20, and the data count
-    more than any that died out does), and what the predictive check finds below p = 0.02, as in the gates of `fit`.
+    Two things are said: that epidemics die out where that of the data took off (5% or more of at least 20, and the data
+    count more than any that died out does), and what the predictive check finds below p = 0.02, as in the gates of
+    `fit`.
 
     Args:
         predictions: Of `predict`; data sites among the outcomes are compared on the days of the data.
