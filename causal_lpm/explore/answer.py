@@ -39,7 +39,7 @@ class Answer:
 
     def body(self) -> str:
         """HTML, with a place for each chart."""
-        worlds = [str(world) for world in self.tree["predictions"]["world"].values]
+        worlds = [str(world) for world in self.tree["predictions"].to_dataset()["world"].values]
         command = html.element("pre", self.question.command, class_="command", id="command", tabindex="0")
         return "\n".join(
             [

@@ -43,7 +43,8 @@ def app_of(start: Start, processes: Processes) -> App:
             telling: set[asyncio.Future[None]] = set()
 
             def progress(done: int, all: int) -> None:
-                said = state(f"{done} of {all} {words}.", busy=True, done=done, all=all)
+                last = " The answer is put together." if done == all else ""
+                said = state(f"{done} of {all} {words}.{last}", busy=True, done=done, all=all)
                 telling.add(told := asyncio.ensure_future(said))
                 told.add_done_callback(telling.discard)
 
@@ -84,11 +85,9 @@ def app_of(start: Start, processes: Processes) -> App:
                 await session.send_custom_message("charts", found.drawings())  # type: ignore[arg-type]
 
         @render.ui
-        def answer_() -> Any:
+        def shown() -> Any:
             found = given()
             return None if found is None else ui.TagList(_downloads(), ui.HTML(found.body()))
-
-        output(answer_, id="answer")
 
         @render.download_link(filename="numbers.csv")
         def numbers_csv() -> Iterator[str]:

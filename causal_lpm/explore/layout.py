@@ -51,7 +51,7 @@ def layout(start: Start) -> ui.Tag:
             ui.tags.progress(id="progress", value="0", max="1", hidden="", aria_label="replicates that are simulated"),
             ui.tags.p(id="error", role="alert", hidden=""),
         ),
-        ui.output_ui("answer"),
+        ui.output_ui("shown"),
         ui.HTML(script_of(bundle())),
         ui.HTML(script_of((HERE.parent / "reports" / "page.js").read_text(encoding="utf-8"))),
         ui.HTML(script_of((HERE / "explore.js").read_text(encoding="utf-8"))),

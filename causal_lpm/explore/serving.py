@@ -113,10 +113,14 @@ def serve(
     workers = whole_number("workers", workers)
     listening = _listening(port)
     number = int(listening.getsockname()[1])
-    processes = Processes(start.study, workers)
+    try:
+        processes = Processes(start.study, workers)
+    except ValueError:
+        listening.close()
+        raise
     import uvicorn
 
-    app: Any = guarded(app_of(start, processes), number)  # type: ignore[arg-type]
+    app: Any = guarded(app_of(start, processes), number)
     config = uvicorn.Config(app, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="causal-lpm page", daemon=True)

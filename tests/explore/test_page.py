@@ -103,7 +103,7 @@ def test_a_slider_moved_by_the_keyboard_changes_the_numbers_to_those_of_the_stud
         expected = one_replicate(study, question.worlds, question.options, 0, number)["deaths"]
         given = [int(row["deaths"]) for row in rows if int(row["replicate"]) == number]
         assert np.array_equal(np.reshape(given, (2, 2, 30)), expected)
-    text = browser.find_element("id", "answer").text
+    text = part(browser, "shown").text
     assert f"efficacy={efficacy:g} against factual" in text
     assert "one wave for all worlds" in browser.find_element("tag name", "main").text
 
@@ -163,5 +163,5 @@ def test_every_control_is_reached_by_the_tabulator(browser: Any, page: Served) -
         browser.switch_to.active_element.send_keys("\ue004")
         active = browser.switch_to.active_element
         reached.append(active.get_attribute("id") or active.get_attribute("class"))
-    assert reached.count("irs-line") == 2, "both sliders"
+    assert reached.count("irs-line") >= 2, "both sliders"
     assert {"policy_2", "agents", "days", "replicates", "seed", "simulate"} <= set(reached)
