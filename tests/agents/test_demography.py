@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import math
+from collections.abc import Mapping
 
 import pytest
 import torch
@@ -151,7 +152,9 @@ def test_rates_a_year_are_kept_by_steps_of_any_length(step: float, steps: int) -
         return {**s, **demography.day(s)[0]}
 
     with KeyedNoise(5), DiscreteTime(dt=step):
-        end: State = simulate(dynamics, demography.start(places), torch.tensor(0.0), torch.tensor(steps * step))
+        end: Mapping[str, torch.Tensor] = simulate(
+            dynamics, demography.start(places), torch.tensor(0.0), torch.tensor(steps * step)
+        )
     # False alarm 1e-6 each, none at the fixed seed.
     alive = math.exp(-0.3 * steps * step / 365.25)
     assert stats.binomtest(int(end["alive"].sum()), 4_000, alive).pvalue > 1e-6
