@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from causal_lpm import validate
+from causal_lpm.agents.columns import shortly
 from causal_lpm.agents.population import Population
 from causal_lpm.ops import allocate, exogenous
 from causal_lpm.ops.allocate import CLASSES
@@ -43,6 +44,7 @@ def with_places(people: Population, capacity: int) -> Population:
     capacity = validate.whole_number("capacity", capacity)
     if capacity < people.size:
         raise ValueError(f"the capacity is {capacity} for {people.size} agents: give at least one place an agent.")
+    validate.fits_in_memory(f"{capacity} places", 8.0 * (len(people.attributes) + 1) * capacity)
     empty = capacity - people.size
     like = torch.arange(empty, device=people.device) * people.size // max(1, empty)
     columns = {name: torch.cat([value, value[like]]) for name, value in people.attributes.items()}
@@ -78,6 +80,8 @@ def fill(
     >>> fill("birth", torch.tensor([False, True, True]), torch.tensor([2]))
     tensor([False,  True,  True])
     """
+    if wanted.is_floating_point() or wanted.dtype == torch.bool:
+        raise ValueError(f"the numbers of newcomers are {wanted.dtype}: give whole numbers (.floor().long()).")
     places, wanted = empty.shape[-1], wanted.long()
     if by is None:
         room = sum_over_ranges(how_many(empty))
@@ -143,7 +147,7 @@ def renew(s: State, where: torch.Tensor, values: Mapping[str, torch.Tensor | flo
         values: Name of an entry -> its value for a newcomer, a number or `[*dims, places]`.
 
     Raises:
-        ValueError: an entry that the state does not have.
+        ValueError: an entry that the state does not have, a value that its type does not hold.
 
     >>> s = {"stage": torch.tensor([2, 1], dtype=torch.uint8), "alive": torch.tensor([True, True])}
     >>> renew(s, torch.tensor([True, False]), {"stage": 0})
@@ -151,5 +155,22 @@ def renew(s: State, where: torch.Tensor, values: Mapping[str, torch.Tensor | flo
     """
     for entry in values:
         validate.known("entry of the state", entry, s)
-    fresh = {entry: torch.as_tensor(value, device=where.device) for entry, value in values.items()}
-    return {entry: torch.where(where, value.to(s[entry].dtype), s[entry]) for entry, value in fresh.items()}
+    fresh = {
+        entry: _fitting(entry, torch.as_tensor(value, device=where.device), s[entry]) for entry, value in values.items()
+    }
+    return {entry: torch.where(where, value, s[entry]) for entry, value in fresh.items()}
+
+
+def _fitting(entry: str, value: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
+    """The value in the type of the entry; refused where that would make another whole number of it."""
+    fitted = value.to(old.dtype)
+    if not old.is_floating_point():
+        check(
+            (value,),
+            lambda: torch.equal(fitted.to(value.dtype), value),
+            lambda: (
+                f"{entry!r} is {old.dtype}, which does not hold {shortly(value)}: give newcomers another value, or "
+                "begin with an entry of another type."
+            ),
+        )
+    return fitted

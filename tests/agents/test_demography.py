@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causal_lpm import DiscreteTime, KeyedNoise, Rollout, Worlds, comparing, kernels, policy, rollout, tally
-from causal_lpm.agents import Demography, Population, Vital, VitalRates, renew, start, with_places
+from causal_lpm.agents import Demography, Population, Vital, VitalRates, fill, renew, start, with_places
 from causal_lpm.typing import State
 
 FAST = VitalRates(ages=(0, 15, 50), mortality=(2.0, 1.0, 4.0), fertility=(0.0, 20.0, 0.0))
@@ -250,6 +250,15 @@ def test_bad_input_is_refused() -> None:
         Demography(FAST, by=torch.zeros(2).int(), groups=1).start(with_places(ages, 3))
     with pytest.raises(ValueError, match="unknown entry of the state 'stag': did you mean 'stage'"):
         renew({"stage": torch.zeros(2)}, torch.ones(2).bool(), {"stag": 0})
+    s = {"stage": torch.zeros(2, dtype=torch.uint8), "until": torch.zeros(2)}
+    for value in (-1, 256, 0.5):
+        with pytest.raises(ValueError, match=r"'stage' is torch\.uint8, which does not hold"):
+            renew(s, torch.ones(2).bool(), {"stage": value})
+    assert renew(s, torch.tensor([True, False]), {"until": -0.5})["until"].tolist() == [-0.5, 0.0]
+    with pytest.raises(ValueError, match=r"newcomers are torch\.float32"):
+        fill("birth", torch.ones(3).bool(), torch.tensor([1.5]))
+    with pytest.raises(ValueError, match="places need about"):
+        with_places(ages, 10**13)
     with KeyedNoise(1):
         state = {**Demography(FAST).start(with_places(ages, 3)), "t": torch.tensor(0.0)}
         with pytest.raises(ValueError, match="the hazard of event 'death' contains -"):
