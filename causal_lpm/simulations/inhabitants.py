@@ -58,7 +58,7 @@ def inhabitants(population: Any, agents: int | None, seed: int, by: str | None) 
     if isinstance(population, str):
         from causal_lpm.populations import population as made
 
-        found = made(population, agents=agents, seed=seed)
+        found: Any = made(population, agents=agents, seed=seed)
     elif hasattr(population, "columns"):  # a table of pandas
         from causal_lpm.populations import SyntheticPopulation
 

@@ -69,7 +69,8 @@ class Outlines:
         """Where the map begins, degrees east: in the widest gap between points, so that no place is cut in two."""
         east = np.unique(np.concatenate([ring[:, 0] for place in self.places for ring in place.rings]) % 360)
         gap = np.diff(east, append=east[0] + 360)
-        return (float(east[(np.argmax(gap) + 1) % len(east)]) + 180) % 360 - 180
+        first = float(east[(np.argmax(gap) + 1) % len(east)])
+        return (first + 180) % 360 - 180 - 1e-6  # rounding must not put the first point behind the last one
 
     def flat(self, points: Ring) -> Ring:
         """Degrees east and north as they are drawn: the first of them may run beyond 180."""

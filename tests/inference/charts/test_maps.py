@@ -11,7 +11,7 @@ import xarray as xr
 
 from causal_lpm.inference import animate_map, plot_map
 from causal_lpm.inference.charts.map_values import mapped
-from causal_lpm.inference.charts.outlines import outlines_of, read_outlines
+from causal_lpm.inference.charts.outlines import PACKAGED, outlines_of, read_outlines
 from causal_lpm.inference.policies.predictions import predictions_dataset
 
 pytest.importorskip("matplotlib")
@@ -111,6 +111,21 @@ def test_outlines_of_ones_own_have_a_key_and_holes(tmp_path: Path) -> None:
     assert coloured(figure) == [1.0, 2.0]
     with pytest.raises(ValueError, match=r"'lake' at \(0.5, 0.5\) lies in no place"):
         plot_map({"North": 1}, outlines=own, key="title", points={"lake": (0.5, 0.5)})
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_packaged_outlines_lie_where_they_are_and_fill_the_map(name: str) -> None:
+    outlines = read_outlines(name)
+    west, south, east, north = outlines.box
+    every = np.concatenate([ring for place in outlines.places for ring in place.rings])
+    assert (south, north) == (every[:, 1].min(), every[:, 1].max())
+    if name != "outlines_us_states.geojson":  # which goes on beyond 180 degrees
+        assert (west, east) == pytest.approx((every[:, 0].min(), every[:, 0].max()))
+    figure = plot_map({place.names[0]: 1.0 for place in outlines.places}, outlines=name)
+    axes = figure.axes[0]
+    assert axes.get_xlim()[0] < west < east < axes.get_xlim()[1] < west + 1.2 * (east - west)
+    centre = outlines.flat(np.array([[(west + east) / 2, (south + north) / 2]]))[0]
+    assert (west < centre[0] < east) and (south < centre[1] < north)
 
 
 def test_a_map_across_the_date_line_is_not_cut(tmp_path: Path) -> None:
