@@ -26,7 +26,7 @@ def contact_matrices(country: str, source: str = "mistry18") -> ContactMatrices:
     """The contacts a day of a country by age and setting.
 
     The sources differ, and so will epidemics: a person in Germany has 12.3 contacts a day in `mistry18`, and with the
-    ages of 2023 8.3 in `prem16` and 7.2 in `polymod`. The default is `mistry18`, which is reciprocal with the population
+    ages of 2023 8.3 in `prem16` and 7.2 in `polymod`. The default is `mistry18`, which is reciprocal with the people
     that it comes with: what children have with adults, adults have with children. Whatever the source, fit the
     transmission to data; a rate from a study with other contacts is another rate.
 
@@ -35,7 +35,7 @@ def contact_matrices(country: str, source: str = "mistry18") -> ContactMatrices:
     - `prem16`: BRA, CAN, DEU, FRA, GBR, IND, KEN, NZL, USA, ZAF in 16 groups; home, school, work and other, projected
       from surveys. Not reciprocal: 7 to 18% of contacts have no counterpart.
     - `polymod`: BEL, DEU, FIN, GBR, ITA, LUX, NLD, POL as surveyed in 2005-06, in 16 groups (0, 1 to 4, 5 to 9, ...);
-      home, school, work and other. As few as 7 were asked in a group: see `ContactMatrices.pooled`.
+      home, school, work and other. As few as 5 were asked in a group: see `ContactMatrices.pooled`.
 
     Args:
         country: ISO code of three letters.

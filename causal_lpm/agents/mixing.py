@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from causal_lpm.agents.columns import MOST, whole_numbers
+from causal_lpm.agents.columns import MOST, flags, whole_numbers
 from causal_lpm.agents.contacts_by_age import ContactMatrices, checked_matrices
 from causal_lpm.agents.layers import Layer, messages
 from causal_lpm.kernels import group_sum
@@ -61,6 +61,8 @@ class Mixing(Layer):
     """Of all settings together, float64 `[*dims, groups, groups]`."""
     sizes: Tensor = field(init=False)
     """How many agents a group has, int64 `[groups]`."""
+    crowding: Tensor = field(init=False)
+    """These over the agents of a group who are there today, float64 `[*dims, groups]`."""
 
     def __post_init__(self, matrix: Any) -> None:
         group = whole_numbers("group", self.group, -1, MOST, people="groups")
@@ -77,7 +79,8 @@ class Mixing(Layer):
         by_setting = torch.stack(list(matrices.values())).to(group.device) * one
         weights = torch.ones(len(matrices), dtype=torch.float64, device=group.device)
         self._set(group=group.clone(), agents=len(group), groups=groups, sizes=sizes)
-        self._set(settings=tuple(matrices), by_setting=by_setting, weights=weights, rates=_mixed(by_setting, weights))
+        self._set(settings=tuple(matrices), by_setting=by_setting, weights=weights, crowding=torch.ones_like(one))
+        self._set(rates=_mixed(by_setting, weights))
 
     @property
     def fractional(self) -> bool:
@@ -100,10 +103,29 @@ class Mixing(Layer):
         for name in weights:
             known("setting", name, self.settings)
         factors = [_weight(name, weights.get(name, 1.0), self.weights) for name in self.settings]
-        scaled = self.weights * torch.cat(torch.broadcast_tensors(*factors), -1)
+        return self._with(weights=self.weights * torch.cat(torch.broadcast_tensors(*factors), -1))
+
+    def among(self, present: Tensor) -> Mixing:
+        """The layer among those who are there today: those of a group who are not are no part of its mean.
+
+        Args:
+            present: bool `[*dims, agents]`, such as who is alive; whoever is not must send nothing.
+
+        Raises:
+            ValueError: another type or number of agents.
+
+        >>> here = torch.tensor([True, True, False, False])
+        >>> Mixing(torch.tensor([0, 0, 0, 0]), [[8.0]]).among(here).total(torch.tensor([1, 0, 0, 0]))
+        tensor([4., 4., 4., 4.])
+        """
+        now = group_sum(flags("present", present, self.agents), self.group, self.groups)
+        return self._with(crowding=torch.where(now > 0, self.sizes / now.double(), 0.0))
+
+    def _with(self, **changed: Tensor) -> Mixing:
         layer = object.__new__(Mixing)
         layer.__dict__.update(self.__dict__)
-        layer._set(weights=scaled, rates=_mixed(self.by_setting, scaled))
+        layer._set(**changed)
+        layer._set(rates=_mixed(self.by_setting, layer.weights) * layer.crowding[..., None, :])
         return layer
 
     def total(self, x: Tensor) -> Tensor:

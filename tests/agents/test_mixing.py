@@ -11,6 +11,8 @@ from causal_lpm import KeyedNoise, comparing, event, exposure, kernels, policy, 
 from causal_lpm.agents import ContactMatrices, Groups, Mixing
 from causal_lpm.handlers.gradients import MeanField, StraightThrough
 from causal_lpm.handlers.handler import Handler
+from causal_lpm.handlers.private.clear import Clear
+from causal_lpm.handlers.private.sharing import share
 from causal_lpm.handlers.relaxed import Relaxed
 from causal_lpm.typing import State
 
@@ -158,6 +160,24 @@ def test_settings_are_scaled_one_after_the_other() -> None:
     assert layer.total(torch.ones(2, dtype=torch.int64)).tolist() == [5.0, 5.0]
 
 
+def test_among_those_who_are_there() -> None:
+    alive = torch.rand(2, AGENTS, generator=G) < 0.8
+    sent = alive & (torch.rand(2, AGENTS, generator=G) < 0.3)
+    half = MIXING_BY_SETTING.scaled(school=0.5)
+    got = exposure(half.among(alive), sent)
+    assert torch.equal(got, exposure(MIXING_BY_SETTING.among(alive).scaled(school=0.5), sent))
+    for world in range(2):
+        there = Mixing(torch.where(alive[world], AGE_AND_REGION, -1), {"home": MATRIX, "school": MATRIX.T})
+        expected = exposure(there.scaled(school=0.5), sent[world])
+        torch.testing.assert_close(torch.where(alive[world], got[world], 0.0), expected)
+
+
+def test_a_private_run_is_refused() -> None:
+    secret = share(Clear(), torch.tensor([0, 1]), [(0, 2)], low=0, high=1)
+    with pytest.raises(ValueError, match="a Mixing multiplies sums by fractions, which is not done on shares"):
+        Mixing(TWO, torch.ones(2, 2)).total(secret)
+
+
 TWO = torch.tensor([0, 1])
 BAD: dict[str, tuple[Callable[[], object], str]] = {
     "not square": (lambda: Mixing(TWO, torch.ones(2, 3)), r"'contacts' has shape \(2, 3\): give a square one"),
@@ -174,8 +194,9 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "weight": (lambda: MIXING.scaled(contacts=-1.0), "the weight of setting 'contacts' is -1.0"),
     "weight an agent": (lambda: MIXING.scaled(contacts=torch.ones(AGENTS)), "the same for all agents"),
+    "present": (lambda: MIXING.among(torch.ones(AGENTS)), "present is torch.float32"),
     "ages": (lambda: ContactMatrices({"a": torch.ones(2, 2)}, (0,), ""), r"first ages are \(0,\)"),
-    "falling ages": (lambda: ContactMatrices({"a": torch.ones(2, 2)}, (5, 0), ""), "one a group, rising"),
+    "falling ages": (lambda: ContactMatrices({"a": torch.ones(2, 2)}, (5, 0), ""), "that rise"),
     "who": (
         lambda: MIXING.contacts(torch.tensor([0]), torch.tensor([0]), ()),
         "a Mixing says how many an agent meets, and not whom",
