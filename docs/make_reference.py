@@ -16,6 +16,7 @@ SECTIONS = {
     "causal_lpm": "What a model is written with, and the handlers it runs under.",
     "causal_lpm.agents": "What a population is and does.",
     "causal_lpm.elicitation": "Language models are asked, and what they answer is kept.",
+    "causal_lpm.measures": "What is read off an epidemic.",
     "causal_lpm.inference": "Studies and their policies, simulations, calibrations, predictions, effects, gates.",
     "causal_lpm.reports": "One HTML file for everything that a result says.",
     "causal_lpm.explore": "A web page on this machine alone, to move policies and see both worlds.",

@@ -6,6 +6,7 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.agents.columns import flags
+from causal_lpm.agents.days import whole_day
 from causal_lpm.agents.naming import named
 from causal_lpm.agents.timed_policies import TimedPolicy, hazard
 from causal_lpm.ops import event
@@ -55,8 +56,9 @@ class Treatment(TimedPolicy):
             ill: bool `[*dims, agents]`: who is still ill, today's included.
 
         Raises:
-            ValueError: a `falls_ill` or `ill` that is not one bool an agent.
+            ValueError: a `falls_ill` or `ill` that is not one bool an agent, steps that are not days.
         """
+        whole_day(s["t"])  # a share of those who fall ill is no rate, which a shorter step would divide
         given = s[named(self.name, "given")]
         new = flags("falls_ill", falls_ill, given.shape[-1]) & ~given
         begins = event(named(self.name, "begins"), hazard(self.now(s)), where=new)

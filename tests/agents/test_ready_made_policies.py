@@ -164,3 +164,14 @@ def test_a_strength_outside_of_0_to_1_is_refused(name: str) -> None:
         pytest.raises(ValueError, match=rf"policy '{strength}' is \[1.5\]: it must be 0 to 1"),
     ):
         infections(part)
+
+
+@pytest.mark.parametrize("name", ["isolation", "tracing", "treatment"])
+def test_what_goes_by_days_refuses_shorter_steps(name: str) -> None:
+    part = parts()[name]
+
+    def day(s: State) -> State:
+        return {**s, **part.day(s, EVERYBODY, EVERYBODY)[0]}
+
+    with KeyedNoise(1), pytest.raises(ValueError, match=r"a step is 0\.5 days"):
+        rollout(day, part.start(), 2, steps_per_day=2)
