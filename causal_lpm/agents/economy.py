@@ -153,7 +153,7 @@ class Economy:
         share = _share("unemployment is", unemployment)
         agents, device = self.archetypes.agents, self.archetypes.index.device
         hazard = (-share.log()).to(device).expand(*share.shape[:-1], agents)
-        employed = event(self._named("employed_before"), hazard)
+        employed = event(self._named("employed_before"), hazard, at_once=True)
         nobody = torch.zeros(agents, dtype=torch.bool, device=device)
         policies = {what: policy(self._named(what), 0.0) for what in ("payment", "payment_start", "supplement")}
         for what, value in policies.items():

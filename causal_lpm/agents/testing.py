@@ -70,7 +70,7 @@ class Testing:
         today, entry = whole_day(s["t"]), named(self.name, "result_day")
         agents = s[entry].shape[-1]
         due = s[entry] == today
-        positive = event(named(self.name, "positive"), hazard_of(self.sensitivity), where=due)
+        positive = event(named(self.name, "positive"), hazard_of(self.sensitivity), where=due, at_once=True)
         swabbed = flags("symptomatic", symptomatic, agents) & (s[entry] <= today)
         noise = exogenous(named(self.name, "test_delay"), agents, "uniform")
         (shortest, below), *longer = [pair for pair in zip(self.delays, self.shares, strict=True) if pair[1] > 0]

@@ -157,7 +157,7 @@ class Tracing(TimedPolicy):
             changed |= self._earlier(layer).remembering(s)
         tally(named(self.name, "reached"), reached)
         adherence = hazard(share(named(self.name, "adherence"), s))
-        return changed, event(named(self.name, "adherence"), adherence, where=reached)
+        return changed, event(named(self.name, "adherence"), adherence, where=reached, at_once=True)
 
     def _traced(self, s: State, diagnosed: Tensor, strength: Tensor) -> Tensor:
         """Who is found among the contacts, bool `[*dims, agents]`."""
@@ -169,7 +169,7 @@ class Tracing(TimedPolicy):
             met = everybody if nobody else self._earlier(layer).met(s, everybody)
             met = met.narrow(-1, here.first, here.here) if here.is_part else met
             through = named(self.name, f"through_{layer}" if layer else "through")
-            found = found | event(through, hazard(strength * probability), where=met)
+            found = found | event(through, hazard(strength * probability), where=met, at_once=True)
         return found
 
     def _reached(self, s: State, waiting: Tensor, today: Tensor) -> Tensor:

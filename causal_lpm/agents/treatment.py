@@ -61,7 +61,7 @@ class Treatment(TimedPolicy):
         whole_day(s["t"])  # a share of those who fall ill is no rate, which a shorter step would divide
         given = s[named(self.name, "given")]
         new = flags("falls_ill", falls_ill, given.shape[-1]) & ~given
-        begins = event(named(self.name, "begins"), hazard(self.now(s)), where=new)
+        begins = event(named(self.name, "begins"), hazard(self.now(s)), where=new, at_once=True)
         return {named(self.name, "given"): (given | begins) & flags("ill", ill, given.shape[-1])}
 
     def treated(self, s: State) -> torch.Tensor:

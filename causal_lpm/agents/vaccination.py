@@ -115,7 +115,7 @@ class Vaccination:
         seniority, elderly = _seniority(seniority, agents), flags("elderly", elderly, agents)
         first = (doses == 0) & flags("eligible", eligible, agents)
         due = (doses == 1) & eligible & (s["first_dose_day"] <= _days_before(t, s["dose_interval"]))
-        second = due & ~event(self._named("second_dose_skipped"), hazard_of(self.skip_second), where=due)
+        second = due & ~event(self._named("second_dose_skipped"), hazard_of(self.skip_second), where=due, at_once=True)
         delivered = self._delivered(s, agents)
         stock = [delivered, *(s[f"stock_{age}"] for age in range(int(self.shelf_life)))]
         supply = torch.stack(torch.broadcast_tensors(*stock)).sum(0)

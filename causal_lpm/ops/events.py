@@ -16,7 +16,7 @@ from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.population import population
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.ops.site_data import data_for
-from causal_lpm.ops.step import step_length
+from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.typing import Hazard
 
 __all__ = ["choose", "event", "hazard_of", "observed"]
@@ -101,7 +101,12 @@ def _event(
 
 
 def event(
-    name: str, hazard: Hazard, obs: torch.Tensor | None = None, where: torch.Tensor | None = None
+    name: str,
+    hazard: Hazard,
+    obs: torch.Tensor | None = None,
+    where: torch.Tensor | None = None,
+    *,
+    at_once: bool = False,
 ) -> torch.Tensor:
     """Whether something happens to each agent in this step, with probability 1 - exp(-hazard x days of the step).
 
@@ -117,6 +122,8 @@ def event(
             which have log p -inf.
         where: bool `[*dims, agents]`, whom it can happen to: the hazard of all others is 0. The same as
             `torch.where(where, hazard, 0.0)`, but faster: nothing is computed for the others.
+        at_once: Whether it happens or does not in this step, however long that is, as a branch does (whoever stops
+            being ill dies of it, with `hazard_of(0.01)`): the hazard is not integrated over the step.
 
     Returns:
         bool `[*dims, agents]`.
@@ -132,7 +139,7 @@ def event(
     0.09...
     """
     rate = numbers(f"the hazard of event {name!r}", hazard).float()
-    if (days := step_length()) != 1.0:
+    if not at_once and running_step() is not None and (days := step_length()) != 1.0:
         rate = rate * days
     where = None if where is None else numbers(f"where of event {name!r}", where)
     if where is not None and (where.dtype != torch.bool or len({1, rate.shape[-1], where.shape[-1]}) > 2):

@@ -66,7 +66,7 @@ def measles(
         infected = event("infection", per_contact * force, where=(stage == SUSCEPTIBLE) & ~protected)
         falls_ill = event("onset", leaving(latent), where=stage == EXPOSED)
         ends = event("end", leaving(lasts), where=stage == INFECTIOUS)
-        died = event("death", dies, where=ends)
+        died = event("death", dies, where=ends, at_once=True)
         dosed = mmr.dosed(s) & (stage == SUSCEPTIBLE) & ~infected
         stage = torch.where(dosed, IMMUNE, stage + (infected | falls_ill | ends) + died)
         counted = (infected, falls_ill, died, stage == INFECTIOUS, (stage == SUSCEPTIBLE) & ~protected)

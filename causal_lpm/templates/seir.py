@@ -55,7 +55,7 @@ def seir(
         infected = event("infection", per_contact * force, where=stage == SUSCEPTIBLE)
         falls_ill = event("onset", leaving(latent), where=stage == EXPOSED)
         ends = event("end", leaving(infectious), where=stage == INFECTIOUS)
-        died = event("death", dies, where=ends)
+        died = event("death", dies, where=ends, at_once=True)
         stage = stage + (infected | falls_ill | ends) + died
         for name, happened in {"infections": infected, "cases": falls_ill, "deaths": died}.items():
             tally(name, happened, **by_place(population))

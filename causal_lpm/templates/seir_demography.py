@@ -63,7 +63,7 @@ def seir_demography(
         infected = event("infection", transmission * met + outside, where=alive & (stage == SUSCEPTIBLE))
         falls_ill = event("onset", leaving(latent), where=alive & (stage == EXPOSED))
         ends = event("end", leaving(lasts), where=alive & (stage == INFECTIOUS))
-        died = event("fatal", dies, where=ends)
+        died = event("fatal", dies, where=ends, at_once=True)
         changed, vital = demography.day(s, died)
         s = {**s, **changed, "stage": stage + (infected | falls_ill | ends)}
         s |= renew(s, vital.born, {"stage": SUSCEPTIBLE})

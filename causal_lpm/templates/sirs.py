@@ -62,11 +62,11 @@ def sirs(
         hazard = per_contact * seasonal(s["t"], height, peak) * force + outside
         infected = event("infection", hazard, where=stage == SUSCEPTIBLE)
         ends = event("end", leaving(lasts), where=stage == INFECTIOUS)
-        died = event("death", dies, where=ends)
+        died = event("death", dies, where=ends, at_once=True)
         wanes = (stage == IMMUNE) & ~immunity.immune(s)
         stage = torch.where(wanes, SUSCEPTIBLE, stage + (infected | ends) + died)
         counted = {"infections": infected, "reinfections": infected & (s["immunities"] > 0), "deaths": died}
-        counted |= {"cases": event("report", noticed, where=infected), "infectious": stage == INFECTIOUS}
+        counted |= {"cases": event("report", noticed, where=infected, at_once=True), "infectious": stage == INFECTIOUS}
         for name, who in counted.items():
             tally(name, who, **by_place(population), stock=UNITS[name] == "stock")
         return {**s, **immunity.gained(s, ends & ~died, immune), "stage": stage}

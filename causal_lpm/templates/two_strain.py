@@ -66,10 +66,10 @@ def two_strain(
         hazards["new"] = hazards["new"] + borders.hazard(s["t"], brought)
         changed, caught = strains.catch(s, hazards, s["stage"] == SUSCEPTIBLE)
         ends, infected = event("end", leaving(lasts), where=ill), caught["old"] | caught["new"]
-        died = event("death", dies, where=ends)
+        died = event("death", dies, where=ends, at_once=True)
         stage = torch.where(died, DEAD, torch.where(ends, SUSCEPTIBLE, s["stage"] + infected))
         s = {**s, **changed, "stage": stage}
-        ill, seen = stage == INFECTIOUS, event("report", noticed, where=infected)
+        ill, seen = stage == INFECTIOUS, event("report", noticed, where=infected, at_once=True)
         counted = (infected, *caught.values(), seen, died, ill, strains.carriers(s, ill)["new"])
         for name, who in zip(UNITS, counted, strict=True):
             tally(name, who, **by_place(population), stock=UNITS[name] == "stock")

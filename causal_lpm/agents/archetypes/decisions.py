@@ -61,7 +61,7 @@ def decide(
     logits = _one_each(f"the logits of {name!r}", logits, archetypes, -1)
     hazard = hazard_of_logit(logits).index_select(-1, archetypes.index)
     if noise is None:
-        return event(name, hazard, where=where)
+        return event(name, hazard, where=where, at_once=True)
     check((hazard,), lambda: bool((hazard >= 0).all()), lambda: f"the logits of {name!r} contain NaN: look for 0/0.")
     done = noise < hazard
     return done if where is None else done & flags(f"where of {name!r}", where, archetypes.agents)
