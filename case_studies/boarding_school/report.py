@@ -44,7 +44,10 @@ def _isolation(numbers: dict[str, Any]) -> str:
     rows = [
         ("infected, as it was", f"{mean:.0f} ({low:.0f} to {high:.0f})"),
         *(
-            (f"averted, {world.removesuffix(' against as it was')}", f"{found[0]:.0f} ({found[1]:.0f} to {found[2]:.0f})")
+            (
+                f"averted, {world.removesuffix(' against as it was')}",
+                f"{found[0]:.0f} ({found[1]:.0f} to {found[2]:.0f})",
+            )
             for world, found in numbers["isolation"].items()
         ),
     ]

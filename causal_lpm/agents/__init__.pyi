@@ -71,6 +71,7 @@ from causal_lpm.agents.testing import Quarantine as Quarantine
 from causal_lpm.agents.testing import Testing as Testing
 from causal_lpm.agents.timed_policies import TimedPolicy as TimedPolicy
 from causal_lpm.agents.tracing import Tracing as Tracing
+from causal_lpm.agents.tracing import says_whom as says_whom
 from causal_lpm.agents.travel import by_place as by_place
 from causal_lpm.agents.travel import carried as carried
 from causal_lpm.agents.travel import commuting as commuting
@@ -78,7 +79,6 @@ from causal_lpm.agents.travel import distances as distances
 from causal_lpm.agents.travel import gravity as gravity
 from causal_lpm.agents.travel import radiation as radiation
 from causal_lpm.agents.travel import shared as shared
-from causal_lpm.agents.tracing import says_whom as says_whom
 from causal_lpm.agents.treatment import Treatment as Treatment
 from causal_lpm.agents.vaccination import POLICIES as POLICIES
 from causal_lpm.agents.vaccination import Vaccination as Vaccination
