@@ -22,7 +22,9 @@ from causal_lpm.agents.naming import named
 from causal_lpm.agents.places import fill, how_many
 from causal_lpm.agents.population import Population
 from causal_lpm.agents.vital_rates import OLDEST, YEAR, VitalRates
-from causal_lpm.ops import event, exogenous, look_up
+from causal_lpm.ops.events import event
+from causal_lpm.ops.exogenous import exogenous
+from causal_lpm.ops.look_up import look_up
 from causal_lpm.ops.number_types import single_precision
 from causal_lpm.ops.population import sum_over_ranges
 from causal_lpm.ops.simulation import once

@@ -14,7 +14,8 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.columns import flags, whole_numbers
 from causal_lpm.agents.days import check_whole
-from causal_lpm.ops import exogenous, look_up
+from causal_lpm.ops.exogenous import exogenous
+from causal_lpm.ops.look_up import look_up
 from causal_lpm.ops.looking import check, found
 from causal_lpm.ops.simulation import once
 

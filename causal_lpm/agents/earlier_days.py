@@ -10,7 +10,7 @@ from torch import Tensor
 
 from causal_lpm.agents.layers import Layer, singles
 from causal_lpm.agents.naming import named
-from causal_lpm.ops import exogenous
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.typing import State
 
 __all__ = ["EarlierDays"]

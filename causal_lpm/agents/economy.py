@@ -32,9 +32,11 @@ from causal_lpm.agents.archetypes.decisions import decide
 from causal_lpm.agents.columns import shortly
 from causal_lpm.agents.days import whole_day
 from causal_lpm.agents.naming import named
-from causal_lpm.ops import event, exogenous, policy
+from causal_lpm.ops.events import event
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import numbers, single_precision
+from causal_lpm.ops.policy import policy
 from causal_lpm.ops.simulation import once
 from causal_lpm.typing import Hazard, State
 

@@ -12,7 +12,7 @@ from causal_lpm.agents.columns import MOST, shortly, whole_numbers
 from causal_lpm.agents.layers import Layer, messages, stretches
 from causal_lpm.kernels import ring_edges, ring_total, stub_total
 from causal_lpm.kernels.hashing import permutation
-from causal_lpm.ops import exogenous
+from causal_lpm.ops.exogenous import exogenous
 
 __all__ = ["FreshRandom", "FreshWattsStrogatz"]
 

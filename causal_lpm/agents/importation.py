@@ -11,7 +11,7 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.agents.columns import shortly, whole_numbers
-from causal_lpm.ops import look_up
+from causal_lpm.ops.look_up import look_up
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import single_precision
 

@@ -31,7 +31,7 @@ class Isolation(TimedPolicy):
     >>> isolation = Isolation(strength=0.75, days=10, break_probability=0.0)
     >>> s = {**isolation.start(2), "t": torch.tensor(0.0)}
     >>> changed, inside = isolation.day(s, torch.tensor([True, False]))
-    >>> isolation.left(s, inside)
+    >>> isolation.contacts_left(s, inside)
     tensor([0.2500, 1.0000])
     """
 
@@ -83,6 +83,6 @@ class Isolation(TimedPolicy):
         """Who has been inside before today's entries and is so today, bool `[*dims, agents]`."""
         return s[self._end] > whole_day(s["t"])
 
-    def left(self, s: State, inside: torch.Tensor) -> torch.Tensor:
+    def contacts_left(self, s: State, inside: torch.Tensor) -> torch.Tensor:
         """What is left of each agent's contacts today, float32 `[*dims, agents]`."""
         return 1 - self.now(s) * inside

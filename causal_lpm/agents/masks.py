@@ -7,7 +7,7 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.naming import named
 from causal_lpm.agents.timed_policies import TimedPolicy
-from causal_lpm.ops import exogenous
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.typing import State
 
 __all__ = ["Masks"]

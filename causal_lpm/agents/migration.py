@@ -12,7 +12,8 @@ from causal_lpm.agents.demography import Demography
 from causal_lpm.agents.naming import named
 from causal_lpm.agents.places import fill
 from causal_lpm.agents.vital_rates import OLDEST, YEAR
-from causal_lpm.ops import event, exogenous
+from causal_lpm.ops.events import event
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import check, found
 from causal_lpm.ops.number_types import single_precision
 from causal_lpm.ops.step import step_length

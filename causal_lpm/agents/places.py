@@ -12,8 +12,8 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.columns import shortly
 from causal_lpm.agents.population import Population
-from causal_lpm.ops import allocate, exogenous
-from causal_lpm.ops.allocate import CLASSES
+from causal_lpm.ops.allocate import CLASSES, allocate
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.population import population, sum_over_ranges
 from causal_lpm.ops.step import running_step, step_length

@@ -8,7 +8,7 @@ from causal_lpm import validate
 from causal_lpm.agents.columns import flags
 from causal_lpm.agents.naming import named
 from causal_lpm.agents.timed_policies import TimedPolicy, hazard
-from causal_lpm.ops import event
+from causal_lpm.ops.events import event
 from causal_lpm.typing import State
 
 __all__ = ["Screening"]

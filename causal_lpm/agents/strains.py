@@ -9,7 +9,9 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.columns import flags
 from causal_lpm.agents.naming import named
-from causal_lpm.ops import event, exogenous, look_up
+from causal_lpm.ops.events import event
+from causal_lpm.ops.exogenous import exogenous
+from causal_lpm.ops.look_up import look_up
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import single_precision
 from causal_lpm.typing import State

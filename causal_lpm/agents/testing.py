@@ -9,7 +9,8 @@ from causal_lpm import validate
 from causal_lpm.agents.columns import flags
 from causal_lpm.agents.days import LAST, NEVER, no_later_than, whole_day
 from causal_lpm.agents.naming import named
-from causal_lpm.ops import event, exogenous, hazard_of
+from causal_lpm.ops.events import event, hazard_of
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.typing import State
 
 __all__ = ["NEVER", "Quarantine", "Testing", "whole_day"]

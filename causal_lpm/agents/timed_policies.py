@@ -7,8 +7,8 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.columns import shortly
 from causal_lpm.agents.days import NEVER
-from causal_lpm.ops import policy
 from causal_lpm.ops.looking import check
+from causal_lpm.ops.policy import policy
 from causal_lpm.typing import State
 
 __all__ = ["TimedPolicy"]

@@ -15,10 +15,12 @@ from causal_lpm.agents.earlier_days import EarlierDays
 from causal_lpm.agents.layers import Layer, singles
 from causal_lpm.agents.naming import named
 from causal_lpm.agents.timed_policies import TimedPolicy, hazard, share
-from causal_lpm.ops import allocate, event, policy, tally
-from causal_lpm.ops.allocate import CLASSES
+from causal_lpm.ops.allocate import CLASSES, allocate
+from causal_lpm.ops.events import event
 from causal_lpm.ops.looking import check
+from causal_lpm.ops.policy import policy
 from causal_lpm.ops.population import join_ranges, population
+from causal_lpm.ops.tally import tally
 from causal_lpm.typing import State
 
 __all__ = ["Tracing", "says_whom"]

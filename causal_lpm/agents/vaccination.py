@@ -14,10 +14,13 @@ from causal_lpm import validate
 from causal_lpm.agents.columns import flags, shortly
 from causal_lpm.agents.days import NEVER, whole_day
 from causal_lpm.agents.naming import named
-from causal_lpm.ops import allocate, event, exogenous, hazard_of, policy, tally
-from causal_lpm.ops.allocate import CLASSES
+from causal_lpm.ops.allocate import CLASSES, allocate
+from causal_lpm.ops.events import event, hazard_of
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import check, found
+from causal_lpm.ops.policy import policy
 from causal_lpm.ops.simulation import once
+from causal_lpm.ops.tally import tally
 from causal_lpm.typing import State
 
 __all__ = ["POLICIES", "Vaccination"]

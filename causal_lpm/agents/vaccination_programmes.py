@@ -8,8 +8,9 @@ from causal_lpm import validate
 from causal_lpm.agents.columns import flags
 from causal_lpm.agents.naming import named
 from causal_lpm.agents.timed_policies import TimedPolicy
-from causal_lpm.ops import exogenous, tally
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import check
+from causal_lpm.ops.tally import tally
 from causal_lpm.typing import State
 
 __all__ = ["CatchUp", "RoutineVaccination"]

@@ -8,7 +8,7 @@ import torch
 from causal_lpm.agents.columns import flags, shortly
 from causal_lpm.agents.days import LAST, NEVER, whole_day
 from causal_lpm.agents.naming import named
-from causal_lpm.ops import exogenous
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import check, found
 from causal_lpm.ops.number_types import single_precision
 from causal_lpm.typing import State

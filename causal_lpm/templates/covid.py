@@ -58,7 +58,7 @@ def covid(
         traces, told = tracing.day(s, found)
         isolating, inside = isolation.day(s, found | told)
         given = doses.day(s, (stage == SUSCEPTIBLE) & (age >= 12))
-        at_large = isolation.left(s, inside) * (stage != HOSPITAL)
+        at_large = isolation.contacts_left(s, inside) * (stage != HOSPITAL)
         meetings = exposure(layers, ill * at_large * masks.sending(s))
         force = sum(weights[setting] * open_share(s, setting) * meetings[setting] for setting in layers)
         open_to_it = (stage == SUSCEPTIBLE) & ~doses.protected({**s, **given})

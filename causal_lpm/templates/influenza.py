@@ -59,7 +59,7 @@ def influenza(
         stage, (staying, inside) = s["stage"], at_home.day(s, s["onset"])
         treating, given = antivirals.day(s, s["onset"], stage == ILL), doses.day(s, stage == SUSCEPTIBLE)
         sent = (stage == ILL) * antivirals.sending({**s, **treating}) + SILENT_SENDS * (stage == SILENT)
-        meetings = exposure(layers, sent * masks.sending(s) * at_home.left(s, inside))
+        meetings = exposure(layers, sent * masks.sending(s) * at_home.contacts_left(s, inside))
         force = sum(weights[setting] * open_share(s, setting) * meetings[setting] for setting in layers)
         open_to_it = (stage == SUSCEPTIBLE) & ~doses.protected({**s, **given})
         infected = event("infection", per_contact * masks.receiving(s) * force, where=open_to_it)

@@ -20,7 +20,7 @@ def test_it_is_that_of_a_diary(seed: int, length: int, begin: int, end: int) -> 
     def day(s: State) -> State:
         t = int(s["t"])
         changed, inside = isolation.day(s, enter[t], leave=leave[t])
-        seen.append((isolation.inside(s).tolist(), inside.tolist(), isolation.left(s, inside).tolist()))
+        seen.append((isolation.inside(s).tolist(), inside.tolist(), isolation.contacts_left(s, inside).tolist()))
         return {**s, **changed}
 
     with KeyedNoise(seed):

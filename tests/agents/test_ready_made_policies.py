@@ -59,7 +59,7 @@ def parts() -> dict[str, Part]:
 
     def isolated(s: State, ill: torch.Tensor, new: torch.Tensor) -> Effect:
         changed, inside = isolation.day(s, new, leave=~ill)
-        return changed, isolation.left(s, inside), one
+        return changed, isolation.contacts_left(s, inside), one
 
     def screened(s: State, ill: torch.Tensor, new: torch.Tensor) -> Effect:
         return {}, 1 - screening.swabbed(s, ill, among=EVERYBODY).float(), one

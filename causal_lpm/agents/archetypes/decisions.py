@@ -6,7 +6,8 @@ import torch
 
 from causal_lpm.agents.archetypes.archetypes import Archetypes
 from causal_lpm.agents.columns import flags
-from causal_lpm.ops import choose, event, exogenous
+from causal_lpm.ops.events import choose, event
+from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.responses import Coupling

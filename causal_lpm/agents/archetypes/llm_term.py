@@ -20,7 +20,7 @@ from causal_lpm.agents.archetypes.effects import given
 from causal_lpm.agents.archetypes.surrogate import Respondent, Surrogate
 from causal_lpm.elicitation.answer_table import AnswerTable
 from causal_lpm.elicitation.question import Question
-from causal_lpm.ops import observed
+from causal_lpm.ops.events import observed
 
 __all__ = ["LLMTerm"]
 

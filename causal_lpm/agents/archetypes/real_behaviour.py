@@ -13,7 +13,7 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.archetypes.behaviour_map import BehaviourMap, People
 from causal_lpm.agents.archetypes.labelled import in_order
-from causal_lpm.ops import observed
+from causal_lpm.ops.events import observed
 
 __all__ = ["PaidMonths", "RealBehaviour"]
 
