@@ -10,6 +10,7 @@ from html import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from causal_lpm.extras import installing
 from causal_lpm.validate import whole_number
 
 if TYPE_CHECKING:
@@ -151,7 +152,5 @@ def _check_installed() -> None:
     try:
         import shiny
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "a page needs shiny: install the extra 'pages', as in 'causal-lpm[pages]'."
-        ) from error
+        raise ModuleNotFoundError(f"a page needs shiny: install the extra 'pages', {installing('pages')}.") from error
     del shiny

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from causal_lpm.extras import installing
 from causal_lpm.whole_files import WriteError, write_whole
 
 __all__ = ["altair", "bundle", "check_installed", "svg"]
@@ -23,7 +24,7 @@ def check_installed() -> None:
             import_module(name)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"a page needs {error.name}: install the extra 'pages', as in 'causal-lpm[pages]'."
+            f"a page needs {error.name}: install the extra 'pages', {installing('pages')}."
         ) from error
 
 

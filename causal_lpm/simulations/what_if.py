@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictions import series_dims
+from causal_lpm.inference.policies.statements import said_of_predictions
 from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.simulations.tables import counted, html_of, seeds_of, series_frame
 from causal_lpm.validate import known
@@ -133,6 +134,8 @@ class WhatIf:
 
     def _repr_html_(self) -> str:
         line = f"Averted: as it is minus what if, in worlds that share every agent's luck; {self._seeds}"
+        if said := said_of_predictions(self.predictions):
+            line = f"{line}. {said}"
         return html_of(self.title, line, self.to_frame())
 
     @property
