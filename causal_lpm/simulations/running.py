@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from causal_lpm.inference.policies.counted import WORDS
+from causal_lpm.inference.policies.dying_out import said_of_dying_out
 from causal_lpm.inference.policies.outcomes import Outcomes, outcomes_of
 from causal_lpm.inference.policies.predicted_rows import PredictedRows
 from causal_lpm.inference.policies.predictions import predictions_dataset
@@ -83,7 +84,10 @@ def simulate_worlds(
     for name, kind in units.items():
         if name in dataset:
             dataset[name].attrs["units"] = WORDS[kind]
-    return dataset
+    if has.agents:
+        dataset.attrs["agents"] = has.agents
+    text = said_of_dying_out(dataset, next(iter(settings)))
+    return dataset.assign_attrs({"died_out": text} if text else {})
 
 
 def prior_draws(model: BoundModel, draws: int, seed: int) -> dict[str, Any]:

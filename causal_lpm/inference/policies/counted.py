@@ -1,7 +1,7 @@
 """What a series counts: what is new in each step, or a stock at its end, such as prevalence, which is never summed.
 
-A model says so in its module: `UNITS = {"infections": "new", "infectious": "stock"}`. What it does not say is drawn as
-it is counted, without claiming that it is new.
+A model says so as it tallies, `tally(..., stock=True)`, or in its module: `UNITS = {"infections": "new", "infectious":
+"stock"}`. What it does not say is drawn as it is counted, without claiming that it is new.
 """
 
 import sys

@@ -23,12 +23,14 @@ class Outcomes:
         shapes: Series or data site -> (groups, days).
         agents: The most agents of any state; 0 where nothing is simulated.
         nuisances: Sites that are drawn anew in each row.
+        stocks: Series that the model tallies as numbers at a time.
     """
 
     event_dims: dict[str, int]
     shapes: dict[str, tuple[int, int]]
     agents: int
     nuisances: tuple[str, ...] = ()
+    stocks: tuple[str, ...] = ()
 
 
 def outcomes_of(
@@ -82,7 +84,8 @@ def outcomes_of(
         shapes[name] = _shape(f"data site {name!r}", value if event_dim else value[..., None])
     if not shapes:
         raise ValueError("the model returns no series and has no data sites: tally something, and return the rollout.")
-    return Outcomes(sites, shapes, program.agents or 0, tuple(program.of("nuisance")))
+    stocks = tuple(sorted(program.returned.stocks)) if isinstance(program.returned, Rollout) else ()
+    return Outcomes(sites, shapes, program.agents or 0, tuple(program.of("nuisance")), stocks)
 
 
 def _data_sites(program: Program, draws: Mapping[str, torch.Tensor]) -> dict[str, int]:

@@ -80,7 +80,7 @@ def predict(
         given: `"outbreak"` for epidemics that take off in the first world: where one dies out there, its draw of the
             parameters gets other luck. By default nothing: some die out as chance has it.
         counts: Outcome -> "new" (of each day) or "stock" (at its end, as prevalence, which is never summed); by default
-            what the module of the model says in `UNITS`.
+            what the model tallies with `stock=True`, and what its module says in `UNITS`.
         infections: The outcome that counts new infections, by which it is known which epidemics died out.
         workers: Processes, as of `simulate_set`, and so are `executor` and `folder`. The numbers do not depend on them.
         executor: Where blocks run, instead of processes of this machine.
@@ -135,7 +135,7 @@ def predict(
     if start_date is not None:
         calendar(start_date, days)
 
-    units = counted_by(model, counts)
+    units = counted_by(model, {**dict.fromkeys(has.stocks, "stock"), **(counts or {})})
     check_given(given, kind, infections, chosen, has)
 
     task = PredictedRows(model, draws, settings, kind == "paired", replicates, seed, batch, has, chosen)

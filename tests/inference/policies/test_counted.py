@@ -28,6 +28,7 @@ def ward(people: int) -> object:
         tally("infections", infected)
         tally("infectious", stage == 1)
         tally("visits", stage == 1)
+        tally("in_bed", stage == 1, stock=True)
         return {**s, "stage": stage}
 
     return rollout(day, {"stage": torch.zeros(people, dtype=torch.uint8), "share": share}, DAYS)
@@ -41,6 +42,7 @@ def found() -> xr.Dataset:
 def test_predictions_say_what_the_module_of_the_model_says(found: xr.Dataset) -> None:
     assert found["infections"].attrs["units"] == NEW
     assert is_stock(found["infectious"])
+    assert is_stock(found["in_bed"])  # tallied as a stock
     assert "units" not in found["visits"].attrs
     told = predict(partial(ward, 40), {}, replicates=5, counts={"visits": "stock"})
     assert is_stock(told["visits"])
