@@ -32,7 +32,7 @@ from causal_lpm.agents import Demography, Population, VitalRates, renew, start, 
 RECORDED = Path(__file__).parent / "peers/examples/starsim_sir_demography.csv"
 AGENTS, CAPACITY, YEARS, PARTNERS = 10_000, 14_000, 51, 5
 STEP = 365  # days in a step of a year
-A_YEAR = 365.25 / STEP  # rates of life are per year of 365.25 days, all other hazards per day
+A_YEAR = 365.25 / STEP  # rates of life are per year of 365.25 days; all other hazards are those of a step
 MEAN, SD = 6.0, 1.0  # years of infection, log-normal
 DIES = 0.015
 SUSCEPTIBLE, INFECTED, RECOVERED = range(3)
@@ -72,14 +72,14 @@ def simulate() -> Rollout:
         now = s["t"] / STEP
         lived, vital = demography.day(s)
         s = s | renew(s, vital.born, {"stage": SUSCEPTIBLE, "until": -1})
-        died = vital.died | event("newborn_death", DIES / STEP, where=vital.born)
+        died = vital.died | event("newborn_death", DIES, where=vital.born, at_once=True)
         ends = s["alive"] & (s["stage"] == INFECTED) & (s["until"] <= now)
-        of_it = event("fatal", hazard_of(0.01) / STEP, where=ends)
+        of_it = event("fatal", hazard_of(0.01), where=ends, at_once=True)
         stage = torch.where(ends & ~of_it, RECOVERED, s["stage"])
         # starsim's random network links those of an age above 0: nobody meets anybody in the year of birth.
         network = Partners(s["alive"], exogenous("partner", CAPACITY, "uniform", slots=PARTNERS))
         met = exposure(network, s["alive"] & (stage == INFECTED))
-        infected = event("infection", 0.1 / STEP * met, where=s["alive"] & (stage == SUSCEPTIBLE))
+        infected = event("infection", 0.1 * met, where=s["alive"] & (stage == SUSCEPTIBLE), at_once=True)
         alive = lived["alive"] & ~died & ~of_it  # whoever dies leaves at the end of the step
         stage = torch.where(infected, INFECTED, stage)
         tally("infections", infected)
