@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from causal_lpm import data, validate
-from causal_lpm.agents import Groups, Layer, Mixing, Population
+from causal_lpm.agents import Groups, Layer, Mixing, Population, contact_matrices
 from causal_lpm.agents.columns import MOST, seed_number
 from causal_lpm.populations.composition import ADULT, composed
 from causal_lpm.populations.daily_places import schools, working
@@ -33,6 +33,7 @@ class Blueprint:
         persons: Label of a place -> persons by year of age, `[101]`.
         sizes: Label of a place -> shares of households with 1, 2, ... members.
         tables: Data sets that it is made from.
+        country: Whose contacts by age it has, by its code.
         outlines: The packaged file with outlines of the places, if there is one.
     """
 
@@ -40,6 +41,7 @@ class Blueprint:
     persons: Mapping[str, Floats]
     sizes: Mapping[str, Floats]
     tables: tuple[str, ...]
+    country: str
     outlines: str | None = field(default=None)
 
     @property
@@ -62,7 +64,8 @@ class Blueprint:
             "community": self._community(columns[self.column]),
         }
         outlines = {} if self.outlines is None else {self.column: self.outlines}
-        return SyntheticPopulation(name, people, networks, {self.column: labels}, outlines, None, self.attribution)
+        contacts = contact_matrices(self.country, self.contact_source).reciprocal(people["age"])
+        return SyntheticPopulation(name, people, networks, {self.column: labels}, outlines, contacts, self.attribution)
 
     def _community(self, place: torch.Tensor) -> Mixing:
         """Chance meetings, most in one's own place, the others anywhere in proportion to who lives there."""
@@ -105,9 +108,12 @@ class Blueprint:
         return {"age": age} | dict(zip(GROUPED, (household, school, classroom, workplace, team), strict=True))
 
     @property
+    def contact_source(self) -> str:
+        """The source of contacts by age: the one with reciprocal settings, for countries that it has."""
+        return "prem16" if self.country in ("BRA", "KEN", "NZL") else "mistry18"
+
+    @property
     def attribution(self) -> str:
         """Origin and licence of each table, one a line."""
-        return "\n".join(
-            f"{data.DATASETS[name].content}: {data.DATASETS[name].origin} ({data.DATASETS[name].licence})"
-            for name in self.tables
-        )
+        about = [data.DATASETS[name] for name in (*self.tables, f"contact_{self.contact_source}_countries.csv")]
+        return "\n".join(f"{each.content}: {each.origin} ({each.licence})" for each in about)

@@ -30,7 +30,7 @@ def nyc() -> Blueprint:
     for code, name in BOROUGHS.items():
         own = homes.loc[homes["area"].str.startswith(code), columns].to_numpy(dtype=np.float64)
         sizes[name] = from_means(*own.T)
-    return Blueprint("borough", persons, sizes, tables, "outlines_nyc_boroughs.geojson")
+    return Blueprint("borough", persons, sizes, tables, "USA", "outlines_nyc_boroughs.geojson")
 
 
 def king_county() -> Blueprint:
@@ -40,7 +40,7 @@ def king_county() -> Blueprint:
     ages = table.loc["age", "count"].to_numpy(dtype=np.float64)
     shares = table.loc["household_size", "value"].to_numpy(dtype=np.float64)
     persons = spread(list(range(0, 90, 10)), ages, _years_of("USA"))
-    return Blueprint("county", {"King": persons}, {"King": shares / shares.sum()}, tables)
+    return Blueprint("county", {"King": persons}, {"King": shares / shares.sum()}, tables, "USA")
 
 
 def new_zealand() -> Blueprint:
@@ -56,13 +56,13 @@ def new_zealand() -> Blueprint:
     scaled = census.to_numpy(dtype=np.float64) * (today / census.to_numpy(dtype=np.float64).sum(0))
     persons = {str(name): spread(lower, row, profile) for name, row in zip(census.index, scaled, strict=True)}
     shares = _household_sizes("NZL")
-    return Blueprint("district", persons, dict.fromkeys(persons, shares), tables, "outlines_nz_dhb.geojson")
+    return Blueprint("district", persons, dict.fromkeys(persons, shares), tables, "NZL", "outlines_nz_dhb.geojson")
 
 
 def country(iso3: str) -> Blueprint:
     """A country in July 2023: persons by five years of age, households in the newest year there is."""
     label = str(_of(data.read(PERSONS), iso3)["country"].iloc[0])
-    return Blueprint("country", {label: _years_of(iso3)}, {label: _household_sizes(iso3)}, (PERSONS, SIZES))
+    return Blueprint("country", {label: _years_of(iso3)}, {label: _household_sizes(iso3)}, (PERSONS, SIZES), iso3)
 
 
 def _of(table: pd.DataFrame, iso3: str) -> pd.DataFrame:

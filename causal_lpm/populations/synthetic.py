@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from causal_lpm.agents import FreshRandom, Groups, Layer, Population
+from causal_lpm.agents import ContactMatrices, FreshRandom, Groups, Layer, Population
 from causal_lpm.agents.columns import whole_numbers
 from causal_lpm.validate import known, whole_number
 
@@ -37,7 +37,8 @@ class SyntheticPopulation:
         networks: Layers by setting: `household`, `school` (the classroom), `workplace` (the team), `community`.
         places: Column of `people` -> the labels of the places that it numbers.
         outlines: Column of `people` -> the data set with outlines of these places, for maps.
-        contacts: Contacts by age, where there is a table of them.
+        contacts: Contacts a day by age and setting of the country, made reciprocal with the ages of these people
+            (`contacts.change` says by how much); none in a population of one's own.
         attribution: Origin and licence of the tables.
     """
 
@@ -46,7 +47,7 @@ class SyntheticPopulation:
     networks: Mapping[str, Layer]
     places: Mapping[str, tuple[str, ...]]
     outlines: Mapping[str, str]
-    contacts: Any
+    contacts: ContactMatrices | None
     attribution: str
 
     @classmethod

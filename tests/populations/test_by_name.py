@@ -79,6 +79,19 @@ def test_chance_meetings_are_four_a_day_most_of_them_in_ones_own_place() -> None
     assert met[~here].numpy() == pytest.approx(4 * 0.2 * share)
 
 
+def test_contacts_are_mutual_among_these_people(made: SyntheticPopulation) -> None:
+    assert made.contacts is not None
+    group = made.contacts.group_of(made.people["age"])
+    people = torch.bincount(group, minlength=len(made.contacts.ages)).double()
+    both = people[:, None] * made.contacts.total()
+    assert both.numpy() == pytest.approx(both.T.numpy())
+    mean = float(both.sum() / people.sum())
+    assert 7 < mean < 21
+    authors = "Prem" if made.name in ("new-zealand", "country:NZL", "country:KEN", "country:BRA") else "Mistry"
+    assert authors in made.contacts.source
+    assert authors in made.attribution
+
+
 def test_a_seed_gives_the_same_population_and_another_seed_another() -> None:
     one, again, other = (population("nyc", 2000, seed=seed).people for seed in (1, 1, 2))
     assert all(torch.equal(one[name], again[name]) for name in one)
