@@ -20,12 +20,18 @@ class Tree(Protocol):
         infector: int64 `[infections]`, below 0 from outside.
     """
 
-    agents: int
-    days: int
-    row: Tensor
-    day: Tensor
-    infectee: Tensor
-    infector: Tensor
+    @property
+    def agents(self) -> int: ...
+    @property
+    def days(self) -> int: ...
+    @property
+    def row(self) -> Tensor: ...
+    @property
+    def day(self) -> Tensor: ...
+    @property
+    def infectee(self) -> Tensor: ...
+    @property
+    def infector(self) -> Tensor: ...
 
 
 def generation_intervals(tree: Tree) -> Tensor:
