@@ -1,5 +1,5 @@
 """The command line."""
 
-from causal_lpm.cli.page_commands import app
+from causal_lpm.cli.new_commands import app
 
 __all__ = ["app"]
