@@ -52,6 +52,8 @@ class Mixing(Layer):
     matrix: InitVar[Any]
     agents: int = field(init=False)
     groups: int = field(init=False)
+    seat: Tensor = field(init=False)
+    """The group, or the number of groups for those in none, int32 `[agents]`."""
     settings: tuple[str, ...] = field(init=False)
     by_setting: Tensor = field(init=False)
     """Contacts a day with one agent of the column, float64 `[settings, groups, groups]`."""
@@ -78,7 +80,9 @@ class Mixing(Layer):
         one = torch.where(sizes > 0, 1 / sizes.double(), 0.0)  # nobody is met in an empty group
         by_setting = torch.stack(list(matrices.values())).to(group.device) * one
         weights = torch.ones(len(matrices), dtype=torch.float64, device=group.device)
-        self._set(group=group.clone(), agents=len(group), groups=groups, sizes=sizes)
+        group = group.clone()
+        seat = group if int(group.min()) >= 0 else torch.where(group < 0, groups, group)
+        self._set(group=group, seat=seat, agents=len(group), groups=groups, sizes=sizes)
         self._set(settings=tuple(matrices), by_setting=by_setting, weights=weights, crowding=torch.ones_like(one))
         self._set(rates=_mixed(by_setting, weights))
 
@@ -139,11 +143,13 @@ class Mixing(Layer):
         fractions = x.is_floating_point()
         sums = group_sum(x.double() if fractions else x, self.group, self.groups).double()
         received = _product(self.rates, sums).to(x.dtype if fractions else torch.float32)
-        everybody: Tensor = _OfMembers.apply(received, self.group, self.groups)  # type: ignore[no-untyped-call]
+        everybody: Tensor = _OfMembers.apply(received, self.seat)  # type: ignore[no-untyped-call]
         return everybody
 
     def degree(self) -> Tensor:
-        return _OfMembers.apply(_product(self.rates, self.sizes.double()).float(), self.group, self.groups)  # type: ignore[no-any-return, no-untyped-call]
+        contacts = _product(_mixed(self.by_setting, self.weights), self.sizes.double()).float()
+        everybody: Tensor = _OfMembers.apply(contacts, self.seat)  # type: ignore[no-untyped-call]
+        return everybody
 
 
 def _weight(name: str, value: Any, like: Tensor) -> Tensor:
@@ -188,10 +194,10 @@ class _OfMembers(torch.autograd.Function):
     """Each agent's group's value, 0 in no group; its gradient is the exact sum over the group."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, group: Tensor, groups: int) -> Tensor:
-        ctx.group, ctx.groups = group, groups
-        return torch.nn.functional.pad(values, (1, 0)).index_select(-1, group + 1)
+    def forward(ctx: Any, values: Tensor, seat: Tensor) -> Tensor:
+        ctx.seat, ctx.groups = seat, values.shape[-1]
+        return torch.nn.functional.pad(values, (0, 1)).index_select(-1, seat)
 
     @staticmethod
     def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return group_sum(gradient[0], ctx.group, ctx.groups), None, None
+        return group_sum(gradient[0], ctx.seat, ctx.groups + 1)[..., : ctx.groups], None

@@ -166,6 +166,7 @@ def test_among_those_who_are_there() -> None:
     half = MIXING_BY_SETTING.scaled(school=0.5)
     got = exposure(half.among(alive), sent)
     assert torch.equal(got, exposure(MIXING_BY_SETTING.among(alive).scaled(school=0.5), sent))
+    assert torch.equal(half.among(alive).degree(), half.degree())
     for world in range(2):
         there = Mixing(torch.where(alive[world], AGE_AND_REGION, -1), {"home": MATRIX, "school": MATRIX.T})
         expected = exposure(there.scaled(school=0.5), sent[world])
