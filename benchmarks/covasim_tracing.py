@@ -81,8 +81,8 @@ def epidemic(graph: Graph, days: int = DAYS) -> Rollout:
         traced, told = tracing.day(s, new)
         kept, inside = quarantine.day(s, told & (stage != RECOVERED), leave=diagnosed)
 
-        chance = 0.025 * torch.where(diagnosed, isolation.left(s), 1.0) * quarantine.left(s, inside)
-        received = exposure(graph, torch.where(ill, -torch.log1p(-chance), 0.0)) * quarantine.left(s, inside)
+        chance = 0.025 * torch.where(diagnosed, isolation.left(s), 1.0) * quarantine.contacts_left(s, inside)
+        received = exposure(graph, torch.where(ill, -torch.log1p(-chance), 0.0)) * quarantine.contacts_left(s, inside)
         infected = event("infection", received, where=stage == WELL)
         counted = {"infections": infected, "infectious": ill, "diagnoses": new}
         for name, who in {**counted, "quarantined": inside & ~quarantine.inside(s)}.items():
