@@ -64,6 +64,8 @@ from causal_lpm.inference.gradients.gradient_check import GradientCheck as Gradi
 from causal_lpm.inference.gradients.gradient_check import check_gradient as check_gradient
 from causal_lpm.inference.gradients.gradient_check import finite_differences as finite_differences
 from causal_lpm.inference.gradients.sensitivity import sensitivity as sensitivity
+from causal_lpm.inference.individuals.case_reading import read_line_list as read_line_list
+from causal_lpm.inference.individuals.cases import Cases as Cases
 from causal_lpm.inference.individuals.causation import Causation as Causation
 from causal_lpm.inference.individuals.causation import causation as causation
 from causal_lpm.inference.individuals.line_list import LineList as LineList

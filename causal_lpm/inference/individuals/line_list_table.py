@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,7 +14,7 @@ from causal_lpm.validate import known
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Table", "records"]
+__all__ = ["Table", "frame", "records"]
 
 Table: TypeAlias = "pd.DataFrame | Mapping[str, Any] | str | Path"
 """Columns agent, day, event and perhaps happened: a data frame, columns by name, or a path of a CSV or Parquet file."""
@@ -46,7 +46,7 @@ def records(table: Table) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = _frame(table)
+    rows = frame(table)
     for name in NEEDED:
         if name not in rows:
             raise ValueError(
@@ -73,20 +73,29 @@ def records(table: Table) -> pd.DataFrame:
     return found
 
 
-def _frame(table: Table) -> pd.DataFrame:
+def frame(table: Table, text: Iterable[str] = ()) -> pd.DataFrame:
+    """The table as a data frame with rows numbered from 0; `text` names columns of a CSV file that stay text.
+
+    Raises:
+        ValueError: a file that is neither CSV nor Parquet, columns of different lengths.
+        TypeError: something that is no table.
+
+    >>> frame({"agent": [4, 1], "event": "infection"})["event"].tolist()
+    ['infection', 'infection']
+    """
     import pandas as pd
 
     if isinstance(table, str | Path):
         path = Path(table)
-        readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
-        if path.suffix.lower() not in readers:
+        if path.suffix.lower() not in (".csv", ".parquet"):
             raise ValueError(
                 f"the line list {path.name} is neither a .csv nor a .parquet file: save it as one of them."
             )
         if not path.exists():
             raise FileNotFoundError(f"there is no line list at {path}: give the path of a .csv or .parquet file.")
-        read: pd.DataFrame = readers[path.suffix.lower()](path)
-        return read
+        if path.suffix.lower() == ".csv":
+            return pd.read_csv(path, dtype=dict.fromkeys(text, object))
+        return pd.read_parquet(path)
     if isinstance(table, pd.DataFrame):
         return table.reset_index(drop=True)
     if not isinstance(table, Mapping):
