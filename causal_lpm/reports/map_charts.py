@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from causal_lpm.inference.policies.counted import units_of
 from causal_lpm.inference.policies.predictions import series_dims
 from causal_lpm.reports.contents import Geography
 from causal_lpm.reports.javascript import altair
@@ -35,7 +36,7 @@ def map_chart(name: str, column: str, geography: Geography, outcome: str) -> Cha
     for place in places:
         known(f"{column} of {geography.outlines}", place, drawn)
     mean = predictions[outcome].astype(float).mean(("draw", "replicate"))
-    units = str(predictions[outcome].attrs.get("units", "a day"))
+    units = units_of(predictions[outcome], "a day, as the model counts")
     if "group_size" in predictions.coords and groups == "group":
         mean, units = mean / predictions["group_size"] * 1e5, f"{units} per 100,000"
     values = mean.transpose("world", groups, day)

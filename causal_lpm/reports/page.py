@@ -38,7 +38,7 @@ def page(contents: Contents) -> str:
         html.section("What these numbers do not say", "limits", html.listed(contents.limits)),
         html.section("Where they come from", "provenance", html.definitions(contents.provenance)),
     ]
-    known = [{"name": one.name, "spec": one.spec, "data": one.data, "switched": one.switched} for one in drawn]
+    known = [chart.for_script() for chart in drawn]
     scripts = [html.json_script("charts", known), script_of(bundle()), script_of(_file("page.js"))] if drawn else []
     about = {
         "Question": contents.question,

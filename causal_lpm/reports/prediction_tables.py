@@ -5,11 +5,11 @@ from math import isnan
 
 import xarray as xr
 
+from causal_lpm.inference.policies.counted import is_stock
 from causal_lpm.inference.policies.effects import CONVENTION, effects, totals
 from causal_lpm.inference.policies.statements import kind_of_totals, said, said_of_predictions
 from causal_lpm.inference.policies.summaries import summarise
 from causal_lpm.reports.contents import Table
-from causal_lpm.reports.series_rows import NEW
 
 __all__ = ["prediction_tables"]
 
@@ -23,7 +23,7 @@ def prediction_tables(predictions: xr.Dataset, references: Mapping[str, str], wa
         warning: What every table must say.
     """
     # What is there at the end of a day is counted again on the next: it has no total.
-    outcomes = [str(name) for name, series in predictions.items() if series.attrs.get("units", NEW).startswith(NEW)]
+    outcomes = [str(name) for name, series in predictions.items() if not is_stock(series)]
     ask = "".join(f"{text} " for text in (warning, said_of_predictions(predictions)) if text)
     count = f"{predictions.sizes['draw']} draws of the parameters, {predictions.sizes['replicate']} runs of each."
     worlds = predictions["world"].values.tolist()

@@ -8,15 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causal_lpm.inference.policies.counted import is_stock, units_of
 from causal_lpm.inference.policies.predictions import series_dims
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
 
-__all__ = ["NEW", "Columns", "Lines", "averted_lines", "columns_of", "plain_number", "world_lines"]
+__all__ = ["Columns", "Lines", "averted_lines", "columns_of", "plain_number", "world_lines"]
 
 Columns = dict[str, list[Any]]
 """Column -> values, as many in each."""
 DIGITS = 5  # significant ones of a number in a chart
-NEW = "new"
+STEPS = {1: "a day", 7: "a week"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def averted_lines(predictions: xr.Dataset, outcome: str, references: Mapping[str
     A number that is there at the end of a day, such as those in bed, is not added up.
     """
     samples, units, factor = _samples(predictions, outcome, None)
-    adds_up = units.startswith(NEW)
+    adds_up = not is_stock(predictions[outcome])
     values = {}
     for other, reference in references.items():
         gap = (samples.sel(world=reference).values - samples.sel(world=other).values) * factor
@@ -90,8 +91,7 @@ def _samples(predictions: xr.Dataset, outcome: str, group: str | None) -> tuple[
     groups, day = series_dims(predictions[outcome])
     counted = series.sum(groups) if group is None else series.sel({groups: group})
     stacked = counted.stack(sample=("draw", "replicate")).transpose("world", "sample", day)
-    # The longest series is daily; one of its own length, such as weekly reports, is not.
-    units = str(predictions[outcome].attrs.get("units", "a day" if day == "day" else "a step"))
+    units = units_of(predictions[outcome], f"{_step(predictions[outcome], day)}, as the model counts")
     if "group_size" not in predictions.coords or groups != "group":
         return stacked, units, 1.0
     persons = predictions["group_size"]
@@ -107,11 +107,23 @@ def _lines(
     values: Mapping[str, npt.NDArray[np.float64]],
 ) -> Lines:
     _, day = series_dims(predictions[outcome])
-    dates = [
-        coord for coord in predictions[outcome].coords.values() if coord.dims == (day,) and coord.dtype.kind == "M"
-    ]
-    x = np.datetime_as_string(dates[0].values, unit="D").tolist() if dates else np.arange(samples.sizes[day]).tolist()
-    return Lines(outcome, units, _spread(samples.sizes["sample"], predictions), x, bool(dates), values)
+    dates = _dates(predictions[outcome], day)
+    numbers = np.arange(samples.sizes[day])
+    x = numbers.tolist() if dates is None else np.datetime_as_string(dates, unit="D").tolist()
+    return Lines(outcome, units, _spread(samples.sizes["sample"], predictions), x, dates is not None, values)
+
+
+def _dates(series: xr.DataArray, day: str) -> npt.NDArray[np.datetime64] | None:
+    found = [coord.values for coord in series.coords.values() if coord.dims == (day,) and coord.dtype.kind == "M"]
+    return found[0] if found else None
+
+
+def _step(series: xr.DataArray, day: str) -> str:
+    """What lies between two numbers: by their dates; without these, the longest series is daily."""
+    dates = _dates(series, day)
+    if dates is not None and len(dates) > 1:
+        return STEPS.get(int((dates[1] - dates[0]) / np.timedelta64(1, "D")), "a step")
+    return "a day" if day == "day" else "a step"
 
 
 def _quantiles(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
