@@ -125,7 +125,8 @@ def test_packaged_outlines_lie_where_they_are_and_fill_the_map(name: str) -> Non
     axes = figure.axes[0]
     assert axes.get_xlim()[0] < west < east < axes.get_xlim()[1] < west + 1.2 * (east - west)
     centre = outlines.flat(np.array([[(west + east) / 2, (south + north) / 2]]))[0]
-    assert (west < centre[0] < east) and (south < centre[1] < north)
+    assert west < centre[0] < east
+    assert south < centre[1] < north
 
 
 def test_a_map_across_the_date_line_is_not_cut(tmp_path: Path) -> None:
