@@ -13,7 +13,21 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("causal_lpm", "case_studies")
-FACES = {"causal_lpm", "causal_lpm.agents", "causal_lpm.elicitation", "causal_lpm.inference", "causal_lpm.parties"}
+FACES = {"causal_lpm"} | {
+    f"causal_lpm.{face}"
+    for face in (
+        "agents",
+        "elicitation",
+        "explore",
+        "inference",
+        "measures",
+        "parties",
+        "populations",
+        "reports",
+        "simulations",
+        "templates",
+    )
+}
 PUBLIC = FACES | {"causal_lpm.data"}
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from case_studies.boarding_school.study import counts
+from case_studies.boarding_school.inputs import counts
 
 __all__ = ["chain"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
+from case_studies.boarding_school.inputs import counts
 from case_studies.boarding_school.model import PRIORS, epidemic
 from case_studies.boarding_school.question import WORLDS
 from case_studies.boarding_school.report import tables
-from case_studies.boarding_school.study import counts
 from case_studies.page import four_digits
 from causal_lpm.inference import Abduction, abduct, effects, summarise
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from case_studies.boarding_school.inputs import counts
 from case_studies.boarding_school.question import POLICIES, WORLDS
 from causal_lpm.inference import ModelStudy
 
@@ -22,13 +23,6 @@ def school_without_luck() -> Any:
     from case_studies.boarding_school import model
 
     return model.difference_equations(4)
-
-
-def counts() -> dict[str, Any]:
-    """How many were in bed each day."""
-    from causal_lpm import data
-
-    return {"in_bed": data.read("influenza_boarding_school_1978.csv")["in_bed"].to_numpy(float)}
 
 
 def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None]) -> str:
