@@ -14,7 +14,7 @@ from causal_lpm.simulations.tables import counted
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causal_lpm.simulations.simulation import Simulation
+    from causal_lpm.simulations.set_up import SetUp
 
 __all__ = ["contents_of_worlds", "study_of"]
 
@@ -25,7 +25,7 @@ LIMITS = (
 )
 
 
-def contents_of_worlds(simulation: Simulation, predictions: xr.Dataset) -> Contents:
+def contents_of_worlds(simulation: SetUp, predictions: xr.Dataset) -> Contents:
     """What a report on its worlds shows, each compared with the first."""
     first, *others = (str(world) for world in predictions["world"].values)
     template, population = simulation.template, simulation.population
@@ -56,7 +56,7 @@ def contents_of_worlds(simulation: Simulation, predictions: xr.Dataset) -> Conte
     )
 
 
-def study_of(simulation: Simulation, days: int) -> ModelStudy:
+def study_of(simulation: SetUp, days: int) -> ModelStudy:
     """The simulation as a study, over so many days, whose outcomes are what happens anew each day."""
     population = simulation.population
     column = next(iter(population.places), None)

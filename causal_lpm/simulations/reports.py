@@ -19,7 +19,7 @@ from causal_lpm.templates.parameters import parameter
 from causal_lpm.validate import known
 
 if TYPE_CHECKING:
-    from causal_lpm.simulations.simulation import Simulation
+    from causal_lpm.simulations.set_up import SetUp
 
 __all__ = ["ReportedModel", "reported_model"]
 
@@ -56,7 +56,7 @@ class ReportedModel:
 
 
 def reported_model(
-    simulation: Simulation, data: Any, priors: Mapping[str, Any], reported: Any, dispersion: Any
+    simulation: SetUp, data: Any, priors: Mapping[str, Any], reported: Any, dispersion: Any
 ) -> tuple[ReportedModel, dict[str, Any]]:
     """The model over the days of the data, and the data by the names of its sites.
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import torch
-
-from causal_lpm.handlers import Rollout
 from causal_lpm.inference.policies.question import named_worlds
-from causal_lpm.inference.program.program import read, series_of
-from causal_lpm.simulations.bound_models import BoundModel
 from causal_lpm.simulations.inhabitants import Inhabitants
-from causal_lpm.simulations.running import simulate_worlds
+from causal_lpm.simulations.set_up import DAYS, SetUp
 from causal_lpm.simulations.tables import html_of, seeds_of, series_frame, summary_frame
 from causal_lpm.simulations.what_if import AS_IT_IS, WhatIf
 from causal_lpm.templates import Template
-from causal_lpm.validate import known, whole_number
+from causal_lpm.validate import known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,11 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Simulation"]
 
-DAYS, SEEDS = 180, 10
+SEEDS = 10
 _NO_DATE: str | None = None
 
 
-class Simulation:
+class Simulation(SetUp):
     """A model in a population, to be run, drawn, asked and calibrated; made by `create`.
 
     It holds nothing that a model must know about: `simulation.model(days)` is a Pyro program, and every question can
@@ -60,15 +53,9 @@ class Simulation:
         policies: Mapping[str, float],
         seed: int,
     ) -> None:
-        self.template, self.population, self.seed = template, population, seed
-        self.parameters, self.policies = dict(parameters), dict(policies)
+        super().__init__(template, population, parameters, policies, seed)
         self._predictions: xr.Dataset | None = None
         self._days, self._seeds, self._start_date = DAYS, SEEDS, _NO_DATE
-
-    def model(self, days: int = DAYS) -> BoundModel:
-        """The Pyro program without arguments that it runs, over so many days."""
-        function, days = self.template.function, whole_number("days", days)
-        return BoundModel(function, self.population, days, self.parameters, self.policies)
 
     def run(
         self,
@@ -94,7 +81,7 @@ class Simulation:
         Raises:
             ValueError: days or seeds that are no whole numbers from 1, a start date that is none.
         """
-        self._predictions = self._simulated({AS_IT_IS: {}}, days, seeds, start_date, workers, progress)
+        self._predictions = self.simulate({AS_IT_IS: {}}, days, seeds, start_date, workers, progress)
         self._days, self._seeds, self._start_date = int(days), int(seeds), start_date
         return self
 
@@ -143,29 +130,8 @@ class Simulation:
             if {**self.policies, **acts} == self.policies:
                 raise ValueError(f"the scenario {name!r} changes nothing: give a policy another value than it has.")
         days, seeds = days or self._days, seeds or self._seeds
-        seen = self._simulated(worlds, days, seeds, self._start_date, workers, progress)
+        seen = self.simulate(worlds, days, seeds, self._start_date, workers, progress)
         return WhatIf(self, seen)
-
-    @functools.cached_property
-    def units(self) -> dict[str, str]:
-        """Series -> "new" (what happens in a day) or "stock" (how many there are at its end)."""
-        if self.template.units:
-            return dict(self.template.units)
-        returned = read(self.model(1)).returned
-        stocks = returned.stocks if isinstance(returned, Rollout) else ()
-        said = getattr(sys.modules.get(self.template.function.__module__), "UNITS", {})
-        return {name: "stock" if name in stocks else said.get(name, "new") for name in series_of(returned)}
-
-    def one_day(self) -> dict[str, torch.Tensor]:
-        """The series of its first day, `[*dims, 1 or groups, days]`."""
-        return read(self.model(1)).series
-
-    def group_sizes(self) -> torch.Tensor:
-        """Agents in each place by which it counts; all, where there are none."""
-        people, column = self.population.people, next(iter(self.population.places), None)
-        if column is None:
-            return torch.tensor([people.size])
-        return torch.bincount(people[column].long(), minlength=len(self.population.places[column]))
 
     def to_xarray(self) -> xr.Dataset:
         """The series, (world, draw, replicate, group, day), as `effects` and `summarise` take them."""
@@ -278,40 +244,6 @@ class Simulation:
 
         model, given = reported_model(self, data, priors or {}, reported, dispersion)
         return fit(model, given, method, **{"seed": self.seed, **options})
-
-    @property
-    def by(self) -> str:
-        """The column of places by which it counts; "group" where there is none."""
-        return next(iter(self.population.places), "group")
-
-    @property
-    def title(self) -> str:
-        """What it is, in a line."""
-        return f"{self.template.name} in {self.population.name}, {self.population.people.size:,} agents"
-
-    def _simulated(
-        self,
-        worlds: Mapping[str, Mapping[str, float]],
-        days: int,
-        seeds: int,
-        start_date: str | None,
-        workers: int,
-        progress: bool,
-    ) -> xr.Dataset:
-        column = next(iter(self.population.places), None)
-        return simulate_worlds(
-            self.model(days),
-            worlds,
-            seeds=whole_number("seeds", seeds),
-            seed=self.seed,
-            units=self.units,
-            places=None if column is None else self.population.places[column],
-            sizes=self.group_sizes(),
-            start_date=start_date,
-            workers=whole_number("workers", workers),
-            progress=progress,
-            short=bool(self.template.units),
-        )
 
     def __repr__(self) -> str:
         if self._predictions is None:

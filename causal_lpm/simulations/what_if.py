@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from causal_lpm.reports import Contents
-    from causal_lpm.simulations.simulation import Simulation
+    from causal_lpm.simulations.set_up import SetUp
 
 __all__ = ["AS_IT_IS", "WhatIf"]
 
@@ -38,7 +38,7 @@ class WhatIf:
         scenarios: Names of the worlds beside the one as it is.
     """
 
-    def __init__(self, simulation: Simulation, predictions: xr.Dataset) -> None:
+    def __init__(self, simulation: SetUp, predictions: xr.Dataset) -> None:
         self.predictions, self.title, self._simulation = predictions, simulation.title, simulation
         self.scenarios = tuple(str(world) for world in predictions["world"].values[1:])
 
