@@ -17,7 +17,7 @@ from causal_lpm.populations.synthetic import COMMUNITY, SyntheticPopulation
 
 __all__ = ["BYTES", "Blueprint"]
 
-BYTES = 100
+BYTES = 70
 """Peak memory an agent, measured with New Zealand and New York City."""
 ELSEWHERE = 0.2
 """Share of an agent's chance meetings that are with anybody in the population, not in the own place; an assumption."""
