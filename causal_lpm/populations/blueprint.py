@@ -90,10 +90,8 @@ class Blueprint:
                 for name, values in self._place(np.random.default_rng([key, number]), own, self.sizes[label]).items():
                     part = torch.from_numpy(values)
                     if name in groups:  # numbered on from those of the places before
-                        part, groups[name] = (
-                            torch.where(part < 0, part, part + groups[name]),
-                            groups[name] + 1 + int(part.max()),
-                        )
+                        part = torch.where(part < 0, part, part + groups[name])
+                        groups[name] = max(groups[name], 1 + int(part.max()))
                     columns[name][begin:end] = part
         return columns
 
