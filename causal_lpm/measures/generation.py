@@ -1,11 +1,15 @@
-"""Generation intervals: from the infection of an infector to those that it causes."""
+"""Generation intervals: from the infection of an infector to those that it causes, and their distribution."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["generation_intervals"]
+from causal_lpm.agents import Duration
+from causal_lpm.agents.disease import LONGEST
+from causal_lpm.ops.number_types import numbers
+
+__all__ = ["generation_intervals", "interval_distribution"]
 
 
 class Tree(Protocol):
@@ -59,3 +63,28 @@ def generation_intervals(tree: Tree) -> Tensor:
     cause = order[at.clamp(min=0)]
     known = (tree.infector >= 0) & (at >= 0) & (person[cause] == by)
     return torch.where(known, tree.day - tree.day[cause], -1)
+
+
+def interval_distribution(intervals: Any) -> Duration:
+    """The share of intervals of 0, 1, 2 ... days, as `instantaneous_reproduction` takes it.
+
+    Args:
+        intervals: Whole days of any shape: of `generation_intervals`, where -1 is unknown, or of
+            `InfectorList.serial_intervals`, where NaN is.
+
+    Raises:
+        ValueError: nothing that is known; intervals that are no whole days, or not from 1 to 250: infectees who fall
+            ill with or before their infectors make no distribution of generation intervals.
+
+    >>> interval_distribution([2, 3, 3, -1, 4]).probabilities
+    (0.0, 0.0, 0.25, 0.5, 0.25)
+    """
+    days = numbers("the intervals", intervals).flatten()
+    days = days[~days.isnan()] if days.is_floating_point() else days[days != -1]
+    if not len(days):
+        raise ValueError("no interval is known: give the days between the infections of infectors and infectees.")
+    wrong = (days < 1) | (days > LONGEST) | (days != days.round() if days.is_floating_point() else False)
+    if bool(wrong.any()):
+        raise ValueError(f"an interval is {days[wrong][0].item():g} days: give whole days from 1 to {LONGEST}.")
+    tally = torch.bincount(days.long()).double()
+    return Duration(tuple((tally / tally.sum()).tolist()))

@@ -107,13 +107,15 @@ def instantaneous_reproduction(
 
 
 def _summed(series: Tensor, window: int) -> Tensor:
-    """The sum over the window that ends on each day."""
-    total = series.cumsum(-1)
-    return total - torch.nn.functional.pad(total, (window, 0))[..., : total.shape[-1]]
+    """The sum over the window that ends on each day, of which days before the first have nothing.
+
+    Windows are summed one by one: in differences of running sums, one unknown day would take all later ones with it.
+    """
+    return torch.nn.functional.pad(series, (window - 1, 0)).unfold(-1, window, 1).sum(-1)
 
 
 class Tree(Protocol):
-    """What is needed of a transmission tree, such as `causal_lpm.inference.TransmissionTree`."""
+    """What is needed of who infected whom: a `causal_lpm.inference.TransmissionTree`, or an `InfectorList`."""
 
     def case_reproduction(self) -> Tensor: ...
 
@@ -121,10 +123,16 @@ class Tree(Protocol):
 def cohort_reproduction(tree: Tree) -> Tensor:
     """How many others those infected on a day infected on average, float64 `[rows, days]`; NaN where nobody was.
 
+    Of an `InfectorList`, `[days]`.
+
     It looks ahead: those of the last days have not had the time to infect anybody. The instantaneous number looks back,
     and moves at once when contacts change.
 
     Source: Wallinga and Teunis (2004), American Journal of Epidemiology 160, 509-516, with infectors that are known;
     Gostic et al. (2020), PLOS Computational Biology 16, e1008409, for the difference.
+
+    >>> from causal_lpm.measures import InfectorList
+    >>> cohort_reproduction(InfectorList(day=[0, 2, 2, 5], infector=[-1, 0, 0, 2]))
+    tensor([2.0000,    nan, 0.5000,    nan,    nan, 0.0000], dtype=torch.float64)
     """
     return tree.case_reproduction()

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from causal_lpm.ops.number_types import numbers
 
 __all__ = ["counts"]
 
@@ -14,7 +15,7 @@ def counts(name: str, series: Any) -> Tensor:
     >>> counts("the incidence", [1, 2])
     tensor([1., 2.], dtype=torch.float64)
     """
-    values = torch.as_tensor(series).double()
+    values = numbers(name, series).double()
     if values.dim() < 1 or not values.shape[-1]:
         raise ValueError(f"as {name}, the shape {tuple(values.shape)} was given: give one number a day, days last.")
     if bool((values < 0).any()) or bool(values.isinf().any()):

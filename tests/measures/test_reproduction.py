@@ -72,3 +72,9 @@ def test_bad_input_is_refused(arguments: dict[str, object], sentence: str) -> No
 def test_the_cohort_number_is_that_of_the_tree() -> None:
     number = torch.tensor([[1.5, 0.0]])
     assert torch.equal(cohort_reproduction(SimpleNamespace(case_reproduction=lambda: number)), number)
+
+
+def test_an_unknown_day_leaves_windows_without_it_known() -> None:
+    cases = torch.tensor([4.0, 5, 6, math.nan, 7, 8, 9, 10, 11, 12, 13])
+    found = instantaneous_reproduction(cases, INTERVAL, window=2).mean
+    assert found.isnan().tolist() == [True] * 2 + [False] + [True] * 5 + [False] * 3

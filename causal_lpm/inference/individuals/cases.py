@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from causal_lpm.inference.files.dates import date_of, shown
+from causal_lpm.measures import InfectorList
 from causal_lpm.validate import known
 
 if TYPE_CHECKING:
@@ -110,6 +111,18 @@ class Cases:
             return xr.DataArray(counts[0], {"date": times}, ("date",), date, attributes)
         name = by if isinstance(by, str) else str(getattr(by, "name", None) or "group")
         return xr.DataArray(counts, {name: labels, "date": times}, (name, "date"), date, attributes)
+
+    def infector_list(self, date: str, start: str | None = None) -> InfectorList:
+        """Days and infectors as `causal_lpm.measures` take them: serial intervals, offspring, reproduction numbers.
+
+        Args:
+            date: Name of a column with dates.
+            start: Day 0; None: the first date of the column.
+
+        Raises:
+            ValueError: as for `days`.
+        """
+        return InfectorList(self.days(date, start), self.infector)
 
     def observations(
         self, events: Mapping[str, str], start: str | None = None, agents: Iterable[int] | None = None
