@@ -121,7 +121,8 @@ def series_chart(
     chart = alt.layer(*layers, pointed).add_params(show, alt.param(name="labels", value=labels))
     chart = chart.properties(width="container", height=HEIGHT, description=_description(lines))
     spec = chart.configure_view(stroke=None).configure_axis(labelFontSize=12, titleFontSize=12).to_dict()
-    return Chart(name, f"{lines.spread[0].upper()}{lines.spread[1:]}.", spec, data, switched)
+    of_data = "" if observed is None else " Dots are data."
+    return Chart(name, f"{lines.spread[0].upper()}{lines.spread[1:]}.{of_data}", spec, data, switched)
 
 
 def _days(lines: Lines) -> Any:

@@ -2,6 +2,7 @@
 
 import csv as text_csv
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -66,6 +67,7 @@ def fill(browser: Any, name: str, text: str) -> None:
 
 
 def simulated(browser: Any, says: str = "replicates of") -> str:
+    time.sleep(1.0)  # a field tells its number to the server a quarter of a second after the last key
     part(browser, "simulate").click()
     return until("an answer", lambda: (said := part(browser, "status").text) and says in said and said)
 
