@@ -17,7 +17,7 @@ def new(
     folder: Annotated[Path, typer.Option("--in", metavar="FOLDER", help="Where it is put.")] = Path(),
 ) -> None:
     """Write a study that works at once (model, policies, data, test) to be changed into your own."""
-    from causal_lpm.simulations.new_study import new_study
+    from causal_lpm.simulations.study_writing import new_study
 
     with bad_input():
         files = new_study(name, folder)

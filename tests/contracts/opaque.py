@@ -67,6 +67,6 @@ class Sealed(Messenger):
             msg["args"] = (msg["args"][0], sealed(msg["args"][1]), *msg["args"][2:])
         elif is_opaque(msg["args"]) and msg["type"] in OPERATIONS:
             close = opened if msg["type"] == "tally" and msg["args"][0] in self.opens else sealed
-            msg["fn"] = lambda *args: close(fn(*opened(args)))
+            msg["fn"] = lambda *args, **options: close(fn(*opened(args), **options))
         elif is_opaque(msg["args"]) and msg["type"] in ("check", "found"):
-            msg["fn"] = Everybody if msg["type"] == "found" else lambda *_: None
+            msg["fn"] = Everybody if msg["type"] == "found" else lambda *_, **__: None

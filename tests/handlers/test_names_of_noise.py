@@ -176,5 +176,5 @@ def test_seeds_of_any_integers_are_the_same_seeds() -> None:
 
 @pytest.mark.parametrize("windows", [(0, 2.5), (0.0, 2), ("0", "1")])
 def test_windows_are_whole_steps(windows: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="give ascending first steps that start at 0"):
+    with pytest.raises(ValueError, match="give ascending first days that start at 0"):
         Seeds("luck", windows)

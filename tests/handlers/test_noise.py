@@ -176,7 +176,7 @@ def test_a_name_used_twice_in_a_step_is_refused(twice) -> None:  # type: ignore[
 
 @pytest.mark.parametrize("windows", [(), (1,), (0, 5, 5), (0, 7, 3), (-1, 0)])
 def test_bad_windows_are_refused(windows: tuple[int, ...]) -> None:
-    message = f"the windows of seeds 'luck' are {windows}: give ascending first steps that start at 0"
+    message = f"the windows of seeds 'luck' are {windows}: give ascending first days that start at 0"
     with pytest.raises(ValueError, match=re.escape(message)):
         Seeds("luck", windows)
 

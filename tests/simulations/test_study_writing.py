@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from causal_lpm.cli import app
-from causal_lpm.simulations.new_study import new_study
+from causal_lpm.simulations.study_writing import new_study
 
 ROOT = Path(__file__).parents[2]
 
