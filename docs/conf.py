@@ -1,6 +1,10 @@
 """How the documentation is built (`make docs`): Markdown pages through MyST, docstrings through autodoc."""
 
+import re
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from sphinx.application import Sphinx
 
 project = "causal_lpm"
 author = "The causal_lpm maintainers"
@@ -25,3 +29,21 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = f"causal_lpm {release}"
+
+OUTSIDE = re.compile(r"\]\((?P<path>[^)#:\s]+\.md)(?:#[^)\s]*)?\)")
+
+
+def downloads_of_pages_outside(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Pages of the repository that are no pages of the site (case studies, benchmarks) are links to their files."""
+    folder = Path(app.srcdir, docname).parent
+
+    def link(match: re.Match[str]) -> str:
+        inside = (folder / match["path"]).resolve().is_relative_to(Path(app.srcdir).resolve())
+        return match[0] if inside else f"](path:{match['path']})"
+
+    source[0] = OUTSIDE.sub(link, source[0])
+
+
+def setup(app: Sphinx) -> None:
+    """What Sphinx calls once."""
+    app.connect("source-read", downloads_of_pages_outside)
