@@ -38,7 +38,7 @@ def epidemic() -> Rollout:
         met = exposure(home.networks, infectious)
         closed = (s["school_closure_day"] >= 0) & (s["t"] >= s["school_closure_day"])
         met["school"] = torch.where(closed, 0.0, met["school"])
-        force = torch.stack(list(met.values())).sum(0) * r0 / (INFECTIOUS_DAYS * contacts)
+        force = sum(met.values()) * r0 / (INFECTIOUS_DAYS * contacts)
         seeded = torch.where(s["t"] == 0, 0.004, 0.0)
         infected = event("infection", force + seeded, where=s["stage"] == SUSCEPTIBLE)
         recovered = event("recovery", 1 / INFECTIOUS_DAYS, where=infectious)
