@@ -84,10 +84,19 @@ def gamma_days(shape: float, scale: float) -> Duration:
         raise ValueError(f"gamma_days got shape {shape} and scale {scale}: both must be positive, and finite.")
     upper = torch.arange(LONGEST + 1, dtype=torch.float64) + 0.5
     below = torch.special.gammainc(torch.tensor(shape, dtype=torch.float64), upper / scale)
+    return cut_to_longest(f"gamma times with shape {shape} and scale {scale}", below)
+
+
+def cut_to_longest(what: str, below: torch.Tensor) -> Duration:
+    """The time whose probability to be at most 0, 1, ... `LONGEST` days is given, float64; what is beyond is the last.
+
+    Raises:
+        ValueError: more than `MOST_CUT` of the times are beyond.
+    """
     if (cut := 1 - float(below[-1])) > MOST_CUT:
         raise ValueError(
-            f"of the gamma times with shape {shape} and scale {scale}, {cut:.0%} are longer than {LONGEST} days, the "
-            "most that a stage can last: give a shorter time, or several stages one after the other."
+            f"of the {what}, {cut:.0%} are longer than {LONGEST} days, the most that a stage can last: give a shorter "
+            "time, or several stages one after the other."
         )
     below[-1] = 1.0
     return Duration(tuple(torch.diff(below, prepend=torch.zeros(1, dtype=torch.float64)).clamp(min=0).tolist()))

@@ -5,7 +5,7 @@ import math
 import torch
 from scipy import special
 
-from causal_lpm.agents.disease import LONGEST, MOST_CUT, Duration
+from causal_lpm.agents.disease import LONGEST, Duration, cut_to_longest
 
 __all__ = ["log_normal_days"]
 
@@ -29,10 +29,4 @@ def log_normal_days(mean: float, sd: float) -> Duration:
     middle = math.log(mean) - spread**2 / 2
     upper = torch.arange(LONGEST + 1, dtype=torch.float64) + 0.5
     below = torch.as_tensor(special.ndtr(((upper.log() - middle) / spread).numpy()))
-    if (cut := 1 - float(below[-1])) > MOST_CUT:
-        raise ValueError(
-            f"of the log-normal times with mean {mean} and sd {sd}, {cut:.0%} are longer than {LONGEST} days, the most "
-            "that a stage can last: give a shorter time, or several stages one after the other."
-        )
-    below[-1] = 1.0
-    return Duration(tuple(torch.diff(below, prepend=torch.zeros(1, dtype=torch.float64)).clamp(min=0).tolist()))
+    return cut_to_longest(f"log-normal times with mean {mean} and sd {sd}", below)

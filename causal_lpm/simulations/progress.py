@@ -1,10 +1,12 @@
 """A bar that shows the days of a simulation while it runs, on a terminal and in a notebook."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from causal_lpm.handlers.handler import Handler
+from causal_lpm.inference.runs.stage_bars import bars_on_errors
 
 __all__ = ["counting_days"]
 
@@ -25,23 +27,9 @@ class _Days(Handler):
 @contextmanager
 def counting_days(text: str, days: int, *, shown: bool) -> Iterator[None]:
     """Counts the days that are simulated inside the block, of so many in all; a log file gets no bar."""
-    from rich.console import Console
-
-    errors = Console(stderr=True)
-    if not (shown and (errors.is_terminal or errors.is_jupyter)):
+    with contextlib.ExitStack() as stack:
+        if shown:
+            bars, _ = stack.enter_context(bars_on_errors("days"))
+            task = bars.add_task(text, total=days)
+            stack.enter_context(_Days(lambda: bars.advance(task)))
         yield
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("days"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=errors, transient=True) as bars:
-        task = bars.add_task(text, total=days)
-        with _Days(lambda: bars.advance(task)):
-            yield

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from causal_lpm.inference.policies.question import named_worlds
-from causal_lpm.simulations.inhabitants import Inhabitants
 from causal_lpm.simulations.set_up import DAYS, SetUp
 from causal_lpm.simulations.tables import html_of, seeds_of, series_frame, summary_frame
 from causal_lpm.simulations.what_if import AS_IT_IS, WhatIf
-from causal_lpm.templates import Template
 from causal_lpm.validate import known
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Simulation"]
 
 SEEDS = 10
-_NO_DATE: str | None = None
 
 
 class Simulation(SetUp):
@@ -36,26 +33,11 @@ class Simulation(SetUp):
 
     It holds nothing that a model must know about: `simulation.model(days)` is a Pyro program, and every question can
     also be asked of that with `predict`, `fit` and `comparing`.
-
-    Attributes:
-        template: The model function, its name, and what its series count.
-        population: Who lives in it.
-        parameters: Name -> number or distribution.
-        policies: Name -> number, as the simulation runs.
-        seed: Of all luck.
     """
 
-    def __init__(
-        self,
-        template: Template,
-        population: Inhabitants,
-        parameters: Mapping[str, Any],
-        policies: Mapping[str, float],
-        seed: int,
-    ) -> None:
-        super().__init__(template, population, parameters, policies, seed)
-        self._predictions: xr.Dataset | None = None
-        self._days, self._seeds, self._start_date = DAYS, SEEDS, _NO_DATE
+    _predictions: xr.Dataset | None = None
+    _days, _seeds = DAYS, SEEDS
+    _start_date: str | None = None
 
     def run(
         self,

@@ -110,12 +110,13 @@ def stage_bars() -> Iterator[StageDisplay | NotebookDisplay]:
 
 
 @contextmanager
-def bars_on_errors() -> Iterator[tuple[Progress, Console]]:
-    """Bars on standard error, where it is a terminal."""
+def bars_on_errors(unit: str = "") -> Iterator[tuple[Progress, Console]]:
+    """Bars on standard error, where it is a terminal or a notebook; `unit` stands behind the numbers."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *[TextColumn(unit)] * bool(unit))
     times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=errors, transient=True, disable=not errors.is_terminal) as bars:
+    shown = errors.is_terminal or errors.is_jupyter
+    with Progress(*columns, *times, console=errors, transient=True, disable=not shown) as bars:
         yield bars, errors
 
 
