@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 import torch
 
-from causal_lpm.agents import NEVER
-from causal_lpm.ops import policy
+from causal_lpm.agents import Closures
 from causal_lpm.typing import State
 
 __all__ = ["closures", "open_share"]
@@ -20,9 +19,8 @@ def closures(settings: Iterable[str]) -> State:
     >>> sorted(closures(["household", "school"]))
     ['school_closure_day', 'school_closure_strength', 'school_reopening_day']
     """
-    defaults = {"closure_day": NEVER, "reopening_day": NEVER, "closure_strength": 1.0}
-    named = [f"{setting}_{{}}" for setting in settings if setting != "household"]
-    return {each.format(what): policy(each.format(what), value) for each in named for what, value in defaults.items()}
+    named = [setting for setting in settings if setting != "household"]
+    return Closures(named).start() if named else {}
 
 
 def open_share(s: State, setting: str) -> torch.Tensor | float:
@@ -32,8 +30,4 @@ def open_share(s: State, setting: str) -> torch.Tensor | float:
     >>> open_share(s, "school")
     tensor([0.])
     """
-    if setting == "household":
-        return 1.0
-    begins, ends = s[f"{setting}_closure_day"], s[f"{setting}_reopening_day"]
-    closed = (begins >= 0) & (s["t"] >= begins) & ((ends < 0) | (s["t"] < ends))
-    return torch.where(closed, 1 - s[f"{setting}_closure_strength"], 1.0)
+    return 1.0 if setting == "household" else Closures((setting,)).factor(s, setting)

@@ -2,12 +2,12 @@
 
 import torch
 
-from causal_lpm import Rollout, State, allocate, event, exogenous, exposure, hazard_of, rollout, tally
+from causal_lpm import Rollout, State, allocate, event, exogenous, hazard_of, rollout, tally
 from causal_lpm.agents import NEVER, CatchUp, Isolation, Masks, Treatment, start
-from causal_lpm.templates.closures import closures, open_share
-from causal_lpm.templates.needs import TemplatePopulation, by_place, meeting_places
+from causal_lpm.templates.closures import closures
+from causal_lpm.templates.needs import TemplatePopulation, by_place
 from causal_lpm.templates.parameters import Parameter, leaving, parameter
-from causal_lpm.templates.seir import WEIGHTS
+from causal_lpm.templates.spread import Spread
 
 __all__ = ["UNITS", "influenza"]
 
@@ -43,11 +43,11 @@ def influenza(
     Returns:
         By place, new `infections`, `cases` (onsets) and `deaths`, the stock `infectious`; all new `vaccination_doses`.
     """
-    layers, size = meeting_places(population), population.people.size
+    spread, size = Spread(population), population.people.size
     latent, infectious = parameter("latent_days", latent_days, 1), parameter("infectious_days", infectious_days, 1)
-    weights = {setting: WEIGHTS.get(setting, 0.3) for setting in layers}
-    met = sum(weights[setting] * layers[setting].degree().mean() for setting in layers)
-    per_contact = parameter("r0", r0) / (infectious * met * (SYMPTOMATIC + SILENT_SENDS * (1 - SYMPTOMATIC)))
+    per_contact = parameter("r0", r0) / (
+        infectious * spread.contacts * (SYMPTOMATIC + SILENT_SENDS * (1 - SYMPTOMATIC))
+    )
     dies = -torch.log1p(-parameter("fatality", fatality, 0, 0.99))
     protected = exogenous("earlier_seasons", size, "uniform") < parameter("immune", immune, 0, 1)
     first = allocate("initial", protected.to(torch.uint8), parameter("initial", initial, 0, size).round())
@@ -59,21 +59,20 @@ def influenza(
         stage, (staying, inside) = s["stage"], at_home.day(s, s["onset"])
         treating, given = antivirals.day(s, s["onset"], stage == ILL), doses.day(s, stage == SUSCEPTIBLE)
         sent = (stage == ILL) * antivirals.sending({**s, **treating}) + SILENT_SENDS * (stage == SILENT)
-        meetings = exposure(layers, sent * masks.sending(s) * at_home.contacts_left(s, inside))
-        force = sum(weights[setting] * open_share(s, setting) * meetings[setting] for setting in layers)
+        force = spread.force(s, sent * masks.sending(s) * at_home.contacts_left(s, inside))
         open_to_it = (stage == SUSCEPTIBLE) & ~doses.protected({**s, **given})
         infected = event("infection", per_contact * masks.receiving(s) * force, where=open_to_it)
         begins = event("infectious", leaving(latent), where=stage == EXPOSED)
-        onset = event("symptoms", hazard_of(SYMPTOMATIC), where=begins)
+        onset = event("symptoms", hazard_of(SYMPTOMATIC), where=begins, at_once=True)
         ends = event("end", leaving(infectious), where=(stage == SILENT) | (stage == ILL))
-        died = event("death", dies, where=ends & (stage == ILL))
+        died = event("death", dies, where=ends & (stage == ILL), at_once=True)
         after = torch.where(ends, RECOVERED + died.int(), stage + (infected | begins) + onset.int()).to(torch.uint8)
         ill = (after == SILENT) | (after == ILL)
         for name, who in {"infections": infected, "cases": onset, "deaths": died, "infectious": ill}.items():
-            tally(name, who, **by_place(population))
+            tally(name, who, **by_place(population), stock=UNITS[name] == "stock")
         return {**s, **treating, **given, **staying, "stage": after, "onset": onset}
 
     entries = {name: value for part in (doses, masks, antivirals, at_home) for name, value in part.start(size).items()}
     stage = torch.where(first, EXPOSED, torch.where(protected, RECOVERED, SUSCEPTIBLE)).to(torch.uint8)
     own = {"stage": stage, "onset": torch.zeros(size, dtype=torch.bool)}
-    return rollout(day, {**start(population.people, **closures(layers)), **entries, **own}, days)
+    return rollout(day, {**start(population.people, **closures(spread.layers)), **entries, **own}, days)

@@ -2,18 +2,17 @@
 
 import torch
 
-from causal_lpm import Rollout, State, allocate, event, exposure, rollout, tally
+from causal_lpm import Rollout, State, allocate, event, rollout, tally
 from causal_lpm.agents import start
-from causal_lpm.templates.closures import closures, open_share
-from causal_lpm.templates.needs import TemplatePopulation, by_place, meeting_places
+from causal_lpm.templates.closures import closures
+from causal_lpm.templates.needs import TemplatePopulation, by_place
 from causal_lpm.templates.parameters import Parameter, leaving, parameter
+from causal_lpm.templates.spread import Spread
 
 __all__ = ["UNITS", "seir"]
 
 UNITS = {"infections": "new", "cases": "new", "deaths": "new", "infectious": "stock"}
 SUSCEPTIBLE, EXPOSED, INFECTIOUS, RECOVERED, DEAD = range(5)
-WEIGHTS = {"household": 3.0, "school": 0.6, "workplace": 0.6}
-"""How much a contact transmits, 0.3 elsewhere. Source: Kerr et al. 2021, doi:10.1371/journal.pcbi.1009149."""
 
 
 def seir(
@@ -40,19 +39,15 @@ def seir(
     Returns:
         Series by place: new `infections`, `cases` (becoming infectious) and `deaths`, and the stock `infectious`.
     """
-    layers, size = meeting_places(population), population.people.size
+    spread, size = Spread(population), population.people.size
     latent, infectious = parameter("latent_days", latent_days, 1), parameter("infectious_days", infectious_days, 1)
-    weights = {setting: WEIGHTS.get(setting, 0.3) for setting in layers}
-    met = sum(weights[setting] * layers[setting].degree().mean() for setting in layers)
-    per_contact = parameter("r0", r0) / (infectious * met)
+    per_contact = parameter("r0", r0) / (infectious * spread.contacts)
     dies = -torch.log1p(-parameter("fatality", fatality, 0, 0.99))
     first = allocate("initial", torch.zeros(size, dtype=torch.uint8), parameter("initial", initial, 0, size).round())
 
     def day(s: State) -> State:
         stage = s["stage"]
-        meetings = exposure(layers, stage == INFECTIOUS)
-        force = sum(weights[setting] * open_share(s, setting) * meetings[setting] for setting in layers)
-        infected = event("infection", per_contact * force, where=stage == SUSCEPTIBLE)
+        infected = event("infection", per_contact * spread.force(s, stage == INFECTIOUS), where=stage == SUSCEPTIBLE)
         falls_ill = event("onset", leaving(latent), where=stage == EXPOSED)
         ends = event("end", leaving(infectious), where=stage == INFECTIOUS)
         died = event("death", dies, where=ends, at_once=True)
@@ -62,5 +57,5 @@ def seir(
         tally("infectious", stage == INFECTIOUS, **by_place(population), stock=True)
         return {**s, "stage": stage}
 
-    begin = start(population.people, **closures(layers))
+    begin = start(population.people, **closures(spread.layers))
     return rollout(day, {**begin, "stage": first.to(torch.uint8) * EXPOSED}, days)

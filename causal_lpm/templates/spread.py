@@ -5,10 +5,12 @@ import torch
 from causal_lpm.ops import exposure
 from causal_lpm.templates.closures import open_share
 from causal_lpm.templates.needs import TemplatePopulation, meeting_places
-from causal_lpm.templates.seir import WEIGHTS
 from causal_lpm.typing import State
 
 __all__ = ["Spread"]
+
+WEIGHTS = {"household": 3.0, "school": 0.6, "workplace": 0.6}
+"""How much a contact transmits, 0.3 elsewhere. Source: Kerr et al. 2021, doi:10.1371/journal.pcbi.1009149."""
 
 
 class Spread:
@@ -40,7 +42,7 @@ class Spread:
 
         Args:
             s: State with `t` and the entries of `closures`.
-            infectious: bool `[*dims, agents]`.
+            infectious: Who is, bool, or how much each sends, float32, `[*dims, agents]`.
             **taking_place: Setting -> share of its contacts that takes place today, beside closures.
         """
         met = exposure(self.layers, infectious)

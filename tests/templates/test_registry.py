@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from causal_lpm import create
+from causal_lpm.inference.program.program import read
 from causal_lpm.templates import load_template, template_names
 
 HEADINGS = ("Purpose", "Entities", "Process overview", "Design concepts", "Initialisation", "Input data", "Submodels")
@@ -28,3 +30,12 @@ def test_names_have_hyphens_and_helpers_are_no_templates() -> None:
 def test_an_unknown_template_is_one_sentence() -> None:
     with pytest.raises(ValueError, match="unknown template 'seirr': did you mean 'seir'"):
         load_template("seirr")
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_what_a_template_says_of_its_tallies_is_what_they_say(name: str) -> None:
+    living = {} if name == "predator-prey" else {"population": "nyc", "agents": 600}
+    run = read(create(name, **living).model(1)).returned
+    units = load_template(name).units
+    assert set(run.tallies) == set(units)
+    assert run.stocks == {tally for tally, kind in units.items() if kind == "stock"}
