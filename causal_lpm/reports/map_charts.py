@@ -8,7 +8,7 @@ from causal_lpm.reports.contents import Geography
 from causal_lpm.reports.javascript import altair
 from causal_lpm.reports.outlines import names_of, shapes
 from causal_lpm.reports.series_charts import Chart
-from causal_lpm.reports.series_rows import Columns, plain_number
+from causal_lpm.reports.series_rows import Columns, dates_of, plain_number
 from causal_lpm.validate import known
 
 __all__ = ["map_chart"]
@@ -67,11 +67,7 @@ def map_chart(name: str, column: str, geography: Geography, outcome: str) -> Cha
         scale=alt.Scale(scheme="viridis", domain=[0, top], reverse=True),
         legend=alt.Legend(orient="right"),
     )
-    dates = [
-        coord.values
-        for coord in predictions[outcome].coords.values()
-        if coord.dims == (day,) and coord.dtype.kind == "M"
-    ]
+    dates = dates_of(predictions[outcome], day)
     filled = (
         alt.Chart(alt.NamedData("values"))
         .transform_filter("datum.day == day && datum.world == world")
@@ -89,7 +85,9 @@ def map_chart(name: str, column: str, geography: Geography, outcome: str) -> Cha
         text=alt.ExprRef("worlds[world] + ', ' + dates[day]"), anchor="start", fontSize=13, fontWeight="normal"
     )
     said = (
-        np.datetime_as_string(dates[0], unit="D").tolist() if dates else [f"day {n}" for n in range(values.sizes[day])]
+        [f"day {n}" for n in range(values.sizes[day])]
+        if dates is None
+        else np.datetime_as_string(dates, unit="D").tolist()
     )
     chart = alt.layer(ground, filled).project(type="identity", reflectY=True)
     chart = chart.add_params(

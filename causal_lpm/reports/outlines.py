@@ -1,27 +1,24 @@
 """Packaged outlines as flat shapes for a map, and the series whose groups are places of one of them."""
 
-import json
-from math import cos, radians
 from typing import Any
 
 import xarray as xr
 
-from causal_lpm import data
+from causal_lpm.inference.charts.outlines import outlines_of, read_outlines
 from causal_lpm.reports.contents import Geography
 
 __all__ = ["geography_of", "names_of", "shapes"]
 
-FILES = tuple(sorted(name for name in data.DATASETS if name.startswith("outlines_")))
 DIGITS = 4  # of a coordinate in degrees: ten metres
 
 
 def names_of(outlines: str) -> list[str]:
-    """The places of packaged outlines, in their order; ValueError where there are no such outlines.
+    """The places of packaged outlines, in their order; FileNotFoundError where there are no such outlines.
 
     >>> names_of("outlines_nyc_boroughs.geojson")[:2]
     ['Bronx', 'Brooklyn']
     """
-    return [str(feature["properties"]["name"]) for feature in _features(outlines)]
+    return [place.names[0] for place in read_outlines(outlines).places]
 
 
 def geography_of(predictions: xr.Dataset) -> dict[str, Geography]:
@@ -29,10 +26,11 @@ def geography_of(predictions: xr.Dataset) -> dict[str, Geography]:
     labels = set(map(str, predictions["group"].values)) if "group" in predictions.coords else set()
     if len(labels) < 2:
         return {}
-    for outlines in FILES:
-        if labels <= set(names_of(outlines)):
-            return {"place": Geography(outlines, predictions)}
-    return {}
+    try:
+        outlines = outlines_of(labels)
+    except ValueError:
+        return {}
+    return {"place": Geography(outlines, predictions)} if labels <= set(names_of(outlines)) else {}
 
 
 def shapes(outlines: str) -> list[dict[str, Any]]:
@@ -40,35 +38,13 @@ def shapes(outlines: str) -> list[dict[str, Any]]:
 
     East is shortened by the cosine of the middle latitude, so that shapes look as they do on a local map.
     """
-    features = _features(outlines)
-    north = [float(feature["properties"]["lat"]) for feature in features]
-    scale = cos(radians((min(north) + max(north)) / 2))
-    # The Aleutians go on beyond 180 degrees: east is counted from the middle of the widest gap, which no place crosses.
-    east = sorted(float(feature["properties"]["lon"]) % 360 for feature in features)
-    gaps = [
-        (after - before, (before + after) / 2) for before, after in zip(east, [*east[1:], east[0] + 360], strict=True)
-    ]
-    west = max(gaps)[1] % 360
-    return [
-        {
-            "type": "Feature",
-            "properties": {"name": feature["properties"]["name"]},
-            "geometry": {
-                "type": feature["geometry"]["type"],
-                "coordinates": _flat(feature["geometry"]["coordinates"], scale, west),
-            },
-        }
-        for feature in features
-    ]
-
-
-def _features(outlines: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(data.path(outlines).read_text(encoding="utf-8"))["features"]
-    return found
-
-
-def _flat(coordinates: list[Any], scale: float, west: float) -> list[Any]:
-    if not isinstance(coordinates[0], list):
-        east, north = coordinates[:2]
-        return [round((east - west) % 360 * scale, DIGITS), round(north, DIGITS)]
-    return [_flat(each, scale, west) for each in coordinates]
+    found = read_outlines(outlines)
+    features = []
+    for place in found.places:
+        polygons = [
+            [(found.flat(ring) / (found.aspect, 1.0)).round(DIGITS).tolist() for ring in polygon]
+            for polygon in place.polygons
+        ]
+        geometry = {"type": "MultiPolygon", "coordinates": polygons}
+        features.append({"type": "Feature", "properties": {"name": place.names[0]}, "geometry": geometry})
+    return features

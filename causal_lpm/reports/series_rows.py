@@ -12,7 +12,7 @@ from causal_lpm.inference.policies.counted import is_stock, units_of
 from causal_lpm.inference.policies.predictions import series_dims
 from causal_lpm.inference.policies.summaries import ENOUGH_FOR_PERCENTILES
 
-__all__ = ["Columns", "Lines", "averted_lines", "columns_of", "plain_number", "world_lines"]
+__all__ = ["Columns", "Lines", "averted_lines", "columns_of", "dates_of", "plain_number", "world_lines"]
 
 Columns = dict[str, list[Any]]
 """Column -> values, as many in each."""
@@ -107,20 +107,21 @@ def _lines(
     values: Mapping[str, npt.NDArray[np.float64]],
 ) -> Lines:
     _, day = series_dims(predictions[outcome])
-    dates = _dates(predictions[outcome], day)
+    dates = dates_of(predictions[outcome], day)
     numbers = np.arange(samples.sizes[day])
     x = numbers.tolist() if dates is None else np.datetime_as_string(dates, unit="D").tolist()
     return Lines(outcome, units, _spread(samples.sizes["sample"], predictions), x, dates is not None, values)
 
 
-def _dates(series: xr.DataArray, day: str) -> npt.NDArray[np.datetime64] | None:
+def dates_of(series: xr.DataArray, day: str) -> npt.NDArray[np.datetime64] | None:
+    """The dates of a series, `[day]`, where it has them."""
     found = [coord.values for coord in series.coords.values() if coord.dims == (day,) and coord.dtype.kind == "M"]
     return found[0] if found else None
 
 
 def _step(series: xr.DataArray, day: str) -> str:
     """What lies between two numbers: by their dates; without these, the longest series is daily."""
-    dates = _dates(series, day)
+    dates = dates_of(series, day)
     if dates is not None and len(dates) > 1:
         return STEPS.get(int((dates[1] - dates[0]) / np.timedelta64(1, "D")), "a step")
     return "a day" if day == "day" else "a step"

@@ -24,10 +24,18 @@ Ring = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Place:
-    """A feature of GeoJSON: the names that it goes by, and its rings, `[points, 2]` in degrees east and north."""
+    """A feature of GeoJSON: the names that it goes by, and its polygons.
+
+    A polygon is its outline and its holes, each a ring `[points, 2]` in degrees east and north.
+    """
 
     names: tuple[str, ...]
-    rings: tuple[Ring, ...]
+    polygons: tuple[tuple[Ring, ...], ...]
+
+    @property
+    def rings(self) -> tuple[Ring, ...]:
+        """The rings of all polygons."""
+        return tuple(ring for polygon in self.polygons for ring in polygon)
 
 
 @dataclass(frozen=True)
@@ -165,14 +173,19 @@ def _place(file: str, number: int, feature: Mapping[str, Any], key: str | None) 
         raise ValueError(f"{names[0]!r} of {file} is a {shape}: a map has polygons; give places with an area.")
     try:
         polygons = [geometry["coordinates"]] if shape == "Polygon" else geometry["coordinates"]
-        rings = tuple(np.array([point[:2] for point in ring], dtype=float) for polygon in polygons for ring in polygon)
-        if not rings or any(ring.ndim != 2 or len(ring) < 4 for ring in rings):
+        place = Place(
+            names,
+            tuple(
+                tuple(np.array([point[:2] for point in ring], dtype=float) for ring in polygon) for polygon in polygons
+            ),
+        )
+        if not place.rings or any(ring.ndim != 2 or len(ring) < 4 for ring in place.rings):
             raise ValueError("a ring has fewer than four points")
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"the outline of {names[0]!r} of {file} is broken ({error}): save the file again.") from error
-    for ring in rings:
+    for ring in place.rings:
         _check_degrees(ring, f"the outline of {names[0]!r} of {file}")
-    return Place(names, rings)
+    return place
 
 
 def _check_degrees(points: Ring, what: str) -> None:
