@@ -60,6 +60,12 @@ def value(browser: Any, number: int) -> float:
     return float(browser.execute_script("return $(document.getElementById(arguments[0])).val()", f"policy_{number}"))
 
 
+def later(browser: Any, number: int) -> float:
+    """The value after a second: a slider goes on for a while after the last key, and what it says last counts."""
+    time.sleep(1.0)
+    return value(browser, number)
+
+
 def fill(browser: Any, name: str, text: str) -> None:
     field = part(browser, name)
     field.clear()
@@ -95,7 +101,7 @@ def test_a_slider_moved_by_the_keyboard_changes_the_numbers_to_those_of_the_stud
     line = line_of(browser, 0)
     for _ in range(12):
         line.send_keys("\ue014")  # the right arrow
-    efficacy = until("the slider has moved", lambda: (x := value(browser, 0)) > 0.5 and x)
+    efficacy = until("the slider has moved", lambda: (x := value(browser, 0)) > 0.5 and x == later(browser, 0) and x)
     fill(browser, "replicates", "2")
     assert "2 replicates of 1,000 agents" in simulated(browser)
     assert drawn(browser) == 2 * 2 + 2, "two outcomes over time, what is averted of each, two maps"
