@@ -9,6 +9,7 @@ from causal_lpm.inference.studies.model_study import ModelStudy
 from causal_lpm.inference.studies.study import Policy
 from causal_lpm.provenance import provenance
 from causal_lpm.reports.contents import Contents, Geography
+from causal_lpm.reports.prediction_tables import prediction_tables
 from causal_lpm.simulations.tables import counted
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def contents_of_worlds(simulation: SetUp, predictions: xr.Dataset) -> Contents:
     places = {}
     if column in population.outlines and predictions.sizes.get("group") == len(population.places[column]):
         places[column] = Geography(population.outlines[column], predictions)
+    references = dict.fromkeys(others, first)
     runs = predictions.sizes["draw"] * predictions.sizes["replicate"]
     about = {
         "agents, days, seeds": f"{population.people.size:,} agents, {predictions.sizes['day']} days, {runs} seeds",
@@ -49,8 +51,9 @@ def contents_of_worlds(simulation: SetUp, predictions: xr.Dataset) -> Contents:
         held_fixed=str(predictions.attrs["coupling"]),
         source=template.title,
         predictions=predictions,
-        references=dict.fromkeys(others, first),
+        references=references,
         geography=places,
+        tables=prediction_tables(predictions, references),
         provenance={**{name: text for name, text in about.items() if text}, **provenance(seed=simulation.seed)},
         limits=LIMITS,
     )

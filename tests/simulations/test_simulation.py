@@ -174,3 +174,22 @@ def test_a_page_and_a_report_take_it_as_it_is(simulation: Simulation) -> None:
     options = Options(800, DAYS)
     study.check(worlds, options)
     assert study.simulate(worlds, options, 1)["cases"].shape == (2, 3, DAYS)
+
+
+def test_a_report_has_the_effects_with_their_error_and_how_many_died_out(simulation: Simulation) -> None:
+    asked = simulation.whatif({"closed": {"school_closure_day": 5}}, progress=False)
+    totals, averted = asked.contents().tables
+    row = asked.to_frame().loc[("infections", "closed")]
+    found = dict(zip(averted.columns, averted.rows[0], strict=True))
+    mean, error = found["mean ± Monte-Carlo error"].replace(",", "").split(" ± ")
+    assert (float(mean), float(error)) == pytest.approx((row["averted"], row["mc error"]), abs=0.5)
+    assert found["contrast"] == "closed against as it is"
+    assert "paired: the worlds share their luck" in averted.caption
+    assert {cells[-1] for cells in totals.rows} == {f"0 of {SEEDS}"}
+    assert [table.title for table in simulation.contents().tables] == ["Totals over all days"]
+
+
+def test_one_seed_has_no_monte_carlo_error_and_the_report_says_so(simulation: Simulation) -> None:
+    asked = simulation.whatif({"closed": {"school_closure_day": 5}}, seeds=1, progress=False)
+    averted = asked.contents().tables[1]
+    assert all(row[2].endswith("± not known") for row in averted.rows)
