@@ -131,7 +131,7 @@ imports: $(VENV)/.dev  ## Check that imports run one way
 	$(VENV)/bin/lint-imports
 
 docs: $(VENV)/.docs  ## Build the documentation in docs/_build/html
-	$(VENV)/bin/python -m sphinx -b html docs docs/_build/html
+	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.core  ## Measure everything, and compare with the targets: half an hour
 	$(VENV)/bin/python benchmarks/run.py

@@ -22,8 +22,13 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 
 autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True}
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+toc_object_entries = False  # headings say the same
 napoleon_google_docstring = True
+napoleon_use_ivar = True  # fields of a dataclass are described once
+napoleon_custom_sections = [("Options of learning", "params_style")]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
@@ -31,6 +36,8 @@ html_theme = "furo"
 html_title = f"causal_lpm {release}"
 
 OUTSIDE = re.compile(r"\]\((?P<path>[^)#:\s]+\.md)(?:#[^)\s]*)?\)")
+
+CODE = re.compile(r"(?<![`:])`([^`]+)`(?!`)")
 
 
 def downloads_of_pages_outside(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -44,6 +51,14 @@ def downloads_of_pages_outside(app: Sphinx, docname: str, source: list[str]) -> 
     source[0] = OUTSIDE.sub(link, source[0])
 
 
+def code_as_code(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Docstrings are written as on any page: code between single backticks, and no substitutions."""
+    pieces = re.split(r"(``.+?``)", CODE.sub(r"``\1``", "\n".join(lines)), flags=re.DOTALL)
+    pieces[::2] = [piece.replace("|", r"\|") for piece in pieces[::2]]
+    lines[:] = "".join(pieces).split("\n")
+
+
 def setup(app: Sphinx) -> None:
     """What Sphinx calls once."""
     app.connect("source-read", downloads_of_pages_outside)
+    app.connect("autodoc-process-docstring", code_as_code)
