@@ -22,7 +22,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-test venv-dev venv-private try-private venv-peers demo test test-slow test-lowest lint format types imports docs bench
+.PHONY: help venv venv-test venv-dev venv-private try-private venv-peers demo test test-slow test-lowest lint format types imports notebooks docs bench
 .PHONY: bench-peers bench-check clean
 
 help:  ## Show this list
@@ -130,7 +130,15 @@ types: $(VENV)/.dev  ## Check types
 imports: $(VENV)/.dev  ## Check that imports run one way
 	$(VENV)/bin/lint-imports
 
-docs: $(VENV)/.docs  ## Build the documentation in docs/_build/html
+# An executed notebook for each tutorial; made again where its page has changed.
+NOTEBOOKS := $(patsubst docs/tutorials/%.md,docs/_build/notebooks/%.ipynb,$(wildcard docs/tutorials/*.md))
+
+docs/_build/notebooks/%.ipynb: docs/tutorials/%.md docs/make_notebooks.py $(VENV)/.docs
+	$(ONE_THREAD) $(VENV)/bin/python docs/make_notebooks.py $< $@
+
+notebooks: $(NOTEBOOKS)  ## Execute the tutorials as notebooks for Jupyter, in docs/_build/notebooks: some minutes
+
+docs: $(VENV)/.docs $(NOTEBOOKS)  ## Build the documentation in docs/_build/html, with the notebooks
 	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.core  ## Measure everything, and compare with the targets: half an hour

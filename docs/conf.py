@@ -51,6 +51,16 @@ def downloads_of_pages_outside(app: Sphinx, docname: str, source: list[str]) -> 
     source[0] = OUTSIDE.sub(link, source[0])
 
 
+def notebook_of_tutorial(app: Sphinx, docname: str, source: list[str]) -> None:
+    """A tutorial offers its notebook, where `make notebooks` has made it."""
+    folder, _, name = docname.rpartition("/")
+    notebook = Path(app.srcdir, "_build", "notebooks", f"{name}.ipynb")
+    if folder == "tutorials" and notebook.exists():
+        title, _, text = source[0].partition("\n")
+        line = f"{{download}}`This page as a notebook for Jupyter, executed <../_build/notebooks/{name}.ipynb>`"
+        source[0] = f"{title}\n\n{line}\n{text}"
+
+
 def code_as_code(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
     """Docstrings are written as on any page: code between single backticks, and no substitutions."""
     pieces = re.split(r"(``.+?``)", CODE.sub(r"``\1``", "\n".join(lines)), flags=re.DOTALL)
@@ -61,4 +71,5 @@ def code_as_code(app: Sphinx, what: str, name: str, thing: object, options: obje
 def setup(app: Sphinx) -> None:
     """What Sphinx calls once."""
     app.connect("source-read", downloads_of_pages_outside)
+    app.connect("source-read", notebook_of_tutorial)
     app.connect("autodoc-process-docstring", code_as_code)
