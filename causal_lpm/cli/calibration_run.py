@@ -11,6 +11,7 @@ from rich.table import Table
 
 from causal_lpm.cli.calibration_request import FILE, Request, checked_request, is_damaged
 from causal_lpm.cli.terminal import bad_input, check_plots, fail, failures, show
+from causal_lpm.cli.where import connected, processes_of
 from causal_lpm.inference.calibration.fit import fit
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.tables import gates_table, parameter_table, write_json
@@ -25,9 +26,18 @@ __all__ = ["run_calibration"]
 UNCALIBRATED = 3  # exit code
 
 
-def run_calibration(target: str, *, workers: int, json_file: Path | None, plots: bool | None, **asked: Any) -> None:
+def run_calibration(
+    target: str,
+    *,
+    workers: int | None,
+    executor: str | None,
+    json_file: Path | None,
+    plots: bool | None,
+    **asked: Any,
+) -> None:
     """Calibrates what `checked_request` makes of what was asked, keeps it, shows it; ends the program with its code."""
     with bad_input():
+        processes = processes_of(executor, workers, 1)
         request = checked_request(target, **asked)
         if json_file is not None:
             own, ours = (FILE, "simulations", "charts"), ("calibration", "gates")
@@ -35,7 +45,7 @@ def run_calibration(target: str, *, workers: int, json_file: Path | None, plots:
         check_plots(plots)
     _say_groups(request)
     reuse_freed_memory()  # the whole process is ours
-    result = _kept(request) or _run(request, workers)
+    result = _kept(request) or _run(request, executor, processes)
     draw = None if plots is False else result.plots
     show(lambda: _tables(result), request.file, draw, partial(write_json, result, target), json_file)
     if result.status == "uncalibrated":
@@ -60,13 +70,13 @@ def _kept(request: Request) -> CalibrationResult | None:
     return CalibrationResult.load(request.file, request.study.model)
 
 
-def _run(request: Request, workers: int) -> CalibrationResult:
+def _run(request: Request, executor: str | None, processes: int) -> CalibrationResult:
     simulations = request.out / "simulations"
     how_to_go_on = f" Simulations are kept in {simulations}; run the same again to go on."
     begun = False
     with failures():
         try:
-            with stage_bars() as show:
+            with connected(executor, processes) as place, stage_bars() as show:
 
                 def progress(stage: str, done: int, total: int) -> None:
                     nonlocal begun
@@ -77,7 +87,8 @@ def _run(request: Request, workers: int) -> CalibrationResult:
                     request.study.model,
                     request.data,
                     **request.options,
-                    workers=workers,
+                    workers=processes,
+                    executor=place,
                     groups=request.groups,
                     folder=simulations,
                     progress=progress,

@@ -21,6 +21,7 @@ from causal_lpm.cli.options import (
     Days,
     Device,
     Doses,
+    ExecutorName,
     Extra,
     JsonFile,
     Mechanism,
@@ -122,6 +123,7 @@ def run(
     out: Out = None,
     json: JsonFile = None,
     workers: Workers = None,
+    executor: ExecutorName = None,
     plots: Plots = None,
     mechanism: Mechanism = None,
     population: Population = None,
@@ -136,7 +138,7 @@ def run(
             raise ValueError("--setting, --quick and --full say what to run: leave out all but one.")
         reproduce = None if setting else reproduction_of(found, agents)
         if reproduce is not None:
-            given = {"days": days, "replicates": replicates, "json": json, **extra}
+            given = {"days": days, "replicates": replicates, "json": json, "executor": executor, **extra}
             for name, value in given.items():
                 if value is not None:
                     raise ValueError(f"{study} is reproduced as a whole: {name} goes with --setting only.")
@@ -153,7 +155,7 @@ def run(
         size = "full" if full else "demo" if quick else "main"
         worlds = typed_worlds(chosen, setting) if setting else chosen.worlds(size)
     number = DEMO_REPLICATES if quick and replicates is None else replicates
-    run_study(chosen, *worlds, agents, days, number, seed, device, out, json, workers, plots, extra, full)
+    run_study(chosen, *worlds, agents, days, number, seed, device, out, json, workers, executor, plots, extra, full)
 
 
 @app.command(cls=Once)
@@ -169,6 +171,7 @@ def whatif(
     out: Out = None,
     json: JsonFile = None,
     workers: Workers = None,
+    executor: ExecutorName = None,
     plots: Plots = None,
     mechanism: Mechanism = None,
     population: Population = None,
@@ -182,7 +185,7 @@ def whatif(
         extra = extra_options(mechanism, population, doses, option)
         found = variant(simulated(load_study(study)), extra)
         worlds = question_worlds(found, [*(do or []), *(acts or [])])
-    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, workers, plots, extra)
+    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, workers, executor, plots, extra)
 
 
 @app.command(cls=Once)
@@ -206,7 +209,10 @@ def calibrate(
     ] = None,
     ensemble: Annotated[int | None, whole_option("Networks of the ensemble; default 5.")] = None,
     seed: Seed = 0,
-    workers: Annotated[int, whole_option("Processes that simulate; the numbers do not depend on it.")] = 1,
+    workers: Annotated[
+        int | None, whole_option("Processes that simulate; default 1. The numbers do not depend on it.")
+    ] = None,
+    executor: ExecutorName = None,
     draws: Annotated[int, whole_option("Draws of the posterior in the result.")] = 1000,
     out: Annotated[
         Path | None, typer.Option(help="Output folder; default ./results/TARGET-HASH. Simulations are resumed.")
@@ -232,6 +238,7 @@ def calibrate(
         draws=draws,
         out=out,
         workers=workers,
+        executor=executor,
         json_file=json,
         plots=plots,
     )
@@ -254,7 +261,10 @@ def predict(
     ] = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Output folder; default ./results/TARGET-predicted-HASH.")] = None,
-    workers: Annotated[int, whole_option("Processes that simulate; the numbers do not depend on it.")] = 1,
+    workers: Annotated[
+        int | None, whole_option("Processes that simulate; default 1. The numbers do not depend on it.")
+    ] = None,
+    executor: ExecutorName = None,
     plots: Plots = None,
 ) -> None:
     """What a calibrated model predicts: as it is and with these acts, or in worlds that share every agent's noise."""
@@ -271,6 +281,7 @@ def predict(
         seed=seed,
         out=out,
         workers=workers,
+        executor=executor,
         plots=plots,
     )
 

@@ -14,6 +14,7 @@ __all__ = [
     "Days",
     "Device",
     "Doses",
+    "ExecutorName",
     "Extra",
     "JsonFile",
     "Mechanism",
@@ -35,6 +36,14 @@ Seed = Annotated[int, whole_option("With the same seed, the same numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
 Out = Annotated[Path | None, typer.Option(help="Output folder; default ./results/STUDY-HASH. Runs are resumed.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON.")]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="loky|dask|ray|dask://HOST:PORT|ray://HOST:PORT",
+        help="Where it is computed; the numbers do not depend on it. Without a host, on this machine.",
+    ),
+]
 Workers = Annotated[int | None, whole_option("Processes; default 2, on a GPU 1.")]
 Plots = Annotated[bool | None, typer.Option("--plots/--no-plots", help="Charts; default: if matplotlib is there.")]
 Mechanism = Annotated[str | None, typer.Option(metavar="archived|described", help="Which model of the study.")]

@@ -15,6 +15,7 @@ from rich.table import Table
 from causal_lpm.cli.calibration_request import FILE, slug_of
 from causal_lpm.cli.study_run import question_worlds, typed_worlds
 from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
+from causal_lpm.cli.where import connected, processes_of
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.calibration.simulator import ProblemSimulator
 from causal_lpm.inference.policies.effects import effects, totals
@@ -46,7 +47,8 @@ def run_prediction(
     given: str | None,
     seed: int,
     out: Path | None,
-    workers: int,
+    workers: int | None,
+    executor: str | None,
     plots: bool | None,
 ) -> None:
     """Predicts the worlds that were typed, or the study's own, keeps and shows them; arguments are the command's."""
@@ -54,8 +56,9 @@ def run_prediction(
         study = with_data(load_study(target))
         worlds = _worlds(simulated(study), acts, settings)
         file = _file_of(target, calibration)
-        for name, number in (("draws", draws), ("replicates", replicates), ("workers", workers)):
+        for name, number in (("draws", draws), ("replicates", replicates)):
             whole_number(name, number)
+        processes = processes_of(executor, workers, 1)
         whole_number("seed", seed, low=0)
         if given is not None:
             known("condition", given, (OUTBREAK,))
@@ -83,12 +86,13 @@ def run_prediction(
         kept = _kept(folder / PREDICTIONS, mine)
     if kept is None:
         reuse_freed_memory()  # the whole process is ours
-        with failures(), stage_bars() as report:
+        with failures(), connected(executor, processes) as place, stage_bars() as report:
             options: dict[str, Any] = {
                 "given": given,
                 "group_labels": study.group_labels or None,
                 "data_sites": sites,
-                "workers": workers,
+                "workers": processes,
+                "executor": place,
                 "folder": folder / "simulations",
                 "progress": partial(report, "simulating predictions"),
             }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from causal_lpm.cli.progress import replicate_bar
 from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
+from causal_lpm.cli.where import connected, processes_of
 from causal_lpm.inference.charts.fan_charts import save_fan_charts
 from causal_lpm.inference.runs.run_folder import identity
 from causal_lpm.inference.studies import settings as typed
@@ -31,6 +32,7 @@ def run_study(
     out: Path | None,
     json_file: Path | None,
     workers: int | None,
+    executor: str | None,
     plots: bool | None,
     extra: dict[str, str | float],
     full: bool = False,
@@ -42,8 +44,8 @@ def run_study(
     agents, days = study.default_agents if agents is None else agents, study.default_days if days is None else days
     options = Options(agents, days, device, extra)
     number = replicates_of(study, full) if replicates is None else replicates
-    processes = (2 if device == "cpu" else 1) if workers is None else workers
     with bad_input():
+        processes = processes_of(executor, workers, 2 if device == "cpu" else 1)
         typed.check_experiment(study, worlds, references, number, seed, options, processes)
         typed.check_differences(study, worlds, references)
         out = out or Path("results") / f"{study.name}-{identity(manifest(study, worlds, seed, options))}"
@@ -52,8 +54,9 @@ def run_study(
         check_plots(plots)
     reuse_freed_memory()  # the whole process is ours
     with failures():
-        with replicate_bar(f"{study.name}, {len(worlds)} worlds, replicates") as progress:
-            tree = run_experiment(study, worlds, references, number, seed, options, out, processes, progress)
+        bar = replicate_bar(f"{study.name}, {len(worlds)} worlds, replicates")
+        with connected(executor, processes) as place, bar as progress:
+            tree = run_experiment(study, worlds, references, number, seed, options, out, processes, progress, place)
         draw = None if plots is False else partial(save_fan_charts, tree)
         show(lambda: result_tables(tree), out / "results.nc", draw, partial(write_json, tree), json_file)
 

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from causal_lpm.explore.question import Question
-from causal_lpm.inference.runs.executors import own_process, stop_processes
+from causal_lpm.inference.runs.loky_workers import own_process, stop_processes
 from causal_lpm.inference.runs.run_folder import Arrays
 from causal_lpm.inference.runs.runner import RunError, alone, pickled
 from causal_lpm.inference.studies.experiment import one_replicate

@@ -96,7 +96,7 @@ from causal_lpm.inference.results.calibration_tree import About as About
 from causal_lpm.inference.results.calibration_tree import TreeLabels as TreeLabels
 from causal_lpm.inference.results.calibration_tree import build_tree as build_tree
 from causal_lpm.inference.results.tree_files import load as load
-from causal_lpm.inference.runs.executors import RayExecutor as RayExecutor
+from causal_lpm.inference.runs.ray_workers import RayExecutor as RayExecutor
 from causal_lpm.inference.runs.runner import RunError as RunError
 from causal_lpm.inference.runs.seeds import replicate_seed as replicate_seed
 from causal_lpm.inference.runs.simulation_set import SimulationSet as SimulationSet

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.program.series import numbers_of
 from causal_lpm.inference.program.side_by_side import check_side_by_side
+from causal_lpm.inference.runs.addresses import Where
 from causal_lpm.inference.runs.run_folder import RunFolder, fingerprint
 from causal_lpm.inference.runs.runner import Progress, check_where, run_blocks
 from causal_lpm.inference.runs.seeds import replicate_seed
@@ -52,7 +52,7 @@ def abduct(
     seed: int = 0,
     folder: str | os.PathLike[str] | None = None,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: Where = None,
     progress: Progress | None = None,
 ) -> Abduction:
     """Infers which parameters and which luck produced the data, as paths that can be replayed under other policies.

@@ -6,7 +6,6 @@ the path, to the last bit, and its reports are the data.
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +27,7 @@ from causal_lpm.inference.policies.question import checked_draws, chosen_outcome
 from causal_lpm.inference.policies.row_blocks import run_rows
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.program.site_noise import SiteNoise
+from causal_lpm.inference.runs.addresses import Where
 from causal_lpm.inference.runs.run_folder import fingerprint
 from causal_lpm.inference.runs.runner import Progress, alone
 
@@ -55,7 +55,7 @@ def replays(
     group_labels: Sequence[str] | None = None,
     seed: int = 0,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: Where = None,
     folder: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:

@@ -1,6 +1,7 @@
 """`fit`: a model and data in, a posterior with a verdict out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Unpack
 
 import torch
@@ -18,6 +19,7 @@ from causal_lpm.inference.calibration.verdict_text import verdict_lines
 from causal_lpm.inference.program.problem import Problem
 from causal_lpm.inference.program.program import Model
 from causal_lpm.inference.program.side_by_side import check_side_by_side
+from causal_lpm.inference.runs.addresses import opened
 from causal_lpm.inference.runs.stage_bars import stage_bars
 
 __all__ = ["fit"]
@@ -75,7 +77,8 @@ def fit(
 
     Options of simulating, on which no number depends but on `batch`:
         workers: Processes; 1.
-        executor: Anything with the interface of `concurrent.futures`, such as Dask's, in place of processes.
+        executor: Anything with the interface of `concurrent.futures`, such as Dask's, in place of processes; or a word
+            or an address that stands for one, as of `simulate_set`.
         batch: Simulations side by side; by default about 250,000 agents in all.
         folder: Keeps all simulations; the same call goes on where it stopped.
 
@@ -145,5 +148,7 @@ def _fit(
             return found
         assert chosen.learn is not None
         check_side_by_side(problem)
-        stages = Stages(problem, plan, batch_size(problem.agents) if plan.batch is None else plan.batch)
-        return conclude(stages, chosen.name, chosen.learn(stages), cut)
+        batch = batch_size(problem.agents) if plan.batch is None else plan.batch
+        with opened(plan.executor, plan.workers) as place:  # once for all stages
+            stages = Stages(problem, replace(plan, executor=place), batch)
+            return conclude(stages, chosen.name, chosen.learn(stages), cut)

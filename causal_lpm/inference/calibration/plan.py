@@ -1,12 +1,13 @@
 """What a calibration was asked for beside its model and data."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
 from causal_lpm.inference.posteriors.neural import Training
+from causal_lpm.inference.runs.addresses import Where
+from causal_lpm.inference.runs.runner import check_where
 from causal_lpm.validate import positive_count, whole_number
 
 __all__ = ["Options", "Plan", "Progress"]
@@ -23,7 +24,7 @@ class Options(TypedDict, total=False):
     training: Training | None
     settings: Mapping[str, Any]
     workers: int
-    executor: Executor | None
+    executor: Where
     batch: int | None
     folder: Any
 
@@ -43,7 +44,7 @@ class Plan:
     training: Training | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     workers: int = 1
-    executor: Executor | None = None
+    executor: Where = None
     batch: int | None = None
     folder: Any = None
 
@@ -59,6 +60,7 @@ class Plan:
             raise ValueError(
                 f"gate is {self.gate}: give the number of simulations for the gates, 200 or more, or 0 for none."
             )
+        check_where(self.executor, 1, 1)
         object.__setattr__(self, "settings", dict(self.settings or {}))  # None means none
         kept = None if self.folder is None else Path(self.folder)
         if kept is not None and kept.exists() and not kept.is_dir():

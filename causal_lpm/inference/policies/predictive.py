@@ -8,7 +8,6 @@ infers.
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Executor
 from typing import Any
 
 import xarray as xr
@@ -24,6 +23,7 @@ from causal_lpm.inference.policies.predictions import check_labels, predictions_
 from causal_lpm.inference.policies.question import check_kind, checked_draws, chosen_outcomes, named_worlds
 from causal_lpm.inference.policies.row_blocks import run_rows
 from causal_lpm.inference.program.program import Model
+from causal_lpm.inference.runs.addresses import Where
 from causal_lpm.inference.runs.runner import Progress, alone
 
 __all__ = ["COUPLING", "predict"]
@@ -52,7 +52,7 @@ def predict(
     infections: str = INFECTIONS,
     counts: Mapping[str, str] | None = None,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: Where = None,
     folder: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:

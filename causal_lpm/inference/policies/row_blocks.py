@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from causal_lpm import validate
 from causal_lpm.inference.policies.predicted_rows import Array, PredictedRows
+from causal_lpm.inference.runs.addresses import Where
 from causal_lpm.inference.runs.run_folder import RunFolder
 from causal_lpm.inference.runs.runner import Progress, alone, check_where, run_blocks
 
@@ -25,7 +25,7 @@ def run_rows(
     what: str,
     fewer: str,
     folder: str | os.PathLike[str] | None = None,
-    executor: Executor | None = None,
+    executor: Where = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Mapping[str, Array]:

@@ -7,7 +7,6 @@ with the shorter one. Failures are counted and kept, because leaving them out in
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from causal_lpm.inference.runs.addresses import Where
 from causal_lpm.inference.runs.blocks import Block, Simulator, block_seeds, join, run_block, same_outputs
 from causal_lpm.inference.runs.run_folder import Arrays, RunFolder
 from causal_lpm.inference.runs.runner import RunError, alone, check_where, run_blocks
@@ -74,7 +74,7 @@ def simulate_set(
     seed: int,
     *,
     batch: int = 1,
-    executor: Executor | None = None,
+    executor: Where = None,
     workers: int = 1,
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -90,10 +90,11 @@ def simulate_set(
         n: Number of simulations.
         seed: In [0, 2**63); determines every number together with `batch` and the simulator.
         batch: Simulations that the simulator gets at one time, as draws. More are faster where a model is small.
-        executor: Where blocks run, anything with the interface of `concurrent.futures.Executor`: Dask's
-            `client.get_executor()`, `RayExecutor`, ... It is not shut down.
-        workers: Without an executor: processes, of loky; 1 runs in this process. With one: 256 blocks at most are
-            handed to it at a time, or twice the workers where that is more.
+        executor: Where blocks run: anything with the interface of `concurrent.futures.Executor`, such as Dask's
+            `client.get_executor()` or `RayExecutor`, which is not shut down; or `"loky"`, `"dask"`, `"ray"` for worker
+            processes here that end with the run, `"dask://host:port"` or `"ray://host:port"` for a cluster.
+        workers: Processes here; without an executor they are loky's, and 1 runs in this process. With an executor or a
+            cluster: 256 blocks at most are handed to it at a time, or twice the workers where that is more.
         folder: Keeps finished blocks; the same call goes on where it stopped, also with a larger `n`.
         progress: Called with (finished, n) whenever a block is finished.
 
@@ -103,7 +104,9 @@ def simulate_set(
     Raises:
         ValueError: something asked for is impossible; nothing has run.
         FileExistsError: `folder` holds something else; nothing has run.
-        RunError: all simulations failed, or a block could not be run; finished ones are kept.
+        ConnectionError: nothing answers at the address of a cluster; nothing has run.
+        RunError: all simulations failed, or a block could not be run; finished ones are kept. A worker has other
+            software than this process, or cannot import what is run; nothing has run.
         KeyboardInterrupt: on Ctrl-C, with a sentence that says how to go on.
 
     >>> class Normal:

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from causal_lpm.inference.runs.addresses import Where
 from causal_lpm.inference.runs.run_folder import Arrays, RunFolder, identity
-from causal_lpm.inference.runs.runner import Progress, RunError, run_blocks, saying_how_to_go_on
+from causal_lpm.inference.runs.runner import Progress, RunError, check_where, run_blocks, saying_how_to_go_on
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.inference.studies import study_tree as results
 from causal_lpm.inference.studies.manifest import data_hashes, manifest
@@ -34,6 +35,7 @@ def run_experiment(
     out: str | os.PathLike[str] | None = None,
     workers: int = 2,
     progress: Progress | None = None,
+    executor: Where = None,
 ) -> xr.DataTree:
     """Simulates all worlds in every replicate, which share their noise, and compares them.
 
@@ -48,6 +50,7 @@ def run_experiment(
             there is continued. Without it nothing is written.
         workers: processes at most, which share torch's threads; 1 runs in this process.
         progress: called with (finished, all) whenever a replicate is finished.
+        executor: where replicates run, as of `simulate_set`: an executor, or a word or address that stands for one.
 
     Returns:
         The tree that `causal_lpm.inference.studies.study_tree` describes.
@@ -55,11 +58,13 @@ def run_experiment(
     Raises:
         ValueError: if something asked for is impossible; nothing has run.
         FileExistsError: if `out` holds something else; nothing has run.
+        ConnectionError: if nothing answers at the executor's address; nothing has run.
         RunError: if a replicate fails or something cannot be written; the finished ones are kept.
         KeyboardInterrupt: on Ctrl-C, with a sentence that says how to go on.
     """
     study = variant(study, options.extra)
     check_experiment(study, worlds, references, replicates, seed, options, workers)
+    check_where(executor, workers, replicates)
     options = whole_options(options)
     replicates, seed, workers = int(replicates), int(seed), int(workers)
     content, what = manifest(study, worlds, seed, options), "replicates"
@@ -76,6 +81,7 @@ def run_experiment(
         check=partial(_check_replicate, study, worlds, options),
         what=what,
         store=store,
+        executor=executor,
         workers=workers,
         threads=None,
         progress=progress,

@@ -19,14 +19,11 @@ import torch
 
 from causal_lpm import KeyedNoise, exogenous
 from causal_lpm.inference.runs.blocks import Simulator
-from causal_lpm.inference.runs.executors import (
-    RayExecutor,
-    run_all,
-    stop_processes,
-    worker_processes,
-)
+from causal_lpm.inference.runs.loky_workers import stop_processes, worker_processes
+from causal_lpm.inference.runs.ray_workers import RayExecutor
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.inference.runs.simulation_set import SimulationSet, simulate_set
+from causal_lpm.inference.runs.workers import run_all
 from tests.inference.calibration.toy_simulators import negative_is_an_error, normal, process_of
 from tests.processes import group_ends
 
