@@ -179,8 +179,10 @@ class KeyedNoise(Handler):
         if not population(msg["args"][1].shape[-1]).is_part:
             msg["fn"] = self._allocate
 
-    def _allocate(self, name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
-        return kernels.select(priority, self.key(name), checked_supply(name, priority, supply), CLASSES)
+    def _allocate(
+        self, name: str, priority: torch.Tensor, supply: torch.Tensor, by: torch.Tensor | None
+    ) -> torch.Tensor:
+        return kernels.select(priority, self.key(name), checked_supply(name, priority, supply, by), CLASSES, by)
 
     def _pyro_sample(self, msg: Any) -> None:
         fn, name = msg["fn"], msg["name"]

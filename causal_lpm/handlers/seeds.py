@@ -114,11 +114,13 @@ class Seeds(KeyedNoise):
             return in_blocks.field(self.key(name), agents, kind, None if slots == 1 else slots)
         return in_blocks.field_at(self.numbered_key(name), checked_index(name, index, slots), kind)
 
-    def _allocate(self, name: str, priority: torch.Tensor, supply: torch.Tensor) -> torch.Tensor:
+    def _allocate(
+        self, name: str, priority: torch.Tensor, supply: torch.Tensor, by: torch.Tensor | None
+    ) -> torch.Tensor:
         if self.blocks == 1:
-            return super()._allocate(name, priority, supply)
+            return super()._allocate(name, priority, supply, by)
         noise = in_blocks.field(self.key(name), priority.shape[-1], "exponential")
-        return kernels.select_by(priority, noise, checked_supply(name, priority, supply), CLASSES)
+        return kernels.select_by(priority, noise, checked_supply(name, priority, supply, by), CLASSES, by)
 
     def _event(self, event: Event) -> torch.Tensor:
         if self.blocks == 1:

@@ -107,14 +107,15 @@ def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: boo
     return result
 
 
-def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tensor:
+def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
     """Who is served: best class first, then the smallest exponential noise under the key, then the agent number.
 
     Args:
         priority: integers `[*dims, agents]`, 0 is served first; below 0 or from `classes` on: not asking.
         key: int64 `[*draws, 1]` or `[]`.
-        supply: int64 `[*dims, 1]`; below 0 counts as 0.
+        supply: int64 `[*dims, 1]`, or `[*dims, groups]`; below 0 counts as 0.
         classes: number of classes.
+        group: integers `[*dims, agents]`, whose stock serves each agent; below 0: none. By default all have one stock.
 
     Returns:
         bool of the broadcast shape.
@@ -123,18 +124,18 @@ def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tenso
     >>> select(torch.tensor([1, 0, 2]), torch.tensor([7]), torch.tensor([1]), classes=2)
     tensor([False,  True, False])
     """
-    result: Tensor = _ops.select.default(priority, key.to(priority.device), supply, classes)
+    result: Tensor = _ops.select.default(priority, key.to(priority.device), supply, classes, group)
     return result
 
 
-def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> Tensor:
+def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
     """Like `select`, with the noise itself, float32 `[*draws, agents]`, smallest first.
 
     >>> import torch
     >>> select_by(torch.tensor([0, 0, 2]), torch.tensor([0.9, 0.1, 0.5]), torch.tensor([1]), classes=2)
     tensor([False,  True, False])
     """
-    result: Tensor = _ops.select_by.default(priority, noise, supply, classes)
+    result: Tensor = _ops.select_by.default(priority, noise, supply, classes, group)
     return result
 
 

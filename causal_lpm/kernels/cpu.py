@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_noise, cpu_totals, hashing, reference
+from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_noise, cpu_stocks, cpu_totals, hashing, reference
 from causal_lpm.kernels.cpu_hash import Array
 
 _KINDS = {"exponential": cpu_hash.EXPONENTIAL, "uniform": cpu_hash.UNIFORM, "gumbel": cpu_hash.GUMBEL}
@@ -132,20 +132,23 @@ def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: boo
     return out.reshape(*lead, agents)
 
 
-def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tensor:
+def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
     """See `causal_lpm.kernels.select`."""
-    return _select(priority, key, None, supply, classes)
+    return _select(priority, key, None, supply, classes, group)
 
 
-def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> Tensor:
+def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
     """See `causal_lpm.kernels.select_by`."""
-    return _select(priority, None, noise, supply, classes)
+    return _select(priority, None, noise, supply, classes, group)
 
 
-def _select(priority: Tensor, key: Tensor | None, noise: Tensor | None, supply: Tensor, classes: int) -> Tensor:
+def _select(
+    priority: Tensor, key: Tensor | None, noise: Tensor | None, supply: Tensor, classes: int, group: Tensor | None
+) -> Tensor:
     agents = priority.shape[-1]
     by = next(t for t in (noise, key) if t is not None)
-    lead = np.broadcast_shapes(priority.shape[:-1], by.shape[:-1], supply.shape[:-1])
+    grouped = () if group is None else group.shape[:-1]
+    lead = np.broadcast_shapes(priority.shape[:-1], by.shape[:-1], supply.shape[:-1], grouped)
     if priority.dtype not in (torch.uint8, torch.int16, torch.int32):
         priority = priority.long().clamp(-1, classes).int()
     p, rows_p = _rows(priority, lead, priority.dtype)
@@ -154,8 +157,15 @@ def _select(priority: Tensor, key: Tensor | None, noise: Tensor | None, supply: 
     keys, rows_n = _keys(unused if key is None else key, unused.shape[:-1] if key is None else lead)
     e, rows_e = _rows(unused if noise is None else noise, unused.shape[:-1] if noise is None else lead, torch.float32)
     out = torch.empty((math.prod(lead), agents), dtype=torch.bool)
-    args = p, keys, e, key is not None, s[:, 0].copy(), classes, rows_p, rows_n if key is not None else rows_e, rows_s
-    _spread(cpu_noise.select, *args, out.numpy(), pieces=out.shape[0], work=4 * out.numel())
+    rows, work = (rows_p, rows_n if key is not None else rows_e), 4 * out.numel()
+    given = p, keys, e, key is not None
+    if group is None:
+        plain = *given, s[:, 0].copy(), classes, *rows, rows_s, out.numpy()
+        _spread(cpu_noise.select, *plain, pieces=out.shape[0], work=work)
+    else:
+        g, rows_g = _rows(group, lead, torch.int32)
+        stocks = *given, g, s.clip(0), classes, *rows, rows_g, rows_s, out.numpy()
+        _spread(cpu_stocks.select_in_groups, *stocks, pieces=out.shape[0], work=work)
     return out.reshape(*lead, agents)
 
 

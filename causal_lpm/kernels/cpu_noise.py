@@ -181,10 +181,26 @@ def happens(
 
 
 @inner
-def _ordered(value: Any) -> Any:
+def ordered(value: Any) -> Any:
     """float32 bits as an integer 0 ... 2**32 - 1 of the same order."""
     b = np.int64(np.float32(value + np.float32(0.0)).view(np.int32))  # + 0: there is one zero
     return (b ^ np.int64(0x7FFFFFFF) if b < 0 else b) + np.int64(1 << 31)
+
+
+@inner
+def rank_of(ranks: Any, count: Any) -> Any:
+    """The smallest number that `count` of the ranks do not exceed; no two are the same."""
+    first, last = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    while first < last:
+        middle = (first & last) + ((first ^ last) >> 1)
+        within = 0
+        for c in range(ranks.size):
+            within += ranks[c] <= middle
+        if within >= count:
+            last = middle
+        else:
+            first = middle + 1
+    return first
 
 
 @loop
@@ -217,7 +233,7 @@ def select(
             n += p[i] == cut
         count, bucket = np.zeros(_BUCKETS, np.int64), np.empty(n, np.int16)
         for k in range(n):
-            bucket[k] = np.int64(bits(base, who[k]) >> _TO_BUCKET) if by_key else _ordered(e[who[k]]) >> 18
+            bucket[k] = np.int64(bits(base, who[k]) >> _TO_BUCKET) if by_key else ordered(e[who[k]]) >> 18
         for k in range(n):
             count[bucket[k]] += 1
         edge = 0
@@ -232,18 +248,9 @@ def select(
             served[who[k]] = bucket[k] < lower
             if lower <= bucket[k] <= upper:
                 value = noise_of(bits(base, who[k]), EXPONENTIAL) if by_key else e[who[k]]
-                rank[candidates] = ((_ordered(value) - np.int64(1 << 31)) << 32) | np.int64(who[k])
+                rank[candidates] = ((ordered(value) - np.int64(1 << 31)) << 32) | np.int64(who[k])
                 candidates += 1
-        first, last = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-        while first < last:  # the smallest rank that `left` of the candidates do not exceed
-            middle = (first & last) + ((first ^ last) >> 1)
-            within = 0
-            for c in range(candidates):
-                within += rank[c] <= middle
-            if within >= left:
-                last = middle
-            else:
-                first = middle + 1
+        end = rank_of(rank[:candidates], left)
         for c in range(candidates):
-            if rank[c] <= first:
+            if rank[c] <= end:
                 served[rank[c] & np.int64(0xFFFFFFFF)] = True

@@ -14,6 +14,7 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
+from causal_lpm.kernels import reference
 from causal_lpm.kernels.gpu_launch import kernel, keys_of, launch, place, rows_of
 from causal_lpm.kernels.gpu_noise import bits, exponential, uniform
 
@@ -91,14 +92,18 @@ def _served(
     tl.store(out + row * agents + i, before, mask=i < agents)
 
 
-def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tensor:
-    """See `causal_lpm.kernels.select`."""
+def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
+    """See `causal_lpm.kernels.select`; that of groups is torch's."""
+    if group is not None:
+        return reference.select(priority, key, supply, classes, group)
     lead = torch.broadcast_shapes(priority.shape[:-1], key.shape[:-1], supply.shape[:-1])
     return _select(priority, *keys_of(key, lead), supply, classes, lead, by_key=True)
 
 
-def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int) -> Tensor:
-    """See `causal_lpm.kernels.select_by`."""
+def select_by(priority: Tensor, noise: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
+    """See `causal_lpm.kernels.select_by`; that of groups is torch's."""
+    if group is not None:
+        return reference.select_by(priority, noise, supply, classes, group)
     lead = torch.broadcast_shapes(priority.shape[:-1], noise.shape[:-1], supply.shape[:-1])
     return _select(priority, *rows_of(noise, lead, torch.float32), supply, classes, lead, by_key=False)
 

@@ -22,8 +22,8 @@ OPERATORS = {
     "field": "(Tensor key, int agents, str kind, int? slots=None) -> Tensor",
     "field_at": "(Tensor seed_name, Tensor index, str kind, int first=0) -> Tensor",
     "happens": "(Tensor hazard, Tensor key, Tensor? where=None, bool check=False) -> Tensor",
-    "select": "(Tensor priority, Tensor key, Tensor supply, int classes) -> Tensor",
-    "select_by": "(Tensor priority, Tensor noise, Tensor supply, int classes) -> Tensor",
+    "select": "(Tensor priority, Tensor key, Tensor supply, int classes, Tensor? group=None) -> Tensor",
+    "select_by": "(Tensor priority, Tensor noise, Tensor supply, int classes, Tensor? group=None) -> Tensor",
     "group_sum": "(Tensor x, Tensor group, int groups) -> Tensor",
     "group_total": "(Tensor x, Tensor group, int groups) -> Tensor",
     "graph_total": "(Tensor x, Tensor indptr, Tensor neighbours) -> Tensor",
@@ -63,8 +63,9 @@ def _fake_happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, chec
     return hazard.new_empty((*_broadcast(hazard, key, asked), asked.shape[-1]), dtype=torch.bool)
 
 
-def _fake_select(priority: Tensor, by: Tensor, supply: Tensor, classes: int) -> Tensor:
-    return priority.new_empty((*_broadcast(priority, by, supply), priority.shape[-1]), dtype=torch.bool)
+def _fake_select(priority: Tensor, by: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
+    parts = (priority, by, supply) if group is None else (priority, by, supply, group)
+    return priority.new_empty((*_broadcast(*parts), priority.shape[-1]), dtype=torch.bool)
 
 
 _FAKES: dict[str, Callable[..., Any]] = {

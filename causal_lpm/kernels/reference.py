@@ -65,9 +65,9 @@ def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: boo
     return field(key, rate.shape[-1], "exponential") < rate
 
 
-def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int) -> Tensor:
+def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
     """See `causal_lpm.kernels.select`."""
-    return select_by(priority, field(key, priority.shape[-1], "exponential"), supply, classes)
+    return select_by(priority, field(key, priority.shape[-1], "exponential"), supply, classes, group)
 
 
 def select_by(
@@ -75,6 +75,7 @@ def select_by(
     noise: Tensor,
     supply: Tensor,
     classes: int,
+    group: Tensor | None = None,
     first: int = 0,
     total: int | None = None,
     summed: Callable[[Tensor], Tensor] = lambda counts: counts,
@@ -86,6 +87,7 @@ def select_by(
         noise: As there, of this range.
         supply: As there, for all ranges.
         classes: As there.
+        group: As there, of this range.
         first: Number of the first agent of this range.
         total: Number of agents in all ranges; by default they are all here.
         summed: Makes int64 counts of all ranges from those of this one.
@@ -94,21 +96,30 @@ def select_by(
     # Floats order like their bits, except that negative ones run backwards; shift all to 0 ... 2**32 - 1.
     order = torch.where(order < 0, order ^ 0x7FFFFFFF, order) + (1 << 31)
     priority = priority.long()
-    shape = np.broadcast_shapes(priority.shape, order.shape, (*supply.shape[:-1], 1))
-    priority, order = priority.expand(shape), order.expand(shape)
-    pool = (priority >= 0) & (priority < classes)
-    left = supply.long().clamp(min=0).expand(*shape[:-1], 1)
+    group = torch.zeros(1, dtype=torch.long, device=order.device) if group is None else group.long()
+    groups = supply.shape[-1]
+    shape = np.broadcast_shapes(priority.shape, order.shape, (*supply.shape[:-1], 1), group.shape)
+    priority, order, group = priority.expand(shape), order.expand(shape), group.expand(shape)
+    pool = (priority >= 0) & (priority < classes) & (group >= 0)
+    group = group.clamp(min=0)
+    left = supply.long().clamp(min=0).expand(*shape[:-1], groups)
     served = torch.zeros(shape, dtype=torch.bool, device=priority.device)
     number = torch.arange(first, first + shape[-1], device=order.device).expand(shape)  # decides where noise is equal
-    digits = [(priority.clamp(0, classes - 1), classes), (order >> 16, 1 << 16), (order & 0xFFFF, 1 << 16)]
-    digits += [(number >> 16, (total or shape[-1]) // (1 << 16) + 1), (number & 0xFFFF, 1 << 16)]
+    digits = [(priority.clamp(0, classes - 1), classes)]
+    width = 16 if groups == 1 else 8  # counts are kept of every value of a digit and every group
+    for value, last in ((order, 1 << 32), (number, total or shape[-1])):
+        places = range(0, max(1, (last - 1).bit_length()), width)
+        digits += [((value >> place) & ((1 << width) - 1), 1 << width) for place in reversed(places)]
     for digit, base in digits:  # serve the buckets that fit whole, go on inside the first one that does not
-        count = torch.zeros((*shape[:-1], base), dtype=torch.long, device=digit.device)
-        upto = summed(count.scatter_add_(-1, digit, pool.long())).cumsum(-1)
-        cut = (upto <= left).sum(-1, keepdim=True)
-        served |= pool & (digit < cut)
-        left = left - torch.where(cut > 0, upto.gather(-1, (cut - 1).clamp(min=0)), 0)
-        pool = pool & (digit == cut)
+        count = torch.zeros((*shape[:-1], groups * base), dtype=torch.long, device=digit.device)
+        count = summed(count.scatter_add_(-1, group * base + digit, pool.long()))
+        upto = count.unflatten(-1, (groups, base)).cumsum(-1)
+        cut = (upto <= left[..., None]).sum(-1)
+        own = cut.gather(-1, group)
+        served |= pool & (digit < own)
+        fits = upto.gather(-1, (cut - 1).clamp(min=0)[..., None])[..., 0]
+        left = left - torch.where(cut > 0, fits, 0)
+        pool = pool & (digit == own)
     return served
 
 

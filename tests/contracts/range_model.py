@@ -30,6 +30,9 @@ def model(first: int, here: int) -> Rollout:
         hazard = 0.15 * strength * (met["school"] + met["home"] + met["bus"] * (mode == 0))
         caught, better = event("infection", hazard, where=s["stage"] == 0), event("recovery", 0.15, where=ill)
         dose = allocate("dose", torch.where(s["stage"] == 0, age, 256), s["supply"])
+        by = torch.where(age < 3, age, -1)
+        second = allocate("second", torch.where(dose, 256, 0), s["supply"] * torch.tensor([1.0, 0.0, 3.0]), by=by)
+        dose = dose | second
         cases = tally("cases", caught, by=age, groups=5).sum(-1, keepdim=True)  # read by the model: everybody's
         tally("doses", dose)
         stage, doses = s["stage"] + caught + better, s["doses"] + dose

@@ -51,6 +51,9 @@ BAD: dict[str, Callable[[], Any]] = {
     "label too low": lambda: tally("x", floats(0.1, 0.2), by=torch.tensor([0, -2]), groups=2),
     "class below zero": lambda: allocate("x", torch.tensor([0, -1]), 1),
     "a fraction supplied": lambda: allocate("x", torch.tensor([0, 1]), torch.tensor([0.5])),
+    "no stock for a group": lambda: allocate("x", torch.tensor([0, 1]), 1, by=torch.tensor([0, 1])),
+    "group too low": lambda: allocate("x", torch.tensor([0, 1]), 1, by=torch.tensor([0, -2])),
+    "a stock below zero": lambda: allocate("x", torch.tensor([0, 1]), [1, -1], by=torch.tensor([0, 1])),
     "supply NaN": lambda: allocate("x", torch.tensor([0, 1]), NAN),
     "no such slot": lambda: exogenous("x", 2, slots=2, index=torch.tensor([0, 2])),
     "half a slot": lambda: exogenous("x", 2, slots=2, index=torch.tensor([0, 0.5])),
@@ -109,6 +112,9 @@ OPERATIONS: dict[str, Callable[[Callable[[torch.Tensor], Any]], Any]] = {
     "tally by group": lambda hide: tally("x", hide(STAGE / 2), by=STAGE, groups=3),
     "tally by opaque groups": lambda hide: tally("x", STAGE == 1, by=hide(STAGE), groups=3),
     "allocate": lambda hide: allocate("x", hide(STAGE.int()), hide(torch.tensor([5.0]))),
+    "allocate by group": lambda hide: allocate(
+        "x", hide(STAGE.int()), hide(torch.tensor([2.0, 1.0, 0.0])), by=hide(STAGE)
+    ),
     "exogenous by number": lambda hide: exogenous("x", AGENTS, slots=3, index=hide(STAGE)),
     "choose": lambda hide: choose("x", hide(torch.stack([STAGE, 1 - STAGE.int()], -1))),
     "look_up": lambda hide: look_up(torch.tensor([0.0, 1.0, 0.5]), hide(STAGE)),

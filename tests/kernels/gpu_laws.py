@@ -117,6 +117,8 @@ def test_selections(agents: int, classes: int, dtype: torch.dtype, ties: bool, s
     supply = torch.randint(-1, agents + 2, (2, 3, 1), generator=g)
     same("select_by", priority, noise, supply, classes)
     same("select", priority, torch.tensor([[seed], [seed + 1], [seed + 2]]), supply, classes)
+    group, stocks = torch.randint(-1, 3, (agents,), generator=g), torch.randint(0, agents, (2, 3, 3), generator=g)
+    same("select", priority, torch.tensor([[seed], [seed + 1], [seed + 2]]), stocks, classes, group)
 
 
 def test_large_selections_of_equal_noise_go_by_agent_number() -> None:

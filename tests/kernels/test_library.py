@@ -34,8 +34,8 @@ OTHERS = {
     "field": [(KEY, 5, "bits"), (KEY, 5, "gumbel", 2)],
     "field_at": [(KEY, torch.arange(AGENTS), "uniform"), (KEY, torch.arange(AGENTS), "bits", 5)],
     "happens": [(HAZARD, KEY), (HAZARD[:1], KEY, HAZARD > 1)],
-    "select": [(PRIORITY, KEY, torch.tensor([4]), 2)],
-    "select_by": [(PRIORITY, HAZARD, torch.tensor([4]), 2)],
+    "select": [(PRIORITY, KEY, torch.tensor([4]), 2), (PRIORITY, KEY, torch.tensor([4, 1, 2]), 2, GROUP)],
+    "select_by": [(PRIORITY, HAZARD, torch.tensor([4]), 2), (PRIORITY, HAZARD, torch.tensor([4, 1, 2]), 2, GROUP)],
     "graph_change": [
         (torch.zeros(AGENTS, dtype=torch.int64), *torch.tensor([[0], [3]]).expand(2, AGENTS), INDPTR, ENDS)
     ],

@@ -73,6 +73,8 @@ def test_ranges_that_add_up_their_counts_serve_whom_the_whole_serves(data: st.Da
     g = torch.Generator().manual_seed(seed)
     priority = torch.randint(0, 4, (2, agents), generator=g)
     noise = torch.randint(0, 3, (agents,), generator=g).float()
+    group = torch.randint(-1, 2, (agents,), generator=g) if data.draw(st.booleans()) else None
+    supply = supply if group is None else torch.cat([supply, supply.flip(0)], -1)
     parts, meeting = dict[int, torch.Tensor](), threading.Barrier(2, timeout=60)
 
     def served(first: int, last: int) -> torch.Tensor:
@@ -82,12 +84,12 @@ def test_ranges_that_add_up_their_counts_serve_whom_the_whole_serves(data: st.Da
             meeting.wait()
             return parts[0] + parts[cut]
 
-        part = priority[:, first:last], noise[first:last]
-        return reference.select_by(*part, supply, 3, first, agents, summed)
+        part, own = (priority[:, first:last], noise[first:last]), None if group is None else group[first:last]
+        return reference.select_by(*part, supply, 3, own, first, agents, summed)
 
     with ThreadPoolExecutor(2) as pool:
         ranges = list(pool.map(served, (0, cut), (cut, agents)))
-    assert torch.equal(torch.cat(ranges, -1), kernels.select_by(priority, noise, supply, 3))
+    assert torch.equal(torch.cat(ranges, -1), kernels.select_by(priority, noise, supply, 3, group))
 
 
 @pytest.mark.parametrize("kind", KINDS)

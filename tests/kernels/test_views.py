@@ -61,6 +61,8 @@ CALLS: list[tuple[str, tuple[object, ...]]] = [
     ("happens", (NOISE, KEY, FLAGS)),
     ("happens", (NOISE, KEY, None)),
     *(("select", (CLASSES.to(dtype), KEY, torch.tensor([[9], [20]]), 4)) for dtype in (torch.int8, torch.int64)),
+    ("select", (CLASSES, KEY, torch.arange(6), 4, GROUP)),
+    ("select_by", (CLASSES, NOISE, torch.arange(6), 4, GROUP.long())),
     *(("select_by", (CLASSES.to(dtype), NOISE, torch.tensor([[9], [20]]), 4)) for dtype in (torch.bool, torch.int16)),
     *(
         call
@@ -77,7 +79,8 @@ CALLS: list[tuple[str, tuple[object, ...]]] = [
 PEOPLE = {
     "field_at": (1,),
     "happens": (0, 2),
-    "select_by": (0, 1),
+    "select": (0, 4),
+    "select_by": (0, 1, 4),
     "graph_total": (0,),
 }  # which arguments are of agents
 

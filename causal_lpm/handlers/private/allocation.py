@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from causal_lpm.handlers.private.arithmetic import and_, multiply, number, or_, subtract
+from causal_lpm.handlers.private.errors import Unsupported
 from causal_lpm.handlers.private.numbers import is_secret, made
 from causal_lpm.handlers.private.order import at_most, below, clamped, equal
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.shapes import converted, summed
+from causal_lpm.ops.allocate import check_stocks
 
-__all__ = ["allocated"]
+__all__ = ["allocated", "allocated_by_group"]
 
 
 def allocated(priority: Secret, order: Tensor, supply: Tensor, classes: int) -> Secret:
@@ -48,6 +50,41 @@ def allocated(priority: Secret, order: Tensor, supply: Tensor, classes: int) -> 
     queued = _in(order, tied.share).cumsum(-1)
     place = bounded(_in(order.argsort(-1), queued), agents)
     return or_(ahead, and_(tied, at_most(place, left)))
+
+
+def allocated_by_group(
+    name: str, priority: Secret, noise: Tensor, supply: Tensor, given: Tensor, by: Tensor, classes: int
+) -> Tensor:
+    """As `allocate` with a stock a group: one group after another, each among its own members, who are public.
+
+    Args:
+        name: Of the allocation, for messages.
+        priority: As in `allocated`.
+        noise: `[*replicates, agents]`, public.
+        supply: Whole numbers, `[*dims, groups]`, secret or public.
+        given: The same as the model gave it, for the check.
+        by: Group of each agent, integers `[agents]`.
+        classes: How many there are.
+
+    Raises:
+        Unsupported: groups that are secret, or differ by row.
+        ValueError: groups without a stock, a public stock below 0.
+    """
+    if is_secret(by) or by.dim() != 1:
+        raise Unsupported(
+            f"allocation {name!r} is by groups that are secret or differ by row: give public ones, [agents]."
+        )
+    check_stocks(name, None if is_secret(given) else given, supply.shape[-1], by)
+    nobody = (by < 0).nonzero()[:, 0]
+    members, served = [nobody], [priority[..., nobody] < 0]
+    for group in range(supply.shape[-1]):
+        mine = (by == group).nonzero()[:, 0]
+        if len(mine):
+            own: Any = priority[..., mine]
+            order = noise[..., mine].argsort(dim=-1, stable=True)
+            members.append(mine)
+            served.append(allocated(own, order, supply[..., group : group + 1], classes))
+    return torch.cat(served, -1)[..., torch.cat(members).argsort()]
 
 
 def _in(order: Tensor, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_any
 
 from causal_lpm import validate
 from causal_lpm.handlers.handler import Handler
-from causal_lpm.handlers.private.allocation import allocated
+from causal_lpm.handlers.private.allocation import allocated, allocated_by_group
 from causal_lpm.handlers.private.choices import chosen
 from causal_lpm.handlers.private.clear import Clear
 from causal_lpm.handlers.private.errors import Unsupported
@@ -197,17 +197,17 @@ class Private(Handler):
             msg["fn"] = _tally
 
     def _pyro_allocate(self, msg: Any) -> None:
-        name, priority, supply = msg["args"]
-        if msg["done"] or not _has_secret((priority, supply)):
-            return
-        msg["value"], msg["done"] = self._allocate(name, priority, supply), True
+        if not msg["done"] and _has_secret(msg["args"]):
+            msg["value"], msg["done"] = self._allocate(*msg["args"]), True
 
-    def _allocate(self, name: str, priority: Tensor, supply: Tensor) -> Tensor:
+    def _allocate(self, name: str, priority: Tensor, supply: Tensor, by: Tensor | None) -> Tensor:
         if not is_secret(priority):
-            raise Unsupported(f"allocation {name!r} has public priorities and a secret supply: share the priorities.")
+            raise Unsupported(f"allocation {name!r} has public priorities beside secrets: share the priorities.")
         with self._seeded():
             noise = exogenous(name, priority.shape[-1])
         whole = supply if is_secret(supply) else whole_supply(name, priority.shape[-1], supply)
+        if by is not None:
+            return allocated_by_group(name, priority, noise, whole, supply, by, CLASSES)
         return allocated(priority, noise.argsort(dim=-1, stable=True), whole, CLASSES)
 
     def _pyro_release(self, msg: Any) -> None:

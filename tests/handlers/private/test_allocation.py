@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from causal_lpm import KeyedNoise, allocate
+from causal_lpm import KeyedNoise, Unsupported, allocate
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.sharing import reveal
 from tests.handlers.private.runs import Party, secret, with_parties
@@ -61,3 +61,32 @@ def test_a_supply_that_the_plain_run_refuses_is_refused(supply: float, sentence:
             allocate("dose", party.share(torch.zeros(4, dtype=torch.int64)), supply)
 
     with_parties(2, 4, run)
+
+
+@pytest.mark.parametrize("parties", [1, 2])
+def test_stocks_of_public_groups_serve_those_of_the_plain_run(parties: int) -> None:
+    priority, by = torch.tensor([0, 3, 3, 7, 300]).repeat(2, 8), torch.arange(40) % 4 - 1
+    stocks = torch.tensor([[3, 0, 40], [1, 9, 2]])
+    with KeyedNoise(3):
+        clear = allocate("dose", priority, stocks, by=by)
+
+    def run(party: Party) -> None:
+        mine = party.share(priority)
+        for given in (stocks, secret(party.layer, stocks, low=0, high=2**21)):
+            with KeyedNoise(3), party.private():
+                served = allocate("dose", mine, given, by=by)
+            assert torch.equal(reveal(served), clear)
+        with party.private(), pytest.raises(ValueError, match="a stock of allocation 'dose' is -3: give"):
+            allocate("dose", mine, -stocks, by=by)
+        with party.private(), pytest.raises(ValueError, match="has 3 stocks and an agent of group 3"):
+            allocate("dose", mine, stocks, by=by + 1)
+        for groups in (secret(party.layer, by, low=-1, high=3), by.expand(2, 40)):
+            with party.private(), pytest.raises(Unsupported, match="groups that are secret or differ by row: give"):
+                allocate("dose", mine, stocks, by=groups)
+        with (
+            party.private(),
+            pytest.raises(Unsupported, match="public priorities beside secrets: share the priorities"),
+        ):
+            allocate("dose", priority, secret(party.layer, stocks), by=by)
+
+    with_parties(parties, 40, run)
