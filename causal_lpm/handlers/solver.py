@@ -15,6 +15,7 @@ from chirho.dynamical.ops import simulate
 from pyro.poutine.runtime import effectful
 
 from causal_lpm.handlers.acts import fitting
+from causal_lpm.handlers.elementwise import Elementwise
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.in_place import Lent, copied
 from causal_lpm.handlers.incremental import Incremental
@@ -157,7 +158,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         self._own, self._lent, self._logged, self._end = {}, None, None, steps.end
         times = clock.new_tensor([steps.start, steps.end])
         part: dict[str, Any] = {"args": (self._dynamics, dict(state), *times), "kwargs": options}
-        with Incremental(parts.sums), Recording() as record:
+        with Elementwise(), Incremental(parts.sums), Recording() as record:
             self._pyro_simulate(part)  # ChiRho's way from interruption to interruption
             series = record.series()
         parts.end(steps, Memory(self._triggers, dynamics, self._dynamics))

@@ -31,7 +31,7 @@ def _pool(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="causal_lpm")
 
 
-def _spread(
+def spread(
     kernel: Callable[..., None], *args: Any, pieces: int, work: int, bounds: Sequence[int] | None = None
 ) -> None:
     """Calls `kernel(*args, low, high)` on parts of `range(pieces)`; the parts write to different places."""
@@ -91,9 +91,9 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     out = torch.empty((math.prod(lead), n), dtype=torch.int64 if kind == "bits" else torch.float32)
     keys, _ = _keys(key, lead)
     if kind == "bits":
-        _spread(cpu_noise.words, keys, out.numpy().view("uint64"), pieces=n, work=out.numel())
+        spread(cpu_noise.words, keys, out.numpy().view("uint64"), pieces=n, work=out.numel())
     else:
-        _spread(cpu_noise.field, keys, _KINDS[kind], out.numpy(), pieces=n, work=8 * out.numel())
+        spread(cpu_noise.field, keys, _KINDS[kind], out.numpy(), pieces=n, work=8 * out.numel())
     return out.reshape(*lead, agents) if slots is None else out.reshape(*lead, agents, slots)
 
 
@@ -105,11 +105,11 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Ten
     number, rows_index = _rows(index, lead, torch.int64)
     raw = torch.empty((math.prod(lead), agents), dtype=torch.int64)
     words = raw.numpy().view("uint64")
-    _spread(cpu_noise.keys_at, keys, number, first, rows_key, rows_index, words, pieces=agents, work=2 * raw.numel())
+    spread(cpu_noise.keys_at, keys, number, first, rows_key, rows_index, words, pieces=agents, work=2 * raw.numel())
     if kind == "bits":
         return raw.reshape(*lead, agents)
     out = torch.empty(raw.shape, dtype=torch.float32)
-    _spread(cpu_noise.to_noise, words, _KINDS[kind], out.numpy(), pieces=agents, work=8 * out.numel())
+    spread(cpu_noise.to_noise, words, _KINDS[kind], out.numpy(), pieces=agents, work=8 * out.numel())
     return out.reshape(*lead, agents)
 
 
@@ -126,7 +126,7 @@ def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: boo
     members = _sorted(rows_key)
     args = h, keys, w.view("uint8"), rows_h, rows_key, rows_w, members, out.numpy().view("uint8")
     bad = np.zeros(1, dtype=np.bool_)
-    _spread(cpu_noise.happens, *args, bad, pieces=agents, work=out.numel())
+    spread(cpu_noise.happens, *args, bad, pieces=agents, work=out.numel())
     if check and bad[0]:
         raise ValueError(reference.BAD_HAZARD)
     return out.reshape(*lead, agents)
@@ -161,11 +161,11 @@ def _select(
     given = p, keys, e, key is not None
     if group is None:
         plain = *given, s[:, 0].copy(), classes, *rows, rows_s, out.numpy()
-        _spread(cpu_noise.select, *plain, pieces=out.shape[0], work=work)
+        spread(cpu_noise.select, *plain, pieces=out.shape[0], work=work)
     else:
         g, rows_g = _rows(group, lead, torch.int32)
         stocks = *given, g, s.clip(0), classes, *rows, rows_g, rows_s, out.numpy()
-        _spread(cpu_stocks.select_in_groups, *stocks, pieces=out.shape[0], work=work)
+        spread(cpu_stocks.select_in_groups, *stocks, pieces=out.shape[0], work=work)
     return out.reshape(*lead, agents)
 
 
@@ -174,7 +174,7 @@ def group_sum(x: Tensor, group: Tensor, groups: int) -> Tensor:
     rows, _ = _rows(x, x.shape[:-1], x.dtype)
     out = torch.zeros((rows.shape[0], groups), dtype=_sum_type(x))
     args = rows, _array(group, torch.int32), out.numpy()
-    _spread(cpu_totals.group_sum, *args, pieces=rows.shape[0], work=rows.size)
+    spread(cpu_totals.group_sum, *args, pieces=rows.shape[0], work=rows.size)
     return out.reshape(*x.shape[:-1], groups)
 
 
@@ -183,7 +183,7 @@ def group_total(x: Tensor, group: Tensor, groups: int) -> Tensor:
     rows, _ = _rows(x, x.shape[:-1], x.dtype)
     out = torch.empty(rows.shape, dtype=_sum_type(x))
     args = rows, _array(group, torch.int32), groups, out.numpy()
-    _spread(cpu_totals.group_total, *args, pieces=rows.shape[0], work=2 * out.numel())
+    spread(cpu_totals.group_total, *args, pieces=rows.shape[0], work=2 * out.numel())
     return out.reshape(x.shape)
 
 
@@ -196,8 +196,8 @@ def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     few = np.array([whole and SPARSE * np.count_nonzero(row) < row.size for row in rows], dtype=np.bool_)
     push, pull = np.flatnonzero(few), np.flatnonzero(~few)
     edges = neighbours.numel()
-    _spread(cpu_totals.graph_push, rows, *graph, push, out.numpy(), pieces=push.size, work=push.size * edges // SPARSE)
-    _spread(cpu_totals.graph_pull, rows, *graph, pull, out.numpy(), pieces=agents, work=len(pull) * edges)
+    spread(cpu_totals.graph_push, rows, *graph, push, out.numpy(), pieces=push.size, work=push.size * edges // SPARSE)
+    spread(cpu_totals.graph_pull, rows, *graph, pull, out.numpy(), pieces=agents, work=len(pull) * edges)
     return out.reshape(*x.shape[:-1], agents)
 
 
@@ -241,7 +241,7 @@ def ring_total(
     done = np.tile(sizes, len(parts) - 1).cumsum()
     shares = np.arange(1, threads) / threads if (threads := _threads(tasks, work)) > 1 else np.empty(0)
     bounds = [0, *np.searchsorted(done, shares * done[-1]).tolist(), tasks] if tasks else None
-    _spread(cpu_fresh.ring_total, *args, members, parts, out.numpy(), pieces=tasks, work=work, bounds=bounds)
+    spread(cpu_fresh.ring_total, *args, members, parts, out.numpy(), pieces=tasks, work=work, bounds=bounds)
     return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))
 
 
@@ -263,14 +263,14 @@ def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool
         target = rows_x, rows, out.numpy()
         if SPARSE * count >= len(owners):
             along = source, rounds[0], owners, bool(chain), side, *target
-            _spread(cpu_fresh.stub_sequence, *along, pieces=len(rows), work=8 * len(rows) * len(owners))
+            spread(cpu_fresh.stub_sequence, *along, pieces=len(rows), work=8 * len(rows) * len(owners))
             continue
         sending, other = np.empty(count, np.int32), np.empty((2 if chain else 1, count), np.int32)
         cpu_fresh.stubs_of(sends, begins, sending)
         beside = rounds[0], sending, owners, bool(chain), side, other
-        _spread(cpu_fresh.stub_neighbours, *beside, pieces=int(count), work=8 * other.size)
+        spread(cpu_fresh.stub_neighbours, *beside, pieces=int(count), work=8 * other.size)
         push = source, sending, owners, other, *target
-        _spread(cpu_fresh.stub_push, *push, pieces=len(rows), work=len(rows) * other.size)
+        spread(cpu_fresh.stub_push, *push, pieces=len(rows), work=len(rows) * other.size)
     return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))
 
 

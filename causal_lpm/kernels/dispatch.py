@@ -16,7 +16,7 @@ from causal_lpm.extras import installing
 from causal_lpm.kernels import reference
 from causal_lpm.validate import known
 
-__all__ = ["implementation", "use"]
+__all__ = ["compiled", "implementation", "use"]
 
 _choice: ContextVar[str] = ContextVar("kernels", default="auto")
 _EXTRAS = {"numba": "fast", "triton": "gpu"}
@@ -73,3 +73,8 @@ def implementation(x: Tensor) -> ModuleType:
 
         return cpu
     return reference
+
+
+def compiled() -> bool:
+    """Whether compiled loops run for CPU tensors."""
+    return _choice.get() != "reference" and _is_here("numba")

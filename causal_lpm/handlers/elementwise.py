@@ -1,0 +1,56 @@
+"""The elementwise operations of a step on many agents, done by compiled loops where torch takes ten times as long."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from causal_lpm.handlers.handler import Handler
+from causal_lpm.kernels.dispatch import compiled
+from causal_lpm.kernels.elementwise import LARGE, answer
+from causal_lpm.typing import Dynamics, State
+
+__all__ = ["Elementwise"]
+
+
+class Elementwise(Handler):
+    """Comparisons, `where`, counts and the like on large CPU tensors, with the bits that torch gives.
+
+    `rollout` puts it on the stack. It changes how long a step takes and never a number: whatever it does not know, it
+    leaves to torch. It does nothing where the state is small, where another mode of torch is in force, without numba,
+    and in `with causal_lpm.kernels.use("reference")`, which turns it off.
+
+    >>> from causal_lpm import rollout
+    >>> with Elementwise():
+    ...     run = rollout(lambda s: {"x": torch.where(s["x"] < 3, s["x"] + 1, 0)}, {"x": torch.zeros(100_000)}, 5)
+    >>> run.state["x"][:2]
+    tensor([1., 1.])
+    """
+
+    recorder = True
+
+    # `fn` and not the value is set, so that a handler further out that answers steps still does.
+    def _pyro_step(self, msg: Any) -> None:
+        msg["fn"] = functools.partial(_step, msg["fn"])
+
+
+def _step(step: Callable[..., State], dynamics: Dynamics, state: State, *others: Any) -> State:
+    large = any(x.numel() >= LARGE and x.is_cpu for x in state.values())
+    if not large or not compiled() or torch._C._len_torch_function_stack():
+        return step(dynamics, state, *others)
+    with _Quick():
+        return step(dynamics, state, *others)
+
+
+class _Quick(TorchFunctionMode):
+    """Asks the table of quick operations first."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        quick = answer(func, args, kwargs)
+        if quick is not None:
+            return quick
+        return func(*args, **kwargs) if kwargs else func(*args)

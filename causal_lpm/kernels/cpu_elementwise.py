@@ -1,0 +1,53 @@
+"""What torch does slowly for every element, as compiled loops without branches, over rows as plain arrays.
+
+`low` and `high` are the part of the elements that this call does.
+"""
+
+from __future__ import annotations
+
+from causal_lpm.kernels._compile import loop
+from causal_lpm.kernels.cpu_hash import Array
+
+
+@loop
+def select(mask: Array, a: Array, b: Array, wide_a: bool, wide_b: bool, out: Array, low: int, high: int) -> None:
+    """`a` where the mask is 1, `b` where it is 0, as bits in signed integers; one that is not wide is one number."""
+    none = out.dtype.type(0)
+    m, o = mask[low:high], out[low:high]
+    if wide_a and wide_b:
+        x, y = a[low:high], b[low:high]
+        for i in range(o.size):
+            ones = none - m[i]
+            o[i] = (x[i] & ones) | (y[i] & ~ones)
+    elif wide_a:
+        x, other = a[low:high], b[0]
+        for i in range(o.size):
+            ones = none - m[i]
+            o[i] = (x[i] & ones) | (other & ~ones)
+    elif wide_b:
+        one, y = a[0], b[low:high]
+        for i in range(o.size):
+            ones = none - m[i]
+            o[i] = (one & ones) | (y[i] & ~ones)
+    else:
+        one, other = a[0], b[0]
+        for i in range(o.size):
+            ones = none - m[i]
+            o[i] = (one & ones) | (other & ~ones)
+
+
+@loop
+def positions(mask: Array, eights: Array, out: Array) -> None:
+    """Writes where the bytes of the mask are 1 and not 0; `out` has room for them and one more.
+
+    `eights` are the bytes read as whole words of 8, nearly all of which are 0 where few are sought.
+    """
+    found = 0
+    for word in range(eights.size):
+        if eights[word] != 0:
+            for i in range(8 * word, 8 * word + 8):
+                out[found] = i
+                found += mask[i]
+    for i in range(8 * eights.size, mask.size):
+        out[found] = i
+        found += mask[i]
