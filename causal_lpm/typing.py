@@ -21,8 +21,8 @@ Dynamics: TypeAlias = Callable[[State], Mapping[str, torch.Tensor]]
 Hazard: TypeAlias = torch.Tensor | float
 """Rate integrated over one step, dimensionless: an event happens with probability 1 - exp(-hazard)."""
 
-NoiseKind: TypeAlias = Literal["exponential", "uniform", "gumbel", "bits"]
-"""Exp(1), Uniform(0, 1), Gumbel(0, 1) as float32, or 64 raw bits as int64."""
+NoiseKind: TypeAlias = Literal["exponential", "uniform", "gumbel", "normal", "bits"]
+"""Exp(1), Uniform(0, 1), Gumbel(0, 1), Normal(0, 1) as float32, or 64 raw bits as int64."""
 
 
 @runtime_checkable

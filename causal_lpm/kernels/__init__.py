@@ -8,12 +8,15 @@ and `causal_lpm.agents.networks` do that once, before a run. Sums of int64 that 
 
 from __future__ import annotations
 
+from typing import get_args
+
 from torch import Tensor
 
 from causal_lpm.kernels import reference as reference
 from causal_lpm.kernels.dispatch import implementation, use
 from causal_lpm.kernels.library import operators as _ops
 from causal_lpm.kernels.reference import ring_edges, stub_edges
+from causal_lpm.typing import NoiseKind
 from causal_lpm.validate import known
 
 __all__ = [
@@ -42,7 +45,7 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     Args:
         key: int64 `[*draws, 1]` or `[]`, see `hashing.stream`.
         agents: number of agents.
-        kind: `"exponential"` (mean 1), `"uniform"` in (0, 1], `"gumbel"`, or `"bits"`.
+        kind: `"exponential"` (mean 1), `"uniform"` in (0, 1], `"gumbel"`, `"normal"`, or `"bits"`.
         slots: values an agent; element agent * slots + slot of the key's sequence.
 
     Returns:
@@ -55,7 +58,7 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
     >>> field(torch.tensor([7]), 3, "exponential", slots=2).shape
     torch.Size([3, 2])
     """
-    known("kind of noise", kind, ["exponential", "uniform", "gumbel", "bits"])
+    known("kind of noise", kind, get_args(NoiseKind))
     noise: Tensor = _ops.field.default(key, agents, kind, slots)
     return noise
 
@@ -79,7 +82,7 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Ten
     >>> field_at(torch.tensor([7]), torch.tensor([0, 0, 1]), "uniform").shape
     torch.Size([3])
     """
-    known("kind of noise", kind, ["exponential", "uniform", "gumbel", "bits"])
+    known("kind of noise", kind, get_args(NoiseKind))
     noise: Tensor = _ops.field_at.default(seed_name.to(index.device), index, kind, first)
     return noise
 

@@ -20,7 +20,12 @@ from torch import Tensor
 from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_noise, cpu_stocks, cpu_totals, hashing, reference
 from causal_lpm.kernels.cpu_hash import Array
 
-_KINDS = {"exponential": cpu_hash.EXPONENTIAL, "uniform": cpu_hash.UNIFORM, "gumbel": cpu_hash.GUMBEL}
+_KINDS = {
+    "exponential": cpu_hash.EXPONENTIAL,
+    "uniform": cpu_hash.UNIFORM,
+    "gumbel": cpu_hash.GUMBEL,
+    "normal": cpu_hash.NORMAL,
+}
 SPARSE = 3  # a sum follows single agents while fewer than one in three send something
 _WORTH_A_THREAD = 1 << 17  # elements; below about a tenth of a millisecond of work a thread is not worth waking
 

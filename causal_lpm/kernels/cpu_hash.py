@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causal_lpm.kernels._compile import inner
+from causal_lpm.kernels.cpu_normal import standard_normal
 
 Array = NDArray[Any]
 
@@ -21,7 +22,7 @@ ZERO, ONE, _S11, _S27, _S30, S31, S32 = U(0), U(1), U(11), U(27), U(30), U(31), 
 LOW32 = U(0xFFFFFFFF)
 BLOCK = 1024
 """Hashes computed at a time, in a loop without branches that the compiler turns into vector code."""
-EXPONENTIAL, UNIFORM, GUMBEL = 0, 1, 2
+EXPONENTIAL, UNIFORM, GUMBEL, NORMAL = 0, 1, 2, 3
 
 
 @inner
@@ -47,6 +48,8 @@ def uniform(word: Any) -> Any:
 @inner
 def noise_of(word: Any, kind: Any) -> Any:
     """Noise of a kind, float32, rounded once."""
+    if kind == NORMAL:
+        return np.float32(standard_normal(word))
     u = uniform(word)
     if kind == UNIFORM:
         return np.float32(u)

@@ -27,7 +27,7 @@ def words(key: Array, out: Array, low: int, high: int) -> None:
 
 @loop
 def field(key: Array, kind: int, out: Array, low: int, high: int) -> None:
-    """Noise, float32 `[rows, elements]`."""
+    """Noise of a kind, float32 `[rows, elements]`."""
     for r in range(out.shape[0]):
         for i in range(low, high):
             out[r, i] = noise_of(bits(key[r], i), kind)

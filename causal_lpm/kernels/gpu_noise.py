@@ -12,6 +12,7 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
+from causal_lpm.kernels import reference
 from causal_lpm.kernels.gpu_launch import kernel, keys_of, launch, place, rows_of
 from causal_lpm.kernels.reference import check_hazard
 
@@ -105,7 +106,9 @@ def _happens(
 
 
 def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tensor:
-    """See `causal_lpm.kernels.field`."""
+    """See `causal_lpm.kernels.field`; normal noise is torch's, whose sums and products are rounded one by one."""
+    if kind == "normal":
+        return reference.field(key, agents, kind, slots)
     lead, n = key.shape[:-1], agents * (slots or 1)
     keys, _ = keys_of(key, lead)
     out = torch.empty((math.prod(lead), n), dtype=_stored(kind), device=key.device)
@@ -114,7 +117,9 @@ def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tens
 
 
 def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Tensor:
-    """See `causal_lpm.kernels.field_at`."""
+    """See `causal_lpm.kernels.field_at`; normal noise is torch's."""
+    if kind == "normal":
+        return reference.field_at(seed_name, index, kind, first)
     agents = index.shape[-1]
     lead = torch.broadcast_shapes(seed_name.shape[:-1], index.shape[:-1])
     keys, rows_key = keys_of(seed_name, lead)

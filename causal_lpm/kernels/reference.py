@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.kernels.hashing import bits, mix, permutation, shift_right, uniform
+from causal_lpm.kernels.normal import standard_normal
 
 ONE = 1 << 32
 """Probabilities of edges are multiples of 2**-32, compared with 32 bits of a hash."""
@@ -23,6 +24,8 @@ STRIDE = 1 << 31
 
 def noise_of(words: Tensor, kind: str) -> Tensor:
     """Raw bits as float32 noise, computed in float64 and rounded once."""
+    if kind == "normal":
+        return standard_normal(words).float()
     u = uniform(words)
     if kind == "uniform":
         return u.float()

@@ -59,6 +59,8 @@ def _distribution(kind: NoiseKind) -> dist.TorchDistribution:
             fn = dist.Uniform(zero, one)
         case "gumbel":
             fn = dist.Gumbel(zero, one)
+        case "normal":
+            fn = dist.Normal(zero, one)
         case "bits":
             fn = RandomBits()
     return fn
@@ -106,7 +108,7 @@ def exogenous(
     Args:
         name: Name of the noise; one name gives one field a step.
         agents: Number of agents; 1 gives one value for everybody.
-        kind: `"exponential"`, `"uniform"` or `"gumbel"` (float32), or `"bits"` (int64).
+        kind: `"exponential"`, `"uniform"`, `"gumbel"` or `"normal"`, each standard (float32), or `"bits"` (int64).
         slots: Number of independent values an agent.
         index: Whole numbers `[*dims, agents]`; picks one value an agent, for example by infection number, so that what
             an agent draws does not depend on the day on which it draws. The result may differ by world, the field

@@ -15,7 +15,7 @@ from causal_lpm.kernels import gpu, reference
 DEVICE = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
 FEW = settings(max_examples=10, deadline=None, derandomize=True)
 FEWER = settings(FEW, max_examples=4)  # the slow ones
-KINDS = ["exponential", "uniform", "gumbel", "bits"]
+KINDS = ["exponential", "uniform", "gumbel", "normal", "bits"]
 
 shares = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 leads = st.sampled_from([(), (1,), (3,), (2, 3)])

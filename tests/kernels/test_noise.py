@@ -13,7 +13,7 @@ from causal_lpm.kernels import hashing, reference
 from tests.kernels.with_threads import threads
 
 BOTH = pytest.mark.parametrize("implementation", ["reference", "numba"])
-KINDS = ["exponential", "uniform", "gumbel", "bits"]
+KINDS = ["exponential", "uniform", "gumbel", "normal", "bits"]
 
 
 def both(name: str, *args: object) -> tuple[torch.Tensor, torch.Tensor]:

@@ -22,6 +22,7 @@ AGENTS = 100_000
         ("exponential", lambda x: -torch.expm1(-x)),
         ("uniform", lambda x: x),
         ("gumbel", lambda x: torch.exp(-torch.exp(-x))),
+        ("normal", torch.special.ndtr),
     ],
 )
 def test_distributions(kind: NoiseKind, cdf, keyed: bool) -> None:  # type: ignore[no-untyped-def]
@@ -35,7 +36,7 @@ def test_distributions(kind: NoiseKind, cdf, keyed: bool) -> None:  # type: igno
 
 
 @pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "sites"])
-@pytest.mark.parametrize("kind", ["exponential", "uniform", "gumbel", "bits"])
+@pytest.mark.parametrize("kind", ["exponential", "uniform", "gumbel", "normal", "bits"])
 def test_shapes(kind: NoiseKind, keyed: bool) -> None:
     with KeyedNoise(2) if keyed else pyro.poutine.trace():
         assert exogenous("a", 5, kind).shape == (5,)
@@ -118,7 +119,7 @@ def test_names_and_agents_make_different_noise() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kind": "normal"}, "unknown kind of noise 'normal'"),
+        ({"kind": "cauchy"}, "unknown kind of noise 'cauchy'"),
         ({"kind": "uniforn"}, "did you mean 'uniform'"),
         ({"slots": 0}, "slots is 0: give a whole number of at least 1"),
     ],

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from causal_lpm.handlers.private.channel import Request
 from causal_lpm.handlers.private.masks import Stream, fresh_key, numbered
+from causal_lpm.kernels.normal import standard_normal
 from causal_lpm.validate import known
 
 __all__ = ["KINDS", "Dealer", "Kind", "Parts", "parts_of"]
@@ -92,11 +93,13 @@ def uniform(luck: Stream, shape: tuple[int, ...]) -> Tensor:
 def drawn(kind: str, luck: Stream, shape: tuple[int, ...]) -> Tensor:
     """Noise of a kind of `exogenous`, float64."""
     known("kind of secret noise", kind, NOISE)
+    if kind == "normal":
+        return standard_normal(luck.words(shape))
     u = uniform(luck, shape)
     return u if kind == "uniform" else -u.log() if kind == "exponential" else -(-u.log()).clamp(min=2.0**-54).log()
 
 
-NOISE = ("exponential", "uniform", "gumbel")
+NOISE = ("exponential", "uniform", "gumbel", "normal")
 
 
 def noise_units(kind: str, bits: int, luck: Stream, shape: Sequence[int]) -> Tensor:

@@ -58,7 +58,7 @@ def shape_of(agents: int) -> tuple[int, ...]:
 
 def _ends(kind: NoiseKind) -> tuple[int, int]:
     """Between which noise of a kind lies, in units of 2**-BITS."""
-    return (-LARGEST << BITS if kind == "gumbel" else 0), LARGEST << BITS
+    return (-LARGEST << BITS if kind in ("gumbel", "normal") else 0), LARGEST << BITS
 
 
 def _rises(values: Tensor) -> bool:
