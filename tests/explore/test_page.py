@@ -173,3 +173,9 @@ def test_every_control_is_reached_by_the_tabulator(browser: Any, page: Served) -
         reached.append(active.get_attribute("id") or active.get_attribute("class"))
     assert reached.count("irs-line") >= 2, "both sliders"
     assert {"policy_2", "agents", "days", "replicates", "seed", "simulate"} <= set(reached)
+
+
+def test_controls_that_pass_under_the_buttons_do_not_shine_through(browser: Any, page: Served) -> None:
+    opened(browser, page)
+    buttons = "return getComputedStyle(document.querySelector('.buttons')).backgroundColor"
+    assert browser.execute_script(buttons) == "rgb(255, 255, 255)"
