@@ -156,6 +156,10 @@ def test_charts_say_what_is_counted(simulation: Simulation) -> None:
         "cases\n(new per day)",
         "cases\n(averted so far)",
     ]
+    for figure in (simulation.plot("cases"), asked.plot("cases")):
+        said = figure.axes[0].get_title(loc="left").replace("\n", " ")
+        assert said.startswith(f"Not conditioned on an outbreak: in 0 of {SEEDS} runs of 'as it is'")
+        assert f"{SEEDS} runs" in figure.legends[0].get_title().get_text()
     with pytest.raises(ValueError, match="unknown series 'case': did you mean 'cases'"):
         simulation.plot("case")
     assert simulation.plot("cases")._repr_png_()[:4] == b"\x89PNG"

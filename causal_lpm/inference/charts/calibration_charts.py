@@ -11,8 +11,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from causal_lpm.inference.charts.diagnostic_charts import CURVES, coverage_chart, marginals, rank_chart
-from causal_lpm.inference.charts.series_charts import effect_ribbon, fan_chart, reproduction_ribbon
+from causal_lpm.inference.charts.series_charts import fan_chart
 from causal_lpm.inference.charts.style import COLOURS, FEW_CONTRASTS, MOST_PANELS, banner, panels, plain, save_charts
+from causal_lpm.inference.charts.world_charts import effect_ribbon, reproduction_ribbon
 from causal_lpm.inference.results.sample_arrays import flat_names
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from causal_lpm.inference.charts.style import (
     COLOURS,
     FEW_CONTRASTS,
     GREY,
-    LINES,
     bands,
     banner,
     few_worlds,
@@ -21,6 +20,7 @@ from causal_lpm.inference.charts.style import (
     plain,
     save_charts,
     time_axis,
+    world_bands,
     wrapped,
 )
 from causal_lpm.inference.policies.counted import NEW, is_stock, units_of
@@ -65,14 +65,12 @@ def fan_chart(
     levels = LEVELS if daily.sizes["sample"] >= ENOUGH_FOR_PERCENTILES else ((1.0, 0.2),)
     figure, axes = panels(2 if averted else 1, height=2.7)
     x, time = time_axis(axes, daily, "day")
-    for name, colour, line in zip(names, COLOURS, LINES, strict=False):
-        smoothed = daily.sel(world=name).rolling(day=smooth, center=True, min_periods=1).mean()
-        bands(axes[0], x, smoothed.values, colour, line, levels)
+    smoothed = daily.rolling(day=smooth, center=True, min_periods=1).mean()
+    drawn = world_bands(axes[0], x, {name: smoothed.sel(world=name).values for name in names}, levels)
     mean = f"\n({smooth}-day mean)" if smooth > 1 else ""
     counts = tree["predictions"].to_dataset()[outcome]
     counted, stock = units_of(counts, NEW), is_stock(counts)
     plain(axes[0].set_ylabel(f"{outcome}, {counted}\nper 100,000{mean}"))
-    axes[0].set_ylim(bottom=0)
     if averted:
         other, reference = averted
         gap = daily.sel(world=reference) - daily.sel(world=other)
@@ -90,7 +88,7 @@ def fan_chart(
     plain(axes[0].set_title("\n".join(lines), loc="left", fontsize="medium"))
     enough = "50% and 95%" if count >= ENOUGH_FOR_PERCENTILES else "smallest to largest"
     spread = "one replicate" if count == 1 else f"median, {enough} of {count} replicates"
-    legend_below(figure, dict(zip(names, axes[0].get_lines(), strict=True)), title=spread)
+    legend_below(figure, drawn, title=spread)
     return figure
 
 

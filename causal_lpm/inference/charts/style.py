@@ -43,8 +43,10 @@ __all__ = [
     "plain",
     "save_charts",
     "save_figure",
+    "shade",
     "slug",
     "time_axis",
+    "world_bands",
     "wrapped",
 ]
 
@@ -215,6 +217,25 @@ def bands(
     middle[known] = np.nanmedian(values[:, known], axis=0)
     axes.plot(x, middle, color=colour, linestyle=line, linewidth=1.6)
     axes.margins(x=0)
+
+
+def world_bands(
+    axes: "Axes", x: npt.NDArray[Any], runs: Mapping[str, npt.NDArray[Any]], levels: Sequence[tuple[float, float]]
+) -> dict[str, Any]:
+    """Draws `[sample, day]` of each world in a colour and a line of its own, and returns the lines by world."""
+    lines = {}
+    for (world, values), colour, line in zip(runs.items(), COLOURS, LINES, strict=False):
+        bands(axes, x, values, colour, line, levels)
+        lines[world] = axes.get_lines()[-1]
+    axes.set_ylim(bottom=0)
+    return lines
+
+
+def shade(colour: str, opacity: float) -> Any:
+    """The handle of a band in a legend."""
+    from matplotlib.patches import Patch
+
+    return Patch(color=colour, alpha=opacity, linewidth=0)
 
 
 def legend_below(figure: "Figure", handles: Mapping[str, Any], columns: int = 4, title: str | None = None) -> None:

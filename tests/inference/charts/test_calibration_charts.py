@@ -7,8 +7,9 @@ import xarray as xr
 
 from causal_lpm.inference.charts.calibration_charts import charts, regret_bars, save_calibration_plots
 from causal_lpm.inference.charts.diagnostic_charts import GRID, coverage_chart, marginals, rank_chart, simultaneous_band
-from causal_lpm.inference.charts.series_charts import effect_ribbon, fan_chart, reproduction_ribbon
+from causal_lpm.inference.charts.series_charts import fan_chart
 from causal_lpm.inference.charts.style import banner_text
+from causal_lpm.inference.charts.world_charts import effect_ribbon, reproduction_ribbon
 from causal_lpm.inference.results.calibration_tree import About, TreeLabels, build_tree, with_group
 from tests.inference.calibration.fake_result import DAYS, ORIGIN, fake_ranking, fake_result
 

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from causal_lpm import event, policy, rollout, tally
-from causal_lpm.inference.charts.series_charts import effect_ribbon
+from causal_lpm.inference.charts.world_charts import effect_ribbon
 from causal_lpm.inference.policies.counted import NEW, STOCK, counted_by, is_stock
 from causal_lpm.inference.policies.effects import effects, per_100k, totals
 from causal_lpm.inference.policies.predictive import predict

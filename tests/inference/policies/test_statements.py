@@ -14,7 +14,7 @@ from causal_lpm.inference import Options, Report, run_experiment
 from causal_lpm.inference.calibration.result import CalibrationResult
 from causal_lpm.inference.charts.calibration_charts import charts, regret_bars
 from causal_lpm.inference.charts.fan_charts import fan_chart
-from causal_lpm.inference.charts.series_charts import effect_ribbon, reproduction_ribbon
+from causal_lpm.inference.charts.world_charts import effect_ribbon, reproduction_ribbon
 from causal_lpm.inference.policies.effects import effects, totals
 from causal_lpm.inference.policies.predictions import predictions_dataset
 from causal_lpm.inference.policies.question import check_kind
