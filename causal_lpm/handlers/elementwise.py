@@ -1,15 +1,15 @@
 """The elementwise operations of a step on many agents, done by compiled loops where torch takes ten times as long."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.kernels.dispatch import compiled
-from causal_lpm.kernels.elementwise import LARGE, answer
+from causal_lpm.kernels.elementwise import LARGE
+from causal_lpm.kernels.quick_mode import QuickMode
 from causal_lpm.typing import Dynamics, State
 
 __all__ = ["Elementwise"]
@@ -40,17 +40,9 @@ def _step(step: Callable[..., State], dynamics: Dynamics, state: State, *others:
     large = any(x.numel() >= LARGE and x.is_cpu for x in state.values())
     if not large or not compiled() or torch._C._len_torch_function_stack():
         return step(dynamics, state, *others)
-    with _Quick():
-        return step(dynamics, state, *others)
 
+    def quick(now: State) -> Mapping[str, torch.Tensor]:
+        with QuickMode():
+            return dynamics(now)
 
-class _Quick(TorchFunctionMode):
-    """Asks the table of quick operations first."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        quick = answer(func, args, kwargs)
-        if quick is not None:
-            return quick
-        return func(*args, **kwargs) if kwargs else func(*args)
+    return step(quick, state, *others)

@@ -4,6 +4,7 @@ import torch
 from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels import reference, select_by
+from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.number_types import common_shape, numbers
 from causal_lpm.ops.population import population, sum_over_ranges
@@ -27,6 +28,7 @@ def _allocate(name: str, priority: torch.Tensor, supply: torch.Tensor, by: torch
     return select_by(priority, noise, supply, CLASSES, by)
 
 
+@without_quick_mode
 def allocate(
     name: str, priority: torch.Tensor, supply: torch.Tensor | float, by: torch.Tensor | None = None
 ) -> torch.Tensor:

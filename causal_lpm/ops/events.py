@@ -10,6 +10,7 @@ from chirho.observational.ops import observe
 from pyro.poutine.runtime import effectful
 
 from causal_lpm import validate
+from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.number_types import common_shape, numbers, single_precision
 from causal_lpm.ops.outcomes import data_of, unknown
@@ -100,6 +101,7 @@ def _event(
     return _response(name, Event(name, hazard, where=where), obs).bool()
 
 
+@without_quick_mode
 def event(
     name: str,
     hazard: Hazard,
@@ -181,6 +183,7 @@ def _checked_logits(name: str, logits: torch.Tensor) -> torch.Tensor:
     return logits
 
 
+@without_quick_mode
 def choose(
     name: str, logits: torch.Tensor, obs: torch.Tensor | None = None, coupling: Coupling = "gumbel"
 ) -> torch.Tensor:

@@ -14,6 +14,7 @@ from pyro.poutine.indep_messenger import IndepMessenger
 from pyro.poutine.runtime import effectful, get_plates
 from torch.distributions import constraints
 
+from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.typing import NoiseKind
@@ -93,6 +94,7 @@ def _check_size(name: str, agents: int, slots: int) -> None:
     fits_in_memory(f"{agents} agents with {slots} values each of noise {name!r}", 8.0 * agents * slots)
 
 
+@without_quick_mode
 def exogenous(
     name: str,
     agents: int,

@@ -7,6 +7,7 @@ from typing import TypeAlias, overload
 import torch
 from pyro.poutine.runtime import effectful
 
+from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.kernels.whole_sums import SMALL, exact_total, known_small, largest
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.population import join_ranges, population
@@ -103,6 +104,7 @@ def exposure(network: Network, infectiousness: torch.Tensor) -> torch.Tensor: ..
 def exposure(network: Mapping[str, Network], infectiousness: torch.Tensor) -> dict[str, torch.Tensor]: ...
 
 
+@without_quick_mode
 def exposure(
     network: Network | Mapping[str, Network], infectiousness: torch.Tensor
 ) -> torch.Tensor | dict[str, torch.Tensor]:

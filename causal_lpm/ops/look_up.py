@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from pyro.poutine.runtime import effectful
 
+from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.number_types import common_shape, numbers
 
 __all__ = ["look_up"]
@@ -36,6 +37,7 @@ def _check_range(table: torch.Tensor, index: torch.Tensor) -> None:
         raise ValueError(f"{wrong} is looked up in a table with the entries 0 to {last}: give an index within them.")
 
 
+@without_quick_mode
 def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """The entries of a table at each agent's index, such as the infectiousness of its stage.
 

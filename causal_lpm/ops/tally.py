@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from pyro.poutine.runtime import effectful
 
+from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.kernels.whole_sums import are_small, exact_total
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.population import population, sum_over_ranges
@@ -77,6 +78,7 @@ def check_groups(name: str, values: torch.Tensor, by: torch.Tensor, groups: int)
     fits_in_memory(f"the {groups} groups of tally {name!r}", 8 * math.prod(values.shape[:-1]) * groups)
 
 
+@without_quick_mode
 def tally(
     name: str,
     values: torch.Tensor,
