@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.markup import escape
 
-from causal_lpm.inference.runs.stage_bars import bars_on_errors
+from causal_lpm.inference.runs.stage_bars import bars_on_errors, warnings_to
 
 __all__ = ["replicate_bar"]
 
@@ -29,4 +30,6 @@ def replicate_bar(text: str) -> Iterator[Callable[[int, int], None]]:
             begun = True
             bars.update(task, completed=done, total=total)
 
-        yield report
+        # A line for a worker that is lost, above the bar.
+        with warnings_to(partial(errors.print, markup=False)):
+            yield report

@@ -4,7 +4,9 @@ A file ends with a digest of all that is before it, which HDF5 does not read: in
 """
 
 import hashlib
+import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,16 @@ def write_netcdf(tree: xr.DataTree, path: Path, encoding: Mapping[str, Any]) -> 
         WriteError: it cannot be written.
     """
     # Into memory first: on a full disk HDF5 can neither write its file nor close it, and the process crashes.
-    content = bytes(tree.to_netcdf(engine="h5netcdf", encoding=dict(encoding)))
+    with _without_a_scheduler():
+        content = bytes(tree.to_netcdf(engine="h5netcdf", encoding=dict(encoding)))
     whole = content + _MARK + hashlib.sha256(content).digest()
     write_whole(path, lambda file: file.write_bytes(whole))
+
+
+def _without_a_scheduler() -> AbstractContextManager[object]:
+    """Where this process has a client of Dask, xarray asks its scheduler for a lock, which no file in memory gets."""
+    dask = sys.modules.get("dask")
+    return nullcontext() if dask is None else dask.config.set(scheduler="synchronous")
 
 
 def clear_away(path: Path) -> None:

@@ -111,17 +111,19 @@ def _knock(text: str, address: str) -> None:
 def _dask(text: str, address: str, workers: int) -> Workers:
     distributed = the_distributed(f"executor {text!r}")
     if not address:
-        cluster = distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=0,  # as other processes here: what a replicate needs, it needs
-            dashboard_address=None,
-            silence_logs=50,
-        )
-        client = distributed.Client(cluster)
+        with _environment(FOR_LARGE_RUNS):
+            cluster = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,  # as other processes here: what a replicate needs, it needs
+                preload=DaskWorkers.__module__,
+                dashboard_address=None,
+                silence_logs=50,
+            )
+        client = distributed.Client(cluster, set_as_default=False)
         return DaskWorkers("Dask on this machine", client, lambda: (client.close(), cluster.close()))
     try:
-        client = distributed.Client(f"tcp://{address}", timeout=SECONDS)
+        client = distributed.Client(f"tcp://{address}", timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConnectionError(f"what answers at {text} is no scheduler of Dask: look at the port.") from error
     return DaskWorkers(text, client, client.close)

@@ -3,19 +3,24 @@
 import importlib
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
-from contextlib import suppress
+from concurrent.futures import CancelledError, Future, wait
 from typing import Any, TypeVar
 
 from causal_lpm.extras import installing
 from causal_lpm.inference.runs.faults import LostWorker, RunError
+from causal_lpm.inference.runs.loky_workers import begin_worker
 from causal_lpm.inference.runs.workers import ANSWERS, Workers
 
-__all__ = ["DaskWorkers", "the_distributed"]
+__all__ = ["DaskWorkers", "dask_setup", "the_distributed"]
 
 T = TypeVar("T")
 
 _LOG = logging.getLogger("causal_lpm")
+
+
+def dask_setup(worker: Any) -> None:
+    """What a worker of this machine does when it begins, also in the place of a lost one: Dask looks for this name."""
+    begin_worker()
 
 
 def the_distributed(who: str) -> Any:
@@ -70,16 +75,12 @@ class DaskWorkers(Workers):
                 self,
                 max(threads.values()),
             )
-        asked = {
-            self._client.submit(fn, *args, workers=[address], pure=False, priority=10): address for address in threads
-        }
-        with suppress(TimeoutError):  # who computes for somebody else is asked with its first task
-            self._distributed.wait(list(asked), timeout=ANSWERS)
-        found = {
-            f"{address} of {self}": future.exception() or future.result()
-            for future, address in asked.items()
-            if future.done() and not future.cancelled()
-        }
+        asked = {self._client.get_executor(workers=[address]).submit(fn, *args): address for address in threads}
+        # Who computes for somebody else just now is asked with its first task.
+        answered, busy = wait(asked, timeout=ANSWERS)
+        for future in busy:
+            future.cancel()
+        found = {f"{asked[future]} of {self}": future.exception() or future.result() for future in answered}
         return found or super().ask(fn, *args)
 
     def fault(self, error: BaseException) -> BaseException:

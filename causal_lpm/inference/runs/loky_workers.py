@@ -16,7 +16,7 @@ from causal_lpm.inference.runs.signals import answering
 from causal_lpm.inference.runs.workers import Workers
 from causal_lpm.memory import reuse_freed_memory
 
-__all__ = ["FOR_LARGE_RUNS", "LokyWorkers", "own_process", "stop_processes", "worker_processes"]
+__all__ = ["FOR_LARGE_RUNS", "LokyWorkers", "begin_worker", "own_process", "stop_processes", "worker_processes"]
 
 T = TypeVar("T")
 
@@ -54,11 +54,16 @@ def _environment() -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in wanted.items()}
 
 
-def _start_worker() -> None:
+def begin_worker() -> None:
+    """Makes a process of this machine a worker: one thread, and memory that is used again."""
     # The parent alone answers Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     reuse_freed_memory()
+
+
+def _start_worker() -> None:
+    begin_worker()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
 

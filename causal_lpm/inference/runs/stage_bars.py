@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["NotebookDisplay", "StageDisplay", "bars_on_errors", "stage_bars"]
+__all__ = ["NotebookDisplay", "StageDisplay", "bars_on_errors", "stage_bars", "warnings_to"]
 
 QUARTERS = 4
 FULL = 24  # characters of a bar in a notebook
@@ -100,12 +100,12 @@ def stage_bars() -> Iterator[StageDisplay | NotebookDisplay]:
     """
     if (show := _notebook()) is not None:
         inside = NotebookDisplay(show)
-        with _warnings_to(inside):
+        with warnings_to(inside.say):
             yield inside
         return
     with bars_on_errors() as (bars, errors):
         stages = StageDisplay(bars, errors)
-        with _warnings_to(stages):
+        with warnings_to(stages.say):
             yield stages
 
 
@@ -133,9 +133,10 @@ def _notebook() -> Callable[[str], Any] | None:
 
 
 @contextmanager
-def _warnings_to(stages: StageDisplay | NotebookDisplay) -> Iterator[None]:
+def warnings_to(say: Callable[[str], None]) -> Iterator[None]:
+    """Shows warnings of the package by `say` while the context lasts."""
     handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: stages.say(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: say(record.getMessage())  # type: ignore[method-assign]
     log = logging.getLogger("causal_lpm")
     log.addHandler(handler)
     try:
