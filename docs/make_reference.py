@@ -24,6 +24,7 @@ SECTIONS = {
     "causal_lpm.explore": "A web page on this machine alone, to move policies and see both worlds.",
     "causal_lpm.parties": "Several parties run one model together, on secret shares.",
     "causal_lpm.populations": "Populations by name, and from one's own table.",
+    "causal_lpm.ranks": "One population over several processes, with the numbers of one.",
     "causal_lpm.templates": "Models that are ready to run, by name.",
     "causal_lpm.simulations": "Simulations in three lines.",
     "causal_lpm.data": "Data sets by name.",

@@ -23,6 +23,7 @@ FACES = {"causal_lpm"} | {
         "measures",
         "parties",
         "populations",
+        "ranks",
         "reports",
         "simulations",
         "templates",

@@ -175,9 +175,14 @@ class KeyedNoise(Handler):
 
     def _pyro_allocate(self, msg: Any) -> None:
         self._once_a_step(msg)
-        # Ranges of a population select together, by noise that is written out.
-        if not population(msg["args"][1].shape[-1]).is_part:
-            msg["fn"] = self._allocate
+        together = msg["fn"]
+
+        def allocate(name: str, priority: torch.Tensor, *rest: Any) -> torch.Tensor:
+            # Ranges of a population select together, by noise that is written out.
+            answer = together if population(priority.shape[-1]).is_part else self._allocate
+            return answer(name, priority, *rest)
+
+        msg["fn"] = allocate
 
     def _allocate(
         self, name: str, priority: torch.Tensor, supply: torch.Tensor, by: torch.Tensor | None

@@ -62,15 +62,21 @@ def checked_size(infectiousness: torch.Tensor) -> float:
     return size * FIXED_POINT
 
 
-def sums(layers: Layers, infectiousness: torch.Tensor, total: Total = lambda layer, x: layer.total(x)) -> Sums:
+def sums(
+    layers: Layers,
+    infectiousness: torch.Tensor,
+    total: Total = lambda layer, x: layer.total(x),
+    size: float | None = None,
+) -> Sums:
     """The exposure by name of the layer, where a handler sums small messages in another way.
 
     Args:
         layers: Name -> network.
         infectiousness: As in `exposure`.
         total: Sums messages, bool or int64, over a layer.
+        size: As `checked_size` says, if it was called: of all agents, where only some are here.
     """
-    size, fractions = checked_size(infectiousness), infectiousness.is_floating_point()
+    size, fractions = checked_size(infectiousness) if size is None else size, infectiousness.is_floating_point()
     if fractions:
         x = to_fixed_point(infectiousness)
     else:

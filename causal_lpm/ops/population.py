@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from pyro.poutine.runtime import effectful
 
-__all__ = ["Address", "join_ranges", "population", "sum_over_ranges"]
+__all__ = ["Address", "hold", "join_ranges", "population", "sum_over_ranges"]
 
 
 CPU = torch.device("cpu")
@@ -100,3 +100,15 @@ def join_ranges(part: torch.Tensor) -> torch.Tensor:
     tensor([ True, False])
     """
     return part
+
+
+@effectful(type="hold")
+def hold(column: torch.Tensor) -> torch.Tensor:
+    """A column with one value an agent `[*dims, agents]`, of which a process may keep its own part; itself by default.
+
+    Whoever keeps a part answers with a tensor that is whole to its user.
+
+    >>> hold(torch.tensor([3, 4]))
+    tensor([3, 4])
+    """
+    return column
