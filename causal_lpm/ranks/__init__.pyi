@@ -2,4 +2,5 @@
 
 from causal_lpm.handlers.sharded.failures import RankFailed as RankFailed
 from causal_lpm.handlers.sharded.sharded import Sharded as Sharded
+from causal_lpm.ranks.launching import RankExecutor as RankExecutor
 from causal_lpm.ranks.launching import on_ranks as on_ranks

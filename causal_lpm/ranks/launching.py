@@ -1,25 +1,19 @@
-"""A program on several ranks of this machine: processes that share one population out among themselves."""
+"""A program on several ranks: processes that share one population out among themselves."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import functools
 import pickle
-from collections.abc import Callable, Mapping
-from dataclasses import is_dataclass, replace
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import torch
-from torch import distributed
+import cloudpickle
 
 from causal_lpm import validate
-from causal_lpm.handlers.sharded.failures import RankFailed, killed
-from causal_lpm.handlers.sharded.held import whole
-from causal_lpm.handlers.sharded.meeting import meet, part
-from causal_lpm.handlers.sharded.sharded import Sharded
+from causal_lpm.ranks.processes import Processes
 
-__all__ = ["environment", "host", "on_ranks"]
+__all__ = ["RankExecutor", "on_ranks"]
 
 Value = TypeVar("Value")
 
@@ -28,120 +22,77 @@ def on_ranks(ranks: int, program: Callable[..., Value], *args: Any) -> Value:
     """What a program computes where several processes of this machine share its population out among themselves.
 
     Each process runs the program under `Sharded` with one thread of torch; all see the same numbers, those of one
-    process bit for bit, and those of rank 0 come back. Where one fails, all end, with its sentence.
+    process bit for bit, and those of rank 0 come back. Where one fails, all end, with its sentence. A script calls it
+    under `if __name__ == "__main__":`, since processes import the script.
 
     Args:
-        ranks: How many processes; no more than cores help.
-        program: A function of a module, which processes import by its name.
+        ranks: How many processes; more than there are cores do not help.
+        program: A function, which is sent to the processes.
         args: What it is called with; tensors are copied to each process.
 
     Raises:
-        ValueError: ranks below 1; a function that other processes cannot import; whatever the program raises.
+        ValueError: ranks below 1; what cannot be sent to other processes; whatever the program raises.
         RankFailed: a process has ended without a word, as one that is killed.
 
     >>> import torch
     >>> on_ranks(1, torch.arange, 3)
     tensor([0, 1, 2])
     """
-    ranks = validate.whole_number("ranks", ranks)
-    if ranks == 1:
+    if validate.whole_number("ranks", ranks) == 1:
         return program(*args)
-    try:
-        work = pickle.dumps((program, args))
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"{getattr(program, '__name__', program)!r} and what it is called with go to other processes, and cannot: "
-            f"{error}; give a function of a module, and tensors, numbers or populations."
-        ) from error
-    spawn = multiprocessing.get_context("spawn")
-    store, processes = host(), []
-    try:
-        for rank in range(ranks):
-            ours, theirs = spawn.Pipe(duplex=False)
-            where = environment(store, rank, ranks)
-            process = spawn.Process(target=_live, args=(work, where, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            processes.append((process, ours))
-        value: Value = _answer(processes)
-        return value
-    finally:
-        for process, ours in processes:
-            process.kill()
-            process.join()
-            ours.close()
+    with RankExecutor(ranks) as place:
+        return place.submit(program, *args).result()
 
 
-def host() -> Any:
-    """A meeting place on this machine, which outlives every rank."""
-    c10d: Any = distributed
-    return c10d.TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False)
+class RankExecutor(Executor):
+    """Each task runs on all of its processes, which share its population out: one that needs several to be quick.
 
+    Tasks run one after the other. After one that failed the processes begin anew.
 
-def environment(store: Any, rank: int, ranks: int) -> dict[str, str]:
-    """What tells a process that it is a rank, and where it meets the others: as torchrun does."""
-    return {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(ranks),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(store.port),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",
-    }
+    Args:
+        ranks: How many processes, on this machine; they start with the first task.
 
+    Raises:
+        ValueError: ranks below 1.
 
-def _live(work: bytes, where: Mapping[str, str], answer: Connection) -> None:
-    """What a process does: meets the others, runs the program, and says what came of it."""
-    os.environ.update(where)
-    torch.set_num_threads(1)
-    ranks = meet()
-    try:
-        with Sharded(ranks):
-            value = in_whole(_run(work))
-        answer.send_bytes(pickle.dumps((True, value if ranks.number == 0 else None)))
-    except Exception as error:  # noqa: BLE001  # whatever it is, the one who asked is to see it
-        part(ranks, error)
-        answer.send_bytes(pickle.dumps((False, error)))
+    >>> with RankExecutor(2) as place:
+    ...     place.submit(sum, [1, 2]).result()
+    3
+    """
 
+    def __init__(self, ranks: int) -> None:
+        self.ranks = validate.whole_number("ranks", ranks)
+        self._processes: Processes | None = None
+        self._queue = ThreadPoolExecutor(1)
 
-def _run(work: bytes) -> Any:
-    program, args = pickle.loads(work)
-    return program(*args)
+    def submit(self, fn: Callable[..., Value], /, *args: Any, **kwargs: Any) -> Future[Value]:
+        """Asks for `fn(*args, **kwargs)` on all ranks; the future has the value of rank 0."""
+        try:
+            task = cloudpickle.dumps(functools.partial(fn, *args, **kwargs))
+        except (pickle.PicklingError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{getattr(fn, '__name__', fn)!r} goes to other processes with what it is called with, and cannot "
+                f"({error}): give tensors, numbers or populations."
+            ) from error
+        return self._queue.submit(self._compute, task)
 
+    def _compute(self, task: bytes) -> Any:
+        if self._processes is None:
+            self._processes = Processes(self.ranks)
+        try:
+            return self._processes.compute(task)
+        except BaseException:
+            self._end()
+            raise
 
-def in_whole(value: Any) -> Any:
-    """The same with tensors of all agents in the place of those that ranks hold in parts."""
-    if isinstance(value, torch.Tensor):
-        return whole(value)
-    if isinstance(value, dict):
-        return {name: in_whole(each) for name, each in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(in_whole(each) for each in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        fields = {name: each for name, each in vars(value).items() if in_whole(each) is not each}
-        return replace(value, **{name: in_whole(each) for name, each in fields.items()}) if fields else value
-    return value
+    def _end(self) -> None:
+        processes, self._processes = self._processes, None
+        if processes is not None:
+            processes.end()
 
-
-def _answer(processes: list[tuple[Any, Any]]) -> Any:
-    """What rank 0 has computed, once all have ended well."""
-    waiting: dict[Any, int] = {ours: rank for rank, (_, ours) in enumerate(processes)}
-    value, errors = None, {}
-    while waiting:
-        ours: Any
-        for ours in wait(list(waiting)):
-            rank = waiting.pop(ours)
-            try:
-                well, said = pickle.loads(ours.recv_bytes())
-            except EOFError:
-                well, said = (
-                    False,
-                    killed(rank, len(processes)),
-                )
-            if not well:
-                errors[rank] = said
-            elif rank == 0:
-                value = said
-    if errors:
-        raise errors[min(errors, key=lambda rank: (isinstance(errors[rank], RankFailed), rank))]
-    return value
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the processes: after what was asked for, or at once where what waits is cancelled."""
+        if cancel_futures:
+            self._end()
+        self._queue.shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._end()

@@ -1,5 +1,8 @@
 """Programs that ranks run: models that know nothing of ranks, and programs that go wrong on one of them."""
 
+import os
+import signal
+
 import pyro
 import torch
 from chirho.dynamical.handlers import StaticIntervention
@@ -7,7 +10,9 @@ from chirho.dynamical.handlers import StaticIntervention
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import second_dose, setup
 from case_studies.second_dose.people import king_county
-from causal_lpm import KeyedNoise, Rollout, Seeds, Worlds, comparing
+from causal_lpm import KeyedNoise, Rollout, Seeds, StraightThrough, Worlds, comparing, event, rollout, tally
+from causal_lpm.ranks import Sharded
+from causal_lpm.typing import State
 from tests.contracts import range_model
 from tests.contracts.models import I, clinic, flu, immunity, layers, people
 
@@ -68,3 +73,56 @@ MODELS = {
 def run_all() -> dict[str, Rollout]:
     """Every model, by name."""
     return {name: run() for name, run in MODELS.items()}
+
+
+def wrong_on_one() -> Rollout:
+    """A hazard that is negative for the last agent, whom the last rank holds."""
+
+    def day(s: State) -> State:
+        tally("x", event("x", torch.where(torch.arange(40) < 39, s["rate"], -s["rate"])))
+        return {**s, "rate": s["rate"] + 1.0}
+
+    with KeyedNoise(1):
+        return rollout(day, {"rate": torch.zeros(40)}, 5)
+
+
+def killed_on_one(victim: int) -> Rollout:
+    """A rank is killed in the middle of a simulation."""
+
+    def day(s: State) -> State:
+        if s["t"] == 3 and os.environ["RANK"] == str(victim):
+            os.kill(os.getpid(), signal.SIGKILL)
+        tally("x", s["x"])
+        return {**s, "x": s["x"] + 1}
+
+    return rollout(day, {"x": torch.zeros(40, dtype=torch.int32)}, 5)
+
+
+def few(agents: int) -> Rollout:
+    """A simulation of so many agents."""
+    return rollout(lambda s: {"x": s["x"] + 1}, {"x": torch.zeros(agents)}, 2)
+
+
+def drawn_by_pyro() -> Rollout:
+    """Noise without a seed."""
+    return flu(people(), layers(), 3)
+
+
+def observed_agents() -> Rollout:
+    """Data on what agents did."""
+    data = pyro.condition(flu, data={"t=1/recovery": torch.zeros(400)})
+    with KeyedNoise(1):
+        run: Rollout = data(people(), layers(), 3)
+        return run
+
+
+def with_gradient() -> Rollout:
+    """A derivative by the hazard."""
+    with KeyedNoise(1), StraightThrough():
+        return pyro.condition(flu, data={"beta": torch.tensor(0.1, requires_grad=True)})(people(), layers(), 3)  # type: ignore[no-any-return]
+
+
+def entered_late() -> Rollout:
+    """The handler inside of another one."""
+    with KeyedNoise(1), Sharded():
+        return few(40)

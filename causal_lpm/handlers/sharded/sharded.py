@@ -11,8 +11,12 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from causal_lpm.handlers.checkpointing import Checkpointing
+from causal_lpm.handlers.gradients import Differentiable
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.noise import KeyedNoise
+from causal_lpm.handlers.private.messenger import Private
+from causal_lpm.handlers.score import Score
 from causal_lpm.handlers.sharded.found import FoundHere
 from causal_lpm.handlers.sharded.held import Held, cut, whole
 from causal_lpm.handlers.sharded.meeting import meet, part
@@ -24,6 +28,9 @@ from causal_lpm.ops.pyro_stack import handlers_in_force, innermost
 from causal_lpm.typing import Network, State
 
 __all__ = ["Sharded"]
+
+_ONE_PROCESS = (Checkpointing, Differentiable, Score, Private)
+"""What Sharded cannot answer for: gradients, and secrets."""
 
 
 class Sharded(Handler):
@@ -124,13 +131,15 @@ class Sharded(Handler):
 
     def _pyro_exogenous(self, msg: Any) -> None:
         name, agents, _, slots, index = msg["args"]
-        if self._total is not None or agents < 2 * self.ranks.count:
+        if self._total is None and agents < 2 * self.ranks.count:
             return
-        if innermost(KeyedNoise) is None:
+        if innermost(KeyedNoise) is None and agents > 1:
             raise ValueError(
                 f"the noise {name!r} would be drawn by Pyro agent by agent, and ranks that hold some of them could not "
                 "draw the same: run the model under KeyedNoise or Seeds."
             )
+        if self._total is not None:
+            return
         axis = -2 if slots > 1 and index is None else -1
         self._answer(msg, agents, {4: -1}, axis)
         answer, here = msg["fn"], self.ranks.own(agents)[1]
@@ -160,7 +169,7 @@ class Sharded(Handler):
             self._answer(msg, index.total, axes)
 
     def _pyro_allocate(self, msg: Any) -> None:
-        self._answer(msg, msg["args"][1].shape[-1], {1: -1})
+        self._answer(msg, msg["args"][1].shape[-1], {1: -1, 3: -1})
 
     def _pyro_tally(self, msg: Any) -> None:
         values = msg["args"][1]
@@ -179,7 +188,7 @@ class Sharded(Handler):
         msg["fn"] = sum_of_all
 
     def _pyro_exposure(self, msg: Any) -> None:
-        self._answer(msg, msg["args"][1].shape[-1], {1: -1})
+        self._answer(msg, msg["args"][1].shape[-1], {1: -1, 3: -1})
         if self._total is None and msg["args"][1].shape[-1] >= 2 * self.ranks.count:
             total = msg["args"][1].shape[-1]
             msg["fn"] = lambda layers, x: self._received(layers, cut(x, -1, total, self.ranks), total)
@@ -204,6 +213,12 @@ class Sharded(Handler):
     # A simulation
 
     def _pyro_rollout(self, msg: Any) -> None:
+        for handler in handlers_in_force():
+            if isinstance(handler, _ONE_PROCESS):
+                raise ValueError(
+                    f"{type(handler).__name__} needs all agents in one process, and {self.ranks.count} ranks share "
+                    "them: leave either out."
+                )
         state, answer = msg["args"][1], msg["fn"]
         agents = max(entry.shape[-1] for entry in state.values())
         if agents < 2 * self.ranks.count:
