@@ -115,3 +115,11 @@ def test_a_public_name_without_docstring_is_refused(tmp_path: Path) -> None:
     module.write_text('__all__ = ["f"]\n\ndef f() -> None:\n    pass\n', encoding="utf-8")
     with pytest.raises(ValueError, match="f has no docstring"):
         make_reference().public_names(module)
+
+
+@pytest.mark.parametrize("page", EXECUTED, ids=name_of)
+def test_no_page_compares_the_day_with_a_policy_that_says_never_by_a_number_before_all_days(page: Path) -> None:
+    """`t >= -1` holds on every day, so that what never begins would be in force: `TimedPolicy` tells the two apart."""
+    code = "".join(block.body for block in blocks(page) if block.language == "python")
+    never = re.findall(r'policy\("(\w+)", (?:NEVER|-1(?:\.0?)?)\)', code)
+    assert not [name for name in never if re.search(rf's\["t"\] >=? s\["{name}"\]', code)]
