@@ -7,7 +7,7 @@ from causal_lpm.ops.step import step_length
 __all__ = ["NEVER", "whole_day"]
 
 NEVER = -1
-"""Stands in a state for a day that has not come: before all days, so that `t >= NEVER` always holds (see `TimedPolicy`)."""
+"""Stands in a state for a day that has not come: before all days, so `t >= NEVER` always holds (see `TimedPolicy`)."""
 
 LAST = 2**15 - 2
 """The last day that can be simulated, 89 years after day 0: the day after it stands in a state for all later ones."""

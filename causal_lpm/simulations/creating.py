@@ -26,7 +26,8 @@ def create(
 
     Args:
         template: A name of `causal_lpm.templates.template_names()`, or a function `model(population, days,
-            **parameters)` that returns its `Rollout`.
+            **parameters)` that returns its `Rollout`; its population is an `Inhabitants`, with `people`, `networks`,
+            `places` and, of a population by name, `contacts`.
         population: A name of `causal_lpm.populations.names()`, a `Population`, or anything with `people`, `networks`
             and `places`; not given, what the template brings along.
         agents: How many agents, where the population is made here; as many as there are persons, if not given.

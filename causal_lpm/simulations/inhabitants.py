@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from causal_lpm.agents import FreshRandom, Groups, Layer, Population
+from causal_lpm.agents import ContactMatrices, FreshRandom, Groups, Layer, Population
 from causal_lpm.validate import known, whole_number
 
 __all__ = ["MET_BY_CHANCE", "Inhabitants", "inhabitants"]
@@ -29,6 +29,7 @@ class Inhabitants:
         places: Column of `people` -> labels of the places that it numbers; what happens is counted by the first.
         outlines: Column of `people` -> packaged data set with the outlines of its places.
         attribution: Origin and licence of the tables that they were made from.
+        contacts: Contacts a day by age and setting, of a population by name; none in one's own.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Inhabitants:
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outlines: Mapping[str, str] = field(default_factory=dict)
     attribution: str = ""
+    contacts: ContactMatrices | None = None
 
 
 def inhabitants(population: Any, agents: int | None, seed: int, by: str | None) -> Inhabitants:
@@ -83,6 +85,7 @@ def inhabitants(population: Any, agents: int | None, seed: int, by: str | None) 
         _first(found.places, by),
         dict(getattr(found, "outlines", {})),
         str(getattr(found, "attribution", "")),
+        getattr(found, "contacts", None),
     )
 
 

@@ -33,6 +33,8 @@ def test_a_population_by_name_has_as_many_agents_as_are_asked_for() -> None:
     assert found.population.people.size == 2_000
     assert found.by == "borough"
     assert found.population.name == "nyc"
+    assert found.population.contacts is not None  # for a `Mixing` by age
+    assert create("seir", people()).population.contacts is None
 
 
 def test_it_counts_by_the_column_that_is_asked_for() -> None:
