@@ -10,7 +10,8 @@ from causal_lpm.inference.studies.study import Policy
 from causal_lpm.provenance import provenance
 from causal_lpm.reports.contents import Contents, Geography
 from causal_lpm.reports.prediction_tables import prediction_tables
-from causal_lpm.simulations.tables import counted
+from causal_lpm.simulations.bound_models import BoundModel
+from causal_lpm.simulations.tables import counted, unfinished
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +56,7 @@ def contents_of_worlds(simulation: SetUp, predictions: xr.Dataset) -> Contents:
         geography=places,
         tables=prediction_tables(predictions, references),
         provenance={**{name: text for name, text in about.items() if text}, **provenance(seed=simulation.seed)},
-        limits=LIMITS,
+        limits=(*LIMITS, *filter(None, [unfinished(predictions, simulation.units)])),
     )
 
 
@@ -68,6 +69,7 @@ def study_of(simulation: SetUp, days: int) -> ModelStudy:
     one = simulation.one_day()
     groups = {values.shape[-2] for values in one.values()}
     grouped = groups == {len(labels)}
+    own = BoundModel(simulation.template.function, population, 1, simulation.parameters).policies()
     return ModelStudy(
         simulation.template.name,
         f"{simulation.template.name} in {population.name}",
@@ -75,15 +77,19 @@ def study_of(simulation: SetUp, days: int) -> ModelStudy:
         simulation.model(days),
         group_labels=labels if grouped else (),
         outcomes=tuple(counted(one, simulation.units)),
-        ranges={name: _policy(name, value, days) for name, value in simulation.policies.items()},
+        ranges={name: _policy(name, value, own[name], days) for name, value in simulation.policies.items()},
         group_sizes_of=lambda: sizes if grouped else [sum(sizes)],
     )
 
 
-def _policy(name: str, value: float, days: int) -> Policy:
-    """A policy with the range that its name tells: a day, a share, or any number."""
-    if name.endswith("_day"):
-        return Policy(name, value, "a day; -1: never", -1, max(days, value), integer=True)
-    if name.endswith(("_strength", "_share")):
+def _policy(name: str, value: float, own: float, days: int) -> Policy:
+    """A policy with the range that its name tells: a day, a share, or any number; `own` is what the model has."""
+    if name.endswith(("_day", "_start", "_end")):
+        # Only a model that says -1 itself is known to take it for never; to another it is a day before all days.
+        never = own < 0
+        about = "a day; -1: never" if never else "a day"
+        whole = float(value).is_integer()
+        return Policy(name, value, about, min(-1 if never else 0, value), max(days, value), integer=whole)
+    if name.endswith(("_strength", "_share", "_reach", "_adherence")):
         return Policy(name, value, "a share", 0, 1)
     return Policy(name, value, "a policy of the model", min(0.0, 2 * value), max(1.0, 2 * value))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from causal_lpm.inference.policies.question import named_worlds
 from causal_lpm.simulations.set_up import DAYS, SetUp
-from causal_lpm.simulations.tables import html_of, seeds_of, series_frame, summary_frame
+from causal_lpm.simulations.tables import html_of, leading, seeds_of, series_frame, summary_frame
 from causal_lpm.simulations.what_if import AS_IT_IS, WhatIf
 from causal_lpm.validate import known
 
@@ -111,7 +111,7 @@ class Simulation(SetUp):
                 known("policy", policy, self.policies)
             if {**self.policies, **acts} == self.policies:
                 raise ValueError(f"the scenario {name!r} changes nothing: give a policy another value than it has.")
-        days, seeds = days or self._days, seeds or self._seeds
+        days, seeds = self._days if days is None else days, self._seeds if seeds is None else seeds
         seen = self.simulate(worlds, days, seeds, self._start_date, workers, progress)
         return WhatIf(self, seen)
 
@@ -163,7 +163,7 @@ class Simulation(SetUp):
         if chosen != self.by:
             raise ValueError(f"it counts by {self.by!r}: create it with by={chosen!r} for a map by {chosen!r}.")
         outlines = options.pop("outlines", self.population.outlines.get(chosen))
-        name = series or next(iter(map(str, predictions.data_vars)))
+        name = series or next(iter([*leading(predictions, self.units), *map(str, predictions.data_vars)]))
         return plot_map(predictions, name, outlines=outlines, title=options.pop("title", self.title), **options)
 
     def contents(self) -> Contents:

@@ -11,7 +11,7 @@ from causal_lpm.inference.policies.effects import effects
 from causal_lpm.inference.policies.predictions import series_dims
 from causal_lpm.inference.policies.statements import said_of_predictions
 from causal_lpm.inference.policies.summaries import summarise
-from causal_lpm.simulations.tables import counted, html_of, seeds_of, series_frame
+from causal_lpm.simulations.tables import html_of, leading, seeds_of, series_frame, unfinished
 from causal_lpm.validate import known
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class WhatIf:
     @property
     def counted(self) -> list[str]:
         """Series whose totals mean something: new events; a stock has none."""
-        return counted(self.predictions.data_vars, self._simulation.units)
+        return leading(self.predictions, self._simulation.units)
 
     def effects(self, series: str | Sequence[str] | None = None, **options: Any) -> xr.Dataset:
         """Averted in all, a value a seed; see `causal_lpm.inference.effects`.
@@ -126,17 +126,22 @@ class WhatIf:
 
     def __repr__(self) -> str:
         lines = [
-            f"  {series}, {scenario}: {row['averted']:,.0f} averted (Monte-Carlo error {row['mc error']:,.2g}; "
-            f"{row['share averted']:.0%} of {row[AS_IT_IS]:,.0f})"
+            f"  {series}, {scenario}: {round(row['averted']):,} averted (Monte-Carlo error {row['mc error']:,.2g}; "
+            + (f"{row['share averted']:.0%} of {row[AS_IT_IS]:,.0f})" if row[AS_IT_IS] else "there are none as it is)")
             for (series, scenario), row in self.to_frame().iterrows()
         ]
-        return "\n".join([f"<{self.title}: worlds that share their luck, {self._seeds}", *lines]) + ">"
+        notes = [f"  {note}" for note in self._notes]
+        return "\n".join([f"<{self.title}: worlds that share their luck, {self._seeds}", *lines, *notes]) + ">"
 
     def _repr_html_(self) -> str:
         line = f"Averted: as it is minus what if, in worlds that share every agent's luck; {self._seeds}"
-        if said := said_of_predictions(self.predictions):
-            line = f"{line}. {said}"
-        return html_of(self.title, line, self.to_frame())
+        return html_of(self.title, ". ".join([line, " ".join(self._notes)]).removesuffix(". "), self.to_frame())
+
+    @property
+    def _notes(self) -> list[str]:
+        """What has to be said with the numbers: who died out, and who is not over."""
+        said = said_of_predictions(self.predictions), unfinished(self.predictions, self._simulation.units)
+        return [note for note in said if note]
 
     @property
     def _seeds(self) -> str:

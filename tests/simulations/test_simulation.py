@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from causal_lpm import KeyedNoise, Rollout, Simulation, comparing, create, event, policy, rollout, tally
-from causal_lpm.agents import Population, start
+from causal_lpm.agents import Population, TimedPolicy, start
 from causal_lpm.inference import predict
 from causal_lpm.simulations import WhatIf
+from causal_lpm.simulations.tables import unfinished
 from tests.templates.town import town
 
 DAYS, SEEDS = 30, 3
@@ -82,6 +83,69 @@ def test_frames_have_one_row_a_seed_place_and_day(simulation: Simulation) -> Non
     assert frame["infections"].sum() == int(simulation.to_xarray()["infections"].sum())
 
 
+def two_towns(population: Any, days: int, closing_day: float = 999.0) -> Rollout:
+    """Cases by town, tests of all together, and policies of several kinds."""
+    closed, campaign = policy("closing_day", closing_day), TimedPolicy("masks", strength=0.5)
+    town = population.people["town"]
+
+    def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        fell = event("illness", 0.02 * (s["t"] < s["closing_day"]) * campaign.left(s), where=s["stage"] == 0)
+        tally("tests", fell)
+        tally("fell_ill", fell, by=town, groups=2)
+        return {**s, "stage": s["stage"] + fell}
+
+    return rollout(day, start(population.people, closing_day=closed, **campaign.policies()), days)
+
+
+@pytest.fixture(scope="module")
+def towns() -> Simulation:
+    people = Population({"town": torch.arange(400) % 2}, labels={"town": ("Bath", "Ely")})
+    return create(two_towns, people).run(20, 2, progress=False)
+
+
+def test_a_series_that_is_not_counted_by_place_has_rows_of_its_own(towns: Simulation) -> None:
+    frame = towns.to_frame()
+    assert set(frame["town"]) == {"Bath", "Ely", "all"}
+    assert frame["tests"].notna().sum() == 2 * 20
+    daily = frame.groupby(["seed", "day"])[["tests", "fell_ill"]].sum()
+    assert (daily["tests"] == daily["fell_ill"]).all()
+    assert daily["tests"].sum() == int(towns.to_xarray()["tests"].sum()) > 0
+
+
+def test_what_is_counted_by_place_is_shown_first(towns: Simulation) -> None:
+    asked = towns.whatif({"closed": {"closing_day": 3}}, progress=False)
+    assert asked.counted == ["fell_ill", "tests"]
+    assert asked.plot().axes[0].get_ylabel().startswith("fell_ill")
+
+
+def test_only_a_model_that_says_never_itself_has_a_day_that_is_never(towns: Simulation) -> None:
+    ranges = towns.study().policies
+    assert (ranges["closing_day"].low, ranges["closing_day"].description) == (0, "a day")
+    assert (ranges["masks_start"].low, ranges["masks_start"].high) == (-1, 20)
+    assert ranges["masks_start"].description == "a day; -1: never"
+    later = create(two_towns, towns.population.people, masks_start=4).run(20, 1, progress=False)
+    assert later.study().policies["masks_start"].description == "a day; -1: never"
+
+
+def test_an_answer_says_which_worlds_are_not_over(towns: Simulation) -> None:
+    asked = towns.whatif({"closed": {"closing_day": 3}}, progress=False)
+    note = next(line for line in repr(asked).splitlines() if "Not over after 20 days" in line)
+    assert "'as it is' still has" in note
+    assert "'closed'" not in note
+    assert note.strip().removesuffix(">") in asked._repr_html_().replace("&#x27;", "'")
+    assert any("Not over after 20 days" in limit for limit in asked.contents().limits)
+    assert not any("Not over" in limit for limit in towns.contents().limits)
+    over = towns.whatif({"closed": {"closing_day": 3}, "at once": {"closing_day": 2}}, progress=False).predictions
+    assert not unfinished(over.sel(world=["closed", "at once"]), towns.units)
+
+
+def test_what_there_is_none_of_has_no_share(towns: Simulation) -> None:
+    shut = create(two_towns, towns.population.people, closing_day=0.0)
+    asked = shut.whatif({"open": {"closing_day": 9}}, days=12, seeds=2, progress=False)
+    assert "there are none as it is" in repr(asked)
+    assert "nan" not in repr(asked)
+
+
 def test_totals_are_of_new_events_and_peaks_of_stocks(simulation: Simulation) -> None:
     daily = simulation.to_frame().groupby(["seed", "day"])[["cases", "infectious"]].sum()
     table = simulation.summary()
@@ -145,6 +209,10 @@ def test_nothing_is_shown_before_it_ran() -> None:
         idle.run(0)
     with pytest.raises(ValueError, match="seeds is 0"):
         idle.run(3, 0)
+    with pytest.raises(ValueError, match="days is 0"):
+        idle.whatif({"closed": {"school_closure_day": 5}}, days=0)
+    with pytest.raises(ValueError, match="seeds is 0"):
+        idle.whatif({"closed": {"school_closure_day": 5}}, seeds=0)
 
 
 def test_charts_say_what_is_counted(simulation: Simulation) -> None:
