@@ -110,12 +110,11 @@ def animate_map(
     """
     file = Path(path)
     every = whole_number("every", every)
-    speed = whole_number("frames_per_second", frames_per_second, 1, 100)
+    writer = _writer(file, whole_number("frames_per_second", frames_per_second, 1, 100))
     shown = _Maps(mapped(values, outcome, worlds, per_100k), outlines, key, None)
     if not shown.mapped.days:
         raise ValueError(f"{shown.mapped.what} has no days, of which a film is made: draw it with plot_map.")
     numbers = shown.mapped.values
-    writer = _writer(file, speed)
     figure, collections = shown.drawn(numbers[..., 0], numbers, shown.mapped.unit)
     heading, missing = shown.caption(figure, values, shown.heading(title, shown.mapped.days[0]))
 
@@ -237,6 +236,8 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _writer(file: Path, speed: int) -> Any:
+    """What writes films of this ending; raises where it cannot, before anything is computed."""
+    panels(1)  # refuses where matplotlib is missing
     from matplotlib.animation import FFMpegWriter, PillowWriter
 
     if file.suffix.lower() == ".gif":

@@ -1,6 +1,7 @@
 """Maps: each place has its number's colour, what is missing is said, and what cannot be a map is refused."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,13 @@ def test_a_film_has_a_frame_a_day(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["film.gif"]
 
 
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the program ffmpeg is not installed")
+def test_a_film_may_be_an_mp4(tmp_path: Path) -> None:
+    file = animate_map(predictions(), tmp_path / "film.mp4", "cases")
+    assert file.read_bytes()[4:8] == b"ftyp"
+    assert [each.name for each in tmp_path.iterdir()] == ["film.mp4"]
+
+
 def test_a_film_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.animation import FFMpegWriter
 
@@ -213,6 +221,8 @@ def test_a_film_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: p
     for name, sentence in (("film.mp4", "needs the program ffmpeg"), ("film.avi", "neither .gif nor .mp4")):
         with pytest.raises(ValueError, match=sentence):
             animate_map(predictions(), tmp_path / name, "cases")
+        with pytest.raises(ValueError, match=sentence):  # before the values are looked at
+            animate_map("no values", tmp_path / name, "cases")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="has no days, of which a film is made"):
         animate_map({"Bronx": 1.0}, tmp_path / "film.gif")
     assert list(tmp_path.iterdir()) == []
