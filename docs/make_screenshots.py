@@ -55,7 +55,7 @@ def _take(browser: Any, name: str) -> None:
     browser.execute_script("window.scrollTo(0, 0)")
     browser.save_screenshot(str(IMAGES / name))
     with Image.open(IMAGES / name) as picture:
-        few = picture.convert("RGB").quantize(64)  # colours: a third of the bytes
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)  # keeps rare colours, such as of lines
     few.save(IMAGES / name, optimize=True)
 
 
