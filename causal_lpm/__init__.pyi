@@ -25,6 +25,7 @@ from causal_lpm.handlers.private.errors import Unsupported as Unsupported
 from causal_lpm.handlers.private.messenger import Private as Private
 from causal_lpm.handlers.private.secret import Secret as Secret
 from causal_lpm.memory import reuse_freed_memory as reuse_freed_memory
+from causal_lpm.ops import above as above
 from causal_lpm.ops import allocate as allocate
 from causal_lpm.ops import choose as choose
 from causal_lpm.ops import event as event

@@ -5,16 +5,21 @@ place. Both are biased, because p is not what happened; docs/explanation/gradien
 the threshold smooth instead, on the same base; `score` leaves it as it is and is unbiased.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from causal_lpm import validate
 from causal_lpm.handlers.handler import Handler
-from causal_lpm.ops.exposure import FIXED_POINT, checked_size
+from causal_lpm.handlers.lost_gradients import Outcome, reached, without_gradient
+from causal_lpm.handlers.pathwise import chosen, occurrence, rounded, threshold
+from causal_lpm.ops.above import check_margin
+from causal_lpm.ops.events import checked_logits
+from causal_lpm.ops.exposure import checked_size
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.outcomes import data_of, unknown
+from causal_lpm.ops.simulation import Rollout
 from causal_lpm.ops.tally import check_groups
 from causal_lpm.typing import Dynamics, Network, State
 
@@ -35,11 +40,15 @@ class Differentiable(Handler):
     def _sent(self, infectiousness: torch.Tensor) -> torch.Tensor:
         return infectiousness
 
-    def _outcome(self, name: str, happened: torch.Tensor) -> torch.Tensor:
+    def _outcome(self, name: str, happened: torch.Tensor, kind: str = "event") -> torch.Tensor:
         if happened.grad_fn is not None:
-            self._events[name] = happened.grad_fn
+            self._events[f"{kind} {name!r}"] = happened.grad_fn
         # torch would take a hidden tensor for an empty one, without an error.
-        return happened if validate.hidden(happened) else happened.as_subclass(_Outcome)
+        return happened if validate.hidden(happened) else happened.as_subclass(Outcome)
+
+    def _height(self, margin: torch.Tensor, width: float) -> torch.Tensor:
+        """How far a margin is above 0, as a float."""
+        return torch.sigmoid(margin / width)
 
     def _pyro_exposure(self, msg: Any) -> None:
         layers, infectiousness = msg["args"]
@@ -68,12 +77,32 @@ class Differentiable(Handler):
         self._tallies.append(msg["value"])
 
     def _pyro_choose(self, msg: Any) -> None:
-        name, logits, *_ = msg["args"]
-        if logits.requires_grad:
+        name, logits, *_, one_hot = msg["args"]
+        if logits.requires_grad and not one_hot:
             raise ValueError(
                 f"the options of choice {name!r} are numbers, through which no gradient flows under "
-                f"{type(self).__name__}: write it as events, or give logits.detach()."
+                f"{type(self).__name__}: ask for one_hot=True, write it as events, or give logits.detach()."
             )
+
+    def _pyro_post_choose(self, msg: Any) -> None:
+        name, _, obs, _, one_hot = msg["args"]
+        if one_hot and has_data(name, obs):
+            msg["value"] = msg["value"].float()
+
+    def _pyro_above(self, msg: Any) -> None:
+        name, margin, width = msg["args"]
+        check_margin(name, margin.detach())
+        margin = margin if margin.is_floating_point() else margin.float()
+        msg["value"], msg["done"] = self._outcome(name, self._height(margin, width), "threshold"), True
+
+    def _pyro_post_rollout(self, msg: Any) -> None:
+        run = msg["value"]
+        if torch.is_grad_enabled():
+            series = {
+                name: x if x.requires_grad or validate.hidden(x) else without_gradient(x)
+                for name, x in run.tallies.items()
+            }
+            msg["value"] = Rollout(run.state, series, run.stocks)
 
     def _pyro_step(self, msg: Any) -> None:
         msg["args"] = (self._checked(msg["args"][0], number=msg["args"][2]), *msg["args"][1:])
@@ -88,15 +117,16 @@ class Differentiable(Handler):
                         f"step {number} puts a result with a gradient into {entry!r}, which is {state[entry].dtype} "
                         f"and would cut it off under {type(self).__name__}: begin with a float column of 0 and 1."
                     )
-            lost = set(self._events) - _reached(self._events, [*new.values(), *self._tallies], state.values())
+            lost = set(self._events) - reached(self._events, [*new.values(), *self._tallies], state.values())
             if lost:
                 raise ValueError(
-                    f"no gradient flows from event {min(lost)!r} of step {number} to the next state or to a tally "
+                    f"no gradient flows from {min(lost)} of step {number} to the next state or to a tally "
                     f"under {type(self).__name__}: comparisons and conversions to bool or integers cut it off; "
-                    "multiply float columns instead, or give the event hazard.detach()."
+                    "multiply float columns instead, or detach what it is given, as in hazard.detach()."
                 )
+            # What is passed on stays the very tensor that it was.
             return {
-                entry: value if validate.hidden(value) else value.as_subclass(torch.Tensor)
+                entry: value.as_subclass(torch.Tensor) if isinstance(value, Outcome) else value
                 for entry, value in new.items()
             }
 
@@ -119,8 +149,9 @@ class StraightThrough(Differentiable):
 
     Raises:
         ValueError: logic, comparisons, rounding or powers of an event, a bool exposure, a result with a gradient put
-            into an entry of integers, an event from which no gradient reaches the next state or a tally, a choice whose
-            logits carry a gradient.
+            into an entry of integers, an event, threshold or choice from which no gradient reaches the next state or a
+            tally, a choice whose logits carry a gradient and that is not `one_hot`; and, when a gradient is asked of a
+            series that has none, that nothing in it depends on the parameter through floats.
 
     Source: Bengio, Leonard and Courville (2013), Estimating or propagating gradients through stochastic neurons,
     arXiv:1308.3432.
@@ -140,12 +171,21 @@ class StraightThrough(Differentiable):
     """
 
     def _sent(self, infectiousness: torch.Tensor) -> torch.Tensor:
-        return _rounded(infectiousness)
+        return rounded(infectiousness)
 
     def _pyro_post_event(self, msg: Any) -> None:
         name, hazard, obs, where = msg["args"]
         happened = msg["value"].float()
-        msg["value"] = happened if has_data(name, obs) else self._outcome(name, _occurrence(happened, hazard, where))
+        msg["value"] = happened if has_data(name, obs) else self._outcome(name, occurrence(happened, hazard, where))
+
+    def _pyro_post_choose(self, msg: Any) -> None:
+        super()._pyro_post_choose(msg)
+        name, logits, obs, _, one_hot = msg["args"]
+        if one_hot and not has_data(name, obs):
+            msg["value"] = self._outcome(name, chosen(msg["value"], checked_logits(name, logits)), "choice")
+
+    def _height(self, margin: torch.Tensor, width: float) -> torch.Tensor:
+        return threshold(margin, width)
 
 
 class MeanField(Differentiable):
@@ -176,7 +216,14 @@ class MeanField(Differentiable):
             validate.hazard(name, hazard.detach())
             part = -torch.expm1(-hazard.detach())
             part = part if where is None else torch.where(where, part, 0.0)
-            msg["value"], msg["done"] = self._outcome(name, _occurrence(part, hazard, where)), True
+            msg["value"], msg["done"] = self._outcome(name, occurrence(part, hazard, where)), True
+
+    def _pyro_choose(self, msg: Any) -> None:
+        super()._pyro_choose(msg)
+        name, logits, obs, _, one_hot = msg["args"]
+        if one_hot and not has_data(name, obs):
+            shares = checked_logits(name, logits).softmax(-1)
+            msg["value"], msg["done"] = self._outcome(name, shares, "choice"), True
 
 
 def has_data(name: str, obs: torch.Tensor | None) -> bool:
@@ -193,7 +240,7 @@ def has_data(name: str, obs: torch.Tensor | None) -> bool:
 def exact_exposure(layers: Mapping[str, Network], infectiousness: torch.Tensor) -> dict[str, torch.Tensor]:
     """The exposure of the plain simulation, to the bit, through which a gradient flows back to the infectiousness."""
     checked_size(infectiousness)
-    sent = _rounded(_columns(infectiousness))
+    sent = rounded(_columns(infectiousness))
     return {name: layer.total(sent).float() for name, layer in layers.items()}
 
 
@@ -207,85 +254,3 @@ def sums_by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int
 def _columns(infectiousness: torch.Tensor) -> torch.Tensor:
     # float64 stays, so that it is rounded as the plain simulation rounds it; float32 has the other types exactly.
     return infectiousness if infectiousness.dtype == torch.float64 else infectiousness.float()
-
-
-def _rounded(infectiousness: torch.Tensor) -> torch.Tensor:
-    # The fixed-point messages of the plain simulation, whose float sum is then the same number.
-    rounded: torch.Tensor = _FixedPoint.apply(infectiousness)  # type: ignore[no-untyped-call]
-    return rounded
-
-
-def _occurrence(value: torch.Tensor, hazard: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
-    happened: torch.Tensor = _Occurrence.apply(value, hazard, where)  # type: ignore[no-untyped-call]
-    return happened
-
-
-class _Occurrence(torch.autograd.Function):
-    """The given outcome, with the derivative of 1 - exp(-hazard)."""
-
-    @staticmethod
-    def forward(ctx: Any, value: torch.Tensor, hazard: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
-        ctx.save_for_backward(hazard, where)
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        hazard, where = ctx.saved_tensors
-        slope = gradient[0] * torch.exp(-hazard)
-        return None, (slope if where is None else torch.where(where, slope, 0.0)).sum_to_size(hazard.shape), None
-
-
-class _FixedPoint(torch.autograd.Function):
-    """Rounded to multiples of 1 / FIXED_POINT, passing the gradient on as if it were not."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        return (x * FIXED_POINT).round() / FIXED_POINT
-
-    @staticmethod
-    def backward(ctx: Any, *gradient: torch.Tensor) -> torch.Tensor:
-        return gradient[0]
-
-
-_CUTTING = {"bool", "byte", "short", "int", "long", "nonzero", "argwhere", "isclose", "equal", "__bool__"}
-_CUTTING |= {f"{bitwise}_{op}" for bitwise in ("bitwise", "logical") for op in ("and", "or", "xor", "not")}
-_CUTTING |= {f"__{side}{op}__" for side in ("", "r", "i") for op in ("and", "or", "xor")} | {"__invert__"}
-_CUTTING |= {f"{under}{op}{under}" for under in ("", "__") for op in ("eq", "ne", "lt", "le", "gt", "ge")}
-# These leave 0 and 1 as they are, but their derivatives are 0, or not that of the event.
-_CUTTING |= {"round", "sign", "sgn", "ceil", "floor", "trunc", "fix", "floor_divide", "__floordiv__", "__rfloordiv__"}
-_CUTTING |= {"pow", "__pow__", "__rpow__", "__ipow__", "float_power", "square"}
-
-
-class _Outcome(torch.Tensor):
-    """An event under a gradient handler: a float that refuses logic, rounding and powers; its products are plain."""
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = getattr(func, "__name__", "")
-        condition = args[:1] if func is torch.where else args[1:2]  # the second of x.where and x.masked_fill
-        masked = name in ("where", "masked_fill") and any(isinstance(x, _Outcome) for x in condition)
-        if name in _CUTTING or name.removesuffix("_") in _CUTTING or masked:
-            raise ValueError(
-                f"{name.strip('_')!r} of an event under a gradient handler, where events are floats and the "
-                "gradient would be lost or wrong: multiply float columns, as in s['S'] * event(...), instead of using "
-                "&, |, ~, comparisons, masks, rounding or powers."
-            )
-        with torch._C.DisableTorchFunctionSubclass():
-            return func(*args, **(kwargs or {}))
-
-
-def _reached(events: Mapping[str, Any], ends: Iterable[torch.Tensor], begins: Iterable[torch.Tensor]) -> set[str]:
-    """Names of the events from which a gradient flows to one of `ends`, searched no further back than `begins`."""
-    names = {node: name for name, node in events.items()}
-    seen = {begin.grad_fn for begin in begins}
-    found: set[str] = set()
-    waiting = [end.grad_fn for end in ends]
-    while waiting and len(found) < len(events):
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if node in names:
-            found.add(names[node])
-        waiting += [following for following, _ in node.next_functions]
-    return found

@@ -6,7 +6,9 @@ import torch
 
 from causal_lpm import validate
 from causal_lpm.handlers.gradients import Differentiable, has_data
+from causal_lpm.ops.events import checked_logits
 from causal_lpm.ops.exogenous import exogenous
+from causal_lpm.ops.responses import Choice, Coupling
 
 __all__ = ["Relaxed"]
 
@@ -66,6 +68,26 @@ class Relaxed(Differentiable):
         noise = exogenous(name, hazard.shape[-1])
         part: torch.Tensor = _Concrete.apply(hazard, noise, where, self.temperature)  # type: ignore[no-untyped-call]
         return self._outcome(name, part)
+
+    def _pyro_choose(self, msg: Any) -> None:
+        super()._pyro_choose(msg)
+        name, _, obs, coupling, one_hot = msg["args"]
+        if not one_hot or has_data(name, obs):
+            return
+        if coupling == "inverse_cdf":
+            raise ValueError(
+                f"choice {name!r} has the coupling 'inverse_cdf', whose one uniform an agent has no relaxed form: use "
+                "'gumbel', or StraightThrough."
+            )
+        msg["fn"] = self._choice
+
+    def _choice(
+        self, name: str, logits: torch.Tensor, obs: torch.Tensor | None, coupling: Coupling, one_hot: bool
+    ) -> torch.Tensor:
+        choice = Choice(name, checked_logits(name, logits), 1)
+        choice.coupling = coupling
+        race = choice.parameter - choice.noise().clamp(min=1e-30).log()
+        return self._outcome(name, (race / self.temperature).softmax(-1), "choice")
 
 
 class _Concrete(torch.autograd.Function):

@@ -6,6 +6,7 @@ import torch
 
 from causal_lpm.handlers.gradients import exact_exposure, has_data, sums_by_group
 from causal_lpm.handlers.handler import Handler
+from causal_lpm.ops.above import check_margin
 from causal_lpm.ops.dimensions import world_dimensions
 from causal_lpm.ops.responses import Choice, Event
 
@@ -147,10 +148,19 @@ class Score(Handler):
             self._add(Event(name, hazard, where=where).marginal(msg["value"]))
 
     def _pyro_post_choose(self, msg: Any) -> None:
-        name, logits, obs, _ = msg["args"]
+        name, logits, obs, _, one_hot = msg["args"]
         if logits.requires_grad and not has_data(name, obs):
-            chosen = msg["value"]
+            chosen = msg["value"].long().argmax(-1) if one_hot else msg["value"]
             self._add(Choice(name, logits.expand((*chosen.shape, logits.shape[-1])), 1).marginal(chosen))
+
+    def _pyro_above(self, msg: Any) -> None:
+        name, margin, _ = msg["args"]
+        check_margin(name, margin.detach())
+        if margin.requires_grad:
+            raise ValueError(
+                f"the margin of threshold {name!r} carries a gradient and has no probability, so Score cannot see it: "
+                "write it as an event, take StraightThrough, or give margin.detach()."
+            )
 
     # What is continuous in the parameter passes its gradient on through sums; integers and bool stay as they are.
     def _pyro_exposure(self, msg: Any) -> None:

@@ -1,5 +1,6 @@
 """The operations of a population model: what a user writes, and what handlers interpret."""
 
+from causal_lpm.ops.above import above
 from causal_lpm.ops.allocate import allocate
 from causal_lpm.ops.events import choose, event, hazard_of, observed
 from causal_lpm.ops.exogenous import exogenous
@@ -10,6 +11,7 @@ from causal_lpm.ops.population import population
 from causal_lpm.ops.tally import tally
 
 __all__ = [
+    "above",
     "allocate",
     "choose",
     "event",

@@ -20,7 +20,7 @@ from causal_lpm.ops.site_data import data_for
 from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.typing import Hazard
 
-__all__ = ["choose", "event", "hazard_of", "observed"]
+__all__ = ["checked_logits", "choose", "event", "hazard_of", "observed"]
 
 
 def _site(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None) -> torch.Tensor:
@@ -166,13 +166,21 @@ def event(
 
 
 @effectful(type="choose")
-def _choose(name: str, logits: torch.Tensor, obs: torch.Tensor | None, coupling: Coupling) -> torch.Tensor:
-    choice = Choice(name, _checked_logits(name, logits), 1)
+def _choose(
+    name: str, logits: torch.Tensor, obs: torch.Tensor | None, coupling: Coupling, one_hot: bool
+) -> torch.Tensor:
+    choice = Choice(name, checked_logits(name, logits), 1)
     choice.coupling = coupling
-    return _response(name, choice, obs).long()
+    chosen = _response(name, choice, obs).long()
+    return torch.nn.functional.one_hot(chosen, logits.shape[-1]).bool() if one_hot else chosen
 
 
-def _checked_logits(name: str, logits: torch.Tensor) -> torch.Tensor:
+def checked_logits(name: str, logits: torch.Tensor) -> torch.Tensor:
+    """The logits as floats; a handler that answers a choice calls it.
+
+    Raises:
+        ValueError: NaN, infinity, an agent without a possible option, integers that float32 would change.
+    """
     if not logits.is_floating_point():
         logits = single_precision(f"the logits of choice {name!r}", logits)
     if not bool(logits.amax(-1).isfinite().all()):
@@ -185,7 +193,11 @@ def _checked_logits(name: str, logits: torch.Tensor) -> torch.Tensor:
 
 @without_quick_mode
 def choose(
-    name: str, logits: torch.Tensor, obs: torch.Tensor | None = None, coupling: Coupling = "gumbel"
+    name: str,
+    logits: torch.Tensor,
+    obs: torch.Tensor | None = None,
+    coupling: Coupling = "gumbel",
+    one_hot: bool = False,
 ) -> torch.Tensor:
     """What each agent chooses among K options.
 
@@ -197,9 +209,11 @@ def choose(
         coupling: How one agent's choices in two worlds are related: `"gumbel"` (the same Gumbel noise: an option that
             becomes likelier relative to all others is never left), `"inverse_cdf"` (one uniform: ordered options move
             to neighbours), `"independent"`. Claims about individuals depend on it, and data cannot decide it.
+        one_hot: Whether to answer with a column an option, through which a gradient may flow: exactly one is 1 under
+            `StraightThrough`, shares under `MeanField` and `Relaxed`.
 
     Returns:
-        int64 `[*dims, agents]`.
+        int64 `[*dims, agents]`; with `one_hot` bool `[*dims, agents, K]`, floats under handlers of gradients.
 
     Raises:
         ValueError: unknown coupling, logits without an option dimension, NaN or infinite logits, integers that float32
@@ -217,5 +231,5 @@ def choose(
         raise ValueError(f"the logits of choice {name!r} have shape {tuple(logits.shape)}: give [*dims, agents, K].")
     if logits.is_floating_point() and logits.dtype != torch.float64:
         logits = logits.float()
-    chosen: torch.Tensor = _choose(name, logits, obs, coupling)
+    chosen: torch.Tensor = _choose(name, logits, obs, coupling, one_hot)
     return chosen

@@ -13,7 +13,7 @@ from causal_lpm.parties.fingerprint import fingerprint
 
 __all__ = ["Transcript"]
 
-_OPERATIONS = ("allocate", "choose", "event", "exogenous", "exposure", "look_up", "policy", "step", "tally")
+_OPERATIONS = ("above", "allocate", "choose", "event", "exogenous", "exposure", "look_up", "policy", "step", "tally")
 
 
 class Transcript(Handler):

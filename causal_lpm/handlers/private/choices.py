@@ -12,7 +12,7 @@ from causal_lpm.ops.exogenous import exogenous
 __all__ = ["chosen"]
 
 
-def chosen(name: str, logits: Tensor, coupling: str) -> Tensor:
+def chosen(name: str, logits: Tensor, coupling: str, one_hot: bool = False) -> Tensor:
     """As `choose` with Gumbel noise: the option with the largest sum of logit and noise; the first of equal ones.
 
     Raises:
@@ -29,7 +29,7 @@ def chosen(name: str, logits: Tensor, coupling: str) -> Tensor:
         better = best < score[..., option]
         best = torch.where(better, score[..., option], best)
         place = torch.where(better, option, place)
-    return place
+    return torch.stack([place == option for option in range(options)], -1) if one_hot else place
 
 
 def _gumbel(name: str, noise: Tensor, options: int) -> Tensor:

@@ -157,12 +157,12 @@ class Private(Handler):
         return self._luck
 
     def _pyro_choose(self, msg: Any) -> None:
-        name, logits, obs, coupling = msg["args"]
+        name, logits, obs, coupling, one_hot = msg["args"]
         if self._public and not is_secret(logits):
             return
         if data_of(name, obs) is not None:
             raise Unsupported(f"choice {name!r} is observed in a private run: observe released totals instead.")
-        msg["fn"] = lambda *_: chosen(name, logits, coupling)
+        msg["fn"] = lambda *_: chosen(name, logits, coupling, one_hot)
 
     # The value, and not `fn`: KeyedNoise would put its own in the place of that.
     def _pyro_exogenous(self, msg: Any) -> None:

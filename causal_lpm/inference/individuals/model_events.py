@@ -65,7 +65,7 @@ class _Reader(Handler):
         self._happened[event.name] = before | happened
 
     def _pyro_post_choose(self, msg: Any) -> None:
-        name, logits, obs, _ = msg["args"]
+        name, logits, obs, *_ = msg["args"]
         self._seen(name, obs, logits, logits.shape[-2], "choice", logits.shape[-1])
 
     def _seen(
