@@ -19,6 +19,8 @@ from causal_lpm.templates.parameters import parameter
 from causal_lpm.validate import known
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from causal_lpm.simulations.set_up import SetUp
 
 __all__ = ["ReportedModel", "reported_model"]
@@ -100,9 +102,7 @@ def _series(data: Any, places: tuple[str, ...]) -> dict[str, Any]:
     if isinstance(data, str | os.PathLike):
         data = read_series(data, places)
     if hasattr(data, "to_xarray") and not isinstance(data, Mapping):  # a table of pandas, one column a series
-        data = (
-            {str(name): column for name, column in data.items()} if hasattr(data, "columns") else {str(data.name): data}
-        )
+        data = _of_table(data, places) if hasattr(data, "columns") else {str(data.name): data}
     if not isinstance(data, Mapping) or not data:
         raise ValueError(
             "there are no data: give series -> numbers a day, such as {'cases': [3, 5, 8]}, or a CSV file."
@@ -112,6 +112,38 @@ def _series(data: Any, places: tuple[str, ...]) -> dict[str, Any]:
             raise ValueError(f"the data of {name!r} have {np.ndim(numbers)} dimensions: give [days] or [places, days].")
         _check_daily(str(name), numbers)
     return dict(data)
+
+
+def _of_table(table: pd.DataFrame, places: tuple[str, ...]) -> dict[str, Any]:
+    """The series of a table of pandas: as in a file where it has a column `date` or `day`, else of its index."""
+    import pandas as pd
+
+    table = table.rename(columns=str)
+    when = [name for name in ("date", "day") if name in table]
+    if len(when) == 2:
+        raise ValueError("the table has a column date and a column day: leave one of them out.")
+    if when == ["date"] and not pd.api.types.is_datetime64_any_dtype(table["date"]):
+        try:
+            table["date"] = pd.to_datetime(table["date"], format="%Y-%m-%d")
+        except ValueError as error:
+            raise ValueError(
+                "the column 'date' has something else than dates such as 2020-03-09: make dates of it, as in "
+                "pandas.to_datetime(column, format='%d/%m/%Y')."
+            ) from error
+    numbers = [name for name in table if name not in (*when, "group")]
+    for name in numbers:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            raise ValueError(
+                f"the column {name!r} of the table has no numbers: call it date if it says when, or leave it out."
+            )
+    if not when:
+        return {name: table[name] for name in numbers}
+    if "group" not in table:
+        return dict(table.set_index(when)[numbers].items())
+    for label in table["group"].unique():
+        known("group in the table", str(label), places)
+    by_place = table.set_index(["group", *when])[numbers].astype(float).to_xarray().reindex(group=list(places))
+    return {str(name): series for name, series in by_place.data_vars.items()}
 
 
 def _check_daily(name: str, numbers: Any) -> None:

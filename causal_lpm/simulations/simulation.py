@@ -207,8 +207,8 @@ class Simulation(SetUp):
 
         Args:
             data: Series -> numbers `[days]`, or `[places, days]` in the order of the places, NaN where missing; pandas
-                and xarray bring their dates. Or a CSV file with a column `date` or `day`, one a series, and perhaps a
-                column `group` with the names of places.
+                and xarray bring their dates. Or a CSV file or a table of pandas with a column `date` or `day`, one a
+                series, and perhaps a column `group` with the names of places.
             priors: Parameter -> distribution, beside those that the simulation has already.
             reported: Share of a series that is reported, a number or a distribution.
             dispersion: Of the negative binomial, a number or a distribution.

@@ -21,11 +21,26 @@ def test_data_come_as_numbers_tables_and_files(tmp_path: Path) -> None:
     file = tmp_path / "cases.csv"
     file.write_text("date,cases\n2020-03-01,3\n2020-03-02,\n2020-03-03,5\n", encoding="utf-8")
     dated = pd.Series([3.0, np.nan, 5.0], pd.date_range("2020-03-01", periods=3), name="cases")
-    for data in (file, dated, dated.to_frame(), {"cases": [3, float("nan"), 5]}):
+    column = dated.rename_axis("date").reset_index()
+    as_text = column.assign(date=column["date"].dt.strftime("%Y-%m-%d"))
+    for data in (file, dated, dated.to_frame(), column, as_text, {"cases": [3, float("nan"), 5]}):
         model, named = given(data)
         assert list(named) == ["reported_cases"]
         assert model.model.days == 3
         assert np.array_equal(np.asarray(named["reported_cases"]), [3, np.nan, 5], equal_nan=True)
+
+
+def test_a_table_by_place_is_brought_into_the_order_of_the_places() -> None:
+    labels = create("seir", town(400)).population.places["borough"]
+    rows = [(label, day, 10 * place + day) for place, label in enumerate(labels) for day in range(4)]
+    table = pd.DataFrame(rows, columns=["group", "day", "cases"]).sample(frac=1.0, random_state=1)
+    model, named = given(table)
+    assert model.by_place == {"cases": True}
+    assert np.asarray(named["reported_cases"]).tolist() == [
+        [10 * place + day for day in range(4)] for place in range(3)
+    ]
+    with pytest.raises(ValueError, match="unknown group in the table"):
+        given(table.replace({labels[0]: "Atlantis"}))
 
 
 def test_places_are_told_apart_where_the_data_do() -> None:
@@ -42,6 +57,9 @@ def test_places_are_told_apart_where_the_data_do() -> None:
         ({"cases": [1, 2]}, {}, "no parameter has a prior, so that there is nothing to learn"),
         ({"cases": [1, 2], "deaths": [1]}, R0, r"the series have \[1, 2\] days"),
         ({}, R0, "there are no data"),
+        (pd.DataFrame({"Notified": ["2020-03-01"], "cases": [1]}), R0, "column 'Notified' of the table has no numbers"),
+        (pd.DataFrame({"date": ["01/03/2020"], "cases": [1]}), R0, "something else than dates such as 2020-03-09"),
+        (pd.DataFrame({"date": ["2020-03-01"], "day": [0], "cases": [1]}), R0, "a column date and a column day"),
         ({"cases": 3}, R0, "the data of 'cases' have 0 dimensions"),
         (pd.Series([1, 2], pd.date_range("2020-03-01", periods=2, freq="7D"), name="cases"), R0, "are not daily"),
     ],
