@@ -22,7 +22,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-test venv-dev venv-private try-private venv-peers demo test test-slow test-lowest lint format types imports notebooks docs bench
+.PHONY: help venv venv-test venv-dev venv-private try-private venv-peers demo test test-slow test-lowest lint format types imports notebooks site docs bench
 .PHONY: bench-peers bench-check clean
 
 help:  ## Show this list
@@ -138,8 +138,11 @@ docs/_build/notebooks/%.ipynb: docs/tutorials/%.md docs/make_notebooks.py $(VENV
 
 notebooks: $(NOTEBOOKS)  ## Execute the tutorials as notebooks for Jupyter, in docs/_build/notebooks: some minutes
 
-docs: $(VENV)/.docs $(NOTEBOOKS)  ## Build the documentation in docs/_build/html, with the notebooks
-	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+site: $(VENV)/.docs  ## Build the documentation in docs/_build/html; a warning fails, such as a link that leads nowhere
+	$(ONE_THREAD) $(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+docs: $(NOTEBOOKS)  ## The same, with a notebook of each tutorial
+	@$(MAKE) --no-print-directory site
 
 bench: $(VENV)/.core  ## Measure everything, and compare with the targets: half an hour
 	$(VENV)/bin/python benchmarks/run.py
