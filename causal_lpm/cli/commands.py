@@ -2,9 +2,8 @@
 
 `causal-lpm demo | list | run STUDY | whatif STUDY --do name=value | calibrate TARGET | predict TARGET | doctor`
 
-Bad input ends with one sentence on standard error and exit code 2, before anything is run or written; a run
-that fails ends with 1, an interrupted one with 130. What a command needs is imported when it is called: help, lists and
-the doctor answer at once.
+Bad input ends with one sentence on standard error and exit code 2, before anything is run or written; a run that fails
+ends with 1, an interrupted one with 130. What a command needs is imported when it is called: help answers at once.
 """
 
 from pathlib import Path
@@ -17,9 +16,11 @@ from rich.table import Table
 from causal_lpm import __version__
 from causal_lpm.cli.doctor import examine
 from causal_lpm.cli.options import (
+    Acts,
     Agents,
     Days,
     Device,
+    Do,
     Doses,
     ExecutorName,
     Extra,
@@ -28,8 +29,10 @@ from causal_lpm.cli.options import (
     Out,
     Plots,
     Population,
+    Ranks,
     Replicates,
     Seed,
+    Settings,
     StudyName,
     Workers,
     extra_options,
@@ -47,12 +50,6 @@ DEMO_REPLICATES = 3
 Target = Annotated[
     str, typer.Argument(metavar="TARGET", help="A name of `causal-lpm list`, or package.module:function of your own.")
 ]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--setting", metavar='"[LABEL:] NAME=VALUE,..."', help="A world (repeatable), not the study's own."),
-]
-Acts = Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="More acts.")]
-Do = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An act (repeatable).")]
 
 app = typer.Typer(cls=OneSentence, pretty_exceptions_enable=False)
 
@@ -124,6 +121,7 @@ def run(
     json: JsonFile = None,
     workers: Workers = None,
     executor: ExecutorName = None,
+    ranks: Ranks = None,
     plots: Plots = None,
     mechanism: Mechanism = None,
     population: Population = None,
@@ -138,7 +136,7 @@ def run(
             raise ValueError("--setting, --quick and --full say what to run: leave out all but one.")
         reproduce = None if setting else reproduction_of(found, agents)
         if reproduce is not None:
-            given = {"days": days, "replicates": replicates, "json": json, "executor": executor, **extra}
+            given = {"days": days, "replicates": replicates, "json": json, "executor": executor, "ranks": ranks} | extra
             for name, value in given.items():
                 if value is not None:
                     raise ValueError(f"{study} is reproduced as a whole: {name} goes with --setting only.")
@@ -151,11 +149,11 @@ def run(
     from causal_lpm.cli.study_run import run_study, typed_worlds
 
     with bad_input():
-        chosen = variant(simulated(found), extra)
+        own = variant(simulated(found), extra)
         size = "full" if full else "demo" if quick else "main"
-        worlds = typed_worlds(chosen, setting) if setting else chosen.worlds(size)
+        worlds = typed_worlds(own, setting) if setting else own.worlds(size)
     number = DEMO_REPLICATES if quick and replicates is None else replicates
-    run_study(chosen, *worlds, agents, days, number, seed, device, out, json, workers, executor, plots, extra, full)
+    run_study(own, *worlds, agents, days, number, seed, device, out, json, workers, executor, plots, extra, ranks, full)
 
 
 @app.command(cls=Once)
@@ -172,6 +170,7 @@ def whatif(
     json: JsonFile = None,
     workers: Workers = None,
     executor: ExecutorName = None,
+    ranks: Ranks = None,
     plots: Plots = None,
     mechanism: Mechanism = None,
     population: Population = None,
@@ -185,7 +184,7 @@ def whatif(
         extra = extra_options(mechanism, population, doses, option)
         found = variant(simulated(load_study(study)), extra)
         worlds = question_worlds(found, [*(do or []), *(acts or [])])
-    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, workers, executor, plots, extra)
+    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, workers, executor, plots, extra, ranks)
 
 
 @app.command(cls=Once)

@@ -10,9 +10,11 @@ from causal_lpm.cli.terminal import whole_option
 from causal_lpm.inference.files.plain_numbers import number_or_text
 
 __all__ = [
+    "Acts",
     "Agents",
     "Days",
     "Device",
+    "Do",
     "Doses",
     "ExecutorName",
     "Extra",
@@ -21,8 +23,10 @@ __all__ = [
     "Out",
     "Plots",
     "Population",
+    "Ranks",
     "Replicates",
     "Seed",
+    "Settings",
     "StudyName",
     "Workers",
     "extra_options",
@@ -31,6 +35,7 @@ __all__ = [
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Its name; see `causal-lpm list`.")]
 Agents = Annotated[int | None, whole_option("Number of agents; the study has a default.")]
 Days = Annotated[int | None, whole_option("Days to simulate; the study has a default.")]
+Ranks = Annotated[int | None, whole_option("Processes that share the agents of a replicate; the numbers stay.")]
 Replicates = Annotated[int | None, whole_option("Replicates, each with fresh noise shared by all worlds.")]
 Seed = Annotated[int, whole_option("With the same seed, the same numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
@@ -50,6 +55,13 @@ Mechanism = Annotated[str | None, typer.Option(metavar="archived|described", hel
 Population = Annotated[str | None, typer.Option(help="A population of the study, such as nyc.")]
 Doses = Annotated[Path | None, typer.Option(metavar="FILE", help="Daily doses that were really given.")]
 Extra = Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Any option of the study.")]
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--setting", metavar='"[LABEL:] NAME=VALUE,..."', help="A world (repeatable), not the study's own."),
+]
+Acts = Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="More acts.")]
+Do = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An act (repeatable).")]
 
 
 def extra_options(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from causal_lpm.cli.progress import replicate_bar
 from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
-from causal_lpm.cli.where import connected, processes_of
+from causal_lpm.cli.where import check_ranks, connected, processes_of
 from causal_lpm.inference.charts.fan_charts import save_fan_charts
 from causal_lpm.inference.runs.run_folder import identity
 from causal_lpm.inference.studies import settings as typed
@@ -35,6 +35,7 @@ def run_study(
     executor: str | None,
     plots: bool | None,
     extra: dict[str, str | float],
+    ranks: int | None = None,
     full: bool = False,
 ) -> None:
     """Runs the worlds, keeps them and shows the tables; ends the program with a sentence where that is impossible.
@@ -45,6 +46,7 @@ def run_study(
     options = Options(agents, days, device, extra)
     number = replicates_of(study, full) if replicates is None else replicates
     with bad_input():
+        check_ranks(ranks, executor, workers)
         processes = processes_of(executor, workers, 2 if device == "cpu" else 1)
         typed.check_experiment(study, worlds, references, number, seed, options, processes)
         typed.check_differences(study, worlds, references)
@@ -55,7 +57,7 @@ def run_study(
     reuse_freed_memory()  # the whole process is ours
     with failures():
         bar = replicate_bar(f"{study.name}, {len(worlds)} worlds, replicates")
-        with connected(executor, processes) as place, bar as progress:
+        with connected(executor, processes, ranks) as place, bar as progress:
             tree = run_experiment(study, worlds, references, number, seed, options, out, processes, progress, place)
         draw = None if plots is False else partial(save_fan_charts, tree)
         show(lambda: result_tables(tree), out / "results.nc", draw, partial(write_json, tree), json_file)

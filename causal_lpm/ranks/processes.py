@@ -16,6 +16,7 @@ from torch import distributed
 from causal_lpm.handlers.sharded.failures import RankFailed, killed
 from causal_lpm.handlers.sharded.meeting import meet, part
 from causal_lpm.handlers.sharded.sharded import Sharded
+from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.ranks.whole_values import in_whole
 
 __all__ = ["Processes", "computed"]
@@ -127,6 +128,7 @@ def _serve(where: Mapping[str, str], asked: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started the ranks ends them
     os.environ.update(where)
     torch.set_num_threads(1)
+    reuse_freed_memory()  # the whole process is ours
     ranks = meet()
     while True:
         try:

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import distributed
 
-from causal_lpm.handlers.sharded.failures import Failures
+from causal_lpm.handlers.sharded.failures import Failures, RankFailed
 from causal_lpm.handlers.sharded.ranks import Ranks
 
 __all__ = ["meet", "part"]
 
 _MET: list[Ranks] = []
+_PARTED: list[Ranks] = []
 _c10d: Any = distributed
 
 
@@ -28,7 +29,10 @@ def meet(patience: timedelta = timedelta(minutes=30)) -> Ranks:
 
     Raises:
         ValueError: this process was not started as a rank.
+        RankFailed: the ranks have parted, after an error of one of them.
     """
+    if _PARTED:
+        raise RankFailed("the ranks have parted after an error of one of them: start all of them again.")
     if _MET:
         return _MET[0]
     lacking = [name for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
@@ -59,4 +63,5 @@ def part(ranks: Ranks, error: BaseException) -> None:
     ranks.failures.leave(ranks.number, error)
     if ranks in _MET:
         _MET.remove(ranks)
+        _PARTED.append(ranks)
         distributed.destroy_process_group()

@@ -74,6 +74,17 @@ class Ranks:
         self._speak(lambda: distributed.all_to_all_single(out, torch.cat(parcels), theirs, sizes))
         return list(out.split(theirs))
 
+    def told(self, text: bytes) -> bytes:
+        """The bytes of rank 0, on all ranks."""
+        length = torch.tensor([len(text)])
+        self._speak(lambda: distributed.broadcast(length, 0))
+        said = torch.empty(int(length), dtype=torch.uint8)
+        if self.number == 0 and text:
+            said = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        if len(said):
+            self._speak(lambda: distributed.broadcast(said, 0))
+        return said.numpy().tobytes()
+
     def _gathered(self, kind: str, part: Tensor) -> list[Tensor]:
         sent = part.reshape(-1).view(torch.uint8)  # not all types can be sent
         parts = [torch.empty_like(sent) for _ in range(self.count)]
