@@ -11,6 +11,7 @@ from causal_lpm.handlers import Rollout as Rollout
 from causal_lpm.handlers import Score as Score
 from causal_lpm.handlers import Seeds as Seeds
 from causal_lpm.handlers import StraightThrough as StraightThrough
+from causal_lpm.handlers import Truncated as Truncated
 from causal_lpm.handlers import Worlds as Worlds
 from causal_lpm.handlers import comparing as comparing
 from causal_lpm.handlers import rollout as rollout

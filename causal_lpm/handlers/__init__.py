@@ -11,6 +11,7 @@ from causal_lpm.handlers.rollouts import Rollout, rollout
 from causal_lpm.handlers.score import Score
 from causal_lpm.handlers.seeds import Seeds
 from causal_lpm.handlers.solver import DiscreteTime
+from causal_lpm.handlers.truncated import Truncated
 from causal_lpm.handlers.worlds import ProductWorlds, Worlds
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Score",
     "Seeds",
     "StraightThrough",
+    "Truncated",
     "Worlds",
     "comparing",
     "rollout",

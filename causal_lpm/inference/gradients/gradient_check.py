@@ -11,7 +11,15 @@ from dataclasses import dataclass
 import xarray as xr
 
 from causal_lpm.handlers import MeanField, Relaxed, Score, StraightThrough
-from causal_lpm.inference.gradients.gradient_samples import Estimator, Values, differences, seeds_of, slopes, steps_of
+from causal_lpm.inference.gradients.gradient_samples import (
+    Estimator,
+    Values,
+    differences,
+    named,
+    seeds_of,
+    slopes,
+    steps_of,
+)
 from causal_lpm.inference.program.parametric import At, Model, Outcome, parametric
 from causal_lpm.validate import fits_in_memory, whole_number
 
@@ -97,7 +105,7 @@ class GradientCheck:
     """One estimator of one derivative, held against finite differences.
 
     Attributes:
-        estimator: the handler.
+        estimator: the handler, or several.
         parameter: what is varied, an entry of a vector as `name[i]`.
         at: its value.
         value: mean outcome under the estimator.
@@ -151,7 +159,8 @@ def check_gradient(
         outcome: The same.
         wrt: Parameters; by default all.
         at: Parameter -> value; by default what the model is conditioned on.
-        estimators: Handlers; by default `StraightThrough`, `MeanField`, `Relaxed` and `Score`.
+        estimators: Handlers, or several that stand together, as `(StraightThrough(), Truncated(20))`; by default
+            `StraightThrough`, `MeanField`, `Relaxed` and `Score`.
         replicates: Of each estimator, at least 2, with other noise than the pairs; `MeanField` stops after two that
             agree.
         pairs: Replicates of the finite differences; by default as many as `replicates`.
@@ -182,20 +191,23 @@ def check_gradient(
     ('Relaxed(0.5)', 'biased by +...% (+-...%)')
     ('Score()', 'unbiased within error (+-...%)')
     """
+    chosen: Sequence[Estimator] = (
+        (StraightThrough(), MeanField(), Relaxed(), Score()) if estimators is None else estimators
+    )
+    names = [named(estimator) for estimator in chosen]
     subject = parametric(model, wrt, at)
     steps = steps_of(subject, step)
     replicates, pairs = _several(replicates), _several(replicates if pairs is None else pairs)
     exact, reference = differences(subject, outcome, steps, seeds_of(seed, 0, pairs))
-    chosen = (StraightThrough(), MeanField(), Relaxed(), Score()) if estimators is None else estimators
     rows = []
-    for estimator in chosen:
+    for name, estimator in zip(names, chosen, strict=True):
         values, gradients = slopes(subject, outcome, estimator, seeds_of(seed, pairs, replicates))
         for k, label in enumerate(subject.labels):
             slope, sd, error = _moments(gradients[:, 0, k])
             truth, truth_sd, truth_error = _moments(reference[:, 0, k])
             rows.append(
                 GradientCheck(
-                    repr(estimator),
+                    name,
                     label,
                     float(subject.values[k]),
                     float(values.mean()),

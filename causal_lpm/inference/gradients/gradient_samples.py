@@ -7,16 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from causal_lpm.handlers import Checkpointing, KeyedNoise, MeanField, Relaxed, Score, StraightThrough
+from causal_lpm.handlers import Checkpointing, KeyedNoise, MeanField, Relaxed, Score, StraightThrough, Truncated
+from causal_lpm.handlers.handler import Handler
 from causal_lpm.inference.program.parametric import Outcome, ParametricModel
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.validate import known
 
-__all__ = ["Estimator", "Values", "differences", "seeds_of", "slopes", "steps_of"]
+__all__ = ["Estimator", "Values", "differences", "named", "seeds_of", "slopes", "steps_of"]
 
-Estimator: TypeAlias = StraightThrough | MeanField | Relaxed | Score
-
-"""A handler that makes a simulation differentiable, or knows its score."""
+One: TypeAlias = StraightThrough | MeanField | Relaxed | Score | Truncated
+Estimator: TypeAlias = One | Sequence[One]
+"""A handler that makes a simulation differentiable, or knows its score; or several, such as one and `Truncated`."""
 
 Values: TypeAlias = npt.NDArray[np.float64]
 """Numbers of the replicates, which come first."""
@@ -80,6 +81,31 @@ def differences(
     return torch.stack(values, -1).numpy(), torch.stack(slopes, -1).numpy()
 
 
+def handlers_of(estimator: Estimator) -> list[One]:
+    """The handlers of an estimator.
+
+    Raises:
+        TypeError: something else than handlers; a class and not one of its objects.
+    """
+    several: list[Any] = list(estimator) if isinstance(estimator, Sequence) else [estimator]
+    for one in several or [estimator]:
+        if not isinstance(one, Handler):
+            raise TypeError(
+                f"an estimator is {one!r}: give a handler, as StraightThrough(), or several, as (StraightThrough(), "
+                "Truncated(20))."
+            )
+    return several
+
+
+def named(estimator: Estimator) -> str:
+    """What an estimator is called in results.
+
+    >>> named((StraightThrough(), Truncated(20)))
+    'StraightThrough(), Truncated(20)'
+    """
+    return ", ".join(map(repr, handlers_of(estimator)))
+
+
 def slopes(
     subject: ParametricModel,
     outcome: Outcome,
@@ -92,20 +118,23 @@ def slopes(
     One backward pass a group and batch. `MeanField` has no noise but that of fresh networks: it stops after two
     replicates that agree.
     """
-    rows = max(2 if isinstance(estimator, Score) else 1, ROWS_WITH_GRADIENT // subject.agents)
+    several = handlers_of(estimator)
+    score = next((one for one in several if isinstance(one, Score)), None)
+    mean_field = any(isinstance(one, MeanField) for one in several)
+    rows = max(1 if score is None else 2, ROWS_WITH_GRADIENT // subject.agents)
     values: list[torch.Tensor] = []
     gradients: list[torch.Tensor] = []
-    waiting = list(seeds.split(min(rows, 2) if isinstance(estimator, MeanField) else rows))
+    waiting = list(seeds.split(min(rows, 2) if mean_field else rows))
     for some in waiting:
         vectors = subject.values.expand(len(some), -1).clone().requires_grad_()
-        handlers: list[Any] = [KeyedNoise(some), estimator]
+        handlers: list[Any] = [KeyedNoise(some), *several]
         if len(some) * subject.agents > ROWS_WITH_GRADIENT:
             handlers = [Checkpointing(), *handlers]
         series = subject.series(vectors, outcome, *handlers)
-        totals = estimator.surrogate(series) if isinstance(estimator, Score) else series.double().sum(-1)
+        totals = series.double().sum(-1) if score is None else score.surrogate(series)
         if not totals.requires_grad:
             raise ValueError(
-                f"no gradient reaches the outcome under {type(estimator).__name__}: compute hazards from the "
+                f"no gradient reaches the outcome under {named(estimator)}: compute hazards from the "
                 "parameter without .item(), .detach() or conversion to integers."
             )
         totals = _grouped(totals, by).expand(len(some), -1)
@@ -116,11 +145,7 @@ def slopes(
         values.append(totals.detach())
         gradients.append(torch.stack(each, 1).double())
         known_already = torch.cat(gradients)
-        if (
-            isinstance(estimator, MeanField)
-            and len(known_already) > 1
-            and bool((known_already == known_already[0]).all())
-        ):
+        if mean_field and len(known_already) > 1 and bool((known_already == known_already[0]).all()):
             break
     return torch.cat(values).numpy(), torch.cat(gradients).numpy()
 

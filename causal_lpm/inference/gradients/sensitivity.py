@@ -6,7 +6,7 @@ import xarray as xr
 
 from causal_lpm.handlers import MeanField
 from causal_lpm.inference.gradients.gradient_check import LEAST_BYTES
-from causal_lpm.inference.gradients.gradient_samples import Estimator, differences, seeds_of, slopes, steps_of
+from causal_lpm.inference.gradients.gradient_samples import Estimator, differences, named, seeds_of, slopes, steps_of
 from causal_lpm.inference.program.parametric import At, Model, Outcome, parametric
 from causal_lpm.validate import fits_in_memory, whole_number
 
@@ -99,7 +99,7 @@ def sensitivity(
             "parameter": subject.labels,
             "at": ("parameter", at_values),
         },
-        {"estimator": repr(estimator), "replicates": len(values), "pairs": pairs, "seed": seed},
+        {"estimator": named(estimator), "replicates": len(values), "pairs": pairs, "seed": seed},
     )
     if steps is not None:
         simulated, changes = differences(subject, outcome, steps, seeds_of(seed, replicates, pairs), by)
