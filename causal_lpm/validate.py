@@ -55,8 +55,16 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     "did you mean 'dose_interval'?"
     """
     options = sorted(allowed)
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(map(repr, options)) or 'none'}."
+
+    def likeness(option: str) -> tuple[float, bool]:
+        one, other = name.casefold(), option.casefold()
+        # Of two that are equally near, the one with the same letters: they were typed in another order.
+        return difflib.SequenceMatcher(None, one, other).ratio(), sorted(one) == sorted(other)
+
+    nearest = max(options, key=likeness, default=None)
+    if nearest is not None and likeness(nearest)[0] >= 0.6:
+        return f"did you mean {nearest!r}?"
+    return f"known are {', '.join(map(repr, options)) or 'none'}."
 
 
 def known(kind: str, name: str, allowed: Iterable[str]) -> None:

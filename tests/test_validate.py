@@ -35,6 +35,18 @@ def test_known_works_with_an_iterator_and_with_nothing_allowed() -> None:
         validate.known("stage", "a", [])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right", "allowed"),
+    [
+        ("country:gbr", "country:GBR", ["country:AUS", "country:GBR", "country:ZAF"]),
+        ("sier", "seir", ["seir", "seir-demography", "sirs"]),
+    ],
+)
+def test_case_and_order_of_letters_are_corrected(wrong: str, right: str, allowed: list[str]) -> None:
+    with pytest.raises(ValueError, match=f"did you mean '{right}'"):
+        validate.known("name", wrong, allowed)
+
+
 @given(st.floats(0, math.inf))
 def test_hazards_from_zero_to_infinity_pass(value: float) -> None:
     validate.hazard("infection", torch.tensor([0.0, value]))

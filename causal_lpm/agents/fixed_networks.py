@@ -21,7 +21,7 @@ BLOCK = 1 << 16
 """Edges worked on at a time: few enough for the cache of a core."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Groups(Layer):
     """Everybody meets everybody else in the group: households, workplaces, classes.
 
@@ -83,7 +83,7 @@ class Groups(Layer):
         return place[apart], other[apart]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph(Layer):
     """Fixed contacts, each stored at both of its ends (compressed rows); usually made by `Graph.from_edges`.
 
@@ -186,7 +186,7 @@ class Graph(Layer):
         return place, self.neighbours[at].long()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GraphPart(Layer):
     """The contacts of some agents, made by `Graph.part`: it takes messages of all agents and gives the sums of these.
 

@@ -17,7 +17,7 @@ from causal_lpm.ops.exogenous import exogenous
 __all__ = ["FreshRandom", "FreshWattsStrogatz"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FreshWattsStrogatz(Layer):
     """One small world a class, drawn afresh each day: workplaces by occupation, schools by year.
 
@@ -97,7 +97,7 @@ class FreshWattsStrogatz(Layer):
         return torch.where(self.classes < 0, 0.0, self.degree_by_class[self.classes.clamp(min=0).long()])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FreshRandom(Layer):
     """Chance meetings, drawn afresh each day, from given numbers of stubs.
 

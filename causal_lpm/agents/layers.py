@@ -17,6 +17,9 @@ class Layer(ABC):
 
     agents: int
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.agents:,} agents>"
+
     @property
     def fractional(self) -> bool:
         """Whether sums are fractions even of whole messages, as contacts by a matrix are."""
@@ -101,7 +104,7 @@ def singles(layer: Layer) -> tuple[Layer, ...]:
     return tuple(one for part in layer.networks for one in singles(part)) if isinstance(layer, Layers) else (layer,)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Layers(Layer):
     """Several layers as one network; contacts in more than one layer count in each.
 
@@ -159,7 +162,7 @@ class Layers(Layer):
         return Layers(tuple(network.to(device) for network in self.networks))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Part(Layer):
     """The sums of some agents, from those of all: right for every layer, and as much work as those of all.
 

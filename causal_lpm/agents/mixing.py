@@ -21,7 +21,7 @@ BLOCK = 64
 """Groups that are added up at a time: few enough to need little memory."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mixing(Layer):
     """Contacts by a matrix between groups, such as ages, places, or ages in places; within two groups all are alike.
 

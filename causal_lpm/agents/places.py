@@ -141,6 +141,8 @@ def _check_room(wanted: torch.Tensor, room: torch.Tensor, places: int, which: st
 def renew(s: State, where: torch.Tensor, values: Mapping[str, torch.Tensor | float]) -> State:
     """The entries in `values` as they are for newcomers in these places: what a place's last agent had is gone.
 
+    Name every entry that an agent has: one that is left out, such as who is vaccinated, stays as the last agent had it.
+
     Args:
         s: State.
         where: bool `[*dims, places]`: the places that were filled today.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # pandas and pyarrow need 60 MB and half a second: loaded whe
 __all__ = ["Population", "start"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Population:
     """Attributes of agents, one tensor `[agents]` each, with the labels of those that are classes.
 
@@ -86,6 +86,9 @@ class Population:
     def device(self) -> torch.device:
         """Where the attributes are."""
         return next(iter(self.attributes.values())).device
+
+    def __repr__(self) -> str:
+        return f"<Population of {self.size:,} agents with {', '.join(self.attributes)}>"
 
     def __getitem__(self, name: str) -> torch.Tensor:
         validate.known("attribute", name, self.attributes)

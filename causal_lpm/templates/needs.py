@@ -1,6 +1,6 @@
 """What a template needs of a population, and one sentence where it is not there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypedDict
 
 import torch
@@ -12,6 +12,8 @@ __all__ = ["SETTINGS", "Counted", "TemplatePopulation", "by_place", "meeting_pla
 
 SETTINGS = ("household", "school", "workplace", "community")
 """Names of networks, in the order in which templates use them."""
+OLDEST = 120
+"""Years."""
 
 
 class TemplatePopulation(Protocol):
@@ -38,8 +40,8 @@ class Counted(TypedDict, total=False):
     groups: int
 
 
-def needs(population: TemplatePopulation, columns: Iterable[str] = (), networks: Iterable[str] = ()) -> None:
-    """Raises ValueError unless the population has these columns and networks.
+def needs(population: TemplatePopulation, columns: Sequence[str] = (), networks: Iterable[str] = ()) -> None:
+    """Raises ValueError unless the population has these columns and networks, and ages are years.
 
     >>> from types import SimpleNamespace
     >>> here = SimpleNamespace(people=Population({"ages": torch.zeros(3)}), networks={}, places={})
@@ -56,6 +58,10 @@ def needs(population: TemplatePopulation, columns: Iterable[str] = (), networks:
                 raise ValueError(
                     f"the population has no {what} {name!r}, which this model needs: {did_you_mean(name, there)}"
                 )
+    if "age" in columns:
+        youngest, oldest = population.people["age"].aminmax()
+        if youngest < 0 or oldest > OLDEST:
+            raise ValueError(f"there are ages from {youngest:g} to {oldest:g}: give years, from 0 to {OLDEST}.")
     for name, layer in population.networks.items():
         if layer.agents != population.people.size:
             raise ValueError(

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causal_lpm import rollout
+from causal_lpm.agents.drawn_networks import random_graph
+from causal_lpm.agents.mixing import Mixing
 from causal_lpm.agents.population import Population, start
 from tests.pretend_gpu import DEVICE, PretendGpu
 
@@ -40,6 +42,12 @@ def populations(draw: st.DrawFn) -> Population:
 def same(a: Population, b: Population) -> bool:
     columns = all(torch.equal(a[name], b[name]) and a[name].dtype == b[name].dtype for name in a)
     return list(a) == list(b) and dict(a.labels) == dict(b.labels) and columns
+
+
+def test_populations_and_layers_are_shown_in_a_line() -> None:
+    assert repr(Population({"age": torch.zeros(12_000)})) == "<Population of 12,000 agents with age>"
+    shown = [repr(layer) for layer in (random_graph(1_000, 4, seed=0), Mixing(torch.zeros(1_000).int(), [[3]]))]
+    assert shown == ["<Graph of 1,000 agents>", "<Mixing of 1,000 agents>"]
 
 
 @given(populations())

@@ -129,6 +129,11 @@ def test_parameters_may_be_distributions(name: str) -> None:
         ("measles", replace(town(), networks={}), "has no network 'school', which this model needs"),
         ("measles", replace(town(), people=Population({"ages": torch.zeros(2_000)})), "no column 'age'.*'ages'"),
         ("seir-demography", replace(town(), people=Population({"x": torch.zeros(9)}), places={}), "no column 'age'"),
+        (
+            "covid",
+            replace(town(), people=Population({"age": torch.arange(2_000) - 1})),
+            "ages from -1 to 1998: give years",
+        ),
         ("sirs", replace(town(), networks={}), "has no network, so that nobody meets anybody"),
         ("two-strain", replace(town(), networks={}), "has no network, so that nobody meets anybody"),
     ],
