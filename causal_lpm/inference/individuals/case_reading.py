@@ -56,6 +56,11 @@ def read_line_list(
     unique_entries("the column of dates", columns)
     identifiers = [name for name in (case, infector) if name is not None]
     rows = frame(table, text=(*columns, *identifiers)).copy()
+    if case == "case" and case not in rows.columns:
+        raise ValueError(
+            f"the line list has no column 'case': give case= the one that identifies a case, of "
+            f"{', '.join(map(repr, map(str, rows.columns)))}, or case=None to count the rows."
+        )
     for name in (*columns, *identifiers):
         known("column of the line list", name, map(str, rows.columns))
     if not len(rows):

@@ -144,3 +144,8 @@ def test_files_keep_identifiers_as_they_are_written(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text("case,from,onset\n007,,2020-03-01\n7,007,2020-03-02\n")
     assert read_line_list(file, dates=["onset"], infector="from").infector.tolist() == [-1, 0]
+
+
+def test_a_list_without_a_column_case_is_told_how_to_name_its_own() -> None:
+    with pytest.raises(ValueError, match="no column 'case': give case= the one that identifies a case, of 'Case ID'"):
+        read_line_list({"Case ID": ["a"], "onset": ["2020-03-01"]}, dates=["onset"])
