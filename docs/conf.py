@@ -28,7 +28,7 @@ autodoc_typehints_description_target = "documented"
 toc_object_entries = False  # headings say the same
 napoleon_google_docstring = True
 napoleon_use_ivar = True  # fields of a dataclass are described once
-napoleon_custom_sections = [("Options of learning", "params_style")]
+napoleon_custom_sections = [("Options of learning", "params_style"), ("Options of simulating", "params_style")]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 

@@ -75,11 +75,12 @@ def fit(
         training: How networks are trained.
         settings: Of the method: steps and learning rate of SVI, for example.
 
-    Options of simulating, on which no number depends but on `batch`:
+    Options of simulating:
         workers: Processes; 1.
         executor: Anything with the interface of `concurrent.futures`, such as Dask's, in place of processes; or a word
             or an address that stands for one, as of `simulate_set`.
-        batch: Simulations side by side; by default about 250,000 agents in all.
+        batch: Simulations side by side; by default about 250,000 agents in all. The only one of these on which a
+            number depends.
         folder: Keeps all simulations; the same call goes on where it stopped.
 
     Returns:
