@@ -11,8 +11,11 @@ from torch import Tensor
 
 from causal_lpm.agents.columns import MOST, whole_numbers
 from causal_lpm.agents.layers import Layer, messages, stretches
+from causal_lpm.agents.ranges.graph_range import GraphRange
+from causal_lpm.agents.ranges.group_range import GroupRange
 from causal_lpm.kernels import graph_change, graph_total, group_total, hashing
 from causal_lpm.kernels.building import Edges, compressed_rows
+from causal_lpm.ops.population import Address, own_part
 from causal_lpm.validate import fits_in_memory
 
 __all__ = ["Graph", "Groups"]
@@ -50,6 +53,10 @@ class Groups(Layer):
 
     def total(self, x: Tensor) -> Tensor:
         return group_total(messages(self, x), self.group, self.groups)
+
+    def of_range(self, address: Address) -> GroupRange:
+        """See `Layer.of_range`; only sums of groups that have members in several ranges travel."""
+        return GroupRange(own_part(self.group), address, Groups)
 
     def degree(self) -> Tensor:
         return self.total(torch.ones(self.agents, dtype=torch.int64, device=self.group.device)).float()
@@ -177,6 +184,10 @@ class Graph(Layer):
         begin, end = int(self.indptr[first]), int(self.indptr[first + here])
         indptr = self.indptr[first : first + here + 1] - begin
         return GraphPart(indptr, self.neighbours[begin:end].clone(), self.agents)
+
+    def of_range(self, address: Address) -> GraphRange:
+        """See `Layer.of_range`; only messages of agents with contacts in another range travel."""
+        return GraphRange(self.indptr, self.neighbours, address, Graph._of_rows)
 
     def degree(self) -> Tensor:
         return self.indptr.diff().float()

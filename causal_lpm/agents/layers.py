@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, fields
 import torch
 from torch import Tensor
 
+from causal_lpm.agents.ranges.range_layer import RangeLayer, Whole
+from causal_lpm.ops.population import Address
+
 __all__ = ["Layer", "Layers", "messages", "singles", "stretches"]
 
 
@@ -76,6 +79,10 @@ class Layer(ABC):
     def part(self, first: int, here: int) -> Layer:
         """The layer of a process that holds `here` agents from `first` on: messages of all agents, sums of these."""
         return Part(self, first, here)
+
+    def of_range(self, address: Address) -> RangeLayer:
+        """The layer of a process that holds these agents and speaks to those that hold the others."""
+        return Whole(self, address)
 
     def to(self, device: torch.device | str) -> Layer:
         """The same layer with its tensors on another device."""

@@ -12,7 +12,9 @@ from torch import Tensor
 from causal_lpm.agents.columns import MOST, flags, whole_numbers
 from causal_lpm.agents.contacts_by_age import ContactMatrices, checked_matrices
 from causal_lpm.agents.layers import Layer, messages
+from causal_lpm.agents.ranges.mixing_range import MixingRange
 from causal_lpm.kernels import group_sum
+from causal_lpm.ops.population import Address, own_part
 from causal_lpm.validate import hidden, known
 
 __all__ = ["Mixing"]
@@ -145,6 +147,17 @@ class Mixing(Layer):
         received = _product(self.rates, sums).to(x.dtype if fractions else torch.float32)
         everybody: Tensor = _OfMembers.apply(received, self.seat)  # type: ignore[no-untyped-call]
         return everybody
+
+    def of_range(self, address: Address) -> MixingRange:
+        """See `Layer.of_range`; only sums of groups travel."""
+        return MixingRange(own_part(self.group), own_part(self.seat), self.groups, self._between)
+
+    def _between(self, group: Tensor, seat: Tensor) -> Mixing:
+        """The same mixing between other agents, in groups of the same sizes."""
+        layer = object.__new__(Mixing)
+        layer.__dict__.update(self.__dict__)
+        layer._set(group=group, seat=seat, agents=len(group))
+        return layer
 
     def degree(self) -> Tensor:
         contacts = _product(_mixed(self.by_setting, self.weights), self.sizes.double()).float()

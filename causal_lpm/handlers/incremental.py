@@ -55,9 +55,10 @@ class Incremental(Handler):
 
     # `fn` and not the value is set, so that a handler further out that answers exposures still does.
     def _pyro_exposure(self, msg: Any) -> None:
-        msg["fn"] = functools.partial(sums, total=self._total)
+        msg["fn"] = functools.partial(sums, total=self.total)
 
-    def _total(self, network: Network, messages: torch.Tensor) -> torch.Tensor:
+    def total(self, network: Network, messages: torch.Tensor) -> torch.Tensor:
+        """The sums of messages over a network, from those that it was asked for last where it can follow changes."""
         if not _follows_changes(network):
             return network.total(messages)
         kept = self._kept.pop(network)

@@ -1,5 +1,6 @@
 """The message sum of a large population model: what each agent receives from its contacts."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, overload
@@ -66,7 +67,7 @@ def sums(
     layers: Layers,
     infectiousness: torch.Tensor,
     total: Total = lambda layer, x: layer.total(x),
-    size: float | None = None,
+    given: float | None = None,
 ) -> Sums:
     """The exposure by name of the layer, where a handler sums small messages in another way.
 
@@ -74,9 +75,9 @@ def sums(
         layers: Name -> network.
         infectiousness: As in `exposure`.
         total: Sums messages, bool or int64, over a layer.
-        size: As `checked_size` says, if it was called: of all agents, where only some are here.
+        given: What `checked_size` says of all agents, where only some are here.
     """
-    size, fractions = checked_size(infectiousness) if size is None else size, infectiousness.is_floating_point()
+    size, fractions = checked_size(infectiousness) if given is None else given, infectiousness.is_floating_point()
     if fractions:
         x = to_fixed_point(infectiousness)
     else:
@@ -88,13 +89,15 @@ def sums(
     if size < SMALL:
         with known_small():
             return {name: received(total(layer, x)) for name, layer in layers.items()}
-    return {name: received(_total_of_large(layer, x)) for name, layer in layers.items()}
+    whole: Total = (lambda layer, x: layer.total(x)) if given is None else total
+    return {name: received(_total_of_large(layer, x, whole)) for name, layer in layers.items()}
 
 
-def _total_of_large(layer: Network, x: torch.Tensor) -> torch.Tensor:
+def _total_of_large(layer: Network, x: torch.Tensor, total: Total) -> torch.Tensor:
     if getattr(layer, "fractional", False):  # it has no halves to put together, and sums exactly before it multiplies
-        return layer.total(x)
-    return exact_total(layer.total, x, "infectiousness over contacts (in units of 2**-20, if it is a float)")
+        return total(layer, x)
+    what = "infectiousness over contacts (in units of 2**-20, if it is a float)"
+    return exact_total(functools.partial(total, layer), x, what)
 
 
 @effectful(type="exposure")

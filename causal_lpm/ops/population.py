@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import torch
 from pyro.poutine.runtime import effectful
 
-__all__ = ["Address", "hold", "join_ranges", "population", "sum_over_ranges"]
+__all__ = [
+    "Address",
+    "bounds_of_ranges",
+    "hold",
+    "join_ranges",
+    "own_part",
+    "population",
+    "sum_over_ranges",
+    "swap",
+]
 
 
 CPU = torch.device("cpu")
@@ -112,3 +121,36 @@ def hold(column: torch.Tensor) -> torch.Tensor:
     tensor([3, 4])
     """
     return column
+
+
+@effectful(type="own_part")
+def own_part(column: torch.Tensor) -> torch.Tensor:
+    """Of a column of all agents `[*dims, total]`, the part of those held here `[*dims, here]`; itself by default.
+
+    >>> own_part(torch.tensor([3, 4]))
+    tensor([3, 4])
+    """
+    return column
+
+
+@effectful(type="bounds_of_ranges")
+def bounds_of_ranges(total: int, /) -> list[int]:
+    """The first agent of each range, and how many agents there are.
+
+    >>> bounds_of_ranges(100)
+    [0, 100]
+    """
+    return [0, total]
+
+
+@effectful(type="swap")
+def swap(parcels: list[torch.Tensor]) -> list[torch.Tensor]:
+    """What each range has for this one, in their order, where `parcels` are what this one has for each of them.
+
+    Args:
+        parcels: Bytes, uint8 `[n]` each, of any length; its own comes back to a range.
+
+    >>> swap([torch.tensor([7], dtype=torch.uint8)])
+    [tensor([7], dtype=torch.uint8)]
+    """
+    return parcels

@@ -10,7 +10,20 @@ from chirho.dynamical.handlers import StaticIntervention
 from case_studies.second_dose.mechanism import mechanism
 from case_studies.second_dose.model import second_dose, setup
 from case_studies.second_dose.people import king_county
-from causal_lpm import KeyedNoise, Rollout, Seeds, StraightThrough, Worlds, comparing, event, rollout, tally
+from causal_lpm import (
+    KeyedNoise,
+    Rollout,
+    Seeds,
+    StraightThrough,
+    Worlds,
+    comparing,
+    event,
+    exposure,
+    policy,
+    rollout,
+    tally,
+)
+from causal_lpm.agents import Groups, Mixing, Population, start
 from causal_lpm.ranks import Sharded
 from causal_lpm.typing import State
 from tests.contracts import range_model
@@ -52,6 +65,23 @@ def run_all_networks() -> Rollout:
         return range_model.model(0, range_model.AGENTS)
 
 
+def run_mixing() -> Rollout:
+    """Contacts by a matrix, some of which close, beside groups whose members are far apart."""
+    number = torch.arange(900)
+    mixing = Mixing(number % 4 - 1, {"home": torch.ones(3, 3), "school": 4 * torch.eye(3)})
+    far = Groups(number % 225)
+
+    def day(s: State) -> State:
+        open_ = mixing.scaled(school=torch.where(s["t"] < s["closing"], 1.0, 0.2)) + far
+        caught = event("infection", 0.04 * exposure(open_, s["stage"] == 1), where=s["stage"] == 0)
+        tally("cases", caught, by=number % 4, groups=4)
+        return {**s, "stage": s["stage"] + caught + event("recovery", 0.2, where=s["stage"] == 1)}
+
+    with KeyedNoise(9), comparing({"open": {}, "closed": {"closing": 5}}):
+        stage = (number % 45 == 1).to(torch.uint8)
+        return rollout(day, start(Population({"stage": stage}), closing=policy("closing", 999)), 20)
+
+
 def run_second_dose(rules: str = "described", agents: int = 2_000, days: int = 25) -> Rollout:
     prepared = setup(king_county(agents), mechanism(rules))
     early = {"vaccination_start": 3.0, "doses_per_day": 2_000.0, "dose_interval": 7.0, "contact_scale": 3.0}
@@ -66,6 +96,7 @@ MODELS = {
     "clinic": run_clinic,
     "immunity": run_immunity,
     "all networks": run_all_networks,
+    "mixing": run_mixing,
     "second dose": run_second_dose,
 }
 

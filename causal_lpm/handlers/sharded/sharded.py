@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,6 +16,7 @@ from torch import Tensor
 from causal_lpm.handlers.checkpointing import Checkpointing
 from causal_lpm.handlers.gradients import Differentiable
 from causal_lpm.handlers.handler import Handler
+from causal_lpm.handlers.incremental import Incremental
 from causal_lpm.handlers.noise import KeyedNoise
 from causal_lpm.handlers.private.messenger import Private
 from causal_lpm.handlers.score import Score
@@ -22,6 +25,7 @@ from causal_lpm.handlers.sharded.held import Held, cut, whole
 from causal_lpm.handlers.sharded.meeting import meet, part
 from causal_lpm.handlers.sharded.ranks import Ranks
 from causal_lpm.ops.exposure import checked_size, sums
+from causal_lpm.ops.kept_sums import KeptSums
 from causal_lpm.ops.outcomes import data_of
 from causal_lpm.ops.population import Address
 from causal_lpm.ops.pyro_stack import handlers_in_force, innermost
@@ -57,7 +61,8 @@ class Sharded(Handler):
 
     def _begin_anew(self) -> None:
         self._total: int | None = None  # agents of the operation that is computed for those here
-        self._layers: WeakKeyDictionary[Network, Network] = WeakKeyDictionary()
+        self._layers: WeakKeyDictionary[Network, Any] = WeakKeyDictionary()  # a layer -> that of the agents here
+        self._following = Incremental(KeptSums())
 
     def __enter__(self) -> Any:
         for other in handlers_in_force():
@@ -98,6 +103,16 @@ class Sharded(Handler):
     def _pyro_join_ranges(self, msg: Any) -> None:
         if (total := self._total) is not None:
             msg["fn"] = lambda part: self.ranks.joined(part, -1, total)
+
+    def _pyro_own_part(self, msg: Any) -> None:
+        if (total := self._total) is not None:
+            msg["fn"] = lambda column: cut(column, -1, total, self.ranks)
+
+    def _pyro_bounds_of_ranges(self, msg: Any) -> None:
+        msg["fn"] = self.ranks.bounds
+
+    def _pyro_swap(self, msg: Any) -> None:
+        msg["fn"] = self.ranks.swapped
 
     def _pyro_hold(self, msg: Any) -> None:
         msg["fn"] = self._held
@@ -201,8 +216,16 @@ class Sharded(Handler):
 
     def _sum(self, layer: Any, x: Tensor, total: int) -> Tensor:
         first, here = self.ranks.own(total)
-        everybody: Tensor = layer.total(self.ranks.joined(x, -1, total))
-        return everybody.narrow(-1, first, here)
+        if singles := getattr(layer, "networks", None):
+            sums_of = [self._sum(single, x, total) for single in singles]
+            return functools.reduce(operator.add, sums_of)
+        if not hasattr(layer, "of_range"):  # somebody's own network, which connects everybody
+            everybody: Tensor = layer.total(self.ranks.joined(x, -1, total))
+            return everybody.narrow(-1, first, here)
+        if layer not in self._layers:
+            self._layers[layer] = layer.of_range(Address(first, here, total))
+        found: Tensor = self._layers[layer].total(x, self._following.total)
+        return found
 
     # What is looked at between the operations
 
