@@ -17,6 +17,7 @@ from causal_lpm.inference.calibration.result import CalibrationResult as Calibra
 from causal_lpm.inference.charts.explanation_charts import explanation_chart as explanation_chart
 from causal_lpm.inference.charts.maps import animate_map as animate_map
 from causal_lpm.inference.charts.maps import plot_map as plot_map
+from causal_lpm.inference.charts.pareto_charts import plot_pareto as plot_pareto
 from causal_lpm.inference.charts.series_charts import fan_chart as fan_chart
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots as blind_spots
 from causal_lpm.inference.diagnostics.blind_spots import blind_spots_gate as blind_spots_gate
@@ -76,6 +77,7 @@ from causal_lpm.inference.policies.effects import effects as effects
 from causal_lpm.inference.policies.effects import per_100k as per_100k
 from causal_lpm.inference.policies.effects import totals as totals
 from causal_lpm.inference.policies.forecasts import score_forecasts as score_forecasts
+from causal_lpm.inference.policies.pareto import pareto as pareto
 from causal_lpm.inference.policies.predictive import predict as predict
 from causal_lpm.inference.policies.ranking import rank_policies as rank_policies
 from causal_lpm.inference.policies.sign_turn import SignTurn as SignTurn

@@ -116,7 +116,7 @@ def _costs(world: xr.Dataset, costs: Mapping[str, float]) -> xr.DataArray:
         validate.known("outcome", outcome, map(str, world.data_vars))
     runs = ("draw", "replicate")
     parts = [
-        cost * world[outcome].astype(float).sum([dim for dim in world[outcome].dims if dim not in runs])
+        cost * world[outcome].astype(float).sum([dim for dim in world[outcome].dims if dim not in runs], skipna=False)
         for outcome, cost in costs.items()
     ]
     return reduce(add, parts)

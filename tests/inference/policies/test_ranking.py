@@ -123,3 +123,5 @@ def test_bad_questions() -> None:
         rank_policies(seen.isel(world=[0]), {"deaths": 1.0})
     with pytest.raises(ValueError, match="do not say their kind"):
         rank_policies(seen.drop_attrs(), {"deaths": 1.0})
+    with pytest.raises(ValueError, match="the loss of world 'b' is NaN or infinite somewhere"):
+        rank_policies(seen.where(seen["deaths"] != 3), {"deaths": 1.0})  # sums of xarray take NaN for 0
