@@ -47,20 +47,22 @@ class Recording(Handler):
         self._steps: set[int] = set()
         self.stocks: set[str] = set()
         self._worlds: dict[int, int] = {}  # size of each dimension of worlds when the last simulation ended
-        self._before: tuple[dict[str, _Series], dict[str, int], set[int]] | None = None
+        self._before: tuple[dict[str, _Series], dict[str, int], set[int], set[str]] | None = None
 
     def _pyro_rollout(self, msg: Any) -> None:
-        self._before = dict(self._rows), {name: len(x.steps) for name, x in self._rows.items()}, set(self._steps)
+        lengths = {name: len(series.steps) for name, series in self._rows.items()}
+        self._before = dict(self._rows), lengths, set(self._steps), set(self.stocks)
         if round(msg["args"][2] / step_length()) != max(self._steps, default=-1) + 1:
-            self._rows, self._steps = {}, set()
+            self._rows, self._steps, self.stocks = {}, set(), set()
 
     def _pyro_simulation_ends(self, msg: Any) -> None:
         if not msg["args"][0] and self._before is not None:  # as if it had not begun
-            self._rows, lengths, self._steps = self._before
+            self._rows, lengths, self._steps, self.stocks = self._before
             for name, series in self._rows.items():
                 series.cut(lengths[name])
+        else:
+            self._worlds = world_sizes()
         self._before = None
-        self._worlds = world_sizes()
 
     def _pyro_step(self, msg: Any) -> None:
         self._steps.add(msg["args"][2])

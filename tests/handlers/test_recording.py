@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from chirho.interventional.handlers import do
@@ -54,3 +56,42 @@ def test_a_table_of_different_groups_is_refused() -> None:
     run = Rollout({}, {"a": torch.zeros(1, 3), "b": torch.zeros(2, 3)})
     with pytest.raises(ValueError, match=r"the groups and days \[\(1, 3\), \(2, 3\)\], which do not fit in one table"):
         run.to_frame()
+
+
+def _counting(stock: bool, fails: bool = False) -> Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]:
+    def step(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if fails:
+            tally("late", state["x"] > 0, stock=True)
+        tally("n", state["x"] > 0, stock=stock)
+        if fails:
+            raise RuntimeError("halted")
+        return state
+
+    return step
+
+
+def test_a_simulation_that_fails_leaves_no_names_of_stocks() -> None:
+    with Recording() as record:
+        first = rollout(_counting(stock=False), {"x": torch.ones(2)}, 2)
+        with pytest.raises(RuntimeError, match="halted"):
+            rollout(_counting(stock=True, fails=True), first.state, 2, first_day=2)
+    assert record.stocks == set()
+    assert record.series()["n"].tolist() == [[2, 2]]
+
+
+def test_a_simulation_that_fails_leaves_the_worlds_of_the_one_before() -> None:
+    with Recording() as record:
+        with Worlds({"a": {}, "b": {}}):
+            rollout(_counting(stock=False), {"x": torch.ones(2)}, 2)
+            before = record.series()["n"].shape
+        with pytest.raises(RuntimeError, match="halted"):
+            rollout(_counting(stock=False, fails=True), {"x": torch.ones(2)}, 2)
+    assert before[0] == 2
+    assert record.series()["n"].shape == before
+
+
+def test_what_was_a_stock_in_another_simulation_is_none_in_this_one() -> None:
+    with Recording() as record:
+        rollout(_counting(stock=True), {"x": torch.ones(2)}, 2)
+        rollout(_counting(stock=False), {"x": torch.ones(2)}, 2)
+    assert record.stocks == set()
