@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pyro.poutine.messenger import Messenger
 
-from causal_lpm.ops.pyro_stack import handlers_in_force
+from causal_lpm.ops.pyro_stack import by_methods_alone, handlers_in_force
 
 __all__ = ["Handler"]
 
@@ -56,6 +56,7 @@ class Handler(Messenger):
         """Moves a handler that is on no stack to the running thread: a backward pass may run in one of its own."""
         self._thread = threading.get_ident()
 
+    @by_methods_alone
     def _process_message(self, msg: Any) -> None:
         self.refuse_other_threads()
         super()._process_message(msg)

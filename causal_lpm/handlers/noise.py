@@ -4,11 +4,14 @@ A value is a counter-based hash of (seed, site name, step or number, agent): Spl
 integers (Steele, Lea and Flood 2014; Salmon et al. 2011 for the idea), see `causal_lpm.kernels.hashing`.
 """
 
+import functools
 from typing import Any, Self
 
 import torch
+from chirho.indexed.internals import _LazyPlateMessenger
 from chirho.indexed.ops import get_index_plates
 from pyro.poutine.condition_messenger import ConditionMessenger
+from pyro.poutine.trace_messenger import TraceMessenger
 
 from causal_lpm import kernels, validate
 from causal_lpm.handlers.handler import Handler
@@ -19,7 +22,7 @@ from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.exogenous import checked_index
 from causal_lpm.ops.outcomes import data_of
 from causal_lpm.ops.population import population
-from causal_lpm.ops.pyro_stack import handlers_in_force
+from causal_lpm.ops.pyro_stack import handlers_in_force, hears
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
 from causal_lpm.typing import NoiseKind
@@ -54,6 +57,8 @@ class KeyedNoise(Handler):
     >>> bool((a == b[:4]).all())
     True
     """
+
+    lets_answers_be = True
 
     def __init__(self, seed: int | torch.Tensor) -> None:
         super().__init__()
@@ -109,6 +114,8 @@ class KeyedNoise(Handler):
         return self._seed
 
     def _shared(self, seed: torch.Tensor) -> torch.Tensor:
+        if seed.dim() == 0 and not any(hears(handler, "get_index_plates") for handler in handlers_in_force()):
+            return seed  # there are no worlds and no replicates
         refuse_worlds("the seed of the exogenous noise", seed)
         plate = get_index_plates().get("replicates")
         if plate is not None and plate.dim is not None:
@@ -138,7 +145,15 @@ class KeyedNoise(Handler):
             raise _same_noise(f"the name {name!r} of this {kind} is used twice in step {step.number}")
         self._in_step.add(name)
 
-    _pyro_event = _pyro_choose = _once_a_step
+    _pyro_choose = _once_a_step
+
+    def _pyro_event(self, msg: Any) -> None:
+        self._once_a_step(msg)
+        if msg["args"][2] is None and all(map(_lets_answers_be, handlers_in_force())):
+            msg["fn"] = self._answered  # nobody would do anything about its site
+
+    def _answered(self, name: str, rate: torch.Tensor, obs: None, where: torch.Tensor | None) -> torch.Tensor:
+        return self._happens(name, rate, where)
 
     def _pyro_once(self, msg: Any) -> None:
         self._notice_run()
@@ -194,24 +209,35 @@ class KeyedNoise(Handler):
         if not isinstance(fn, Response):
             return
         if msg["value"] is None:
-            msg["value"] = self._happens(fn) if isinstance(fn, Event) else fn.respond(fn.noise())
+            of_event = isinstance(fn, Event)
+            msg["value"] = self._happens(fn.name, fn.rate, fn.where) if of_event else fn.respond(fn.noise())
         elif not fn.drawn:
             return  # data, or a trace that is replayed; what an inner handler drew came from noise, too
         msg["done"] = True  # auto guides, initialisation and replay leave answered sites alone
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)
 
-    def _happens(self, event: Event) -> torch.Tensor:
+    def _happens(self, name: str, rate: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
         # Checked on the way: a separate pass over all hazards would take a twentieth of a step.
         try:
-            return self._event(event)
+            return self._event(name, rate, where)
         except ValueError:
-            validate.hazard(event.name, event.rate)
+            validate.hazard(name, rate)
             raise
 
-    def _event(self, event: Event) -> torch.Tensor:
-        key = hashing.ahead(self.key(event.name), _first(event.batch_shape[-1]))
-        return kernels.happens(event.rate, key, event.where, check=True)
+    def _event(self, name: str, rate: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
+        key = hashing.ahead(self.key(name), _first(rate.shape[-1]))
+        return kernels.happens(rate, key, where, check=True)
+
+
+def _lets_answers_be(handler: Any) -> bool:
+    """Whether a handler does nothing about the site of an event that is answered, and is left out of traces."""
+    return _kind_lets_answers_be(handler.__class__) or not hears(handler, "sample")
+
+
+@functools.cache
+def _kind_lets_answers_be(kind: type) -> bool:
+    return getattr(kind, "lets_answers_be", False) or kind in (TraceMessenger, _LazyPlateMessenger)
 
 
 def _first(agents: int) -> int:

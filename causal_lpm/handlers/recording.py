@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.ops.dimensions import expanded, world_sizes
@@ -100,8 +101,9 @@ class _Series:
 
     def __init__(self) -> None:
         self.steps: list[int] = []
-        self._values: list[torch.Tensor] = []  # each a view of a block, or a copy of its own
+        self._values: list[torch.Tensor | tuple[torch.Tensor, int]] = []  # a copy of its own, or its row of a block
         self._block: torch.Tensor | None = None
+        self._rows: NDArray[Any] | None = None  # the memory of the block, where that is quick to write into
         self._used = 0
 
     def add(self, step: int, value: torch.Tensor) -> None:
@@ -113,9 +115,12 @@ class _Series:
         block = self._block
         if block is None or self._used == len(block) or block.shape[1:] != value.shape or block.dtype != value.dtype:
             block, self._used = value.new_empty((64, *value.shape)), 0  # full, or the worlds have split
-            self._block = block
-        block[self._used] = value
-        self._values.append(block[self._used])
+            self._block, self._rows = block, block.numpy() if block.is_cpu else None
+        if self._rows is None:
+            block[self._used] = value
+        else:
+            self._rows[self._used] = value.numpy()
+        self._values.append((block, self._used))
         self._used += 1
 
     def cut(self, length: int) -> None:
@@ -124,5 +129,7 @@ class _Series:
 
     def stacked(self) -> torch.Tensor:
         """All values in the order of their steps, which come last."""
-        ordered = [value for _, value in sorted(zip(self.steps, self._values, strict=True), key=lambda pair: pair[0])]
+        order = sorted(range(len(self.steps)), key=self.steps.__getitem__)
+        kept = [self._values[number] for number in order]
+        ordered = [value[0][value[1]] if isinstance(value, tuple) else value for value in kept]
         return torch.stack(torch.broadcast_tensors(*ordered), -1)

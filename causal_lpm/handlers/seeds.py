@@ -14,7 +14,6 @@ from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import of_replicates
 from causal_lpm.ops.exogenous import RandomBits, checked_index
 from causal_lpm.ops.population import population
-from causal_lpm.ops.responses import Event
 from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.typing import NoiseKind
 
@@ -122,11 +121,11 @@ class Seeds(KeyedNoise):
         noise = in_blocks.field(self.key(name), priority.shape[-1], "exponential")
         return kernels.select_by(priority, noise, checked_supply(name, priority, supply, by), CLASSES, by)
 
-    def _event(self, event: Event) -> torch.Tensor:
+    def _event(self, name: str, rate: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
         if self.blocks == 1:
-            return super()._event(event)
-        self._holds_everybody(event.batch_shape[-1])
-        return in_blocks.happens(event.rate, self.key(event.name), event.where)
+            return super()._event(name, rate, where)
+        self._holds_everybody(rate.shape[-1])
+        return in_blocks.happens(rate, self.key(name), where)
 
     def _holds_everybody(self, agents: int) -> None:
         if agents > 1 and population(agents).is_part:

@@ -25,7 +25,7 @@ from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.steps import Steps, as_time, steps_until
 from causal_lpm.handlers.triggers import Triggers
 from causal_lpm.ops.population import Address
-from causal_lpm.ops.pyro_stack import handlers_in_force, heard_by_all
+from causal_lpm.ops.pyro_stack import by_methods_alone, handlers_in_force, heard_by_all
 from causal_lpm.ops.simulation import Remembered, Rollout, once, simulation_ends
 from causal_lpm.ops.step import step
 from causal_lpm.typing import Dynamics, State
@@ -92,6 +92,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
             self.prefix, self._name, self._named = before
             self._finished = None
 
+    @by_methods_alone
     def _process_message(self, msg: Any) -> None:
         if msg["type"].startswith("simulate") and msg["done"]:
             return  # answered already, by an inner solver: a stochastic backend must not run twice

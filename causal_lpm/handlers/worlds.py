@@ -33,6 +33,8 @@ class Dimensions(Handler, IndexPlatesMessenger):
     its dimension left of every other batch dimension; worlds come to their left.
     """
 
+    lets_answers_be = True  # it acts on policies, and gives values the worlds that their hazards have
+
     def __init__(self, replicates: int = 1, draws: int = 1) -> None:
         validate.positive_count("replicates", replicates)
         validate.positive_count("draws", draws)

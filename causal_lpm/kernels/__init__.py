@@ -14,6 +14,7 @@ from torch import Tensor
 
 from causal_lpm.kernels import reference as reference
 from causal_lpm.kernels.dispatch import implementation, use
+from causal_lpm.kernels.elementwise import nobody_else
 from causal_lpm.kernels.library import operators as _ops
 from causal_lpm.kernels.reference import ring_edges, stub_edges
 from causal_lpm.typing import NoiseKind
@@ -106,7 +107,12 @@ def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: boo
     >>> happens(torch.tensor([0.0, torch.inf]), torch.tensor([7]))
     tensor([False,  True])
     """
-    result: Tensor = _ops.happens.default(hazard, key.to(hazard.device), where, check)
+    key = key.to(hazard.device)
+    plain = type(hazard) is Tensor and not hazard.requires_grad and (where is None or type(where) is Tensor)
+    if plain and type(key) is Tensor and nobody_else():  # on the short way: torch's takes ten microseconds
+        happened: Tensor = _for(hazard).happens(hazard, key, where, check)
+        return happened
+    result: Tensor = _ops.happens.default(hazard, key, where, check)
     return result
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_noise, cpu_stocks, cpu_totals, hashing, reference
+from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_limits, cpu_noise, cpu_stocks, cpu_totals, hashing, reference
 from causal_lpm.kernels.cpu_hash import Array
 
 _KINDS = {
@@ -57,17 +57,20 @@ def _threads(pieces: int, work: int) -> int:
 
 
 _ONLY = np.zeros(1, dtype=np.int64)  # the only row
+_EVERYBODY = torch.empty(0, dtype=torch.bool)
+_NO_GROUP = np.empty(0, dtype=np.int32)
 
 
 def _array(x: Tensor, dtype: torch.dtype) -> Array:
-    array: Array = x.detach().to(dtype).contiguous().numpy()
+    plain = x.dtype is dtype and not x.requires_grad and x.is_contiguous()
+    array: Array = x.numpy() if plain else x.detach().to(dtype).contiguous().numpy()
     return array
 
 
 def _rows(x: Tensor, lead: tuple[int, ...], dtype: torch.dtype) -> tuple[Array, Array]:
     """The tensor as `[rows of its own, last]`, and which of them each row of the broadcast shape reads."""
-    if math.prod(lead) == 1:
-        return _array(x, dtype).reshape(1, x.shape[-1]), _ONLY
+    if not lead or math.prod(lead) == 1:
+        return _array(x, dtype).reshape(1, -1), _ONLY
     rows = math.prod(x.shape[:-1])
     own = torch.arange(rows).reshape(x.shape[:-1]).expand(lead)
     return _array(x, dtype).reshape(rows, x.shape[-1]), _array(own.reshape(-1), torch.int64)
@@ -86,8 +89,10 @@ def _by_key(rows_key: Array) -> tuple[Array, Array]:
 
 
 def _keys(key: Tensor, lead: tuple[int, ...]) -> tuple[Array, Array]:
+    if not lead:
+        return _array(key, torch.int64).reshape(1).view(np.uint64), _ONLY
     own, rows = _rows(key.reshape(*key.shape[:-1], 1), lead, torch.int64)
-    return own[:, 0].view("uint64"), rows
+    return own[:, 0].view(np.uint64), rows
 
 
 def field(key: Tensor, agents: int, kind: str, slots: int | None = None) -> Tensor:
@@ -120,21 +125,30 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Ten
 
 def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False) -> Tensor:
     """See `causal_lpm.kernels.happens`."""
-    asked = torch.empty(0, dtype=torch.bool) if where is None else where
+    asked = _EVERYBODY if where is None else where
     agents = hazard.shape[-1] if where is None else where.shape[-1]
-    lead = np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
-    # One number for everybody may come expanded: it is read once.
-    h, rows_h = _rows(hazard[..., :1] if hazard.stride(-1) == 0 else hazard, lead, torch.float32)
+    single = hazard.dim() == 1 == asked.dim() and key.dim() < 2  # numpy takes five microseconds to say so
+    lead = () if single else np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
+    alike = hazard.stride(-1) == 0 or hazard.shape[-1] == 1  # one number for everybody may come expanded
+    h, rows_h = _rows(hazard[..., :1] if alike else hazard, lead, torch.float32)
     w, rows_w = _rows(asked, lead, torch.bool)
     keys, rows_key = _keys(key, lead)
     out = torch.zeros((math.prod(lead), agents), dtype=torch.bool)
     members = _sorted(rows_key)
-    args = h, keys, w.view("uint8"), rows_h, rows_key, rows_w, members, out.numpy().view("uint8")
-    bad = np.zeros(1, dtype=np.bool_)
-    spread(cpu_noise.happens, *args, bad, pieces=agents, work=out.numel())
-    if check and bad[0]:
+    mask, result = w.view(np.uint8), out.numpy().view(np.uint8)
+    if alike:
+        low, width = np.empty(h.shape, np.uint64), np.empty(h.shape, np.uint64)
+        right = cpu_limits.limits(h.reshape(-1), low.reshape(-1), width.reshape(-1))
+        hazards, rest = (h, low, width, _NO_GROUP), (keys, mask, rows_h, rows_key, rows_w, members, result)
+        spread(cpu_limits.happens, *hazards, *rest, pieces=agents, work=out.numel() // 2)
+    else:
+        bad = np.zeros(1, dtype=np.bool_)
+        rest = keys, mask, rows_h, rows_key, rows_w, members, result
+        spread(cpu_noise.happens, h, *rest, bad, pieces=agents, work=out.numel())
+        right = not bad[0]
+    if check and not right:
         raise ValueError(reference.BAD_HAZARD)
-    return out.reshape(*lead, agents)
+    return out[0] if single else out.reshape(*lead, agents)
 
 
 def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:

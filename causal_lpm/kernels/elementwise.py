@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["LARGE", "answer"]
+__all__ = ["LARGE", "answer", "nobody_else"]
 
 Result: TypeAlias = Tensor | tuple[Tensor, ...] | None
 """Of an operation, or None: ask torch."""
@@ -49,12 +49,12 @@ def answer(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> 
     quick, least, most, keywords = entry
     if not least <= len(args) <= most or (kwargs and not kwargs.keys() <= keywords) or type(args[0]) is not Tensor:
         return None
-    if not _nobody_else():
+    if not nobody_else():
         return None
     return quick(*args, **kwargs) if kwargs else quick(*args)
 
 
-def _nobody_else() -> bool:
+def nobody_else() -> bool:
     """Whether torch itself would compute now: nobody maps, differentiates forwards, traces or records what it does."""
     return (
         torch._C._functorch.peek_interpreter_stack() is None

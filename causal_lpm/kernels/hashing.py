@@ -65,6 +65,12 @@ def word(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8"), digest_size=8).digest(), "little", signed=True)
 
 
+@functools.lru_cache(maxsize=1024)
+def _named(seed: int, name: str) -> int:
+    """`mix` of a seed and the word of a name."""
+    return _mix(seed + word(name))
+
+
 def stream(seed: Tensor, name: str, counter: Tensor | int) -> Tensor:
     """The 64-bit key of one noise field, from int64 seeds, a site name and a step or number.
 
@@ -82,7 +88,7 @@ def stream(seed: Tensor, name: str, counter: Tensor | int) -> Tensor:
     plain = type(seed) is Tensor and seed.dtype == torch.int64 and seed.device.type == "cpu"
     if plain and seed.numel() == 1 and isinstance(counter, int):
         # Done several times a step: for one number Python takes a hundredth of the time of torch's operations.
-        return torch.full_like(seed, signed(_mix(_mix(_mix(int(seed) + word(name)) + counter * GOLDEN))))
+        return torch.full_like(seed, signed(_mix(_mix(_named(int(seed), name) + counter * GOLDEN))))
     number = torch.as_tensor(counter, dtype=torch.int64, device=seed.device)
     return mix(mix(mix(seed + word(name)) + number * GOLDEN))
 

@@ -1,13 +1,13 @@
 """Who is served when supply is short."""
 
 import torch
-from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels import reference, select_by
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.number_types import common_shape, numbers
 from causal_lpm.ops.population import population, sum_over_ranges
+from causal_lpm.ops.pyro_stack import effectful
 from causal_lpm.validate import fits_in_memory
 
 __all__ = ["CLASSES", "allocate", "check_stocks", "checked_supply", "whole_supply"]

@@ -7,7 +7,6 @@ import pyro.distributions as dist
 import torch
 from chirho.observational.internals import ObserveNameMessenger
 from chirho.observational.ops import observe
-from pyro.poutine.runtime import effectful
 
 from causal_lpm import validate
 from causal_lpm.kernels.quick_mode import without_quick_mode
@@ -15,6 +14,7 @@ from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.number_types import common_shape, numbers, single_precision
 from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.population import population
+from causal_lpm.ops.pyro_stack import effectful
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.ops.site_data import data_for
 from causal_lpm.ops.step import running_step, step_length
@@ -41,7 +41,7 @@ def _data_site(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None) 
     return value
 
 
-_observed = effectful(_data_site, type="observed")
+_observed = effectful(type="observed")(_data_site)
 
 
 def observed(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None = None) -> torch.Tensor:
@@ -93,7 +93,7 @@ def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.
         return value.expand(torch.broadcast_shapes(value.shape, response.batch_shape)).clone()
 
 
-# Pyro's `effectful` takes the keywords name, obs and infer for itself: they travel by position.
+# Names and data travel by position.
 @effectful(type="event")
 def _event(
     name: str, hazard: torch.Tensor, obs: torch.Tensor | None, where: torch.Tensor | None = None

@@ -11,12 +11,13 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.poutine.indep_messenger import IndepMessenger
-from pyro.poutine.runtime import effectful, get_plates
+from pyro.poutine.runtime import get_plates
 from torch.distributions import constraints
 
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.number_types import numbers
+from causal_lpm.ops.pyro_stack import effectful
 from causal_lpm.typing import NoiseKind
 from causal_lpm.validate import fits_in_memory, known, whole_number
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias, overload
 
 import torch
-from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.kernels.whole_sums import SMALL, exact_total, known_small, largest
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.population import join_ranges, population
+from causal_lpm.ops.pyro_stack import effectful
 from causal_lpm.typing import Network
 from causal_lpm.validate import hidden, unique_entries
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.number_types import common_shape, numbers
+from causal_lpm.ops.pyro_stack import effectful
 
 __all__ = ["look_up"]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from pyro.poutine.runtime import effectful
 
 from causal_lpm.ops.look_up import look_up
+from causal_lpm.ops.pyro_stack import effectful
 
 __all__ = ["Everybody", "Few", "Found", "check", "found"]
 

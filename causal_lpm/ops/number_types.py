@@ -29,6 +29,8 @@ def numbers(what: str, x: Any) -> torch.Tensor:
     >>> numbers("ages", [3, 4]), numbers("ages", torch.tensor([7], dtype=torch.uint16)).dtype
     (tensor([3, 4]), torch.int32)
     """
+    if type(x) is float:  # often, so on a short way
+        return torch.tensor([x], dtype=torch.float64)
     given: torch.Tensor = x if isinstance(x, torch.Tensor) else _tensor(what, x)
     if given.dtype in _WIDER:
         wider = given.to(_WIDER[given.dtype])

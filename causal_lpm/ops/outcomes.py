@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from chirho.observational.handlers.condition import Observations
 from pyro.poutine.condition_messenger import ConditionMessenger
-from pyro.poutine.runtime import effectful
 from pyro.poutine.trace_struct import Trace
 
 from causal_lpm.ops.dimensions import world_dimensions
 from causal_lpm.ops.number_types import numbers
-from causal_lpm.ops.pyro_stack import handlers_in_force
+from causal_lpm.ops.pyro_stack import effectful, handlers_in_force
 from causal_lpm.ops.step import Running, running_step
 
 __all__ = ["checked_data", "data_of", "impossible", "in_step", "unknown"]

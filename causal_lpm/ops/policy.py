@@ -4,9 +4,9 @@ from typing import Any
 
 import pyro
 import torch
-from pyro.poutine.runtime import effectful
 
 from causal_lpm.ops.number_types import single_precision
+from causal_lpm.ops.pyro_stack import effectful
 from causal_lpm.ops.step import running_step
 
 __all__ = ["policy"]

@@ -6,10 +6,12 @@ supply is short, is computed from what the ranges hand each other. Which ranges 
 only the handler knows.
 """
 
+import functools
 from dataclasses import dataclass
 
 import torch
-from pyro.poutine.runtime import effectful
+
+from causal_lpm.ops.pyro_stack import effectful
 
 __all__ = [
     "Address",
@@ -88,6 +90,12 @@ def population(agents: int | None = None, /) -> Address:
             "the number of agents is known only inside a rollout: give a hazard of shape [*dims, agents], "
             "for example hazard.expand(agents)."
         )
+    return _whole(agents)
+
+
+@functools.lru_cache(maxsize=64)
+def _whole(agents: int) -> Address:
+    """The address of a process that holds everybody, made once."""
     return Address(0, agents, agents)
 
 

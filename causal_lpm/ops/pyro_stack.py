@@ -1,16 +1,20 @@
 """The handlers in force, outermost first: Pyro keeps them in a private list, which only this file reads."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.runtime import _DIM_ALLOCATOR, _PYRO_STACK
+from pyro.poutine.runtime import _DIM_ALLOCATOR, _PYRO_STACK, default_process_message
 
 __all__ = [
     "all_put_aside",
+    "by_methods_alone",
+    "effectful",
     "handlers_in_force",
     "heard_by_all",
+    "hears",
     "in_place_of_all",
     "innermost",
     "inside_of",
@@ -18,6 +22,82 @@ __all__ = [
 ]
 
 Kind = TypeVar("Kind")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def by_methods_alone(process: Function) -> Function:
+    """Marks a `_process_message` that only calls the method for a message's type, and refuses other threads before."""
+    process.by_methods_alone = True  # type: ignore[attr-defined]
+    return process
+
+
+@functools.cache
+def _manner(kind: type[Messenger]) -> tuple[bool, bool, bool]:
+    """Whether handlers of a class see all messages, before and after the answer, and whether they keep to a thread."""
+    before, after = kind._process_message, kind._postprocess_message
+    keeps_thread = getattr(before, "by_methods_alone", False)
+    plain = before is Messenger._process_message or keeps_thread
+    return not plain, after is not Messenger._postprocess_message, keeps_thread
+
+
+def hears(handler: Any, kind: str) -> bool:
+    """Whether a handler may do anything about messages of a type.
+
+    >>> hears(Messenger(), "sample")
+    False
+    """
+    before, after, _ = _manner(handler.__class__)
+    return before or after or hasattr(handler, f"_pyro_{kind}") or hasattr(handler, f"_pyro_post_{kind}")
+
+
+def effectful(type: str) -> Callable[[Function], Function]:
+    """Makes a function a message, as Pyro's `effectful` does, which handlers may answer.
+
+    Most handlers hear of few types. Only those that hear of this one are asked: a step sends a dozen messages, and a
+    small population would spend half of its time on them. Names and data travel by position.
+    """
+    before, after = f"_pyro_{type}", f"_pyro_post_{type}"
+
+    def mark(function: Function) -> Function:
+        @functools.wraps(function)
+        def send(*args: Any, **kwargs: Any) -> Any:
+            stack: list[Any] = _PYRO_STACK
+            if not stack:
+                return function(*args, **kwargs)
+            msg: Any = {
+                "type": type, "name": None, "fn": function, "is_observed": False, "args": args, "kwargs": kwargs,
+                "value": None, "scale": 1.0, "mask": None, "cond_indep_stack": (), "done": False, "stop": False,
+                "continuation": None, "infer": {},
+            }  # fmt: skip
+            asked = 0
+            for handler in reversed(stack):
+                asked += 1
+                sees_all, _, keeps_thread = _manner(handler.__class__)
+                if sees_all:
+                    handler._process_message(msg)
+                else:
+                    method = getattr(handler, before, None)
+                    if method is None:
+                        continue
+                    if keeps_thread:
+                        handler.refuse_other_threads()
+                    method(msg)
+                if msg["stop"]:
+                    break
+            default_process_message(msg)
+            for handler in stack[-asked:]:
+                if _manner(handler.__class__)[1]:
+                    handler._postprocess_message(msg)
+                elif (method := getattr(handler, after, None)) is not None:
+                    method(msg)
+            if msg["continuation"] is not None:
+                msg["continuation"](msg)
+            return msg["value"]
+
+        send._is_effectful = True  # type: ignore[attr-defined]
+        return cast(Function, send)
+
+    return mark
 
 
 def handlers_in_force() -> list[Any]:

@@ -1,7 +1,8 @@
 """What leaves a simulation: its series, once, after the last day."""
 
 import torch
-from pyro.poutine.runtime import effectful
+
+from causal_lpm.ops.pyro_stack import effectful
 
 __all__ = ["release"]
 

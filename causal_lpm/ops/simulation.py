@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from pyro.poutine.runtime import effectful
 
 from causal_lpm.ops.kept_sums import KeptSums
+from causal_lpm.ops.pyro_stack import effectful
 from causal_lpm.typing import State
 
 if TYPE_CHECKING:

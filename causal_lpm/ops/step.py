@@ -5,11 +5,10 @@ from typing import Any
 
 import torch
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.runtime import effectful
 
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import numbers
-from causal_lpm.ops.pyro_stack import innermost
+from causal_lpm.ops.pyro_stack import effectful, innermost
 from causal_lpm.typing import Dynamics, State
 from causal_lpm.validate import same_entries
 
@@ -23,6 +22,8 @@ class Running(Messenger):
         number: Number of the step from 0.
         prefix: Prefix of the rollout's sites, `""` or `"name/"`.
     """
+
+    lets_answers_be = True  # it names sites, and no site is left of what a handler answers
 
     def __init__(self, number: int, prefix: str) -> None:
         super().__init__()

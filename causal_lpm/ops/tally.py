@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import torch
-from pyro.poutine.runtime import effectful
 
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.kernels.whole_sums import are_small, exact_total
 from causal_lpm.ops.number_types import numbers
 from causal_lpm.ops.population import population, sum_over_ranges
+from causal_lpm.ops.pyro_stack import effectful
 from causal_lpm.validate import fits_in_memory, whole_number
 
 __all__ = ["check_groups", "tally"]
@@ -60,7 +60,7 @@ def _rows(values: torch.Tensor) -> torch.Tensor:
 def _counts(rows: torch.Tensor) -> torch.Tensor:
     # Row by row: counting along a dimension is five times slower, and so is torch's count on the CPU.
     if type(rows) is torch.Tensor and rows.device.type == "cpu":
-        return torch.tensor([np.count_nonzero(row) for row in rows.numpy()], dtype=torch.int64)
+        return torch.from_numpy(np.array([np.count_nonzero(row) for row in rows.numpy()], dtype=np.int64))
     counts = [row.count_nonzero() for row in rows]
     return torch.stack(counts) if counts else rows.new_zeros(0, dtype=torch.int64)
 

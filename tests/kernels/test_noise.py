@@ -243,3 +243,33 @@ def test_an_event_asked_of_some_is_an_event_without_hazard_for_the_others(
     assert torch.equal(expected, got)
     assert torch.equal(got, both("happens", torch.where(where, hazard, 0.0), keys)[1])
     assert not (got & ~where).any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    agent=st.integers(0, 299),
+    away=st.sampled_from([-1, 0, 1]),
+    share=st.sampled_from([0.0, 0.02, 0.5, 1.0]),
+    data=st.data(),
+)
+def test_one_hazard_for_all_is_decided_to_the_last_bit(
+    agent: int, away: int, share: float, data: st.DataObject
+) -> None:
+    keys = torch.tensor([[5], [6]])
+    noise = kernels.field(keys, 300, "exponential")
+    hazard = noise[0, agent]  # the noise of one agent itself, or the next number above or below it
+    hazard = torch.nextafter(hazard, hazard + away) if away else hazard
+    where = torch.rand(2, 1, 300, generator=torch.Generator().manual_seed(agent)) < share
+    hazards = torch.stack([hazard, torch.tensor(data.draw(st.sampled_from([0.0, 1e-30, 0.3, 40.0, torch.inf])))])
+    expected, got = both("happens", hazards[:, None, None].expand(2, 1, 300), keys, where)
+    assert torch.equal(expected, got)
+    assert torch.equal(got, where & (noise < hazards[:, None, None]))
+    assert bool(kernels.happens(hazard.expand(300), keys[0])[agent]) == (away > 0)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, torch.nan])
+def test_one_hazard_for_all_that_is_none_is_refused(wrong: float) -> None:
+    hazard = torch.tensor([wrong]).expand(300)
+    assert not kernels.happens(hazard, torch.tensor(7)).any()
+    with pytest.raises(ValueError, match="hazard"):
+        kernels.happens(hazard, torch.tensor(7), check=True)
