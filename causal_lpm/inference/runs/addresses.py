@@ -1,5 +1,6 @@
 """Where a run computes, in a word: `loky`, `dask`, `dask://host:port`, `ray`, `ray://host:port`."""
 
+import importlib
 import os
 import socket
 import sys
@@ -111,7 +112,9 @@ def _knock(text: str, address: str) -> None:
 def _dask(text: str, address: str, workers: int) -> Workers:
     distributed = the_distributed(f"executor {text!r}")
     if not address:
-        with _environment(FOR_LARGE_RUNS):
+        # Tasks of lost workers are run again in one place, `run_all`, for all kinds of workers.
+        once = importlib.import_module("dask.config").set({"distributed.scheduler.allowed-failures": 0})
+        with once, _environment(FOR_LARGE_RUNS):
             cluster = distributed.LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
@@ -145,7 +148,7 @@ def _ray(text: str, address: str, workers: int) -> Workers:
         own = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **FOR_LARGE_RUNS}
         with _environment(own):
             ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
-    # Tasks of lost workers are run again in one place, `run_all`, for all kinds of workers.
+    # No retries of Ray's, as above.
     return RayWorkers(text if address else "Ray on this machine", RayExecutor(max_retries=0), ray.shutdown)
 
 

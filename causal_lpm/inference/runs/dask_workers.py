@@ -85,9 +85,9 @@ class DaskWorkers(Workers):
 
     def fault(self, error: BaseException) -> BaseException:
         if isinstance(error, self._distributed.KilledWorker):
-            # The scheduler has run it elsewhere several times.
+            # The scheduler may have run it elsewhere several times.
             deaths = int(getattr(error, "allowed_failures", 0)) + 1
-            return LostWorker(f"workers of {self} were killed (out of memory?)", deaths)
+            return LostWorker(f"a worker of {self} was killed (out of memory?)", deaths)
         if isinstance(error, CancelledError) and self._client.status != "running":
             return self._gone()
         return error

@@ -107,8 +107,8 @@ def run_all(
             if not running:
                 break
             lost: dict[int, LostWorker] = {}
-            for future in wait_for(running, return_when=FIRST_COMPLETED).done:
-                number = running.pop(future)
+            done = wait_for(running, return_when=FIRST_COMPLETED).done
+            for future, number in [(future, running.pop(future)) for future in done]:
                 fault = CancelledError("its task was cancelled") if future.cancelled() else future.exception()
                 if fault is None:
                     yield number, future.result()
