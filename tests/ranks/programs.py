@@ -16,8 +16,12 @@ from causal_lpm import (
     Seeds,
     StraightThrough,
     Worlds,
+    above,
+    allocate,
+    choose,
     comparing,
     event,
+    exogenous,
     exposure,
     policy,
     rollout,
@@ -90,7 +94,28 @@ def run_second_dose(rules: str = "described", agents: int = 2_000, days: int = 2
         return second_dose(prepared, days)
 
 
+def run_market() -> Rollout:
+    """Stocks by group, thresholds on normal news, and choices that are columns."""
+    agents = 600
+    shop, bears = torch.arange(agents) % 4 - 1, torch.linspace(0.0, 1.5, agents)
+
+    def day(s: State) -> State:
+        own = exogenous("own", agents, "normal", slots=2).sum(-1)
+        buys = above("buys", exogenous("news", 1, "normal").abs() + 0.2 * own - bears, 0.1)
+        kinds = choose("kind", torch.stack([s["got"] + 0.0 * own, own, 0.5 * own], -1), one_hot=True)
+        served = allocate("eggs", torch.where(buys, 0, 256), torch.tensor([30, 5, 80]), by=shop)
+        tally("buys", buys)
+        tally("served", served, by=shop, groups=3)
+        for k in range(3):
+            tally(f"kind{k}", kinds[..., k] & served)
+        return {"got": served}
+
+    with KeyedNoise(torch.tensor([[8], [9]])), Worlds(replicates=2):
+        return rollout(day, {"got": torch.zeros(agents, dtype=torch.bool)}, 6)
+
+
 MODELS = {
+    "market": run_market,
     "flu": run_flu,
     "flu with acts": run_flu_with_acts,
     "clinic": run_clinic,

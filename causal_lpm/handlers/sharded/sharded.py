@@ -166,9 +166,14 @@ class Sharded(Handler):
         self._answer(msg, rate.shape[-1], {1: -1, 3: -1})
 
     def _pyro_choose(self, msg: Any) -> None:
-        name, logits, obs, _ = msg["args"]
+        name, logits, obs, _, one_hot = msg["args"]
         self._refuse_data(name, obs, logits.shape[-2])
-        self._answer(msg, logits.shape[-2], {1: -2})
+        self._answer(msg, logits.shape[-2], {1: -2}, -2 if one_hot else -1)
+
+    def _pyro_above(self, msg: Any) -> None:
+        margin = msg["args"][1]
+        if isinstance(margin, Held) and margin.axis == -1:
+            self._answer(msg, margin.total, {1: -1})
 
     def _refuse_data(self, name: str, obs: Any, agents: int) -> None:
         if agents >= 2 * self.ranks.count and data_of(name, obs) is not None:
