@@ -63,9 +63,9 @@ class Question:
 
     @property
     def command(self) -> str:
-        """The command line that gives the same numbers; empty where the study has no name there."""
+        """The command line that gives the same numbers; lines of Python where the study has no name there."""
         if not self.start.target:
-            return ""
+            return self._in_python()
         words = ["causal-lpm", "whatif" if self.differs and not self.start.base else "run", self.start.target]
         if words[1] == "whatif":
             words += [word for name, value in self.acts.items() for word in ("--do", f"{name}={_text(value)}")]
@@ -82,6 +82,18 @@ class Question:
             words += ["--device", self.options.device]
         words += [word for name, value in self.options.extra.items() for word in ("--option", f"{name}={value}")]
         return shlex.join(words)
+
+    def _in_python(self) -> str:
+        """The lines that give the same numbers where the page was opened, `simulation` being what it is of."""
+        options = ", ".join(
+            [f"agents={self.options.agents}", f"days={self.options.days}"]
+            + [f"{name}={value!r}" for name, value in (("extra", self.options.extra),) if value]
+        )
+        return (
+            "from causal_lpm.inference import Options, run_experiment\n\n"
+            f"run_experiment(simulation.study(), {self.worlds!r}, {self.references!r},\n"
+            f"               replicates={self.replicates}, seed={self.seed}, options=Options({options}))"
+        )
 
 
 def asked(start: Start, policies: Mapping[str, Any], numbers: Mapping[str, Any]) -> Question:

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from causal_lpm import create
+from causal_lpm.agents import Population
 from causal_lpm.cli import app
 from causal_lpm.explore.answer import answer, csv
 from causal_lpm.explore.controls import step_of
@@ -61,6 +64,22 @@ def test_the_command_line_gives_the_same_numbers(home: Path, policies: dict[str,
     assert ("causal_effect" in there.children) is bool(policies)
     if policies:
         assert np.array_equal(found.tree["causal_effect"]["averted"], there["causal_effect"]["averted"])
+
+
+def test_the_page_of_a_simulation_shows_lines_of_python_that_give_the_same_numbers() -> None:
+    people = Population({"school": torch.arange(600) // 30})
+    simulation = create("seir", people, r0=4.0).run(days=20, seeds=2, progress=False)
+    start = begin(simulation, replicates=2, seed=5)
+    question = asked(start, {"school_closure_day": 5}, {})
+    made = [one_replicate(start.study, question.worlds, question.options, 5, r) for r in range(2)]
+    found = answer(question, made)
+    lines, _, last = question.command.partition("run_experiment(s")
+    given: dict[str, Any] = {"simulation": simulation}
+    exec(lines, given)
+    there = eval(f"run_experiment(s{last}", given)
+    assert np.array_equal(found.tree["predictions"]["infections"].values, there["predictions"]["infections"].values)
+    assert float(there["causal_effect"]["averted"].sel(outcome="infections").mean()) != 0
+    assert 'id="command"' in found.body()
 
 
 def test_a_result_begins_where_it_ended(home: Path) -> None:
