@@ -24,32 +24,31 @@ from causal_lpm.cli.options import (
     Doses,
     ExecutorName,
     Extra,
+    Flocks,
     JsonFile,
     Mechanism,
     Out,
     Plots,
     Population,
+    Prices,
     Ranks,
     Replicates,
     Seed,
     Settings,
     StudyName,
+    Target,
     Workers,
     extra_options,
 )
-from causal_lpm.cli.study_lists import policy_table, studies_table
+from causal_lpm.cli.study_lists import policy_table, studies_table, study_or_reason
 from causal_lpm.cli.terminal import Once, OneSentence, bad_input, console, fail, whole_option
 from causal_lpm.inference.studies.catalogue import installed_studies, load_study, reproduction_of, simulated
-from causal_lpm.inference.studies.study import Listed, variant
+from causal_lpm.inference.studies.study import variant
 
 __all__ = ["app"]
 
 DEMO_STUDY = "second-dose"
 DEMO_REPLICATES = 3
-
-Target = Annotated[
-    str, typer.Argument(metavar="TARGET", help="A name of `causal-lpm list`, or package.module:function of your own.")
-]
 
 app = typer.Typer(cls=OneSentence, pretty_exceptions_enable=False)
 
@@ -96,14 +95,7 @@ def list_(
         elif extra:
             raise ValueError("--population and --option belong to one study: name it, as in `causal-lpm list STUDY`.")
         else:
-            console().print(studies_table({name: _or_reason(name) for name in installed_studies()}))
-
-
-def _or_reason(name: str) -> Listed | str:
-    try:
-        return load_study(name)
-    except ValueError as error:
-        return str(error)
+            console().print(studies_table({name: study_or_reason(name) for name in installed_studies()}))
 
 
 @app.command(cls=Once)
@@ -126,17 +118,19 @@ def run(
     mechanism: Mechanism = None,
     population: Population = None,
     doses: Doses = None,
+    flocks: Flocks = None,
+    prices: Prices = None,
     option: Extra = None,
 ) -> None:
     """Run a study: all that it reproduces, or its own settings, or yours, each compared with the first."""
     with bad_input():
-        extra = extra_options(mechanism, population, doses, option)
+        extra = extra_options(mechanism, population, doses, option, flocks=flocks, prices=prices)
         found = load_study(study)
         if bool(setting) + quick + full > 1:
             raise ValueError("--setting, --quick and --full say what to run: leave out all but one.")
-        reproduce = None if setting else reproduction_of(found, agents)
+        reproduce = None if setting else reproduction_of(found, agents, extra)
         if reproduce is not None:
-            given = {"days": days, "replicates": replicates, "json": json, "executor": executor, "ranks": ranks} | extra
+            given = {"days": days, "replicates": replicates, "json": json, "executor": executor, "ranks": ranks}
             for name, value in given.items():
                 if value is not None:
                     raise ValueError(f"{study} is reproduced as a whole: {name} goes with --setting only.")
@@ -144,7 +138,9 @@ def run(
         from causal_lpm.cli.reproduction_run import run_reproduction
 
         processes = 2 if workers is None else workers
-        run_reproduction(study, reproduce, quick=quick, agents=agents, seed=seed, workers=processes, out=out)
+        run_reproduction(
+            study, reproduce, quick=quick, agents=agents, seed=seed, workers=processes, out=out, extra=extra
+        )
         return
     from causal_lpm.cli.study_run import run_study, typed_worlds
 

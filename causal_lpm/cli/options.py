@@ -18,20 +18,32 @@ __all__ = [
     "Doses",
     "ExecutorName",
     "Extra",
+    "Flocks",
     "JsonFile",
     "Mechanism",
     "Out",
     "Plots",
     "Population",
+    "Prices",
     "Ranks",
     "Replicates",
     "Seed",
     "Settings",
     "StudyName",
+    "Target",
     "Workers",
     "extra_options",
 ]
 
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="A name of `causal-lpm list`, or package.module:function of your own.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--setting", metavar='"[LABEL:] NAME=VALUE,..."', help="A world (repeatable), not the study's own."),
+]
+Acts = Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="More acts.")]
+Do = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An act (repeatable).")]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Its name; see `causal-lpm list`.")]
 Agents = Annotated[int | None, whole_option("Number of agents; the study has a default.")]
 Days = Annotated[int | None, whole_option("Days to simulate; the study has a default.")]
@@ -54,6 +66,8 @@ Plots = Annotated[bool | None, typer.Option("--plots/--no-plots", help="Charts; 
 Mechanism = Annotated[str | None, typer.Option(metavar="archived|described", help="Which model of the study.")]
 Population = Annotated[str | None, typer.Option(help="A population of the study, such as nyc.")]
 Doses = Annotated[Path | None, typer.Option(metavar="FILE", help="Daily doses that were really given.")]
+Flocks = Annotated[Path | None, typer.Option(metavar="FILE", help="Flocks confirmed later, to score forecasts on.")]
+Prices = Annotated[Path | None, typer.Option(metavar="FILE", help="Prices of later months, likewise.")]
 Extra = Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Any option of the study.")]
 
 Settings = Annotated[
@@ -69,11 +83,14 @@ def extra_options(
     population: str | None = None,
     doses: Path | None = None,
     options: Sequence[str] | None = None,
+    **files: Path | None,
 ) -> dict[str, str | float]:
     """What a study is told beside agents and days; raises ValueError for what is no option, or given twice."""
-    if doses is not None and not doses.is_file():
-        raise ValueError(f"the file of doses {doses} does not exist.")
-    given = {"mechanism": mechanism, "population": population, "doses": None if doses is None else str(doses)}
+    for name, file in (files := {"doses": doses, **files}).items():
+        if file is not None and not file.is_file():
+            raise ValueError(f"the file of {name} {file} does not exist.")
+    named = {name: None if file is None else str(file) for name, file in files.items()}
+    given = {"mechanism": mechanism, "population": population, **named}
     extra: dict[str, str | float] = {key: value for key, value in given.items() if value is not None}
     for option in options or []:
         key, equals, value = (part.strip() for part in option.partition("="))

@@ -1,6 +1,7 @@
 """Reproduces a study as the command line asks for it: all that its README shows, in a folder that says what it is."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -9,7 +10,7 @@ from causal_lpm.cli.terminal import bad_input, fail, failures
 from causal_lpm.inference.files.json_object import read_object
 from causal_lpm.inference.studies.study import Reproduction
 from causal_lpm.memory import reuse_freed_memory
-from causal_lpm.provenance import versions
+from causal_lpm.provenance import sha256, versions
 from causal_lpm.validate import whole_number
 from causal_lpm.whole_files import check_folder, holds_nothing, write_whole
 
@@ -19,13 +20,27 @@ ABOUT, TABLES = "reproduction.json", "tables.md"
 
 
 def run_reproduction(
-    name: str, reproduce: Reproduction, *, quick: bool, agents: int | None, seed: int, workers: int, out: Path | None
+    name: str,
+    reproduce: Reproduction,
+    *,
+    quick: bool,
+    agents: int | None,
+    seed: int,
+    workers: int,
+    out: Path | None,
+    extra: Mapping[str, str | float] | None = None,
 ) -> None:
     """Reproduces, and shows the tables; what is finished is only shown, and parts that were kept are used."""
     about = {"study": name, "quick": quick, "seed": seed, "versions": versions()}
     if agents is not None:
         about["agents"] = agents
-    folder = out or Path("results") / f"{name}{'-quick' if quick else ''}{f'-{agents}' if agents else ''}-{seed}"
+    for key, value in (extra or {}).items():  # a file is what is in it
+        about[key] = sha256(Path(str(value))) if Path(str(value)).is_file() else value
+    folder = (
+        out
+        or Path("results")
+        / f"{name}{'-quick' if quick else ''}{f'-{agents}' if agents else ''}{'-later' if extra else ''}-{seed}"
+    )
     with bad_input():
         whole_number("seed", seed, low=0)
         whole_number("workers", workers)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from rich.markup import escape
 from rich.table import Table
 
-from causal_lpm.inference.studies.catalogue import reproduction_of
+from causal_lpm.inference.studies.catalogue import load_study, reproduction_of
 from causal_lpm.inference.studies.study import Listed, Policy, Study
 
-__all__ = ["policy_table", "studies_table"]
+__all__ = ["policy_table", "studies_table", "study_or_reason"]
 
 
 def studies_table(studies: Mapping[str, Listed | str]) -> Table:
@@ -50,3 +50,11 @@ def _allowed(policy: Policy) -> str:
         return "yes or no"
     whole = ", whole" if policy.integer else ""
     return "any number" if policy.low == -policy.high else f"{policy.low:g} to {policy.high:g}{whole}"
+
+
+def study_or_reason(name: str) -> Listed | str:
+    """The study of a name, or the sentence that says why it cannot be loaded."""
+    try:
+        return load_study(name)
+    except ValueError as error:
+        return str(error)

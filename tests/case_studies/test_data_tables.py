@@ -35,6 +35,7 @@ def test_tables_are_those_of_the_page(folder: Path) -> None:
 def test_every_study_of_real_data_has_its_tables() -> None:
     assert [folder.parent.name for folder in FOLDERS] == [
         "benchmark_tasks",
+        "h5n1_eggs",
         "ma_counties",
         "nyc_first_wave",
         "second_dose",

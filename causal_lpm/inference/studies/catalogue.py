@@ -6,7 +6,7 @@ A study in another package works like those that come with this one. What a stud
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, cast
@@ -81,13 +81,20 @@ def with_data(study: Listed) -> HasData:
     return cast(HasData, study)
 
 
-def reproduction_of(study: Listed, agents: int | None = None) -> Reproduction | None:
+def reproduction_of(
+    study: Listed, agents: int | None = None, extra: Mapping[str, str | float] | None = None
+) -> Reproduction | None:
     """What computes all results of the study; None if a run of its worlds does.
 
     Raises:
-        ValueError: a number of agents, where the study lets nobody choose them.
+        ValueError: a number of agents or options, where the study lets nobody choose them, or an unknown option.
     """
     found: Reproduction | None = getattr(study, "reproduction", None)
+    if found is not None and extra:
+        with_options: Callable[[Mapping[str, str | float]], Reproduction] | None = getattr(study, "with_options", None)
+        if with_options is None or agents is not None:
+            raise ValueError(f"{study.name} is reproduced as a whole: {next(iter(extra))} goes with --setting only.")
+        return with_options(extra)
     if found is None or agents is None:
         return found
     with_agents: Callable[[int], Reproduction] | None = getattr(study, "with_agents", None)

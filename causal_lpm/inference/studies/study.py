@@ -207,6 +207,8 @@ class ReproducedStudy:
         outcomes: What is counted.
         reproduction: Computes all results.
         with_agents: The reproduction with another number of agents; None where they cannot be chosen.
+        with_options: The reproduction with options of its own, such as files that are named on the command line; raises
+            ValueError for one that is unknown. None where there are none.
     """
 
     name: str
@@ -215,6 +217,7 @@ class ReproducedStudy:
     outcomes: tuple[str, ...]
     reproduction: Reproduction
     with_agents: Callable[[int], Reproduction] | None = None
+    with_options: Callable[[Mapping[str, str | float]], Reproduction] | None = None
 
 
 def variant(study: Study, extra: Mapping[str, str | float]) -> Study:
