@@ -25,6 +25,8 @@ from causal_lpm.simulations.progress import counting_days
 if TYPE_CHECKING:
     import xarray as xr
 
+    from causal_lpm.inference.runs.addresses import Where
+
 __all__ = ["prior_draws", "simulate_worlds"]
 
 
@@ -39,6 +41,7 @@ def simulate_worlds(
     sizes: torch.Tensor,
     start_date: str | None,
     workers: int,
+    executor: Where,
     progress: bool,
     short: bool,
 ) -> xr.Dataset:
@@ -54,6 +57,7 @@ def simulate_worlds(
         sizes: Agents of each group.
         start_date: Of day 0.
         workers: Processes.
+        executor: Where it is computed, instead of processes of this machine.
         progress: Whether a bar shows the days.
         short: Whether one day tells the shapes of all: its series have one number a day.
     """
@@ -63,11 +67,14 @@ def simulate_worlds(
         given = checked_draws(drawn)
         has = _outcomes(model, {name: value[:1] for name, value in given.items()}, settings, seed, short)
     replicates = 1 if drawn else seeds
-    batch = max(1, CELLS // (max(1, has.agents) * len(settings))) if workers == 1 else 0
+    here = workers == 1 and executor is None
+    batch = max(1, CELLS // (max(1, has.agents) * len(settings))) if here else 0
     task = PredictedRows(model, given, settings, True, replicates, seed, batch, has, tuple(has.shapes))
     what = f"the simulation ({len(settings)} worlds, {seeds} seeds, {model.days} days)"
-    with counting_days(what, model.days * -(-seeds // max(1, batch)), shown=progress and workers == 1):
-        found = run_rows(task, what=what, fewer="ask for fewer agents, seeds or worlds", workers=workers)
+    with counting_days(what, model.days * -(-seeds // max(1, batch)), shown=progress and here):
+        found = run_rows(
+            task, what=what, fewer="ask for fewer agents, seeds or worlds", workers=workers, executor=executor
+        )
     groups = max(shape[0] for shape in has.shapes.values())
     labelled = places is not None and len(places) == groups
     dataset = predictions_dataset(

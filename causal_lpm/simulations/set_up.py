@@ -20,6 +20,8 @@ from causal_lpm.validate import whole_number
 if TYPE_CHECKING:
     import xarray as xr
 
+    from causal_lpm.inference.runs.addresses import Where
+
 __all__ = ["DAYS", "SetUp"]
 
 DAYS = 180
@@ -91,6 +93,7 @@ class SetUp:
         start_date: str | None,
         workers: int,
         progress: bool,
+        executor: Where = None,
     ) -> xr.Dataset:
         """The series of some worlds, (world, draw, replicate, group, day)."""
         column = next(iter(self.population.places), None)
@@ -104,6 +107,7 @@ class SetUp:
             sizes=self.group_sizes(),
             start_date=start_date,
             workers=whole_number("workers", workers),
+            executor=executor,
             progress=progress,
             short=bool(self.template.units),
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from causal_lpm.explore import Served
     from causal_lpm.inference.calibration.result import CalibrationResult
+    from causal_lpm.inference.runs.addresses import Where
     from causal_lpm.inference.studies.model_study import ModelStudy
     from causal_lpm.reports import Contents
 
@@ -46,6 +47,7 @@ class Simulation(SetUp):
         *,
         start_date: str | None = None,
         workers: int = 1,
+        executor: Where = None,
         progress: bool = True,
     ) -> Self:
         """Simulates it, once a seed, and keeps the series.
@@ -55,15 +57,16 @@ class Simulation(SetUp):
             seeds: Runs, each with luck of its own, and with a draw of its own of parameters that have priors.
             start_date: Of day 0, as "2020-03-01".
             workers: Processes; the numbers do not depend on it.
+            executor: Where it is computed, as of `simulate_set`: `"dask://host:port"`, for example.
             progress: Whether a bar shows the days, on a terminal or in a notebook.
 
         Returns:
             The same simulation.
 
         Raises:
-            ValueError: days or seeds that are no whole numbers from 1, a start date that is none.
+            ValueError: days or seeds that are no whole numbers from 1, a start date that is none, or an executor.
         """
-        self._predictions = self.simulate({AS_IT_IS: {}}, days, seeds, start_date, workers, progress)
+        self._predictions = self.simulate({AS_IT_IS: {}}, days, seeds, start_date, workers, progress, executor)
         self._days, self._seeds, self._start_date = int(days), int(seeds), start_date
         return self
 
@@ -74,6 +77,7 @@ class Simulation(SetUp):
         days: int | None = None,
         seeds: int | None = None,
         workers: int = 1,
+        executor: Where = None,
         progress: bool = True,
     ) -> WhatIf:
         """Simulates it as it is and in other worlds, which share every agent's luck, and compares them.
@@ -83,6 +87,7 @@ class Simulation(SetUp):
             days: As those of the last run, if not given.
             seeds: As those of the last run, if not given.
             workers: Processes.
+            executor: Where it is computed, as of `run`.
             progress: Whether a bar shows the days.
 
         Raises:
@@ -112,7 +117,7 @@ class Simulation(SetUp):
             if {**self.policies, **acts} == self.policies:
                 raise ValueError(f"the scenario {name!r} changes nothing: give a policy another value than it has.")
         days, seeds = self._days if days is None else days, self._seeds if seeds is None else seeds
-        seen = self.simulate(worlds, days, seeds, self._start_date, workers, progress)
+        seen = self.simulate(worlds, days, seeds, self._start_date, workers, progress, executor)
         return WhatIf(self, seen)
 
     def to_xarray(self) -> xr.Dataset:
