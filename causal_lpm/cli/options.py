@@ -70,13 +70,6 @@ Flocks = Annotated[Path | None, typer.Option(metavar="FILE", help="Flocks confir
 Prices = Annotated[Path | None, typer.Option(metavar="FILE", help="Prices of later months, likewise.")]
 Extra = Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Any option of the study.")]
 
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--setting", metavar='"[LABEL:] NAME=VALUE,..."', help="A world (repeatable), not the study's own."),
-]
-Acts = Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="More acts.")]
-Do = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An act (repeatable).")]
-
 
 def extra_options(
     mechanism: str | None = None,
