@@ -77,7 +77,7 @@ try-private:
 venv-dev: $(VENV)/.dev  ## ... and ruff, mypy, import-linter, pre-commit
 
 # Peers want other versions of what we use: each gets an environment of its own.
-PEERS     := covasim3 covasim4 starsim
+PEERS     := covasim3 covasim4 starsim laser
 PEER_VENV := benchmarks/.venvs
 
 $(PEER_VENV)/%/.installed: benchmarks/peers/requirements/%.txt

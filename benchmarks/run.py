@@ -36,6 +36,7 @@ from measuring import (
     versions,
     without_paths,
 )
+from patches import beside_laser
 from plots import draw
 from rich.console import Console
 from side_by_side import machine, side_by_side
@@ -83,6 +84,16 @@ def peers(plan: Plan) -> Found:
         key: "; ".join(reason for reason in reasons if reason.startswith(key.split("_")[1])) for key in PEER_RATIOS
     }
     return {"seir_peak_mb": min(tool["peak_rss_mb"] for tool in ours), **ratios}, found
+
+
+def laser(plan: Plan) -> Found:
+    """SEIR in one patch and in a hundred, here and in LASER."""
+    sizes = {name: plan.agents(float(name)) for name in ("1e6", "1e5", "1e4")}
+    found = beside_laser(list(sizes.values()), 150, plan.repeats, plan.environments)
+    keys = {f"ratio_laser_{name}": f"ratio_laser_{size:.0e}".replace("e+0", "e") for name, size in sizes.items()}
+    reason = without_paths(found["missing"])
+    found["missing"] = dict.fromkeys(keys, reason) if reason else {}
+    return {key: found[own] for key, own in keys.items() if own in found}, found
 
 
 def second_dose(plan: Plan) -> Found:
@@ -218,6 +229,7 @@ class Part:
 PEER_RATIOS = tuple(f"ratio_{peer}_{regime}" for regime in ("peak", "low") for peer in ("starsim", "covasim"))
 PARTS = {
     "peers": Part(peers, (*PEER_RATIOS, "seir_peak_mb")),
+    "laser": Part(laser, ("ratio_laser_1e6", "ratio_laser_1e5", "ratio_laser_1e4")),
     "handlers": Part(handlers, ("handler_overhead",)),
     "growth": Part(growing, ("growth_exponent",)),
     "late_split": Part(late_split, ("late_split_ratio", "late_split_excess")),

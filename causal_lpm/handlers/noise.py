@@ -17,6 +17,7 @@ from causal_lpm import kernels, validate
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.model_runs import ModelRun
 from causal_lpm.kernels import hashing
+from causal_lpm.kernels.by_group import happens_by_group
 from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.exogenous import checked_index
@@ -58,7 +59,7 @@ class KeyedNoise(Handler):
     True
     """
 
-    lets_answers_be = True
+    lets_answers_be = knows_groups = True
 
     def __init__(self, seed: int | torch.Tensor) -> None:
         super().__init__()
@@ -152,8 +153,10 @@ class KeyedNoise(Handler):
         if msg["args"][2] is None and all(map(_lets_answers_be, handlers_in_force())):
             msg["fn"] = self._answered  # nobody would do anything about its site
 
-    def _answered(self, name: str, rate: torch.Tensor, obs: None, where: torch.Tensor | None) -> torch.Tensor:
-        return self._happens(name, rate, where)
+    def _answered(
+        self, name: str, rate: torch.Tensor, obs: None, where: torch.Tensor | None, *, by: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return self._happens(name, rate, where, by)
 
     def _pyro_once(self, msg: Any) -> None:
         self._notice_run()
@@ -217,16 +220,22 @@ class KeyedNoise(Handler):
         if not _is_conditioned(name):
             msg["infer"].update(_do_not_trace=True, is_auxiliary=True)
 
-    def _happens(self, name: str, rate: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
+    def _happens(
+        self, name: str, rate: torch.Tensor, where: torch.Tensor | None, by: torch.Tensor | None = None
+    ) -> torch.Tensor:
         # Checked on the way: a separate pass over all hazards would take a twentieth of a step.
         try:
-            return self._event(name, rate, where)
+            return self._event(name, rate, where, by)
         except ValueError:
             validate.hazard(name, rate)
             raise
 
-    def _event(self, name: str, rate: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
-        key = hashing.ahead(self.key(name), _first(rate.shape[-1]))
+    def _event(
+        self, name: str, rate: torch.Tensor, where: torch.Tensor | None, by: torch.Tensor | None
+    ) -> torch.Tensor:
+        key = hashing.ahead(self.key(name), _first((rate if by is None else by).shape[-1]))
+        if by is not None:
+            return happens_by_group(rate, by, key, where, check=True)
         return kernels.happens(rate, key, where, check=True)
 
 

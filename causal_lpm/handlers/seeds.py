@@ -121,9 +121,12 @@ class Seeds(KeyedNoise):
         noise = in_blocks.field(self.key(name), priority.shape[-1], "exponential")
         return kernels.select_by(priority, noise, checked_supply(name, priority, supply, by), CLASSES, by)
 
-    def _event(self, name: str, rate: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
+    def _event(
+        self, name: str, rate: torch.Tensor, where: torch.Tensor | None, by: torch.Tensor | None
+    ) -> torch.Tensor:
         if self.blocks == 1:
-            return super()._event(name, rate, where)
+            return super()._event(name, rate, where, by)
+        rate = rate if by is None else rate.index_select(-1, by)
         self._holds_everybody(rate.shape[-1])
         return in_blocks.happens(rate, self.key(name), where)
 

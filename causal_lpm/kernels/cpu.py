@@ -20,12 +20,7 @@ from torch import Tensor
 from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_limits, cpu_noise, cpu_stocks, cpu_totals, hashing, reference
 from causal_lpm.kernels.cpu_hash import Array
 
-_KINDS = {
-    "exponential": cpu_hash.EXPONENTIAL,
-    "uniform": cpu_hash.UNIFORM,
-    "gumbel": cpu_hash.GUMBEL,
-    "normal": cpu_hash.NORMAL,
-}
+_KINDS = {kind: getattr(cpu_hash, kind.upper()) for kind in ("exponential", "uniform", "gumbel", "normal")}
 SPARSE = 3  # a sum follows single agents while fewer than one in three send something
 _WORTH_A_THREAD = 1 << 17  # elements; below about a tenth of a millisecond of work a thread is not worth waking
 
@@ -123,23 +118,28 @@ def field_at(seed_name: Tensor, index: Tensor, kind: str, first: int = 0) -> Ten
     return out.reshape(*lead, agents)
 
 
-def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False) -> Tensor:
-    """See `causal_lpm.kernels.happens`."""
+def happens(
+    hazard: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False, group: Tensor | None = None
+) -> Tensor:
+    """See `causal_lpm.kernels.happens`; with a group an agent, the hazards are those of the groups."""
     asked = _EVERYBODY if where is None else where
-    agents = hazard.shape[-1] if where is None else where.shape[-1]
+    agents = (hazard if where is None else where).shape[-1] if group is None else group.shape[-1]
     single = hazard.dim() == 1 == asked.dim() and key.dim() < 2  # numpy takes five microseconds to say so
     lead = () if single else np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
     alike = hazard.stride(-1) == 0 or hazard.shape[-1] == 1  # one number for everybody may come expanded
-    h, rows_h = _rows(hazard[..., :1] if alike else hazard, lead, torch.float32)
+    h, rows_h = _rows(hazard[..., :1] if alike and group is None else hazard, lead, torch.float32)
     w, rows_w = _rows(asked, lead, torch.bool)
     keys, rows_key = _keys(key, lead)
     out = torch.zeros((math.prod(lead), agents), dtype=torch.bool)
     members = _sorted(rows_key)
     mask, result = w.view(np.uint8), out.numpy().view(np.uint8)
-    if alike:
+    if alike or group is not None:
         low, width = np.empty(h.shape, np.uint64), np.empty(h.shape, np.uint64)
         right = cpu_limits.limits(h.reshape(-1), low.reshape(-1), width.reshape(-1))
-        hazards, rest = (h, low, width, _NO_GROUP), (keys, mask, rows_h, rows_key, rows_w, members, result)
+        hazards, rest = (
+            (h, low, width, _NO_GROUP if group is None else _array(group, torch.int32)),
+            (keys, mask, rows_h, rows_key, rows_w, members, result),
+        )
         spread(cpu_limits.happens, *hazards, *rest, pieces=agents, work=out.numel() // 2)
     else:
         bad = np.zeros(1, dtype=np.bool_)

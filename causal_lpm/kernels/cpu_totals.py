@@ -11,17 +11,28 @@ from causal_lpm.kernels._compile import loop
 from causal_lpm.kernels.cpu_hash import Array
 
 _FEW = 64  # agents looked at together, since nearly all send nothing
+_FEW_GROUPS = 1 << 12
 _AHEAD = 16  # agents, by which rows are read before their turn
 
 
 @loop
 def group_sum(x: Array, group: Array, out: Array, low: int, high: int) -> None:
     """The sum of each group, in the type of `out`, which is zero."""
+    groups = out.shape[1]
+    copies = 4 if groups <= _FEW_GROUPS else 1  # so that equal neighbours do not wait for each other
     for r in range(low, high):
-        source, total = x[r], out[r]
-        for i in range(source.size):
-            if group[i] >= 0:
-                total[group[i]] += source[i]
+        source, total = x[r], np.zeros((copies, groups + 1), out.dtype)
+        for left in range(0, source.size, _FEW):
+            part, of = source[left : left + _FEW], group[left : left + _FEW]
+            sends = False
+            for i in range(part.size):
+                sends |= part[i] != 0
+            if sends:
+                for i in range(part.size):
+                    total[i & (copies - 1), of[i] if of[i] >= 0 else groups] += part[i]
+        for copy in range(copies):
+            for g in range(groups):
+                out[r, g] += total[copy, g]
 
 
 @loop

@@ -14,7 +14,7 @@ from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.number_types import common_shape, numbers, single_precision
 from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.population import population
-from causal_lpm.ops.pyro_stack import effectful
+from causal_lpm.ops.pyro_stack import effectful, handlers_in_force, hears
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.ops.site_data import data_for
 from causal_lpm.ops.step import running_step, step_length
@@ -96,8 +96,15 @@ def _response(name: str, response: Response, obs: torch.Tensor | None) -> torch.
 # Names and data travel by position.
 @effectful(type="event")
 def _event(
-    name: str, hazard: torch.Tensor, obs: torch.Tensor | None, where: torch.Tensor | None = None
+    name: str,
+    hazard: torch.Tensor,
+    obs: torch.Tensor | None,
+    where: torch.Tensor | None = None,
+    *,
+    by: torch.Tensor | None = None,
 ) -> torch.Tensor:
+    if by is not None:
+        hazard = hazard.index_select(-1, by)
     return _response(name, Event(name, hazard, where=where), obs).bool()
 
 
@@ -109,6 +116,7 @@ def event(
     where: torch.Tensor | None = None,
     *,
     at_once: bool = False,
+    by: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Whether something happens to each agent in this step, with probability 1 - exp(-hazard x days of the step).
 
@@ -126,14 +134,17 @@ def event(
             `torch.where(where, hazard, 0.0)`, but faster: nothing is computed for the others.
         at_once: Whether it happens or does not in this step, however long that is, as a branch does (whoever stops
             being ill dies of it, with `hazard_of(0.01)`): the hazard is not integrated over the step.
+        by: Group of each agent, integers `[agents]` from 0: then `hazard` is `[*dims, groups]`, one a group. The same
+            as `hazard[..., by]`, but faster where groups are large.
 
     Returns:
         bool `[*dims, agents]`.
 
     Raises:
-        ValueError: negative or NaN hazard; a `where` that is not bool; observations other than 0, 1 and NaN, or with
-            probability 0 in every row (it happened with hazard 0, or did not with infinite hazard); one number without
-            `where` outside a rollout, where the agents are not known.
+        ValueError: negative or NaN hazard; a `where` that is not bool; groups that are not one whole number an agent,
+            or have no hazard; observations other than 0, 1 and NaN, or with probability 0 in every row (it happened
+            with hazard 0, or did not with infinite hazard); one number without `where` outside a rollout, where the
+            agents are not known.
 
     >>> import torch, pyro
     >>> pyro.set_rng_seed(0)
@@ -144,6 +155,9 @@ def event(
     if not at_once and running_step() is not None and (days := step_length()) != 1.0:
         rate = rate * days
     where = None if where is None else numbers(f"where of event {name!r}", where)
+    if by is not None:
+        happens: torch.Tensor = _event_by_group(name, rate, obs, where, by)
+        return happens
     if where is not None and (where.dtype != torch.bool or len({1, rate.shape[-1], where.shape[-1]}) > 2):
         raise ValueError(
             f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and the hazard {tuple(rate.shape)}: "
@@ -163,6 +177,32 @@ def event(
         where = where.clone()  # a backward pass reads it, when the model may have written its next day into it
     happened: torch.Tensor = _event(name, rate, obs, where)
     return happened
+
+
+def _event_by_group(
+    name: str, rate: torch.Tensor, obs: torch.Tensor | None, where: torch.Tensor | None, by: torch.Tensor
+) -> torch.Tensor:
+    group = numbers(f"the groups of event {name!r}", by)
+    if group.is_floating_point() or group.dtype == torch.bool or group.dim() != 1:
+        raise ValueError(
+            f"the groups of event {name!r} are {group.dtype} {tuple(group.shape)}: give one integer an agent."
+        )
+    group = group if group.dtype in (torch.int32, torch.int64) else group.int()
+    low, high = (int(end) for end in torch.aminmax(group)) if len(group) else (0, 0)
+    if low < 0 or high >= rate.shape[-1]:
+        raise ValueError(
+            f"event {name!r} has {rate.shape[-1]} hazards and an agent of group {low if low < 0 else high}: give one "
+            "hazard a group, and number the groups from 0."
+        )
+    if where is not None and (where.dtype != torch.bool or where.shape[-1] != len(group)):
+        raise ValueError(
+            f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and there are {len(group)} agents with a "
+            "group: give one bool an agent."
+        )
+    others = (handler for handler in handlers_in_force() if not getattr(handler, "knows_groups", False))
+    if obs is None and not any(hears(handler, "event") for handler in others):
+        return _event(name, rate.to(group.device), obs, where, by=group)
+    return _event(name, rate.to(group.device).index_select(-1, group), obs, where)
 
 
 @effectful(type="choose")

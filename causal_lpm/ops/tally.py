@@ -5,6 +5,8 @@ import math
 import numpy as np
 import torch
 
+from causal_lpm.kernels import group_sum
+from causal_lpm.kernels.dispatch import compiled
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.kernels.whole_sums import are_small, exact_total
 from causal_lpm.ops.number_types import numbers
@@ -35,6 +37,9 @@ def _tally(
 
 def _by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) -> torch.Tensor:
     rows = _rows(values)
+    if values.dtype == torch.bool and type(rows) is torch.Tensor and rows.is_cpu and compiled():
+        counts = group_sum(rows, by.int(), groups).long()
+        return counts.reshape(*values.shape[:-1], groups)
     # Few agents have something to report in a step: find them, then count by (row, group).
     row, agent = rows.nonzero(as_tuple=True)
     # A row begins with a cell for those in no group, -1, which is left out at the end.

@@ -291,3 +291,31 @@ def test_one_answer_for_all_is_asked_of_every_agent() -> None:
                 last.append(rollout(dynamics, state, 3).state["x"])
         assert torch.equal(*last)
         assert len(last[0].unique()) == (4 if closed else 1)
+
+
+@pytest.mark.parametrize("handler", [lambda: KeyedNoise(3), lambda: KeyedNoise(torch.tensor([[3], [4]])), None])
+def test_a_hazard_by_group_is_that_of_its_agents(handler: Any) -> None:
+    by, hazard = torch.arange(2000) % 3, torch.tensor([[[0.0, 0.5, 2.0]], [[0.1, 0.5, torch.inf]]])
+    where = torch.arange(2000) % 7 < 3
+    found = []
+    for groups in ({"by": by}, {}):
+        pyro.set_rng_seed(0)
+        with contextlib.nullcontext() if handler is None else handler():
+            found.append(event("x", hazard if groups else hazard[..., by], where=where, **groups))
+    assert torch.equal(*found)
+    assert not found[0][..., ~where].any()
+
+
+@pytest.mark.parametrize(
+    ("by", "where", "says"),
+    [
+        (torch.tensor([0.0, 1.0]), None, "give one integer an agent"),
+        (torch.tensor([[0, 1]]), None, "give one integer an agent"),
+        (torch.tensor([0, 2]), None, "2 hazards and an agent of group 2"),
+        (torch.tensor([-1, 0]), None, "2 hazards and an agent of group -1"),
+        (torch.tensor([0, 1]), torch.tensor([True]), "there are 2 agents"),
+    ],
+)
+def test_groups_without_a_hazard_are_refused(by: torch.Tensor, where: torch.Tensor | None, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        event("x", torch.tensor([0.1, 0.2]), where=where, by=by)
