@@ -10,6 +10,7 @@ from causal_lpm.handlers.handler import Handler
 from causal_lpm.kernels.dispatch import compiled
 from causal_lpm.kernels.elementwise import LARGE
 from causal_lpm.kernels.quick_mode import QuickMode
+from causal_lpm.kernels.waiting import let_threads_sleep
 from causal_lpm.typing import Dynamics, State
 
 __all__ = ["Elementwise"]
@@ -38,6 +39,8 @@ class Elementwise(Handler):
 
 def _step(step: Callable[..., State], dynamics: Dynamics, state: State, *others: Any) -> State:
     large = any(x.numel() >= LARGE and x.is_cpu for x in state.values())
+    if large:
+        let_threads_sleep()
     if not large or not compiled() or torch._C._len_torch_function_stack():
         return step(dynamics, state, *others)
 
