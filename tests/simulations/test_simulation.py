@@ -1,4 +1,5 @@
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -265,3 +266,16 @@ def test_one_seed_has_no_monte_carlo_error_and_the_report_says_so(simulation: Si
     asked = simulation.whatif({"closed": {"school_closure_day": 5}}, seeds=1, progress=False)
     averted = asked.contents().tables[1]
     assert all(row[2].endswith("± not known") for row in averted.rows)
+
+
+def test_it_runs_the_same_by_an_executor(simulation: Simulation) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        again = create("seir", town(800), r0=3.0, seed=4)
+        again.run(DAYS, SEEDS, progress=False, start_date="2020-03-01", executor=executor)
+        assert again.to_xarray().equals(simulation.to_xarray())
+        asked = again.whatif({"closed": {"school_closure_day": 5}}, progress=False, executor=executor).to_frame()
+    assert asked.equals(simulation.whatif({"closed": {"school_closure_day": 5}}, progress=False).to_frame())
+    with pytest.raises(
+        ValueError, match="executor is 'spark': give loky, dask, dask://host:port, ray or ray://host:port"
+    ):
+        again.run(DAYS, SEEDS, progress=False, executor="spark")
