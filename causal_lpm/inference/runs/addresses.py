@@ -4,6 +4,7 @@ import importlib
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -139,7 +140,9 @@ def _ray(text: str, address: str, workers: int) -> Workers:
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address:
         try:
-            ray.init(text, **quiet)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what goes wrong is said once
+                ray.init(text, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             first = str(error).strip().splitlines()[0].rstrip(".")
             raise ConnectionError(f"Ray at {text} cannot be used ({first}): look at the address.") from error

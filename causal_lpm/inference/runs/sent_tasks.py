@@ -140,7 +140,7 @@ def _lacking(about: Sent, data: Any) -> str:
             return f"cannot import what is run ({_last_line(error)}): install it there, or put it on PYTHONPATH there"
     for name, found in _code_here().items():
         if about.code.get(name, found) != found:
-            return f"has other code of {name} than this process: copy it there"
+            return f"has other code of {name} than this process: copy it there, and start its workers anew"
     _FITS.add(about.digest)
     return ""
 
@@ -162,8 +162,14 @@ def _code_here() -> dict[str, str]:
             continue
         path = Path(file)
         if path.suffix == ".py" and not INSTALLED & set(path.parts) and standard not in path.parents and path.is_file():
-            found[name] = _hash_of([path])
+            found[name] = _module_hash(path)
     return found
+
+
+@functools.cache
+def _module_hash(path: Path) -> str:
+    """As it was when the module was loaded, or soon after it: a file that has changed since changes no process."""
+    return _hash_of([path])
 
 
 @functools.cache
