@@ -122,7 +122,7 @@ class RayWorkers(Workers):
         for reference in ready:
             try:
                 found[asked[reference]] = self._ray.get(reference)
-            except self._ray.exceptions.RayError as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, a worker cannot run this
                 found[asked[reference]] = getattr(error, "cause", None) or error
         return found or super().ask(fn, *args)
 

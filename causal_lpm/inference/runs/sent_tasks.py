@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import pickle
+import pkgutil
 import platform
 import sys
 import sysconfig
@@ -69,8 +70,23 @@ def sent(data: bytes, threads: int, workers: Workers) -> tuple[Sent, Any]:
         RunError: a worker has other software, or cannot import what the task needs.
     """
     about = Sent(hashlib.sha256(data).hexdigest(), threads, versions(), _code_here())
+    # By a function of Python: a worker without this package cannot even be sent one of ours.
+    _refuse(
+        workers,
+        {name: _fault(found) for name, found in workers.ask(pkgutil.resolve_name, f"{__name__}:__doc__").items()},
+    )
     held = workers.hold(data)
-    for worker, answer in workers.ask(_lacking, about, held).items():
+    _refuse(workers, workers.ask(_lacking, about, held))
+    return about, held
+
+
+def _fault(found: Any) -> BaseException | str:
+    return found if isinstance(found, BaseException) else ""
+
+
+def _refuse(workers: Workers, answers: Mapping[str, BaseException | str]) -> None:
+    """Raises RunError for the first worker that cannot run a task, and says why."""
+    for worker, answer in answers.items():
         if isinstance(answer, BaseException):
             fault = workers.fault(answer)
             if isinstance(fault, LostWorker | RunError):
@@ -78,7 +94,6 @@ def sent(data: bytes, threads: int, workers: Workers) -> tuple[Sent, Any]:
             answer = f"cannot run this ({_last_line(fault)}): install the same version of {PACKAGE} there"
         if answer:
             raise RunError(f"{worker} {answer}.")
-    return about, held
 
 
 def run_sent(about: Sent, data: Any, number: int) -> Arrays:
