@@ -34,7 +34,7 @@ def started(*command: str, **environment: str) -> Iterator[subprocess.Popen[byte
     process = subprocess.Popen(
         [sys.executable, *command],
         env=own,
-        cwd=tempfile.gettempdir(),  # python -m imports from the current folder first
+        cwd="/",  # python -m imports from the current folder first
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

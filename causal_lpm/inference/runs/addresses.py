@@ -121,7 +121,7 @@ def _dask(text: str, address: str, workers: int) -> Workers:
                 threads_per_worker=1,
                 memory_limit=0,  # as other processes here: what a replicate needs, it needs
                 preload=DaskWorkers.__module__,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None is port 8787, which another run may have
                 silence_logs=50,
             )
         client = distributed.Client(cluster, set_as_default=False)

@@ -82,7 +82,7 @@ def keyed() -> Simulator:
 @contextmanager
 def dask(**options: object) -> Iterator[Executor]:
     distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(dashboard_address=None, silence_logs=50, **options)
+    cluster = distributed.LocalCluster(dashboard_address="127.0.0.1:0", silence_logs=50, **options)
     with cluster, distributed.Client(cluster) as client:
         yield client.get_executor()
 
