@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from causal_lpm.agents.columns import MOST, shortly, whole_numbers
 from causal_lpm.agents.layers import Layer, messages, stretches
+from causal_lpm.agents.ranges.range_layer import RangeLayer
+from causal_lpm.agents.ranges.ring_range import RingRange
+from causal_lpm.agents.ranges.stub_range import StubRange
 from causal_lpm.kernels import ring_edges, ring_total, stub_total
 from causal_lpm.kernels.hashing import permutation
+from causal_lpm.kernels.ranges import has_ring_range
 from causal_lpm.ops.exogenous import exogenous
+from causal_lpm.ops.population import Address, own_part
 
 __all__ = ["FreshRandom", "FreshWattsStrogatz"]
 
@@ -49,7 +55,6 @@ class FreshWattsStrogatz(Layer):
     rewire: float
     name: str
     agents: int = field(init=False)
-    order: Tensor = field(init=False)
     start: Tensor = field(init=False)
     size: Tensor = field(init=False)
 
@@ -71,9 +76,14 @@ class FreshWattsStrogatz(Layer):
                 f"class {c} has {int(size[c])} members and degree {float(degree[c]):g}: "
                 "a degree is at most class size - 1."
             )
-        order = torch.argsort(classes, stable=True)[classes.shape[0] - members.shape[0] :].int()
         self._set(classes=classes, degree_by_class=degree, agents=classes.shape[0])
-        self._set(order=order, start=size.cumsum(0) - size, size=size)
+        self._set(start=size.cumsum(0) - size, size=size)
+
+    @cached_property
+    def order(self) -> Tensor:
+        """The members by class and number, int32 `[members]`; made when it is asked for."""
+        none = self.agents - int(self.size.sum())
+        return torch.argsort(self.classes, stable=True)[none:].int()
 
     @property
     def ring(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -82,6 +92,12 @@ class FreshWattsStrogatz(Layer):
 
     def total(self, x: Tensor) -> Tensor:
         return ring_total(messages(self, x), _today(self.name, x), *self.ring, self.rewire)
+
+    def of_range(self, address: Address) -> RangeLayer:
+        """See `Layer.of_range`; what members send travels where it changes, and what is sent to those elsewhere."""
+        if not has_ring_range(self.classes):
+            return super().of_range(address)
+        return RingRange(own_part(self.classes), self.degree_by_class / 2, address, self.rewire, self.name)
 
     def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         def edges(key: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,21 +140,35 @@ class FreshRandom(Layer):
     chain: bool = False
     name: str = "random"
     agents: int = field(init=False)
-    owner: Tensor = field(init=False)
-    first: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         stubs = whole_numbers("stubs", self.stubs, lowest=0).clone()
-        agents, count = stubs.shape[0], int(stubs.sum())
+        count = int(stubs.sum())
         if count > MOST:
             raise ValueError(f"there are {count} stubs: at most 2**31 - 1 are possible.")
-        ids = torch.arange(agents, dtype=torch.int32, device=stubs.device)
-        first = torch.zeros(agents + 1, dtype=torch.int64, device=stubs.device)
-        first[1:] = stubs.cumsum(0)
-        self._set(stubs=stubs, agents=agents, owner=torch.repeat_interleave(ids, stubs), first=first)
+        self._set(stubs=stubs, agents=stubs.shape[0])
+
+    # Made when they are asked for: a process that holds a part of the agents needs no more than its own.
+    @cached_property
+    def owner(self) -> Tensor:
+        """The agent of each stub, int32 `[stubs]`."""
+        return torch.repeat_interleave(
+            torch.arange(self.agents, dtype=torch.int32, device=self.stubs.device), self.stubs
+        )
+
+    @cached_property
+    def first(self) -> Tensor:
+        """Where each agent's stubs begin, int64 `[agents + 1]`."""
+        first = torch.zeros(self.agents + 1, dtype=torch.int64, device=self.stubs.device)
+        first[1:] = self.stubs.cumsum(0)
+        return first
 
     def total(self, x: Tensor) -> Tensor:
         return stub_total(messages(self, x), _today(self.name, x), self.owner, self.first, self.chain)
+
+    def of_range(self, address: Address) -> StubRange:
+        """See `Layer.of_range`; what is sent to agents of another range travels."""
+        return StubRange(own_part(self.stubs), address, self.chain, self.name)
 
     def contacts(self, agents: Tensor, rows: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         stubs = self.owner.shape[0]

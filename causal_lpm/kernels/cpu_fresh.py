@@ -130,6 +130,15 @@ def _permute(keys: Array, value: Array, n: int, side: Any, size: Any, inverse: b
 
 
 @loop
+def permuted(keys: Array, value: Array, side_: int, size: int, inverse: bool, low: int, high: int) -> None:
+    """`hashing.permutation` of the values from `low` to `high` in place."""
+    side = U(side_)
+    for begin in range(low, high, BLOCK):
+        n = min(BLOCK, high - begin)
+        _permute(keys, value[begin : begin + n], n, side, size, inverse)
+
+
+@loop
 def sending_stubs(x: Array, rows: Array, first: Array, sends: Array) -> np.int64:
     """Marks the agents that send something in any of the rows; returns how many stubs they have."""
     stubs = np.int64(0)

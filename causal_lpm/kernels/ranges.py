@@ -1,0 +1,88 @@
+"""Loops over fresh contacts for a process that holds a range of the agents."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from causal_lpm.kernels import hashing, reference
+from causal_lpm.kernels.dispatch import implementation
+
+__all__ = ["Segments", "has_ring_range", "permuted", "ring_range"]
+
+
+class Segments(NamedTuple):
+    """The members of classes that are here: in each class, stretches of its ring.
+
+    Attributes:
+        start: int64 `[classes]`, where each class begins in the order of all members.
+        size: int64 `[classes]`, how many members it has in all.
+        low: int64 `[classes]`, the place in the ring of the first member here.
+        here: int64 `[classes]`, how many are here.
+        half_degree: float32 `[classes]`, as `kernels.ring_total` has it.
+    """
+
+    start: Tensor
+    size: Tensor
+    low: Tensor
+    here: Tensor
+    half_degree: Tensor
+
+
+def permuted(key: Tensor, index: Tensor, size: int, inverse: bool = False) -> Tensor:
+    """Where a keyed bijection of 0 ... size - 1 sends some numbers, as `hashing.permutation`.
+
+    Args:
+        key: int64 `[1]`.
+        index: int64 `[n]`, from 0 to `size - 1`.
+        size: how many numbers it permutes, below 2**31.
+        inverse: send images back to where they came from.
+
+    Returns:
+        int64 `[n]`.
+
+    >>> permuted(torch.tensor([5]), torch.arange(4), 4).sort().values
+    tensor([0, 1, 2, 3])
+    """
+    here: Any = implementation(index)
+    if not len(index) or not hasattr(here, "permuted"):
+        return hashing.permutation(key, index, size, inverse)
+    found: Tensor = here.permuted(key, index, size, inverse)
+    return found
+
+
+def has_ring_range(x: Tensor) -> bool:
+    """Whether `ring_range` runs for tensors like x: it has compiled loops alone."""
+    return implementation(x).__name__ == "causal_lpm.kernels.cpu"
+
+
+def ring_range(
+    sent: Tensor, key: Tensor, segments: Segments, rewire: float, most: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The sums of `kernels.ring_total` along the edges that begin at the members here.
+
+    Args:
+        sent: int64 `[rows, members]`, what all members send, in the order of their classes and numbers.
+        key: int64 `[1]`, of these rows.
+        segments: Who is here.
+        rewire: As there.
+        most: At least as many as there are numbers other than 0 among what members here send in all rows.
+
+    Returns:
+        The sums of the members here, int64 `[rows, members here]`; and what goes to members elsewhere: row, place among
+        all members, and number, int64 `[n]` each.
+    """
+    from causal_lpm.kernels import cpu_ranges
+
+    sure, chance = reference.ring_plan(segments.size, segments.half_degree)
+    reach, rows = sure + (chance > 0), sent.shape[0]
+    away = np.empty((3, most * int(reach.max()) + rows * int(reach.sum()) + 1), dtype=np.int64)
+    out = torch.zeros((rows, int(segments.here.sum())), dtype=torch.int64)
+    base = key.numpy().view(np.uint64)[0]
+    ring: Any = (x.contiguous().numpy() for x in (*segments[:4], sure, chance))
+    many = cpu_ranges.ring_range(sent.numpy(), base, *ring, round(rewire * reference.ONE), out.numpy(), away)
+    row, place, number = torch.from_numpy(away[:, :many].copy()).unbind()
+    return out, row, place, number
