@@ -293,14 +293,5 @@ def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool
     return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))
 
 
-def permuted(key: Tensor, index: Tensor, size: int, inverse: bool) -> Tensor:
-    """See `causal_lpm.kernels.permuted`."""
-    side, out = hashing.side(size), index.clone()
-    rounds = np.empty((1, hashing.rounds(side)), dtype=np.uint64)
-    cpu_noise.words(_keys(key, key.shape[:-1])[0][:1], rounds, 0, rounds.shape[1])
-    _spread(cpu_fresh.permuted, rounds[0], out.numpy(), side, size, inverse, pieces=len(out), work=16 * len(out))
-    return out
-
-
 def _sum_type(x: Tensor) -> torch.dtype:
     return torch.int32 if x.dtype == torch.bool else torch.int64

@@ -47,11 +47,15 @@ def permuted(key: Tensor, index: Tensor, size: int, inverse: bool = False) -> Te
     >>> permuted(torch.tensor([5]), torch.arange(4), 4).sort().values
     tensor([0, 1, 2, 3])
     """
-    here: Any = implementation(index)
-    if not len(index) or not hasattr(here, "permuted"):
+    if not len(index) or not has_ring_range(index):
         return hashing.permutation(key, index, size, inverse)
-    found: Tensor = here.permuted(key, index, size, inverse)
-    return found
+    from causal_lpm.kernels import cpu, cpu_fresh, cpu_noise
+
+    side, out = hashing.side(size), index.clone()
+    rounds = np.empty((1, hashing.rounds(side)), dtype=np.uint64)
+    cpu_noise.words(key.reshape(1).numpy().view(np.uint64), rounds, 0, rounds.shape[1])
+    cpu.spread(cpu_fresh.permuted, rounds[0], out.numpy(), side, size, inverse, pieces=len(out), work=16 * len(out))
+    return out
 
 
 def has_ring_range(x: Tensor) -> bool:
@@ -82,7 +86,8 @@ def ring_range(
     away = np.empty((3, most * int(reach.max()) + rows * int(reach.sum()) + 1), dtype=np.int64)
     out = torch.zeros((rows, int(segments.here.sum())), dtype=torch.int64)
     base = key.numpy().view(np.uint64)[0]
-    ring: Any = (x.contiguous().numpy() for x in (*segments[:4], sure, chance))
-    many = cpu_ranges.ring_range(sent.numpy(), base, *ring, round(rewire * reference.ONE), out.numpy(), away)
+    ring = (x.contiguous().numpy() for x in (*segments[:4], sure, chance))
+    run: Any = cpu_ranges.ring_range
+    many = run(sent.numpy(), base, *ring, round(rewire * reference.ONE), out.numpy(), away)
     row, place, number = torch.from_numpy(away[:, :many].copy()).unbind()
     return out, row, place, number
