@@ -1,9 +1,12 @@
 """Who is served when supply is short."""
 
+import functools
+
 import torch
 
 from causal_lpm.kernels import reference, select_by
 from causal_lpm.kernels.quick_mode import without_quick_mode
+from causal_lpm.kernels.select_among import select_among
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.number_types import common_shape, numbers
 from causal_lpm.ops.population import population, sum_over_ranges
@@ -21,8 +24,13 @@ MOST = 2**31 - 1
 
 @effectful(type="allocate")
 def _allocate(name: str, priority: torch.Tensor, supply: torch.Tensor, by: torch.Tensor | None) -> torch.Tensor:
-    supply, noise = checked_supply(name, priority, supply, by), exogenous(name, priority.shape[-1])
-    address = population(priority.shape[-1])
+    supply, agents = checked_supply(name, priority, supply, by), priority.shape[-1]
+    address = population(agents)
+    if address.is_part and by is None:
+        lead = exogenous(name, 1).shape[:-1]
+        luck = functools.partial(exogenous, name, agents)
+        return select_among(priority, luck, lead, supply, CLASSES, address.first, sum_over_ranges)
+    noise = exogenous(name, agents)
     if address.is_part:
         return reference.select_by(priority, noise, supply, CLASSES, by, address.first, address.total, sum_over_ranges)
     return select_by(priority, noise, supply, CLASSES, by)
