@@ -52,8 +52,8 @@ class RingRange(RangeLayer):
         dims = torch.broadcast_shapes(x.shape[:-1], keys.shape[:-1])
         keys = keys[..., 0].expand(dims).reshape(-1)
         rows = x.expand(*dims, x.shape[-1]).reshape(-1, x.shape[-1])
-        self._hear(rows[:, self._members].long())
-        sums = torch.zeros(len(rows), len(self._members), dtype=torch.int64)
+        self._hear(rows.index_select(1, self._members).long())
+        sums = torch.empty(len(rows), len(self._members), dtype=torch.int64)
         away = []
         for key in keys.unique():
             of_key = (keys == key).nonzero()[:, 0]
@@ -63,7 +63,7 @@ class RingRange(RangeLayer):
             away.append((of_key[row], place, value))
         self._receive(sums, *(torch.cat(parts) for parts in zip(*away, strict=True)))
         total = torch.zeros(rows.shape, dtype=torch.int64)
-        total[:, self._members] = sums
+        total.index_copy_(1, self._members, sums)
         return total.reshape(*dims, x.shape[-1])
 
     def _hear(self, own: Tensor) -> None:
