@@ -1,9 +1,9 @@
 """Derivatives of two markets of agents: through thresholds, through choices, and through days that are chaotic.
 
-    python benchmarks/market_gradients.py [thresholds] [choices]      (half a minute and three minutes of one core)
+    python benchmarks/market_gradients.py [thresholds] [choices]      (half a minute and a minute of one core)
 
-Cont's market, in which agents trade on news beyond a threshold of their own, and Brock and Hommes', in which they choose
-among four predictors of the price; the numbers stand in docs/explanation/gradients.md.
+Cont's market, in which agents trade on news beyond a threshold of their own, and Brock and Hommes', in which they
+choose among four predictors of the price; the numbers stand in docs/explanation/gradients.md.
 
 Source: Cont (2007), Volatility clustering in financial markets, in Long Memory in Economics; Brock and Hommes (1998),
 Heterogeneous beliefs and routes to chaos in a simple asset pricing model, J Econ Dyn Control 22.
@@ -16,8 +16,20 @@ from typing import Any
 
 import torch
 
-from causal_lpm import KeyedNoise, MeanField, Rollout, StraightThrough, Truncated, above, choose, event, exogenous
-from causal_lpm import hazard_of, rollout, tally
+from causal_lpm import (
+    KeyedNoise,
+    MeanField,
+    Rollout,
+    StraightThrough,
+    Truncated,
+    above,
+    choose,
+    event,
+    exogenous,
+    hazard_of,
+    rollout,
+    tally,
+)
 from causal_lpm.typing import State
 
 
