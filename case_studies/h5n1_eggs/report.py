@@ -83,7 +83,23 @@ def _forecast(scores: dict[str, list[float]]) -> str:
         "at 5%",
         "log score",
     )
-    return table(head, rows)
+    return f"{table(head, rows)}\n\n{_verdict(scores)}"
+
+
+def _verdict(scores: dict[str, list[float]]) -> str:
+    """Whether the model is better than both baselines, by each score: said either way."""
+    own, *others = (row for name, row in scores.items() if name != "hit")
+    columns = {"log score": 4, "hits at 1%": 1, "hits at 2.5%": 2, "hits at 5%": 3}
+    better = [name for name, column in columns.items() if all(own[column] > row[column] for row in others)]
+    worse = [name for name, column in columns.items() if any(own[column] < row[column] for row in others)]
+    even = [name for name in columns if name not in better and name not in worse]
+    said = {
+        "better than both baselines": better,
+        "no better than the better of them": even,
+        "worse than one of them": worse,
+    }
+    parts = [f"{word} by {', '.join(names)}" for word, names in said.items() if names]
+    return f"The model is {'; '.join(parts)}."
 
 
 def _price(found: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """A small epidemic whose contacts are a policy, with data and a rough curve; and a study that is only reproduced."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyro
@@ -8,7 +8,7 @@ import pyro.distributions as dist
 import torch
 
 from causal_lpm import event, observed, policy, rollout, tally
-from causal_lpm.inference import ModelStudy, Policy, ReproducedStudy, Reproduction
+from causal_lpm.inference import ModelStudy, Policy, ReproducedStudy, Reproduction, known
 
 AGENTS, DAYS = 200, 6
 
@@ -56,3 +56,12 @@ def counted(agents: int) -> Reproduction:
 
 
 sized = ReproducedStudy("sized", "Agents are chosen", "made up", ("deaths",), reproduce, with_agents=counted)
+
+
+def with_files(options: Mapping[str, str | float]) -> Reproduction:
+    for name in options:
+        known("option", name, ("flocks", "prices"))
+    return lambda out, **given: f"{reproduce(out, **given)}\n| options | {' '.join(sorted(options))} |"
+
+
+later = ReproducedStudy("later", "Files are given", "made up", ("deaths",), reproduce, with_options=with_files)

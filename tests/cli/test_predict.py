@@ -18,6 +18,7 @@ ENTRY_POINTS = """[causal_lpm.studies]
 contacts = tests.cli.fake_contacts:contacts
 compared = tests.cli.fake_contacts:compared
 sized = tests.cli.fake_contacts:sized
+later = tests.cli.fake_contacts:later
 """
 SVI = ["--method", "svi", "--draws", "20", "--no-plots"]
 FEW = ["--draws", "5", "--no-plots"]
@@ -133,6 +134,21 @@ def test_agents_of_a_reproduction_are_chosen_where_its_study_lets_them(home: Pat
     assert other.exit_code == 2
     assert "(its agents is 500, yours is None): give another folder." in other.stderr
     assert "agents" not in call("run", "sized").stdout
+
+
+def test_a_reproduction_takes_the_files_that_its_study_knows_and_remembers_what_was_in_them(home: Path) -> None:
+    file = home / "later.csv"
+    file.write_text("a")
+    first = call("run", "later", "--flocks", str(file), "--option", "prices=2")
+    assert first.stdout.splitlines()[2:] == ["| options | flocks prices |", "", "Results: results/later-later-0"]
+    file.write_text("b")
+    again = call("run", "later", "--flocks", str(file), "--option", "prices=2")
+    assert again.exit_code == 2
+    assert "(its flocks is " in again.stderr
+    assert "unknown option 'doses'" in call("run", "later", "--doses", str(file)).stderr
+    assert "the file of prices none.csv does not exist" in call("run", "later", "--prices", "none.csv").stderr
+    assert "flocks goes with --setting only" in call("run", "sized", "--flocks", str(file)).stderr
+    assert "options" not in call("run", "later").stdout
 
 
 def test_an_interrupted_reproduction_goes_on_with_its_parts(home: Path) -> None:
