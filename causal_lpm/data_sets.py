@@ -29,6 +29,10 @@ _DOHMH = ("nychealth/coronavirus-data", "public data of NYC DOHMH, no licence fi
 _VACCINE = ("nychealth/covid-vaccine-data", "public data of NYC DOHMH, no licence file")
 _INSIGHTS = ("the Economic Tracker of Opportunity Insights", "to be cited")
 _GRADABM = ("AdityaLab/GradABM, archive of Chopra et al., AAMAS 2023, arXiv:2207.09714", "MIT")
+_FIELD = (
+    "NSSAC/FIELD_software, from USDA Census of Agriculture 2022 and APHIS",
+    "Apache-2.0; the sources public domain",
+)
 _SBIBM = ("sbibm 1.1.0 (Lueckmann et al. 2021)", "MIT")
 
 DATASETS: dict[str, Dataset] = {
@@ -62,6 +66,18 @@ DATASETS: dict[str, Dataset] = {
         "e54934811eb2a3a520d9069b053e97f6776c5acf4eb0525fafdc64d00e8f6ac1",
         *_BMJ,
     ),
+    "egg_layers_us.csv": Dataset(
+        "United States: table-egg layers and all layers (birds), eleven dates 2019-12 to 2024-12",
+        "6541c88105694425a0751556dda56938ae51b33605b50a196bbff5947c6370fb",
+        "USDA NASS, Chickens and Eggs",
+        "public domain",
+    ),
+    "egg_prices_us_monthly.csv": Dataset(
+        "United States: USD a dozen eggs, grade A large, city average, by month, 2010 to 2024",
+        "0075130a97c4d18b0e2a9069dea6590b9c3c7e178c614d0a6116e5a455153748",
+        "US Bureau of Labor Statistics APU0000708111, through clairefro/the-eggconomist",
+        "public domain",
+    ),
     "gradabm_ma_county_age_population.csv": Dataset(
         "Massachusetts: persons by county and age",
         "2dfaf623f11bf92075bb3b100e9184b64f7fd411b843eb7362517739a82e1001",
@@ -71,6 +87,26 @@ DATASETS: dict[str, Dataset] = {
         "Massachusetts 2020, by county and day: reported cases and deaths, doctor visits and surveyed symptoms (%)",
         "1d04b4fc454fc8010eb3bbdfc0a9bb493fae26ba6114819df6bb10b652c94af8",
         *_GRADABM,
+    ),
+    "h5n1_us_county_livestock.csv": Dataset(
+        "United States: layers, pullets, turkeys, milk cows and layer farms by size, by county, 2022",
+        "58ad568c315ad02a8289119c6d01d97ee6f67d4ebdd5c6470344bec74434d4fc",
+        *_FIELD,
+    ),
+    "h5n1_us_flocks_2022_2023.csv": Dataset(
+        "United States: flocks confirmed with H5N1, 2022 and 2023: dates, county, type, birds",
+        "dd1bc214e821d1773d164cee9fbbc53a42c3131f9e5c4031a03c2078d5e2a997",
+        *_FIELD,
+    ),
+    "h5n1_us_wild_bird_index.csv": Dataset(
+        "United States: abundance of wild birds times prevalence of H5 by county and quarter, mean 1",
+        "d9423111abba402bee333c8ac869ac1f929e3a0708966b1baa101f6a649628a2",
+        *_FIELD,
+    ),
+    "h5n1_us_wild_birds_2022_2023.csv": Dataset(
+        "United States: detections of H5N1 in wild birds by county and month of collection",
+        "57d50a22b90abec54bfe79eed4fa3c27385a67c74afb6ceddaceb60f4f5837d7",
+        *_FIELD,
     ),
     "ifr_verity2020.csv": Dataset(
         "infection fatality and hospitalisation by decade of age (%)",

@@ -4,20 +4,19 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from case_studies.h5n1_eggs.model import OUTCOMES, epizootic
 from case_studies.h5n1_eggs.premises import country
 from case_studies.h5n1_eggs.question import POLICIES, WEIGHTS, WORLDS
 from case_studies.page import four_digits
-from case_studies.test_choice.front import on_front
-from causal_lpm.inference import Worlds, effects, known, predict, rank_policies, summarise, totals
+from causal_lpm.inference import Worlds, effects, known, pareto, predict, rank_policies, summarise, totals
 
 __all__ = ["asked", "contrasts", "front", "halved", "ranked", "told"]
 
 AT_ONCE = 16
 SHOWN = ("flocks", "culled", "price", "cost", "empty_shelves", "exposed_workers")
+WANTED = {"culled": "min", "price": "min", "spent": "min"}
 STOCKS = dict.fromkeys(("price", "empty_shelves"), "stock")
 
 
@@ -88,10 +87,5 @@ def ranked(predictions: xr.Dataset) -> dict[str, dict[str, list[float]]]:
 
 def front(predictions: xr.Dataset) -> dict[str, float]:
     """World -> the share of draws in which no other has as few birds culled, as low a price and costs as little."""
-    costs = np.stack([_by_draw(predictions, outcome) for outcome in ("culled", "price", "spent")], -1)
-    best = np.stack([on_front(costs[:, draw]) for draw in range(costs.shape[1])])
-    return dict(zip(WORLDS, map(four_digits, best.mean(0)), strict=True))
-
-
-def _by_draw(predictions: xr.Dataset, outcome: str) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    return np.asarray(totals(predictions, outcome)["total"].mean("replicate").values, dtype=np.float64)
+    found = pareto(predictions, WANTED)
+    return {world: four_digits(found["undominated"].sel(world=world).item()) for world in WORLDS}

@@ -1,5 +1,6 @@
 """H5N1 and eggs: laws of the model, what is asked of files, baselines of the forecast, and the page."""
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from case_studies.h5n1_eggs import compared, forecast, market, price, report
 from case_studies.h5n1_eggs.inputs import FIRST_DAY, WEEKS, counties, flocks, prices, wild_birds
 from case_studies.h5n1_eggs.later import later_flocks, later_prices
 from case_studies.h5n1_eggs.model import RECENT, epizootic
+from case_studies.h5n1_eggs.parameters import PRIORS
 from case_studies.h5n1_eggs.premises import DAIRY, LAYER, STORE, STORES, country
 from case_studies.h5n1_eggs.question import POLICIES, WEIGHTS, WORLDS
 from case_studies.h5n1_eggs.reports import reported
 from case_studies.h5n1_eggs.study import study, with_files
+from case_studies.page import fill
 from causal_lpm.inference import Worlds, predict
 
 HERE = Path(report.__file__).parent
@@ -234,6 +237,28 @@ def test_a_price_needs_an_elasticity_below_zero() -> None:
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_is_filled_from_the_expected_numbers() -> None:
+    numbers = json.loads((HERE / "expected.json").read_text())
+    page = (HERE / "README.md").read_text()
+    assert fill(page, report.tables(numbers)) == page
+
+
+def test_the_expected_numbers_are_what_the_page_says_of_them() -> None:
+    numbers = json.loads((HERE / "expected.json").read_text())
+    assert set(numbers["worlds"]) == set(WORLDS)
+    assert set(numbers["both years"]["posterior"]) == set(PRIORS)
+    for name in ("flocks", "million_culled"):
+        data, _, low, high = numbers["fitted"][name]
+        assert low <= data <= high
+    for outcome in ("flocks", "culled"):  # of price, 100 farms of any only
+        paired, apart = numbers["halved"]["restocked in 20 weeks"][outcome]
+        assert paired <= 0.5 * apart
+    for year in ("one year", "both years"):
+        assert {numbers[year]["gates"][name][0] for name in ("sbc", "interval coverage", "tarp")} == {"pass"}
+    assert numbers["price"] == price.explained()
+    assert compared.STOCKS.keys() <= set(compared.SHOWN)
 
 
 def test_the_study_is_known() -> None:
