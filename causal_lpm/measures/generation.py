@@ -17,11 +17,12 @@ class Tree(Protocol):
 
     Attributes:
         agents: Number of agents.
-        days: Number of days.
+        days: Number of steps.
         row: int64 `[infections]`, the run of each infection.
-        day: int64 `[infections]`, its day.
+        day: int64 `[infections]`, its step.
         infectee: int64 `[infections]`.
         infector: int64 `[infections]`, below 0 from outside.
+        step_days: Days of a step.
     """
 
     @property
@@ -36,20 +37,23 @@ class Tree(Protocol):
     def infectee(self) -> Tensor: ...
     @property
     def infector(self) -> Tensor: ...
+    @property
+    def step_days(self) -> float: ...
 
 
 def generation_intervals(tree: Tree) -> Tensor:
     """Days from the latest infection of the infector to that of the infectee, int64 `[infections]`; -1 where unknown.
 
     Unknown are those of infectors who were infectious from the beginning or came from outside. While an epidemic grows
-    short intervals are too many among these: their infectors have not had the time for long ones.
+    short intervals are too many among these: their infectors have not had the time for long ones. Where a day has
+    several steps, they are between calendar days, as a daily series has them: 0 within a day.
 
     Source: Svensson (2007), Mathematical Biosciences 208, 300-311, for the interval; Park et al. (2021), Journal of the
     Royal Society Interface 18, 20200719, for the bias of growth.
 
     >>> from types import SimpleNamespace
     >>> row, day, infectee, infector = torch.tensor([[0, 0, 0], [0, 2, 5], [3, 1, 2], [-1, 3, 1]])
-    >>> tree = SimpleNamespace(agents=4, days=6, row=row, day=day, infectee=infectee, infector=infector)
+    >>> tree = SimpleNamespace(agents=4, days=6, row=row, day=day, infectee=infectee, infector=infector, step_days=1.0)
     >>> generation_intervals(tree)
     tensor([-1,  2,  3])
     """
@@ -62,7 +66,8 @@ def generation_intervals(tree: Tree) -> Tensor:
     at = torch.searchsorted(ours, by * (tree.days + 1) + tree.day) - 1
     cause = order[at.clamp(min=0)]
     known = (tree.infector >= 0) & (at >= 0) & (person[cause] == by)
-    return torch.where(known, tree.day - tree.day[cause], -1)
+    day = (tree.day.double() * tree.step_days + 1e-6).floor().long()  # steps of a third of a day are rounded
+    return torch.where(known, day - day[cause], -1)
 
 
 def interval_distribution(intervals: Any) -> Duration:

@@ -1,6 +1,6 @@
 import torch
 
-from causal_lpm import KeyedNoise, event, exposure, rollout
+from causal_lpm import KeyedNoise, event, exposure, rollout, tally
 from causal_lpm.agents import random_graph
 from causal_lpm.inference import Transmissions
 from causal_lpm.measures import generation_intervals
@@ -31,6 +31,26 @@ def test_intervals_are_those_between_the_infections_of_a_run_with_reinfections()
         waiting[infectee] = t
     assert again > 10
     assert max(found) > 3
+
+
+def test_intervals_and_cohorts_are_in_days_whatever_the_step() -> None:
+    friends, runs = random_graph(AGENTS, 6.0, seed=1), {}
+
+    def step(s: State) -> State:
+        infected = event("infection", 0.04 * exposure(friends, s["stage"] == 1), where=s["stage"] == 0)
+        ends = event("end", 0.1, where=s["stage"] == 1)
+        tally("infections", infected)
+        return {"stage": s["stage"] + (infected | ends)}
+
+    for steps_per_day in (1, 4):
+        with KeyedNoise(torch.arange(20)[:, None]), Transmissions() as seen:
+            first = (torch.arange(AGENTS) < 10).to(torch.uint8)
+            run = rollout(step, {"stage": first}, days=40, steps_per_day=steps_per_day)
+        intervals, cohorts = generation_intervals(seen.tree()), seen.tree().case_reproduction()
+        assert torch.equal(~cohorts.isnan(), run.tallies["infections"][:, 0] > 0), "one number a day with infections"
+        runs[steps_per_day] = float(intervals[intervals >= 0].double().mean())
+    # In whole days nobody infects on the day of infection, so that shorter steps make intervals somewhat shorter.
+    assert 0.75 * runs[1] < runs[4] < runs[1]
 
 
 def test_no_infections_have_no_intervals() -> None:

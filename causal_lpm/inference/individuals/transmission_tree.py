@@ -21,11 +21,12 @@ class TransmissionTree:
     Attributes:
         dims: Sizes of the dimensions left of the agents: worlds, draws, replicates.
         agents: Number of agents.
-        days: Number of days.
+        days: Number of steps.
         row: int64 `[infections]`, the number of the row among all of `dims`, flattened.
-        day: int64 `[infections]`, the number of the step.
+        day: int64 `[infections]`, the number of the step, which is a day unless `step_days` says otherwise.
         infectee: int64 `[infections]`.
         infector: int64 `[infections]`; `OUTSIDE` is -1.
+        step_days: Days of a step: 0.25 where there are four steps a day.
 
     >>> tree = TransmissionTree((), 4, 3, *(torch.tensor(x) for x in ([0, 0, 0], [0, 1, 1], [0, 1, 2], [-1, 0, 0])))
     >>> tree.offspring()
@@ -41,6 +42,7 @@ class TransmissionTree:
     day: torch.Tensor
     infectee: torch.Tensor
     infector: torch.Tensor
+    step_days: float = 1.0
 
     @property
     def rows(self) -> torch.Tensor:
@@ -73,7 +75,7 @@ class TransmissionTree:
         row = new[self.row]
         kept = row >= 0
         columns = (x[kept] for x in (self.day, self.infectee, self.infector))
-        return TransmissionTree((len(chosen),), self.agents, self.days, row[kept], *columns)
+        return TransmissionTree((len(chosen),), self.agents, self.days, row[kept], *columns, self.step_days)
 
     def offspring(self) -> torch.Tensor:
         """How many others each infection led to, int64 `[infections]`.
@@ -98,14 +100,18 @@ class TransmissionTree:
     def case_reproduction(self) -> torch.Tensor:
         """The mean offspring of those infected on each day, float64 `[rows, days]`; NaN where nobody was.
 
+        By day also where a day has several steps, and by step where a step is longer, as series are.
+
         Source: Wallinga and Teunis (2004), American Journal of Epidemiology 160: the case reproduction number, of known
         trees.
         """
-        at = self.row * self.days + self.day
-        size = self.number_of_rows * self.days
+        of_a_day = max(1, round(1 / self.step_days))
+        days = -(-self.days // of_a_day)
+        at = self.row * days + self.day // of_a_day
+        size = self.number_of_rows * days
         cases = torch.bincount(at, minlength=size)
         caused = torch.zeros(size, dtype=torch.int64).index_add_(0, at, self.offspring())
-        return torch.where(cases > 0, caused / cases.double(), torch.nan).reshape(self.number_of_rows, self.days)
+        return torch.where(cases > 0, caused / cases.double(), torch.nan).reshape(self.number_of_rows, days)
 
     def offspring_distribution(self) -> torch.Tensor:
         """The share of infections, of all rows together, that led to 0, 1, 2 ... others; float64 `[most + 1]`."""

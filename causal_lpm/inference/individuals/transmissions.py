@@ -13,7 +13,7 @@ from causal_lpm.handlers.handler import Handler
 from causal_lpm.inference.individuals.infectors import Infected, Sum, at, derivatives, infectors
 from causal_lpm.inference.individuals.transmission_tree import TransmissionTree
 from causal_lpm.ops.population import population
-from causal_lpm.ops.step import running_step
+from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.typing import Dynamics, State
 
 __all__ = ["Transmissions"]
@@ -68,7 +68,7 @@ class Transmissions(Handler):
         self._parts: tuple[Tensor, list[Tensor | None]] | None = None  # hazard, and its derivative by each sum
         self._found: list[tuple[torch.Size, Tensor, int, Tensor, Tensor]] = []  # dims, row, step, infectee, infector
         self._times: Tensor | None = None  # how often each agent was infected, int64 `[*dims, agents]`
-        self._days = 0
+        self._days, self._length = 0, 1.0
 
     def tree(self) -> TransmissionTree:
         """The infections that were seen."""
@@ -88,11 +88,11 @@ class Transmissions(Handler):
             ):
                 column.append(value)
         joined = [torch.cat([torch.zeros(0, dtype=torch.int64), *column]) for column in columns]
-        return TransmissionTree(tuple(dims), self._times.shape[-1], self._days, *joined)
+        return TransmissionTree(tuple(dims), self._times.shape[-1], self._days, *joined, self._length)
 
     def _pyro_step(self, msg: Any) -> None:
         self._sums, self._parts = [], None
-        self._days = max(self._days, msg["args"][2] + 1)
+        self._days, self._length = max(self._days, msg["args"][2] + 1), float(step_length())
         msg["args"] = (self._watched(msg["args"][0]), *msg["args"][1:])
 
     def _watched(self, dynamics: Dynamics) -> Dynamics:
