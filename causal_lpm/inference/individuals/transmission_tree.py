@@ -74,8 +74,10 @@ class TransmissionTree:
         new[chosen] = torch.arange(len(chosen))
         row = new[self.row]
         kept = row >= 0
-        columns = (x[kept] for x in (self.day, self.infectee, self.infector))
-        return TransmissionTree((len(chosen),), self.agents, self.days, row[kept], *columns, self.step_days)
+        day, infectee, infector = (x[kept] for x in (self.day, self.infectee, self.infector))
+        return TransmissionTree(
+            (len(chosen),), self.agents, self.days, row[kept], day, infectee, infector, self.step_days
+        )
 
     def offspring(self) -> torch.Tensor:
         """How many others each infection led to, int64 `[infections]`.

@@ -87,8 +87,9 @@ class Transmissions(Handler):
                 columns, (rows, torch.full_like(rows, step), infectee[which], infector[which]), strict=True
             ):
                 column.append(value)
-        joined = [torch.cat([torch.zeros(0, dtype=torch.int64), *column]) for column in columns]
-        return TransmissionTree(tuple(dims), self._times.shape[-1], self._days, *joined, self._length)
+        row, day, infectee, infector = (torch.cat([torch.zeros(0, dtype=torch.int64), *each]) for each in columns)
+        agents = self._times.shape[-1]
+        return TransmissionTree(tuple(dims), agents, self._days, row, day, infectee, infector, self._length)
 
     def _pyro_step(self, msg: Any) -> None:
         self._sums, self._parts = [], None
