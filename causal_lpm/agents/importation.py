@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from causal_lpm import validate
-from causal_lpm.agents.columns import shortly, whole_numbers
+from causal_lpm.agents.columns import flags, shortly, whole_numbers
+from causal_lpm.kernels import group_sum
 from causal_lpm.ops.look_up import look_up
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.number_types import single_precision
@@ -40,6 +41,8 @@ class Importation:
     >>> borders = Importation(torch.tensor([0.5, 2.0]), by=torch.tensor([0, 1, 1, 1, 1]))
     >>> borders.hazard(torch.tensor(0.0))
     tensor([0.5000, 0.5000, 0.5000, 0.5000, 0.5000])
+    >>> borders.hazard(torch.tensor(0.0), present=torch.tensor([True, True, True, False, False]))
+    tensor([0.5000, 1.0000, 1.0000, 1.0000, 1.0000])
     """
 
     rate: torch.Tensor | float
@@ -70,15 +73,17 @@ class Importation:
         object.__setattr__(self, "group", torch.where(group < 0, groups, group))
         object.__setattr__(self, "a_head", a_head)
 
-    def hazard(self, t: Any, factor: Any = 1.0) -> torch.Tensor:
+    def hazard(self, t: Any, factor: Any = 1.0, present: torch.Tensor | None = None) -> torch.Tensor:
         """The hazard a day of infection from outside, float32 `[*dims, agents]`.
 
         Args:
             t: The time in days, `s["t"]`.
             factor: Times the rate: a number or `[*dims, 1]`, such as a policy that closes the borders.
+            present: bool `[*dims, agents]`: who is there today and shares the rate of a group, such as the living in a
+                population with empty places; None: everybody.
 
         Raises:
-            ValueError: a day behind those of the table; a negative factor.
+            ValueError: a day behind those of the table; a negative factor; a `present` that is not one bool an agent.
         """
         day, days = int(t), self.a_head.shape[-1]
         if days > 1 and not 0 <= day < days:
@@ -90,6 +95,15 @@ class Importation:
             lambda: f"the factor of importation is {shortly(times)}: give 0 (closed) or more.",
         )
         today = self.a_head[:, day if days > 1 else 0]
+        if present is not None:
+            everybody = torch.ones_like(self.group, dtype=torch.bool)
+            size, now = (
+                group_sum(flags("present", who, len(self.group)), self.group, len(today))
+                for who in (everybody, present)
+            )
+            today = (today * (size / now.clamp(min=1)))[
+                ..., None, :
+            ]  # 1 where all are there, so that nothing is rounded anew
         return look_up(today, self.group) * times
 
 

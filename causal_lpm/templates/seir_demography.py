@@ -59,7 +59,7 @@ def seir_demography(
     def day(s: State) -> State:
         alive, stage = s["alive"], s["stage"]
         met = here.share_met(alive & (stage == INFECTIOUS), alive, home) * open_share(s, "contact")
-        outside = borders.hazard(s["t"], imported * open_share(s, "border"))
+        outside = borders.hazard(s["t"], imported * open_share(s, "border"), present=alive)
         infected = event("infection", transmission * met + outside, where=alive & (stage == SUSCEPTIBLE))
         falls_ill = event("onset", leaving(latent), where=alive & (stage == EXPOSED))
         ends = event("end", leaving(lasts), where=alive & (stage == INFECTIOUS))

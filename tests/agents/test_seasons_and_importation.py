@@ -125,3 +125,16 @@ TABLE = pd.DataFrame({"date": ["2024-01-01", "2024-01-02"], "cases": [1.0, 2.0],
 def test_bad_importation_is_refused(act: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         act()
+
+
+def test_those_who_are_there_share_what_is_brought_to_their_group() -> None:
+    """Empty places had taken their share of it: a tenth less was brought where a tenth of the places were empty."""
+    by = torch.tensor([0, 0, 0, 0, 1, 1, -1])
+    borders, there = Importation(torch.tensor([2.0, 3.0]), by), torch.tensor([[True] * 7, [True, False] * 3 + [True]])
+    hazard = borders.hazard(0.0, present=there)
+    assert torch.equal(hazard[0], borders.hazard(0.0))
+    assert hazard[1].tolist() == [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 0.0]
+    brought = torch.zeros(2, 3).index_add_(-1, by % 3, hazard * there)
+    assert brought[:, :2].tolist() == [[2.0, 3.0], [2.0, 3.0]]
+    with pytest.raises(ValueError, match="present"):
+        borders.hazard(0.0, present=torch.ones(7))
