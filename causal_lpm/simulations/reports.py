@@ -70,7 +70,7 @@ def reported_model(
         known("parameter", name, [*simulation.parameters, *own])
     own |= {name: prior for name, prior in priors.items() if name in own}
     parameters = {**simulation.parameters, **{name: prior for name, prior in priors.items() if name not in own}}
-    column = next(iter(simulation.population.places), None)
+    column = simulation.column
     places = () if column is None else simulation.population.places[column]
     given = _series(data, places)
     one_day = replace(simulation.model(1), parameters=parameters)
@@ -107,11 +107,41 @@ def _series(data: Any, places: tuple[str, ...]) -> dict[str, Any]:
         raise ValueError(
             "there are no data: give series -> numbers a day, such as {'cases': [3, 5, 8]}, or a CSV file."
         )
+    found = {}
     for name, numbers in data.items():
         if np.ndim(numbers) not in (1, 2):
             raise ValueError(f"the data of {name!r} have {np.ndim(numbers)} dimensions: give [days] or [places, days].")
-        _check_daily(str(name), numbers)
-    return dict(data)
+        found[name] = _by_name(str(name), numbers, places) if np.ndim(numbers) == 2 else numbers
+        _check_daily(str(name), found[name])
+    return found
+
+
+def _by_name(name: str, numbers: Any, places: tuple[str, ...]) -> Any:
+    """The rows in the order of the places, where they have names, as those of pandas and xarray do."""
+    if hasattr(numbers, "columns"):  # a table of pandas, a row a place
+        when = "date" if hasattr(numbers.columns, "date") else "day"
+        coordinates = {"group": numbers.index.to_numpy(), when: numbers.columns.to_numpy()}
+        numbers = xr.DataArray(numbers.to_numpy(), coordinates, ("group", when))
+    if not isinstance(numbers, xr.DataArray) or not places:
+        return numbers
+    if _has_names(numbers, 1):
+        numbers = numbers.transpose()
+    if not _has_names(numbers, 0):  # numbered as the places are
+        return numbers
+    labels = numbers[numbers.dims[0]].values.tolist()
+    for label in labels:
+        known(f"place in the data of {name!r}", label, places)
+    if sorted(labels) != sorted(places):
+        raise ValueError(
+            f"the data of {name!r} have the places {', '.join(labels)}, and each of {', '.join(places)} is needed "
+            "once: give NaN where nothing is known."
+        )
+    return numbers.isel({numbers.dims[0]: [labels.index(place) for place in places]})
+
+
+def _has_names(numbers: xr.DataArray, axis: int) -> bool:
+    dim = numbers.dims[axis]
+    return dim in numbers.coords and all(isinstance(label, str) for label in numbers[dim].values.tolist())
 
 
 def _of_table(table: pd.DataFrame, places: tuple[str, ...]) -> dict[str, Any]:
@@ -138,6 +168,11 @@ def _of_table(table: pd.DataFrame, places: tuple[str, ...]) -> dict[str, Any]:
             )
     if not when:
         return {name: table[name] for name in numbers}
+    twice = table.duplicated([name for name in ("group", *when) if name in table])
+    if twice.any():
+        row = table[twice].iloc[0]
+        where = f" of {row['group']!r}" if "group" in table else ""
+        raise ValueError(f"the table has the {when[0]} {row[when[0]]}{where} twice: give one row a day and group.")
     if "group" not in table:
         return dict(table.set_index(when)[numbers].items())
     for label in table["group"].unique():
@@ -153,6 +188,12 @@ def _check_daily(name: str, numbers: Any) -> None:
         times = numbers.index
     else:
         return
+    of_days = (numbers.dims[-1] if isinstance(numbers, xr.DataArray) else times.name) == "day"
+    if of_days and np.asarray(times).dtype.kind in "iu" and times[0] not in (0, 1):
+        raise ValueError(
+            f"the data of {name!r} begin on day {times[0]}, and the simulation begins with their first day: give the "
+            "days before, NaN where nothing is known, or number them from 0."
+        )
     if len(times) < 2:
         return
     steps = np.diff(np.asarray(times))

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pyro.distributions as dist
 import pytest
+import xarray as xr
 
 from causal_lpm import create
 from causal_lpm.simulations.reports import reported_model
@@ -41,6 +42,30 @@ def test_a_table_by_place_is_brought_into_the_order_of_the_places() -> None:
     ]
     with pytest.raises(ValueError, match="unknown group in the table"):
         given(table.replace({labels[0]: "Atlantis"}))
+
+
+def test_rows_with_the_names_of_places_go_to_them_and_not_by_their_order() -> None:
+    labels = create("seir", town(400)).population.places["borough"]
+    days, mixed = pd.date_range("2020-03-01", periods=4), [labels[2], labels[0], labels[1]]
+    table = pd.DataFrame([[20, 21, 22, 23], [0, 1, 2, 3], [10, 11, 12, 13]], mixed, days)
+    array = xr.DataArray(table.to_numpy(), {"group": mixed, "date": days}, ("group", "date"))
+    for data in (table, array, array.transpose()):
+        numbers = given({"cases": data})[1]["reported_cases"]
+        assert np.asarray(numbers).tolist() == [[10 * place + day for day in range(4)] for place in range(3)]
+        assert numbers[numbers.dims[0]].values.tolist() == list(labels)
+    with pytest.raises(ValueError, match="unknown place in the data of 'cases' 'Atlantis'"):
+        given({"cases": table.rename({labels[0]: "Atlantis"})})
+    with pytest.raises(ValueError, match="is needed once"):
+        given({"cases": table.iloc[:2]})
+
+
+def test_data_that_would_be_put_on_other_days_are_refused() -> None:
+    table = pd.DataFrame({"day": [10, 11, 12], "cases": [3, 4, 5]})
+    with pytest.raises(ValueError, match="begin on day 10, and the simulation begins with their first day"):
+        given(table)
+    with pytest.raises(ValueError, match="the table has the day 10 twice"):
+        given(table.assign(day=10))
+    assert given(table.assign(day=[1, 2, 3]))[0].model.days == 3
 
 
 def test_places_are_told_apart_where_the_data_do() -> None:
