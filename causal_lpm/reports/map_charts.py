@@ -50,7 +50,7 @@ def map_chart(name: str, column: str, geography: Geography, outcome: str) -> Cha
         for key, value in shape.items():
             data["outlines"][key].append(value)
     step = days[1] - days[0] if len(days) > 1 else 1
-    peak = int(days[int(np.nanargmax(values.values[:, :, days].sum((0, 1))))])
+    peak = int(days[int(np.nansum(values.values[:, :, days], (0, 1)).argmax())])  # NaN where nobody lives
     chosen_day = alt.param(
         name="day", value=peak, bind=alt.binding_range(min=0, max=int(days[-1]), step=int(step), name="day ")
     )
@@ -60,7 +60,7 @@ def map_chart(name: str, column: str, geography: Geography, outcome: str) -> Cha
         bind=alt.binding_select(options=list(range(len(worlds))), labels=worlds, name="world "),
     )
     ground = alt.Chart(alt.NamedData("outlines")).mark_geoshape(fill="#eeeeee", stroke="#888888", strokeWidth=0.6)
-    top = plain_number(float(np.nanmax(values.values)) or 1.0)
+    top = plain_number(float(np.nanmax(values.values, initial=0.0)) or 1.0)
     colour = alt.Color(
         "value:Q",
         title=[outcome, f"({units})"],

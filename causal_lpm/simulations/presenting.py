@@ -33,7 +33,7 @@ def contents_of_worlds(simulation: SetUp, predictions: xr.Dataset) -> Contents:
     template, population = simulation.template, simulation.population
     where = f"{template.name} in {population.name}"
     question = f"What changes in {', '.join(others)}, against {first}?" if others else f"What happens in {where}?"
-    column = next(iter(population.places), "")
+    column = simulation.by
     places = {}
     if column in population.outlines and predictions.sizes.get("group") == len(population.places[column]):
         places[column] = Geography(population.outlines[column], predictions)
@@ -63,7 +63,7 @@ def contents_of_worlds(simulation: SetUp, predictions: xr.Dataset) -> Contents:
 def study_of(simulation: SetUp, days: int) -> ModelStudy:
     """The simulation as a study, over so many days, whose outcomes are what happens anew each day."""
     population = simulation.population
-    column = next(iter(population.places), None)
+    column = simulation.column
     labels = () if column is None else population.places[column]
     sizes = simulation.group_sizes().tolist()
     one = simulation.one_day()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from causal_lpm.handlers import Rollout
+from causal_lpm.handlers.handler import Handler
 from causal_lpm.inference.program.program import read, series_of
 from causal_lpm.simulations.bound_models import BoundModel
 from causal_lpm.simulations.inhabitants import Inhabitants
@@ -25,6 +26,24 @@ if TYPE_CHECKING:
 __all__ = ["DAYS", "SetUp"]
 
 DAYS = 180
+
+
+class _Groups(Handler):
+    """Sees the groups by which a model counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by: list[tuple[torch.Tensor, int]] = []
+
+    def _pyro_tally(self, msg: Any) -> None:
+        _, _, by, groups = msg["args"]
+        if by is not None and not any(by is seen for seen, _ in self.by):
+            self.by.append((by, groups))
+
+
+def _others(by: torch.Tensor, groups: int, people: torch.Tensor, places: int) -> bool:
+    """Whether groups are as many as the places, and yet not the places; empty places may stand behind the people."""
+    return groups == places and not torch.equal(by[: len(people)].long(), people.long())
 
 
 class SetUp:
@@ -57,12 +76,25 @@ class SetUp:
     @functools.cached_property
     def units(self) -> dict[str, str]:
         """Series -> "new" (what happens in a day) or "stock" (how many there are at its end)."""
-        if self.template.units:
-            return dict(self.template.units)
-        returned = read(self.model(1)).returned
+        return dict(self.template.units) or self._read_off[0]
+
+    @functools.cached_property
+    def column(self) -> str | None:
+        """The column of places by which it counts; None where there is none, or it counts by other groups."""
+        column = next(iter(self.population.places), None)
+        other = column is not None and not self.template.units and self._read_off[1]  # templates count by it
+        return None if other else column
+
+    @functools.cached_property
+    def _read_off(self) -> tuple[dict[str, str], bool]:
+        """Units of a model of one's own, and whether it counts by groups as many as the places, and others."""
+        seen = _Groups()
+        returned = read(self.model(1), seen).returned
         stocks = returned.stocks if isinstance(returned, Rollout) else ()
         said = getattr(sys.modules.get(self.template.function.__module__), "UNITS", {})
-        return {name: "stock" if name in stocks else said.get(name, "new") for name in series_of(returned)}
+        units = {name: "stock" if name in stocks else said.get(name, "new") for name in series_of(returned)}
+        places = [(self.population.people[name], len(labels)) for name, labels in self.population.places.items()][:1]
+        return units, any(_others(*groups, *here) for groups in seen.by for here in places)
 
     def one_day(self) -> dict[str, torch.Tensor]:
         """The series of its first day, `[*dims, 1 or groups, days]`."""
@@ -70,7 +102,7 @@ class SetUp:
 
     def group_sizes(self) -> torch.Tensor:
         """Agents in each place by which it counts; all, where there are none."""
-        people, column = self.population.people, next(iter(self.population.places), None)
+        people, column = self.population.people, self.column
         if column is None:
             return torch.tensor([people.size])
         return torch.bincount(people[column].long(), minlength=len(self.population.places[column]))
@@ -78,7 +110,7 @@ class SetUp:
     @property
     def by(self) -> str:
         """The column of places by which it counts; "group" where there is none."""
-        return next(iter(self.population.places), "group")
+        return self.column or "group"
 
     @property
     def title(self) -> str:
@@ -96,7 +128,7 @@ class SetUp:
         executor: Where = None,
     ) -> xr.Dataset:
         """The series of some worlds, (world, draw, replicate, group, day)."""
-        column = next(iter(self.population.places), None)
+        column = self.column
         return simulate_worlds(
             self.model(days),
             worlds,

@@ -1,5 +1,7 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 from causal_lpm import KeyedNoise, Rollout, Simulation, comparing, create, event, policy, rollout, tally
-from causal_lpm.agents import Population, TimedPolicy, start
+from causal_lpm.agents import Groups, Population, TimedPolicy, start
 from causal_lpm.inference import predict
 from causal_lpm.simulations import WhatIf
 from causal_lpm.simulations.tables import unfinished
@@ -175,6 +177,42 @@ def test_a_model_of_ones_own() -> None:
     assert asked.to_frame().loc[("fell_ill", "shielded"), "share averted"] == 1.0
     with comparing({"alone": {}}), KeyedNoise(1):  # nothing that the model must know about
         assert own_model(found.population, 3).tallies["ill"].shape[-1] == 3
+
+
+def test_groups_that_are_no_places_do_not_get_their_names() -> None:
+    where = torch.tensor([0, 0, 1, 2, 2, 2])
+    people = Population({"district": where, "ward": where % 2}, {"district": ("A", "B", "C"), "ward": ("N", "S")})
+
+    def by(groups: torch.Tensor) -> Simulation:
+        def model(population: Any, days: int) -> Rollout:
+            def day(s: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+                tally("seen", torch.ones(6, dtype=torch.bool), by=groups, groups=3)
+                return s
+
+            return rollout(day, start(population.people), days)
+
+        return create(model, people).run(days=2, seeds=1, progress=False)
+
+    places, ages = by(where), by(torch.tensor([0, 1, 2, 0, 1, 2]))
+    first = places.to_frame().query("day == 0")
+    assert dict(zip(first["district"], first["seen"], strict=True)) == {"A": 2, "B": 1, "C": 3}
+    assert ages.to_frame()["group"].unique().tolist() == ["0", "1", "2"]
+    assert "group_size" not in ages.to_xarray().coords
+
+
+def test_a_place_where_nobody_lives_has_no_rate_and_is_on_the_map(tmp_path: Path) -> None:
+    labels = ("Bronx", "Brooklyn", "Manhattan", "Queens", "Staten Island")
+    borough = torch.arange(300) % 2 * 3
+    people = Population({"borough": borough, "household": torch.arange(300) // 3}, {"borough": labels})
+    networks = {"household": Groups(people["household"])}
+    outlines = {"borough": "outlines_nyc_boroughs.geojson"}
+    here = SimpleNamespace(people=people, networks=networks, places={"borough": labels}, outlines=outlines)
+    simulation = create("seir", here, initial=100).run(days=8, seeds=2, progress=False)
+    cases = simulation.to_frame().groupby("borough")["cases"].sum()
+    assert set(cases[cases > 0].index) == {"Bronx", "Queens"}
+    written = simulation.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Staten Island" in written
+    assert simulation.map(per_100k=True).axes
 
 
 def test_each_seed_has_a_draw_of_its_own_of_a_prior() -> None:
