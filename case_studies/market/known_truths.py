@@ -1,0 +1,176 @@
+"""The published calibration over many truths: how probable the truth is under each posterior, and its ranks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import process_time
+from typing import Any
+
+import numpy as np
+import torch
+
+from case_studies.market.cont import PARAMETERS, TRUTH, returns_only
+from case_studies.market.crowd import crowd
+from case_studies.market.summaries import summarised, summary
+from case_studies.market.svi import GRADIENTS, guides
+from causal_lpm.inference import Problem, Training, fit, known, replicate_seed, sbc_gate, sbc_ranks
+
+__all__ = ["Truths", "amortised", "by_gradients", "truths"]
+
+DRAWS = 300
+PRIOR = -0.5 * np.log(2 * np.pi)
+GUIDES = {"steps": 150, "particles": 1, "starts": 8}
+"""Of svi+npe, through the crowd's density."""
+
+
+@dataclass(frozen=True)
+class Truths:
+    """What is to be found.
+
+    Attributes:
+        theta: log10 of the parameters, `[n, 4]`.
+        returns: Of the markets, `[n, 100]`.
+    """
+
+    theta: torch.Tensor
+    returns: torch.Tensor
+
+    def data(self, site: str) -> dict[str, Any]:
+        """As the site `quoted`, `[n, 100]`, or as the site `summary`, `[n, 1, 20]`."""
+        if site == "quoted":
+            return {site: self.returns.numpy()}
+        return {site: summary(self.returns)[:, None].numpy()}
+
+    def log_prior(self) -> np.ndarray[Any, Any]:
+        """Of each truth."""
+        return (4 * PRIOR - 0.5 * (self.theta**2).sum(-1)).numpy()
+
+
+def truths(number: int, published: int, seed: int) -> tuple[Truths, Truths]:
+    """Markets with parameters from the prior, and markets with the published ones.
+
+    Args:
+        number: Of the first.
+        published: Of the second, each with luck of its own.
+        seed: Of everything.
+    """
+    problem = Problem(returns_only, {"quoted": np.zeros(100)})
+    there = {f"log10_{name}": torch.tensor([value]).log10() for name, value in TRUTH.items()}
+    here = problem.draw(number, replicate_seed(seed, 1))
+    z = torch.cat([here, problem.unconstrain(there).expand(published, -1)])
+    seeds = torch.tensor([replicate_seed(replicate_seed(seed, 2), at) for at in range(len(z))])
+    returns = torch.as_tensor(problem.simulate(z, seeds).data["quoted"]).reshape(len(z), -1)
+    theta = _theta(problem, z)
+    return Truths(theta[:number], returns[:number]), Truths(theta[number:], returns[number:])
+
+
+def amortised(
+    method: str, prior: Truths, published: Truths, budget: int, seed: int, ensemble: int = 1
+) -> dict[str, Any]:
+    """One training answers for all truths: its log density there, and SBC's verdict.
+
+    Args:
+        method: "npe" or "svi+npe".
+        prior: Truths of the prior.
+        published: Data sets of the published truth.
+        budget: Simulations to train on.
+        seed: Of everything.
+        ensemble: Members.
+
+    Raises:
+        ValueError: an unknown method.
+    """
+    known("method", method, ("npe", "svi+npe"))
+    began = process_time()
+    guided = method == "svi+npe"
+    site = "quoted" if guided else "summary"
+    result = fit(
+        returns_only if guided else summarised,
+        {name: values[0] for name, values in prior.data(site).items()},
+        method,
+        surrogate=crowd if guided else None,
+        budget=budget,
+        gate=0,
+        seed=seed,
+        batch=500,
+        second_round=False,  # one posterior for all truths
+        ensemble=ensemble,
+        training=Training(flow="nsf", batch=200),
+        settings=GUIDES if guided else {},
+        progress=False,
+    )
+    problem, posterior = result.problem, result.posterior
+    assert problem is not None
+    assert posterior is not None
+
+    def scored(some: Truths) -> tuple[np.ndarray[Any, Any], torch.Tensor, torch.Tensor]:
+        z = problem.unconstrain({f"log10_{name}": some.theta[:, at] for at, name in enumerate(PARAMETERS)}).float()
+        given = posterior.given(some.data(site))
+        density = given.log_prob(z.unsqueeze(0))
+        assert density is not None
+        return (density[0] - _volume(problem)).double().numpy(), given.sample(DRAWS, seed), z
+
+    there, draws, z = scored(prior)
+    here, _, _ = scored(published)
+    return _row(method, budget, there, here, prior, draws, z) | {"CPU seconds": process_time() - began}
+
+
+def by_gradients(
+    prior: Truths, published: Truths, number: int, steps: int, draws: int, seed: int, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """SVI of the first `number` - 1 truths of the prior and of one data set of the published one, by each gradient."""
+    theta = torch.cat([published.theta[:1], prior.theta[: number - 1]])
+    some = Truths(theta, torch.cat([published.returns[:1], prior.returns[: number - 1]]))
+    problem = Problem(summarised, {"summary": some.data("summary")["summary"][0]})
+    z = problem.unconstrain({f"log10_{name}": theta[:, at] for at, name in enumerate(PARAMETERS)})
+    rows = []
+    for gradient in GRADIENTS:
+        say(f"SVI by {gradient}, {number} data sets of {steps * draws:,} simulations each")
+        found, seconds = guides(gradient, some.data("summary"), steps, draws, seed)
+        density = (found.log_prob(z.float()) - _volume(problem)).double().numpy()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            drawn = found.sample((DRAWS,))
+        own = Truths(theta[1:], some.returns[1:])
+        row = _row(f"svi, {gradient}", steps * draws, density[1:], density[:1], own, drawn[:, 1:], z[1:])
+        rows.append(row | {"CPU seconds": seconds * number})
+    return rows
+
+
+def _row(
+    method: str,
+    budget: int,
+    there: np.ndarray[Any, Any],
+    here: np.ndarray[Any, Any],
+    prior: Truths,
+    draws: torch.Tensor,
+    z: torch.Tensor,
+) -> dict[str, Any]:
+    ranks = sbc_ranks(draws, z)
+    gate = sbc_gate(ranks, DRAWS, PARAMETERS) if len(z) >= 20 else None
+    below = ranks / DRAWS
+    return {
+        "method": method,
+        "simulations": budget,
+        "truths": len(there),
+        "log density": [float(there.mean()), float(there.std() / max(len(there) - 1, 1) ** 0.5)],
+        "median": float(np.median(there)),
+        "lowest": float(there.min()),
+        "prior there": float(prior.log_prior().mean()),
+        "at the published truth": [float(here.mean()), float(here.min())],
+        "data sets of it": len(here),
+        "coverage": {str(level): float((abs(below - 0.5) < level / 2).mean()) for level in (0.5, 0.9)},
+        "sbc": None if gate is None else [gate.verdict, float(gate.value)],
+        "sbc says": "too few truths" if gate is None else gate.sentence,
+    }
+
+
+def _theta(problem: Problem, z: torch.Tensor) -> torch.Tensor:
+    values = problem.constrain(z)
+    return torch.stack([values[f"log10_{name}"].reshape(-1) for name in PARAMETERS], -1).double()
+
+
+def _volume(problem: Problem) -> torch.Tensor:
+    """Log volume of theta in that of z, which is standardised by draws of the prior."""
+    unit, zero = (_theta(problem, z) for z in (torch.ones(1, 4), torch.zeros(1, 4)))
+    volume: torch.Tensor = (unit - zero)[0].abs().log().sum()
+    return volume

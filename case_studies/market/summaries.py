@@ -1,0 +1,40 @@
+"""Twenty numbers that stand for a series of returns, differentiable where returns are."""
+
+import pyro.distributions as dist
+import torch
+
+from case_studies.market.cont import published
+from causal_lpm import Rollout, observed
+
+__all__ = ["summarised", "summary"]
+
+LEVELS = torch.linspace(0.05, 1.0, 12)
+LAGS = (1, 2, 5, 10)
+SMALLEST = 1e-4  # return, below which sizes are not told apart
+
+
+def summary(returns: torch.Tensor) -> torch.Tensor:
+    """Log quantiles and means of sizes, their autocorrelation, the share of silent days: `[*, days]` to `[*, 20]`.
+
+    Means are of days 0 to 9, 10 to 29 and the rest, since the first thresholds are forgotten by then.
+    """
+    size = returns.abs()
+    quantiles = torch.quantile(size, LEVELS.to(size), dim=-1).movedim(0, -1)
+    means = torch.stack([size[..., :10].mean(-1), size[..., 10:30].mean(-1), size[..., 30:].mean(-1)], -1)
+    away = size - size.mean(-1, keepdim=True)
+    power = (away**2).mean(-1) + SMALLEST**2
+    lags = torch.stack([(away[..., lag:] * away[..., :-lag]).mean(-1) / power for lag in LAGS], -1)
+    silent = (size.detach() == 0).to(size).mean(-1, keepdim=True)
+    return torch.cat([(quantiles + SMALLEST).log(), (means + SMALLEST).log(), lags, silent], -1)
+
+
+def summarised(noise: float = 0.01, width: float = 1.0) -> Rollout:
+    """The published market whose data are the summary, a table `[1, 20]` without days.
+
+    Args:
+        noise: Standard deviation of the data around the summary.
+        width: Slope of a threshold, as of `published`.
+    """
+    run = published(width)
+    observed("summary", dist.Normal(summary(run.tallies["returns"])[..., None, :], noise).to_event(2))
+    return run
