@@ -19,6 +19,7 @@ from causal_lpm.ops.events import event, hazard_of
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.looking import check, found
 from causal_lpm.ops.policy import policy
+from causal_lpm.ops.population import population
 from causal_lpm.ops.simulation import once
 from causal_lpm.ops.tally import tally
 from causal_lpm.typing import State
@@ -134,7 +135,7 @@ class Vaccination:
         """Whole doses delivered today; fractions of doses a day add up over the days of the campaign."""
         day = s["t"] - s["vaccination_start"].ceil()
         # More doses a day are as good as endless; up to here sums over all days are whole numbers in float64.
-        rate = (s["doses_per_day"].double() * agents / 100_000).clamp(max=2.0**32)
+        rate = (s["doses_per_day"].double() * population(agents).total / 100_000).clamp(max=2.0**32)
         doses = ((day + 1) * rate + 1e-6).floor() - (day * rate + 1e-6).floor()
         return torch.where((day >= 0) & (s["vaccination"] > 0), doses, torch.zeros_like(doses)).long()
 

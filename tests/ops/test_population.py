@@ -8,6 +8,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 
 from causal_lpm import KeyedNoise, allocate, event, exogenous, exposure, population, rollout, tally
+from causal_lpm.agents import Vaccination
 from causal_lpm.agents.networks import Groups
 from causal_lpm.ops.population import Address, join_ranges, sum_over_ranges
 from causal_lpm.typing import State
@@ -74,3 +75,11 @@ def test_the_supply_is_for_everybody_and_contacts_are_among_all() -> None:
         assert tally("x", torch.tensor([True, True, False])).tolist() == [2]
         with pytest.raises(ValueError, match=r"infectiousness has shape \(3,\) but the network connects 3 agents"):
             exposure(Groups(torch.zeros(3, dtype=torch.int64)), torch.ones(3))
+
+
+def test_doses_a_day_are_of_the_whole_population() -> None:
+    policies = {"vaccination": 1.0, "vaccination_start": 0.0, "doses_per_day": 60_000.0, "t": 3.0}
+    state = {name: torch.tensor([value]) for name, value in policies.items()}
+    with Middle():
+        assert int(Vaccination._delivered(state, 3)) == 6
+    assert int(Vaccination._delivered(state, 10)) == 6
