@@ -112,11 +112,11 @@ class _Series:
         if value.requires_grad or hidden(value):
             self._values.append(value.clone())  # what the model writes into its sum in place stays out of it
             return
-        block = self._block
+        block, plain = self._block, type(value) is torch.Tensor and value.is_cpu
         if block is None or self._used == len(block) or block.shape[1:] != value.shape or block.dtype != value.dtype:
             block, self._used = value.new_empty((64, *value.shape)), 0  # full, or the worlds have split
-            self._block, self._rows = block, block.numpy() if block.is_cpu else None
-        if self._rows is None:
+            self._block, self._rows = block, block.numpy() if plain else None
+        if self._rows is None or not plain:
             block[self._used] = value
         else:
             self._rows[self._used] = value.numpy()
