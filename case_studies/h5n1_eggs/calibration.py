@@ -47,7 +47,7 @@ def calibrated(
         method="npe",
         budget=budget,
         gate=gate,
-        ensemble=5,
+        ensemble=5 if gate else 2,
         second_round=False,
         seed=seed,
         workers=workers,

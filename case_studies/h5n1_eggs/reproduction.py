@@ -25,7 +25,7 @@ class Size:
 
     Attributes:
         budget: Simulations that each posterior is trained on.
-        gate: Simulations with known truth that it is checked on.
+        gate: Simulations with known truth that it is checked on; with none, two networks in place of five.
         draws: Of the posterior, for policies and forecasts.
         replicates: For standard errors at one draw of the parameters.
     """
@@ -37,7 +37,7 @@ class Size:
 
 
 FULL = Size()
-QUICK = Size(40, 10, 4, 4)
+QUICK = Size(40, 0, 4, 4)
 
 
 def reproduce(
