@@ -16,8 +16,9 @@ PROTOTYPE = (0.48, 0.32)
 
 def tables(numbers: Mapping[str, Any]) -> dict[str, str]:
     """Marker -> Markdown, from the numbers of `reproduce`."""
+    amortised = [numbers[name] for name in ("npe", "svi+npe") if name in numbers]
     return {
-        "calibration": _calibration([numbers["npe"], numbers["svi+npe"], *numbers["svi"]]),
+        "calibration": _calibration([*amortised, *numbers.get("svi", [])]),
         "cont": _slopes(numbers["cont"], "width"),
         "brock_hommes": _slopes(numbers["brock_hommes"], "days"),
         "facts": _facts(numbers["facts"]),
