@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,28 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causal_lpm import DiscreteTime, KeyedNoise, Rollout, Worlds, comparing, kernels, policy, rollout, tally
-from causal_lpm.agents import Demography, Population, Vital, VitalRates, fill, renew, start, with_places
+from causal_lpm.agents import (
+    CatchUp,
+    Demography,
+    Groups,
+    Isolation,
+    Masks,
+    MaternalProtection,
+    Population,
+    Quarantine,
+    RoutineVaccination,
+    Testing,
+    Tracing,
+    Treatment,
+    Vaccination,
+    Vital,
+    VitalRates,
+    Waning,
+    fill,
+    renew,
+    start,
+    with_places,
+)
 from causal_lpm.typing import State
 
 FAST = VitalRates(ages=(0, 15, 50), mortality=(2.0, 1.0, 4.0), fertility=(0.0, 20.0, 0.0))
@@ -263,3 +285,16 @@ def test_bad_input_is_refused() -> None:
         state = {**Demography(FAST).start(with_places(ages, 3)), "t": torch.tensor(0.0)}
         with pytest.raises(ValueError, match="the hazard of event 'death' contains -"):
             Demography(FAST).day(state, mortality=-1.0)
+
+
+def test_the_page_names_all_that_parts_keep_of_an_agent() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how_to" / "demography.md").read_text(encoding="utf-8")
+    home = Groups(torch.zeros(4).int())
+    parts = (Testing(), Quarantine(), Isolation(), Tracing(network=home), Treatment(), RoutineVaccination(), CatchUp())
+    others = (Vaccination(), Waning(), MaternalProtection(), Masks())
+    with KeyedNoise(1):
+        begin = {name: entry for part in (*parts, *others) for name, entry in part.start(4).items()}
+    # Numbers with a fraction are the luck of the place.
+    kept = {name for name, entry in begin.items() if entry.shape == (4,) and not entry.is_floating_point()}
+    assert len(kept) == 13
+    assert {name for name in kept if f"`{name}`" not in page} == {"maternal_immunities"}
