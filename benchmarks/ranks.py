@@ -2,12 +2,14 @@
 
     python -m benchmarks.ranks --agents 1000000 --days 20 --ranks 1 2 4
 
-Strong scaling keeps the number of agents, weak scaling the agents a rank. Seconds are those of a rank's CPU, the largest
-of all ranks, from the first day on: on a machine with fewer free cores than ranks the clock says nothing. Memory is the
-most that a rank had at a time, less what a process has that has run 20,000 agents.
+Strong scaling keeps the number of agents, weak scaling the agents a rank. Seconds are those of a rank's CPU, the
+largest of all ranks, in the days alone: on a machine with fewer free cores than ranks the clock says nothing. Memory is
+what a rank has while it simulates, population and networks included, beyond that of a process that has simulated 20,000
+agents. Bytes are those that the last rank sends; those of `whole` are sent before the first day.
 """
 
 import argparse
+import ctypes
 import json
 import resource
 import time
@@ -26,42 +28,55 @@ from causal_lpm.ops.pyro_stack import innermost
 from causal_lpm.ranks import Sharded, on_ranks
 
 WARM = 20_000
-
-
-def _simulated(agents: int, days: int) -> tuple[float, int]:
-    """Seconds of CPU in the days of one world, and how many agents were infected."""
-    prepared = setup(king_county(agents), mechanism("described"))
-    before = time.process_time()
-    with KeyedNoise(3):
-        run = second_dose(prepared, days)
-    return time.process_time() - before, int(run.tallies["infections"].sum())
+FEW = 3
+"""Days that are simulated first, so that what comes before the days is told apart."""
 
 
 def measured(agents: int, days: int) -> list[dict[str, Any]]:
     """What each rank has taken."""
     torch.set_num_threads(1)
     reuse_freed_memory()
-    _simulated(WARM, 3)  # compiled loops are loaded
-    began = _most_memory()
     sharded = innermost(Sharded)
-    told = {} if sharded is None else dict(sharded.ranks.sent)
-    seconds, infected = _simulated(agents, days)
-    sent = {} if sharded is None else sharded.ranks.sent
+    ranks = None if sharded is None else sharded.ranks
+    _seconds(setup(king_county(WARM), mechanism("described")), FEW)  # compiled loops are loaded
+    _hand_back()
+    before = _megabytes()
+    prepared = setup(king_county(agents), mechanism("described"))
+    _hand_back()
+    at_first = _seconds(prepared, FEW)
+    told = {} if ranks is None else dict(ranks.sent)
+    _hand_back()
+    seconds = _seconds(prepared, days) - at_first
     own = {
-        "seconds": seconds,
-        "megabytes": _most_memory() - began,
-        "infected": infected,
-        "bytes a day": {kind: (many - told.get(kind, 0)) // (days - 1) for kind, many in sent.items()},
+        "seconds a day": seconds / (days - FEW),
+        "megabytes": _megabytes() - before,
+        "bytes a day": {
+            kind: (many - told.get(kind, 0)) // days for kind, many in (ranks.sent if ranks else {}).items()
+        },
     }
-    if sharded is None:
+    if ranks is None:
         return [own]
-    ranks: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(ranks, own)
-    return ranks
+    all_ranks: list[Any] = [None] * ranks.count
+    distributed.all_gather_object(all_ranks, own)
+    return all_ranks
 
 
-def _most_memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _seconds(prepared: Any, days: int) -> float:
+    """Of the CPU, in the simulation of one world."""
+    before = time.process_time()
+    with KeyedNoise(3):
+        second_dose(prepared, days + 1)
+    return time.process_time() - before
+
+
+def _hand_back() -> None:
+    """Gives what was freed back to the system: it is no part of what the days need."""
+    ctypes.CDLL(None).malloc_trim(0)
+
+
+def _megabytes() -> float:
+    """What the process has in memory; what the days have freed is kept, so that it is the most they had."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
 def main() -> None:
@@ -79,10 +94,9 @@ def main() -> None:
         row = {
             "ranks": ranks,
             "agents": agents,
-            "days": given.days - 1,
-            "seconds a day": max(one["seconds"] for one in each) / (given.days - 1),
-            "megabytes a rank": max(one["megabytes"] for one in each),
-            "infected": each[0]["infected"],
+            "days": given.days,
+            "seconds a day": round(max(one["seconds a day"] for one in each), 4),
+            "megabytes a rank": round(max(one["megabytes"] for one in each)),
             "bytes a day": each[-1]["bytes a day"],
         }
         line = json.dumps(row)

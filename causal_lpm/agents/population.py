@@ -14,6 +14,7 @@ import torch
 from causal_lpm import validate
 from causal_lpm.agents.columns import UNCOMPUTABLE, as_array, computable
 from causal_lpm.ops.looking import check
+from causal_lpm.ops.population import hold
 from causal_lpm.provenance import provenance
 from causal_lpm.typing import State
 
@@ -70,6 +71,8 @@ class Population:
                 raise ValueError(f"attribute {name!r} is {value.dtype}: give bool, integers (up to int64) or floats.")
             if value.is_floating_point():
                 _check_numbers(name, value)
+        # A process that holds some of the agents keeps their values alone.
+        object.__setattr__(self, "attributes", {name: hold(value) for name, value in self.attributes.items()})
         for name, classes in self.labels.items():
             validate.known("attribute", name, self.attributes)
             if not all(isinstance(label, str) for label in classes):

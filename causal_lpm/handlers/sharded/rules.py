@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,36 +27,50 @@ def answered(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     rule = _RULES.get(func.overloadpacket)
     if rule is not None:
         answer = rule(func, *args, **kwargs)
-    elif torch.Tag.pointwise in func.tags or func.overloadpacket in _ALIKE:
+    elif _is_alike(func):
         answer = _each(func, *args, **kwargs)
     else:
         answer = NotImplemented
     return _of_whole(func, args, kwargs) if answer is NotImplemented else answer
 
 
+@functools.cache
+def _is_alike(func: Any) -> bool:
+    """Whether the result has an entry an agent, made of the agent's own."""
+    return torch.Tag.pointwise in func.tags or func.overloadpacket in _ALIKE
+
+
 def _each(func: Any, *args: Any, **kwargs: Any) -> Any:
     """What is done to each agent alone is done to those here."""
-    held = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Held)]
-    one = held[0]
-    if any((x.axis, x.total) != (one.axis, one.total) for x in held) or "out" in kwargs:
+    one = next((x for x in (*args, *kwargs.values()) if isinstance(x, Held)), None)
+    if one is None or "out" in kwargs or (_writes(func) and not isinstance(args[0], Held)):
         return NotImplemented
-    if _writes(func) and not isinstance(args[0], Held):
-        return NotImplemented
-
-    def here(x: Any) -> Any:
-        return cut(x, one.axis, one.total, one.ranks)
-
-    answer = _quick(func, tree_map(here, args), tree_map(here, kwargs))
+    axis, total, ranks = one.axis, one.total, one.ranks
+    here: list[Any] = []
+    for x in (*args, *kwargs.values()):  # flat: pointwise operators have no lists of tensors
+        if isinstance(x, Held):
+            if x.axis != axis or x.total != total:
+                return NotImplemented
+            here.append(x.local)
+        else:
+            here.append(cut(x, axis, total, ranks) if isinstance(x, Tensor) else x)
+    answer = _quick(func, here[: len(args)], dict(zip(kwargs, here[len(args) :], strict=True)))
     if _writes(func):
         return args[0]
-    return tree_map(lambda x: one.like(x) if isinstance(x, Tensor) else x, answer)
+    return one.like(answer) if isinstance(answer, Tensor) else tree_map(one.like, answer)
 
 
 def _quick(func: Any, args: Any, kwargs: Any) -> Any:
     """What torch gives, by a compiled loop where there is one: `rollout` has none for tensors held in parts."""
-    known = getattr(torch, func.overloadpacket.__name__, None)
-    found = None if known is None or _writes(func) else quick(known, args, kwargs)
+    known = None if _writes(func) else _function(func)
+    found = None if known is None else quick(known, args, kwargs)
     return func(*args, **kwargs) if found is None else found
+
+
+@functools.cache
+def _function(func: Any) -> Any:
+    """The function of torch that comes down to an operator."""
+    return getattr(torch, func.overloadpacket.__name__, None)
 
 
 def _of_whole(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -72,6 +87,7 @@ def _of_whole(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return answer
 
 
+@functools.cache
 def _writes(func: Any) -> bool:
     return bool(func._schema.is_mutable)
 
