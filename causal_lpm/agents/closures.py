@@ -1,5 +1,6 @@
 """Settings that are closed: schools, workplaces, borders, or whatever else has contacts of its own."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,8 +56,9 @@ class Closures:
         if isinstance(self.strength, Mapping):
             for setting in self.settings:
                 validate.known("setting in the strengths of closures:", setting, self.strength)
-        self._timed()
+        _ = self._timed
 
+    @functools.cached_property
     def _timed(self) -> dict[str, TimedPolicy]:
         given = self.strength
         strengths = given if isinstance(given, Mapping) else dict.fromkeys(self.settings, given)
@@ -64,7 +66,7 @@ class Closures:
 
     def start(self) -> State:
         """The policies of all settings, as sites and entries of the first state."""
-        return {name: value for timed in self._timed().values() for name, value in timed.policies().items()}
+        return {name: value for timed in self._timed.values() for name, value in timed.policies().items()}
 
     def factor(self, s: State, setting: str) -> torch.Tensor:
         """What a closure leaves today of the contacts in a setting, float32 `[*dims, 1]`.
@@ -73,7 +75,7 @@ class Closures:
             ValueError: an unknown setting, a strength that an intervention moved out of [0, 1].
         """
         validate.known("setting", setting, self.settings)
-        return self._timed()[setting].left(s)
+        return self._timed[setting].left(s)
 
     def left(self, s: State, received: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Exposures by layer with what closures leave of them; layers that cannot be closed stay as they are."""

@@ -9,6 +9,7 @@ from causal_lpm.agents.columns import shortly
 from causal_lpm.agents.days import NEVER
 from causal_lpm.ops.looking import check
 from causal_lpm.ops.policy import policy
+from causal_lpm.ops.simulation import once
 from causal_lpm.typing import State
 
 __all__ = ["TimedPolicy"]
@@ -28,7 +29,7 @@ class TimedPolicy:
         end_day: First day on which it no longer is; `NEVER`: it stays.
 
     Raises:
-        ValueError: a strength outside [0, 1], a day that is NaN.
+        ValueError: a strength outside [0, 1], a day that is NaN or below 0, but for `NEVER`.
 
     >>> ban = TimedPolicy("travel_ban", strength=0.75, start_day=10, end_day=20)
     >>> entries = ban.policies()
@@ -44,11 +45,16 @@ class TimedPolicy:
     def __post_init__(self) -> None:
         validate.probability(f"the strength of {self.name!r}", self.strength)
         for what, day in (("start_day", self.start_day), ("end_day", self.end_day)):
-            if day != day:
-                raise ValueError(f"the {what} of {self.name!r} is {day}: give a day, or NEVER.")
+            if not (day >= 0 or day == NEVER):
+                raise ValueError(f"the {what} of {self.name!r} is {day}: give a day from 0, or NEVER ({NEVER}).")
 
     def policies(self) -> State:
-        """The three as sites and entries of the first state, float32 `[1]` each; called once, before the rollout."""
+        """The three as sites and entries of the first state, float32 `[1]` each; called once, before the rollout.
+
+        Raises:
+            ValueError: under `KeyedNoise` or `Seeds`, a second one of the same name, whose numbers would be lost.
+        """
+        once(f"the timed policy {self.name!r}", owner=self)
         given = zip(self._names, (self.start_day, self.end_day, self.strength), strict=True)
         return {name: policy(name, value) for name, value in given}
 

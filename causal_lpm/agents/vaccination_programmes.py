@@ -66,7 +66,7 @@ class RoutineVaccination(TimedPolicy):
     def _vaccinating(self, s: State, eligible: torch.Tensor, coverage: torch.Tensor) -> State:
         vaccinated = s[named(self.name, "vaccinated")]
         given = flags("eligible", eligible, vaccinated.shape[-1]) & ~vaccinated
-        given = given & (s[named(self.name, "reluctance")] < coverage)
+        given = given & (s[named(self.name, "reluctance")] <= coverage)
         tally(named(self.name, "doses"), given)
         return {named(self.name, "vaccinated"): vaccinated | given}
 
@@ -76,7 +76,7 @@ class RoutineVaccination(TimedPolicy):
 
     def protected(self, s: State) -> torch.Tensor:
         """In whom a dose protects, bool `[*dims, agents]`."""
-        return self.vaccinated(s) & (s[named(self.name, "failure")] < self.efficacy)
+        return self.vaccinated(s) & (s[named(self.name, "failure")] <= self.efficacy)
 
 
 @dataclass(frozen=True)

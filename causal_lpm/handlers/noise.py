@@ -77,6 +77,7 @@ class KeyedNoise(Handler):
         self._used: set[str] = set()  # default names used under this seed
         self._since: set[str] = set()  # the same, since the last simulation that ended well
         self._owners: dict[str, Any] = {}  # who drew under a default name and may draw again
+        self._owned_since: list[str] = []  # of them, since the last simulation that ended
 
     def __exit__(self, *error: Any) -> Any:
         self._run = ModelRun()  # holds no trace
@@ -86,7 +87,7 @@ class KeyedNoise(Handler):
         other = super().twin()
         other._in_step, other._fresh = set(self._in_step), dict(self._fresh)
         other._used, other._since = set(self._used), set(self._since)
-        other._owners = dict(self._owners)
+        other._owners, other._owned_since = dict(self._owners), list(self._owned_since)
         return other
 
     def _notice_run(self) -> None:
@@ -162,6 +163,8 @@ class KeyedNoise(Handler):
         self._notice_run()
         what, owner = msg["args"][0], msg["kwargs"].get("owner")
         if owner is not None:
+            if what not in self._owners:
+                self._owned_since.append(what)
             if self._owners.setdefault(what, owner) is not owner:
                 raise _same_noise(f"{what} is drawn by two under one seed")
             return
@@ -171,8 +174,11 @@ class KeyedNoise(Handler):
 
     # A simulation that ends well has used its names and those drawn for it; one that failed gives them back.
     def _pyro_simulation_ends(self, msg: Any) -> None:
-        self._used |= self._since if msg["args"][0] else set()
-        self._since = set()
+        well = msg["args"][0]
+        self._used |= self._since if well else set()
+        for what in () if well else self._owned_since:
+            del self._owners[what]
+        self._since, self._owned_since = set(), []
 
     # `fn` and not the value is set: a handler further in that has answered stays right, one further out can adapt it.
     def _pyro_exogenous(self, msg: Any) -> None:
