@@ -42,7 +42,8 @@ class Truths:
 
     def log_prior(self) -> np.ndarray[Any, Any]:
         """Of each truth."""
-        return (4 * PRIOR - 0.5 * (self.theta**2).sum(-1)).numpy()
+        log_density: np.ndarray[Any, Any] = (4 * PRIOR - 0.5 * (self.theta**2).sum(-1)).numpy()
+        return log_density
 
 
 def truths(number: int, published: int, seed: int) -> tuple[Truths, Truths]:

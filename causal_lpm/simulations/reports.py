@@ -182,6 +182,7 @@ def _of_table(table: pd.DataFrame, places: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _check_daily(name: str, numbers: Any) -> None:
+    times: Any
     if isinstance(numbers, xr.DataArray):
         times = numbers[numbers.dims[-1]].values
     elif hasattr(numbers, "to_frame"):  # of pandas
