@@ -19,8 +19,6 @@ WIDTHS = (5.0, 1.0, 0.2, 0.05)
 """Slopes of a threshold, in standard deviations of the news."""
 WINDOWS = (10, 5, 2, 1)
 """Days of a truncated gradient."""
-USEFUL = 0.25
-"""Largest error of a derivative that is of use, relative to it."""
 
 
 def cont(replicates: int, seed: int) -> list[dict[str, Any]]:
@@ -79,11 +77,5 @@ def brock_hommes(horizons: Sequence[int], replicates: int, seed: int) -> list[di
             step={"trend": 0.02},
             seed=seed,
         )
-        rows += [{"days": days, "useful": _useful(row), **asdict(row)} for row in found]
+        rows += [{"days": days, **asdict(row)} for row in found]
     return rows
-
-
-def _useful(row: Any) -> bool:
-    """Whether bias and error together are at most a quarter of the derivative, at this number of replicates."""
-    off = ((row.slope - row.reference) ** 2 + row.error**2) ** 0.5
-    return bool(off <= USEFUL * abs(row.reference))

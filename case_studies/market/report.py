@@ -64,14 +64,26 @@ def _calibration(rows: Sequence[Mapping[str, Any]]) -> str:
 def _slopes(rows: Sequence[Mapping[str, Any]], by: str) -> str:
     lines, seen = [], set()
     for row in rows:
-        at = f"{row[by]:g}"
-        if (by, row["reference"]) not in seen:
-            seen.add((by, row["reference"]))
-            truth = f"{row['reference']:.3g} ± {row['reference_error']:.2g}"
-            lines.append((at if by == "days" else "", "finite differences", truth, "", ""))
-        useful = ("yes" if row["useful"] else "no") if by == "days" else ""
-        lines.append((at, row["estimator"], f"{row['slope']:.3g} ± {row['error']:.2g}", row["verdict"], useful))
-    return table((by, "estimator", "derivative", "verdict", "useful" if by == "days" else ""), lines)
+        at, truth = f"{row[by]:g}", row["reference"]
+        if truth not in seen:
+            seen.add(truth)
+            lines.append(
+                (
+                    at if by == "days" else "",
+                    "finite differences",
+                    f"{truth:.3g} ± {row['reference_error']:.2g}",
+                    "",
+                    _needed(row["reference_sd"], truth),
+                )
+            )
+        slope = f"{row['slope']:.3g} ± {row['error']:.2g}"
+        lines.append((at, row["estimator"], slope, row["verdict"], _needed(row["sd"], truth)))
+    return table((by, "estimator", "derivative", "verdict", "replicates for 10%"), lines)
+
+
+def _needed(sd: float, truth: float) -> str:
+    """Replicates for a standard error of a tenth of the derivative, whatever the bias is."""
+    return f"{100 * (sd / truth) ** 2:,.0f}"
 
 
 def _facts(worlds: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
