@@ -1,8 +1,12 @@
 """The markets: their rules, the density of the crowd, the page, and what the study claims."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
+from case_studies.market import report
 from case_studies.market.brock_hommes import market as chaotic
 from case_studies.market.cont import AGENTS, DAYS, TRUTH, calm_market, market, published
 from case_studies.market.crowd import CrowdReturns
@@ -13,7 +17,10 @@ from case_studies.market.reproduction import QUICK, part
 from case_studies.market.study import study
 from case_studies.market.summaries import summary
 from case_studies.market.svi import guides
+from case_studies.page import fill
 from causal_lpm import KeyedNoise, StraightThrough
+
+HERE = Path(report.__file__).parent
 
 
 def quiet(_: str) -> None:
@@ -122,6 +129,12 @@ def test_parts_of_a_quick_run(name: str) -> None:
     found = part(name, QUICK, 1, quiet)
     for row in found if isinstance(found, list) else [found]:
         assert row["log density"][0] == row["log density"][0]
+
+
+def test_the_page_is_filled_from_the_expected_numbers() -> None:
+    numbers = json.loads((HERE / "expected.json").read_text())
+    page = (HERE / "README.md").read_text()
+    assert fill(page, report.tables(numbers)) == page
 
 
 def test_the_study_is_known() -> None:
