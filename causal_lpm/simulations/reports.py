@@ -189,7 +189,7 @@ def _check_daily(name: str, numbers: Any) -> None:
         times = numbers.index
     else:
         return
-    of_days = (numbers.dims[-1] if isinstance(numbers, xr.DataArray) else times.name) == "day"
+    of_days = (numbers.dims[-1] if isinstance(numbers, xr.DataArray) else numbers.index.name) == "day"
     if of_days and np.asarray(times).dtype.kind in "iu" and times[0] not in (0, 1):
         raise ValueError(
             f"the data of {name!r} begin on day {times[0]}, and the simulation begins with their first day: give the "
