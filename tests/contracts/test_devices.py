@@ -30,6 +30,7 @@ from causal_lpm import (
     rollout,
     tally,
 )
+from causal_lpm.agents.mixing import Mixing
 from causal_lpm.agents.networks import FreshRandom, FreshWattsStrogatz, Graph, Groups
 from causal_lpm.agents.population import Population, start
 from causal_lpm.inference import Options
@@ -60,6 +61,7 @@ def everything(device: Device) -> Rollout:
         "school": Graph.from_edges(*ends, AGENTS),
         "work": FreshWattsStrogatz(number % 3, torch.tensor([4.0, 3.5, 8.0]), 0.1, "work"),
         "bus": FreshRandom(number % 4, chain=True, name="bus"),
+        "ages": Mixing((number % 4 - 1).int(), [[2.0, 0.5, 1.0], [0.5, 0.0, 0.25], [1.0, 0.25, 3.0]]),
     }
     group = number % 5
 
@@ -69,7 +71,7 @@ def everything(device: Device) -> Rollout:
         served = allocate("dose", torch.where(s["stage"] == 0, group, 256), s["doses"].long())
         route = choose("route", torch.stack([received["home"], received["bus"], summed], -1))
         luck = exogenous("luck", AGENTS, "uniform", slots=3, index=s["times"].clamp(max=2))
-        infected = event("infection", 0.1 * luck * (received["work"] + received["school"])) & ~served
+        infected = event("infection", 0.1 * luck * (received["work"] + received["school"] + received["ages"])) & ~served
         tally("infected", infected, by=group, groups=5)
         tally("routes", route)
         return {**s, "stage": torch.maximum(s["stage"], infected.to(torch.uint8)), "times": s["times"] + infected}
