@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.agents.columns import MOST, shortly, whole_numbers
-from causal_lpm.agents.layers import Layer, messages, stretches
-from causal_lpm.agents.ranges.range_layer import RangeLayer
+from causal_lpm.agents.layers import Layer, RangeLayer, messages, stretches
 from causal_lpm.agents.ranges.ring_range import RingRange
 from causal_lpm.agents.ranges.stub_range import StubRange
 from causal_lpm.kernels import ring_edges, ring_total, stub_total

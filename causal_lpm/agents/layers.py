@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from causal_lpm.agents.ranges.range_layer import RangeLayer, Whole
-from causal_lpm.ops.population import Address
+from causal_lpm.ops.population import Address, join_ranges
 
-__all__ = ["Layer", "Layers", "messages", "singles", "stretches"]
+__all__ = ["Follow", "Layer", "Layers", "RangeLayer", "messages", "singles", "stretches"]
+
+Follow: TypeAlias = Callable[["Layer", Tensor], Tensor]
+"""Sums messages over a layer, perhaps from what it was asked last."""
 
 
 class Layer(ABC):
@@ -104,6 +108,29 @@ class Layer(ABC):
     def _set(self, **derived: object) -> None:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+
+class RangeLayer(ABC):
+    """What a process that holds a range of the agents makes of a layer: their sums; all ranges ask for them together, since they speak to each other."""
+
+    @abstractmethod
+    def total(self, x: Tensor, follow: Follow) -> Tensor:
+        """The sums `[*dims, here]` of what contacts send, wherever they are.
+
+        Args:
+            x: bool or int64 `[*dims, here]`: what the agents here send.
+            follow: Sums over a layer that stays the same.
+        """
+
+
+class Whole(RangeLayer):
+    """The layer itself, which every range sums for everybody: right for every layer, and divides no work."""
+
+    def __init__(self, layer: Layer, address: Address) -> None:
+        self.layer, self.first, self.here = layer, address.first, address.here
+
+    def total(self, x: Tensor, follow: Follow) -> Tensor:
+        return follow(self.layer, join_ranges(x)).narrow(-1, self.first, self.here)
 
 
 def singles(layer: Layer) -> tuple[Layer, ...]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from causal_lpm.agents.layers import Layer
 from causal_lpm.agents.ranges.border import Border
-from causal_lpm.agents.ranges.range_layer import StandIns
+from causal_lpm.agents.ranges.stand_ins import StandIns
 from causal_lpm.ops.population import Address, bounds_of_ranges
 
 __all__ = ["GraphRange"]

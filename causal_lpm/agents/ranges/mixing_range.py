@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.agents.layers import Layer
-from causal_lpm.agents.ranges.range_layer import StandIns
+from causal_lpm.agents.ranges.stand_ins import StandIns
 from causal_lpm.kernels import group_sum
 from causal_lpm.ops.population import sum_over_ranges
 

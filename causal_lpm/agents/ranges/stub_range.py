@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from causal_lpm.agents.layers import stretches
+from causal_lpm.agents.layers import Follow, RangeLayer, stretches
 from causal_lpm.agents.ranges.parcels import packed, unpacked
-from causal_lpm.agents.ranges.range_layer import Follow, RangeLayer
 from causal_lpm.kernels.ranges import permuted
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.population import Address, bounds_of_ranges, swap

@@ -19,8 +19,7 @@ __all__ = ["Held", "cut", "whole"]
 class Held(torch.Tensor):
     """One rank's part of a tensor with one entry an agent.
 
-    torch's own code runs on it: each operator that it comes down to is answered by `rules`, whoever has called it. What
-    has no rule is computed by every rank from the whole, which is slow, and right.
+    Its numbers alone: what torch does with them is said by `HeldByRules`, of which all are.
 
     Args:
         local: The entries of the agents held here.
@@ -47,15 +46,9 @@ class Held(torch.Tensor):
         result: Held = made
         return result
 
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
-        from causal_lpm.handlers.sharded.rules import answered
-
-        return answered(func, args, kwargs or {})
-
     def like(self, local: Tensor, axis: int | None = None) -> Held:
         """Other entries of the same agents."""
-        return Held(local, self.axis if axis is None else axis, self.total, self.ranks)
+        return type(self)(local, self.axis if axis is None else axis, self.total, self.ranks)
 
     def numpy(self, *, force: bool = False) -> Any:
         """The numbers of all agents, on every rank."""

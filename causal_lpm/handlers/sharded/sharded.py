@@ -22,6 +22,7 @@ from causal_lpm.handlers.private.messenger import Private
 from causal_lpm.handlers.score import Score
 from causal_lpm.handlers.sharded.found import FoundHere
 from causal_lpm.handlers.sharded.held import Held, cut, whole
+from causal_lpm.handlers.sharded.held_by_rules import HeldByRules
 from causal_lpm.handlers.sharded.meeting import meet, part
 from causal_lpm.handlers.sharded.ranks import Ranks
 from causal_lpm.ops.exposure import checked_size, sums
@@ -121,7 +122,7 @@ class Sharded(Handler):
         total = x.shape[-1] if x.dim() else 1
         if isinstance(x, Held) or total < 2 * self.ranks.count:
             return x
-        return Held(cut(x, -1, total, self.ranks).clone(), -1, total, self.ranks)
+        return HeldByRules(cut(x, -1, total, self.ranks).clone(), -1, total, self.ranks)
 
     def _answer(self, msg: Any, total: int, axes: dict[int, int], axis: int = -1) -> None:
         """Lets the operation be computed from the parts of its arguments.
@@ -140,7 +141,7 @@ class Sharded(Handler):
             given = [cut(x, axes[i], total, self.ranks) if i in axes else x for i, x in enumerate(args)]
             with self._here(total):
                 local = answer(*given, **kwargs)
-            return Held(local, axis, total, self.ranks)
+            return HeldByRules(local, axis, total, self.ranks)
 
         msg["fn"] = of_those_here
 
@@ -217,7 +218,7 @@ class Sharded(Handler):
         with self._here(total):
             size = float(self.ranks.stacked(torch.tensor(float(checked_size(x)), dtype=torch.float64)).max())
             found = sums(layers, x, lambda layer, part: self._sum(layer, part, total), size)
-        return {name: Held(one, -1, total, self.ranks) for name, one in found.items()}
+        return {name: HeldByRules(one, -1, total, self.ranks) for name, one in found.items()}
 
     def _sum(self, layer: Any, x: Tensor, total: int) -> Tensor:
         first, here = self.ranks.own(total)
