@@ -10,13 +10,15 @@ import torch
 
 from case_studies.market.cont import PARAMETERS, TRUTH, returns_only
 from case_studies.market.crowd import crowd
-from case_studies.market.summaries import summarised, summary
+from case_studies.market.summaries import summarised, summary, tick, ticked
 from case_studies.market.svi import GRADIENTS, guides
 from causal_lpm.inference import Problem, Training, fit, known, replicate_seed, sbc_gate, sbc_ranks
 
 __all__ = ["Truths", "amortised", "by_gradients", "truths"]
 
 DRAWS = 300
+MODELS = {"npe": (summarised, "summary"), "npe+tick": (ticked, "ticked"), "svi+npe": (returns_only, "quoted")}
+"""Method -> the model and its data site."""
 PRIOR = -0.5 * np.log(2 * np.pi)
 GUIDES = {"steps": 150, "particles": 1, "starts": 8}
 """Of svi+npe, through the crowd's density."""
@@ -35,10 +37,13 @@ class Truths:
     returns: torch.Tensor
 
     def data(self, site: str) -> dict[str, Any]:
-        """As the site `quoted`, `[n, 100]`, or as the site `summary`, `[n, 1, 20]`."""
+        """As the site `quoted`, `[n, 100]`, `summary`, `[n, 1, 20]`, or `ticked`, `[n, 1, 21]`."""
         if site == "quoted":
             return {site: self.returns.numpy()}
-        return {site: summary(self.returns)[:, None].numpy()}
+        numbers = summary(self.returns)
+        if site == "ticked":
+            numbers = torch.cat([numbers, tick(self.returns)], -1)
+        return {site: numbers[:, None].numpy()}
 
     def log_prior(self) -> np.ndarray[Any, Any]:
         """Of each truth."""
@@ -70,7 +75,7 @@ def amortised(
     """One training answers for all truths: its log density there, and SBC's verdict.
 
     Args:
-        method: "npe" or "svi+npe".
+        method: A key of `MODELS`: "npe+tick" is npe that is told the tick, too.
         prior: Truths of the prior.
         published: Data sets of the published truth.
         budget: Simulations to train on.
@@ -80,14 +85,14 @@ def amortised(
     Raises:
         ValueError: an unknown method.
     """
-    known("method", method, ("npe", "svi+npe"))
+    known("method", method, tuple(MODELS))
     began = process_time()
     guided = method == "svi+npe"
-    site = "quoted" if guided else "summary"
+    model, site = MODELS[method]
     result = fit(
-        returns_only if guided else summarised,
+        model,
         {name: values[0] for name, values in prior.data(site).items()},
-        method,
+        "svi+npe" if guided else "npe",
         surrogate=crowd if guided else None,
         budget=budget,
         gate=0,

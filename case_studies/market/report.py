@@ -16,7 +16,7 @@ PROTOTYPE = (0.48, 0.32)
 
 def tables(numbers: Mapping[str, Any]) -> dict[str, str]:
     """Marker -> Markdown, from the numbers of `reproduce`."""
-    amortised = [numbers[name] for name in ("npe", "svi+npe") if name in numbers]
+    amortised = [numbers[name] for name in ("npe", "npe+tick", "svi+npe") if name in numbers]
     return {
         "calibration": _calibration([*amortised, *numbers.get("svi", [])]),
         "cont": _slopes(numbers["cont"], "width"),
@@ -83,7 +83,7 @@ def _slopes(rows: Sequence[Mapping[str, Any]], by: str) -> str:
 
 def _needed(sd: float, truth: float) -> str:
     """Replicates for a standard error of a tenth of the derivative, whatever the bias is."""
-    return f"{100 * (sd / truth) ** 2:,.0f}"
+    return f"{max(1, round(100 * (sd / truth) ** 2)):,}"
 
 
 def _facts(worlds: Mapping[str, Mapping[str, Sequence[float]]]) -> str:

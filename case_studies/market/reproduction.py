@@ -41,12 +41,12 @@ class Size:
     budget: int = 3000
     published: int = 50
     svi: int = 3
-    steps: int = 300
+    steps: int = 75
 
 
 FULL = Size()
 QUICK = Size(1000, 2, 20, 20, (5,), 20, 100, 2, 2, 2)
-PARTS = ("facts", "cont", "brock_hommes", "npe", "svi+npe", "svi")
+PARTS = ("facts", "cont", "brock_hommes", "npe", "npe+tick", "svi+npe", "svi")
 
 
 def part(name: str, size: Size, seed: int, say: Callable[[str], None]) -> Any:
