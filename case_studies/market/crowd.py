@@ -58,14 +58,14 @@ class CrowdReturns(dist.TorchDistribution):
         crowd = torch.logsumexp(-((traded - share) ** 2) / (2 * spread**2) - (spread * 2.5066 * NEWS).log(), -1)
         tail = -2 * torch.log1p(traded[..., 0])
         density = torch.logaddexp(crowd + torch.log1p(torch.tensor(-TAIL)), tail + torch.log(torch.tensor(TAIL)))
-        log_density: torch.Tensor = (density + (eta / 2).log()).sum(-1)
-        return log_density
+        total: torch.Tensor = (density + (eta / 2).log()).sum(-1)
+        return total
 
     def sample(self, sample_shape: Any = ()) -> torch.Tensor:
         """Returns of a market in which everybody trades on half of the days: only their shape is asked for."""
         shape = torch.Size(sample_shape) + self.batch_shape + self.event_shape
-        returns: torch.Tensor = torch.bernoulli(torch.full(shape, 0.5)) / self.parts[3][..., None].detach()
-        return returns
+        drawn: torch.Tensor = torch.bernoulli(torch.full(shape, 0.5)) / self.parts[3][..., None].detach()
+        return drawn
 
 
 def crowd() -> dict[str, torch.Tensor]:

@@ -47,8 +47,8 @@ class Truths:
 
     def log_prior(self) -> np.ndarray[Any, Any]:
         """Of each truth."""
-        log_density: np.ndarray[Any, Any] = (4 * PRIOR - 0.5 * (self.theta**2).sum(-1)).numpy()
-        return log_density
+        found: np.ndarray[Any, Any] = (4 * PRIOR - 0.5 * (self.theta**2).sum(-1)).numpy()
+        return found
 
 
 def truths(number: int, published: int, seed: int) -> tuple[Truths, Truths]:
