@@ -111,7 +111,10 @@ class Layer(ABC):
 
 
 class RangeLayer(ABC):
-    """What a process that holds a range of the agents makes of a layer: their sums; all ranges ask for them together, since they speak to each other."""
+    """What a process that holds a range of the agents makes of a layer: the sums of those held here.
+
+    All ranges ask for them together, since they speak to each other.
+    """
 
     @abstractmethod
     def total(self, x: Tensor, follow: Follow) -> Tensor:
