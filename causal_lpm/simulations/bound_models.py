@@ -5,12 +5,15 @@ from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
 from typing import Any
 
+from causal_lpm.agents import NEVER
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.inference.program.program import read
 
-__all__ = ["BoundModel", "own_parameters"]
+__all__ = ["DAYS", "BoundModel", "own_parameters"]
 
 GIVEN = ("population", "days")
+DAYS = ("_day", "_start", "_end")
+"""Ends of the names of policies that are days."""
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
@@ -63,6 +66,13 @@ class BoundModel:
         """Policies that are one number for all, with their values; no day is simulated."""
         sites = read(self.over(1), simulate=False).of("policy").items()
         return {name: float(site.value) for name, site in sites if site.value.numel() == 1}
+
+    def check_days(self, acts: Mapping[str, float]) -> None:
+        """Raises ValueError for a day before day 0 where the model itself says by -1 that a policy never begins."""
+        own = replace(self, decided={}).policies() if any(value < 0 for value in acts.values()) else {}
+        for name, value in acts.items():
+            if value < 0 and value != NEVER and name.endswith(DAYS) and own.get(name) == NEVER:
+                raise ValueError(f"policy {name!r} is {value:g}: give a day from 0, or {NEVER} for never.")
 
 
 def own_parameters(function: Callable[..., Any]) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def create(
         known("parameter or policy", name, [*defaults, *policies])
     acts = {name: value for name, value in parameters.items() if name not in own}
     decided = {**policies, **named_worlds({AS_IT_IS: acts})[AS_IT_IS]}
+    model.check_days(decided)
     return Simulation(found, here, {**defaults, **own}, decided, seed)
 
 

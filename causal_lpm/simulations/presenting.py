@@ -10,7 +10,7 @@ from causal_lpm.inference.studies.study import Policy
 from causal_lpm.provenance import provenance
 from causal_lpm.reports.contents import Contents, Geography
 from causal_lpm.reports.prediction_tables import prediction_tables
-from causal_lpm.simulations.bound_models import BoundModel
+from causal_lpm.simulations.bound_models import DAYS, BoundModel
 from causal_lpm.simulations.tables import counted, unfinished
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def study_of(simulation: SetUp, days: int) -> ModelStudy:
 
 def _policy(name: str, value: float, own: float, days: int) -> Policy:
     """A policy with the range that its name tells: a day, a share, or any number; `own` is what the model has."""
-    if name.endswith(("_day", "_start", "_end")):
+    if name.endswith(DAYS):
         # Only a model that says -1 itself is known to take it for never; to another it is a day before all days.
         never = own < 0
         about = "a day; -1: never" if never else "a day"

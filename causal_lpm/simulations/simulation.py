@@ -116,6 +116,7 @@ class Simulation(SetUp):
                 known("policy", policy, self.policies)
             if {**self.policies, **acts} == self.policies:
                 raise ValueError(f"the scenario {name!r} changes nothing: give a policy another value than it has.")
+            self.model(1).check_days(acts)
         days, seeds = self._days if days is None else days, self._seeds if seeds is None else seeds
         seen = self.simulate(worlds, days, seeds, self._start_date, workers, progress, executor)
         return WhatIf(self, seen)

@@ -79,3 +79,12 @@ def test_a_network_for_other_people_is_refused() -> None:
     other = type(here)(Population({"age": torch.zeros(5)}), here.networks)
     with pytest.raises(ValueError, match="connects 400 agents and the population has 5"):
         create("seir", other)
+
+
+@pytest.mark.parametrize("begun", [-1, 20])
+def test_a_day_before_all_days_is_no_other_way_to_say_never(begun: int) -> None:
+    simulation = create("seir", town(400), school_closure_day=begun)
+    with pytest.raises(ValueError, match="'school_closure_day' is -5: give a day from 0, or -1 for never"):
+        simulation.whatif({"earlier": {"school_closure_day": -5}}, days=3, seeds=1, progress=False)
+    with pytest.raises(ValueError, match="'school_closure_day' is -3: give a day from 0, or -1 for never"):
+        create("seir", town(400), school_closure_day=-3)
