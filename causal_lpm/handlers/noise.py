@@ -20,6 +20,7 @@ from causal_lpm.kernels import hashing
 from causal_lpm.kernels.by_group import happens_by_group
 from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import refuse_worlds
+from causal_lpm.ops.events import decided_by_noise
 from causal_lpm.ops.exogenous import checked_index
 from causal_lpm.ops.outcomes import data_of
 from causal_lpm.ops.population import population
@@ -151,8 +152,9 @@ class KeyedNoise(Handler):
 
     def _pyro_event(self, msg: Any) -> None:
         self._once_a_step(msg)
-        if msg["args"][2] is None and all(map(_lets_answers_be, handlers_in_force())):
-            msg["fn"] = self._answered  # nobody would do anything about its site
+        nobody_answers = msg["fn"] is decided_by_noise and msg["args"][2] is None
+        if nobody_answers and all(map(_lets_answers_be, handlers_in_force())):
+            msg["fn"] = self._answered  # nobody would do anything about its site, either
 
     def _answered(
         self, name: str, rate: torch.Tensor, obs: None, where: torch.Tensor | None, *, by: torch.Tensor | None = None

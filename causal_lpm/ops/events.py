@@ -20,7 +20,7 @@ from causal_lpm.ops.site_data import data_for
 from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.typing import Hazard
 
-__all__ = ["checked_logits", "choose", "event", "hazard_of", "observed"]
+__all__ = ["checked_logits", "choose", "decided_by_noise", "event", "hazard_of", "observed"]
 
 
 def _site(name: str, fn: dist.TorchDistribution, obs: torch.Tensor | None) -> torch.Tensor:
@@ -106,6 +106,10 @@ def _event(
     if by is not None:
         hazard = hazard.index_select(-1, by)
     return _response(name, Event(name, hazard, where=where), obs).bool()
+
+
+decided_by_noise: Any = _event.__wrapped__  # type: ignore[attr-defined]
+"""What answers an event where no handler does."""
 
 
 @without_quick_mode
