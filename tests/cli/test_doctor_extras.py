@@ -9,7 +9,7 @@ import pytest
 from causal_lpm.cli import doctor
 
 ROOT = Path(__file__).parents[2]
-OF_DEVELOPERS = {"pytest", "pytest-xdist", "hypothesis", "causal-lpm"}
+OF_DEVELOPERS = {"pytest", "pytest-xdist", "hypothesis", "nbclient", "ipykernel", "causal-lpm"}
 
 
 def test_every_extra_of_the_project_is_looked_at() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import re
+from typing import Any
 
 import pyro
 import pytest
@@ -10,6 +11,7 @@ import torch
 from chirho.dynamical.ops import simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyro.poutine.messenger import Messenger
 
 from causal_lpm import DiscreteTime, KeyedNoise, Seeds, Worlds, allocate, choose, event, exogenous, rollout
 from causal_lpm.typing import State
@@ -242,3 +244,14 @@ def test_announced_replicates_need_a_seed_each(seed: int | torch.Tensor) -> None
     with pytest.raises(ValueError, match="3 replicates are announced but the noise has"), Worlds(replicates=3):  # noqa: SIM117
         with KeyedNoise(seed):
             exogenous("luck", 5)
+
+
+def test_what_a_handler_inside_answers_to_an_event_stands() -> None:
+    class Nobody(Messenger):
+        def _pyro_event(self, msg: Any) -> None:
+            msg["fn"] = lambda name, hazard, *_, **__: torch.zeros(hazard.shape, dtype=torch.bool)
+
+    with KeyedNoise(1):
+        assert event("infection", torch.full((9,), 50.0)).all()
+        with Nobody():
+            assert not event("other", torch.full((9,), 50.0)).any()
