@@ -56,10 +56,11 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """
     options = sorted(allowed)
 
-    def likeness(option: str) -> tuple[float, bool]:
+    def likeness(option: str) -> tuple[float, float, bool]:
         one, other = name.casefold(), option.casefold()
+        near, as_written = (difflib.SequenceMatcher(None, *pair).ratio() for pair in ((one, other), (name, option)))
         # Of two that are equally near, the one with the same letters: they were typed in another order.
-        return difflib.SequenceMatcher(None, one, other).ratio(), sorted(one) == sorted(other)
+        return near, as_written, sorted(one) == sorted(other)
 
     nearest = max(options, key=likeness, default=None)
     if nearest is not None and likeness(nearest)[0] >= 0.6:
