@@ -54,7 +54,8 @@ def _by_group(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) ->
         sums = torch.bincount(cell, rows[row, agent].double(), minlength=cells).double()  # of no rows: int64
     else:
         found = rows[row, agent].long()
-        sums = total(found) if are_small(found) else exact_total(total, found, f"tally {name!r}")
+        # Those in no group are counted nowhere, so that their sum may be as large as it likes.
+        sums = total(found) if are_small(found) else exact_total(total, found * (by[agent] >= 0), f"tally {name!r}")
     return sums.reshape(rows.shape[0], groups + 1)[:, 1:].reshape(*values.shape[:-1], groups)
 
 

@@ -137,6 +137,11 @@ def test_tally(data: st.DataObject, lead: tuple[int, ...], agents: int, groups: 
             same_sums(parts, expected, x)
 
 
+def test_those_in_no_group_are_counted_nowhere_however_many_they_are() -> None:
+    x = torch.tensor([1, 2**63 - 1, 5])
+    assert tally("x", x, torch.tensor([-1, -1, 0]), groups=1).tolist() == [5]
+
+
 # allocate
 
 
