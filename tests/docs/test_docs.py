@@ -3,7 +3,6 @@
 import contextlib
 import doctest
 import importlib
-import importlib.util
 import io
 import itertools
 import re
@@ -11,9 +10,10 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.docs.scripts import script
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -73,18 +73,9 @@ def test_no_page_has_gaps(page: Path) -> None:
     assert not re.search(r"<!-- ([\w-]+) -->\s*<!-- /\1 -->", text)
 
 
-def make_reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_reference_is_current() -> None:
     written = {page.name: page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md")}
-    assert written == make_reference().reference(), "run `python docs/make_reference.py`"
+    assert written == script("make_reference").reference(), "run `python docs/make_reference.py`"
 
 
 def test_the_reference_has_a_page_for_every_face() -> None:
@@ -93,15 +84,15 @@ def test_the_reference_has_a_page_for_every_face() -> None:
     ]
     hidden = next(c["forbidden_modules"] for c in contracts if c["name"] == "Case studies use public names only")
     faces = {module.removesuffix(".*") for module in hidden if module.endswith(".*")}
-    assert faces <= set(make_reference().SECTIONS)
+    assert faces <= set(script("make_reference").SECTIONS)
 
 
 def test_the_reference_shows_every_public_name_once() -> None:
     """As a directive that takes signature, docstring and example from the code; as code; or as a link to its page."""
     shown: Counter[str] = Counter()
-    for module in make_reference().SECTIONS:
+    for module in script("make_reference").SECTIONS:
         face = importlib.import_module(module)
-        text = (DOCS / "reference" / make_reference().file_of(module)).read_text(encoding="utf-8")
+        text = (DOCS / "reference" / script("make_reference").file_of(module)).read_text(encoding="utf-8")
         shown.update(re.findall(r"^\.\. auto\w+:: (\S+)$", text, re.MULTILINE))
         headings = re.findall(r"^## (\w+)$", text, re.MULTILINE)
         assert set(headings) >= {name for name in face.__all__ if not name.isupper()}, module
@@ -114,7 +105,7 @@ def test_a_public_name_without_docstring_is_refused(tmp_path: Path) -> None:
     module = tmp_path / "bare.py"
     module.write_text('__all__ = ["f"]\n\ndef f() -> None:\n    pass\n', encoding="utf-8")
     with pytest.raises(ValueError, match="f has no docstring"):
-        make_reference().public_names(module)
+        script("make_reference").public_names(module)
 
 
 @pytest.mark.parametrize("page", EXECUTED, ids=name_of)

@@ -1,12 +1,12 @@
 """Tutorials are notebooks too: the blocks of a page are the cells, and executed they print what the page shows."""
 
 import doctest
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.docs.scripts import script
 
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")
@@ -17,18 +17,9 @@ PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"^```python\n.*?^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def make_notebooks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_notebooks", DOCS / "make_notebooks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_is_a_notebook(page: Path) -> None:
-    notebook = make_notebooks().notebook_of(page)
+    notebook = script("make_notebooks").notebook_of(page)
     nbformat.validate(notebook)
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     words = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
@@ -45,7 +36,7 @@ def test_what_is_printed_is_left_to_the_execution(tmp_path: Path) -> None:
         "```text\nkept\n```\n",
         encoding="utf-8",
     )
-    first, code, last = make_notebooks().notebook_of(page).cells
+    first, code, last = script("make_notebooks").notebook_of(page).cells
     assert first.source == "# A\n\nSee b and [d](https://d.org)."
     assert code.source == "print(1)"
     assert last.source == "A file:\n\n```text\nkept\n```"
@@ -54,7 +45,7 @@ def test_what_is_printed_is_left_to_the_execution(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_executed_notebook_prints_what_its_page_shows(tmp_path: Path) -> None:
     page, made = DOCS / "tutorials" / "predator_prey.md", tmp_path / "there" / "predator_prey.ipynb"
-    make_notebooks().main(page, made)
+    script("make_notebooks").main(page, made)
     notebook = nbformat.read(made, as_version=4)
     nbformat.validate(notebook)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
