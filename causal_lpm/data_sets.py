@@ -33,6 +33,7 @@ _FIELD = (
     "NSSAC/FIELD_software, from USDA Census of Agriculture 2022 and APHIS",
     "Apache-2.0; the sources public domain",
 )
+_MINISTRY = ("New Zealand Ministry of Health, minhealthnz/nz-covid-data 827d1e1b", "CC BY-SA 4.0")
 _SBIBM = ("sbibm 1.1.0 (Lueckmann et al. 2021)", "MIT")
 
 DATASETS: dict[str, Dataset] = {
@@ -193,6 +194,31 @@ DATASETS: dict[str, Dataset] = {
         "New York City: cases, hospitalisations and deaths per 100,000 by week and age; blank = suppressed",
         "51eab8012370dbad35102d7187eab38d7c58f598025cc5326168d6d73a653fbc",
         *_DOHMH,
+    ),
+    "nz_covid_admissions_weekly_age.csv": Dataset(
+        "New Zealand: admissions to hospital and intensive care by week and ten years of age",
+        "14a769e86f4115020a3750b838f4b709ecc9fbc398958ef42ead4e3abf893584",
+        *_MINISTRY,
+    ),
+    "nz_covid_cases_daily_dhb.csv": Dataset(
+        "New Zealand: reported COVID-19 cases by day and district, July 2021 to June 2022",
+        "43904368cf2c03a2e85eda92c55e5dd85991000c8b1a050cee05d5b60121e5c4",
+        *_MINISTRY,
+    ),
+    "nz_covid_vaccinated_dhb_age_2021-12-15.csv": Dataset(
+        "New Zealand: persons with one dose, two doses, and all from 12 years, by district, age and ethnicity",
+        "ed37c54ce9b7415043259f9147ee1d52efd04c9199d09f570324ea2c1d1e921d",
+        *_MINISTRY,
+    ),
+    "nz_covid_vaccinated_weekly_dhb.csv": Dataset(
+        "New Zealand: persons with a first and a second dose in the week, by district and ethnicity; <5 coded 2",
+        "e12cde4e2e9a0c31e1ebb9227457d7376d15fb404e21828f2e77c21ed2c940b6",
+        *_MINISTRY,
+    ),
+    "nz_population_dhb_age_ethnicity.csv": Dataset(
+        "New Zealand: persons by district, five-year age and prioritised ethnicity, users of health services 2021-22",
+        "7d8fc87d03372142d1897bfa710a3117af00cf556c2bc6b6c35fc778d618939d",
+        *_MINISTRY,
     ),
     "us_city_google_mobility_daily.csv": Dataset(
         "New York City, Boston, Seattle: visits by kind of place relative to January 2020, mean of seven days, by day",

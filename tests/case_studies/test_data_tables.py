@@ -37,6 +37,7 @@ def test_every_study_of_real_data_has_its_tables() -> None:
         "benchmark_tasks",
         "h5n1_eggs",
         "ma_counties",
+        "new_zealand",
         "nyc_first_wave",
         "second_dose",
         "stimulus_nyc",

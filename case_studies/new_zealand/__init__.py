@@ -1,0 +1,1 @@
+"""New Zealand by district, age and ethnicity: COVID-19 in 2021 and measles."""

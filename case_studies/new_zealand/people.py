@@ -1,0 +1,152 @@
+"""The people: district, age and ethnicity, in households and classrooms; some districts in finer grain if wanted."""
+
+import functools
+import itertools
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from case_studies.new_zealand.districts import DISTRICTS, ETHNICITIES
+from case_studies.new_zealand.inputs import persons
+from causal_lpm.agents import Groups, Population
+from causal_lpm.inference import positive_count
+from causal_lpm.populations import population
+
+__all__ = ["Country", "country", "ethnicities"]
+
+Columns: TypeAlias = dict[str, torch.Tensor]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Whole: TypeAlias = npt.NDArray[np.int64]
+GROUPS = ("household", "classroom")
+
+
+@dataclass(frozen=True, eq=False)
+class Country:
+    """Agents, and whom they meet at home and at school.
+
+    Attributes:
+        people: attributes `district` and `ethnicity` (uint8, as `DISTRICTS` and `ETHNICITIES`), `age` in years (uint8),
+            `household` and `classroom` (int32, -1 for none). Districts follow each other, as do members of a household.
+        home: everybody in the household.
+        school: everybody in the classroom, the teacher too.
+        weight: float32 `[20]`, persons of the table that an agent of each district stands for.
+    """
+
+    people: Population
+    home: Groups
+    school: Groups
+    weight: torch.Tensor
+
+
+@functools.lru_cache(maxsize=2)
+def country(agents: int | None = None, seed: int = 0, focus: int = 1, finer: tuple[int, ...] = ()) -> Country:
+    """New Zealand with households and schools, in which everybody has a district, an age and an ethnicity.
+
+    Districts, ages, households and classrooms are those of the package's population `new-zealand`. In each district the
+    ethnicities have their shares of every five years of age as in the table, to rounding; see `ethnicities`.
+
+    Args:
+        agents: In all, about; one a person (5,172,834) if not given.
+        seed: The same seed gives the same people.
+        focus: How many times as many agents a person the districts `finer` have as the others.
+        finer: Numbers of districts.
+
+    Raises:
+        ValueError: agents or a focus below 1, more agents than memory holds, or so few that a district lacks adults.
+
+    >>> country(agents=2_000).people
+    <Population of 2,000 agents with district, age, household, classroom, ethnicity>
+    """
+    positive_count("focus", focus)
+    dense, rough = _sizes(agents, focus, finer)
+    columns = _columns(dense, seed)
+    if rough != dense:
+        columns = _chosen(columns, _columns(rough, seed), finer)
+    district, age, home = (columns[name].numpy() for name in ("district", "age", "household"))
+    ends = np.searchsorted(district, np.arange(len(DISTRICTS) + 1))
+    told = np.empty(len(district), dtype=np.uint8)
+    for number, (begin, end) in enumerate(itertools.pairwise(ends)):
+        own, rng = slice(begin, end), np.random.default_rng([seed % 2**64, number])
+        told[own] = ethnicities(rng, age[own], home[own], persons()[number])
+    columns["ethnicity"] = torch.from_numpy(told)
+    people = Population(columns, {"district": DISTRICTS, "ethnicity": ETHNICITIES})
+    weight = torch.tensor(persons().sum((1, 2)) / np.diff(ends), dtype=torch.float32)
+    return Country(people, Groups(people["household"]), Groups(people["classroom"]), weight)
+
+
+def ethnicities(rng: np.random.Generator, age: Whole, household: Whole, table: Floats) -> npt.NDArray[np.uint8]:
+    """The ethnicity of everybody in a district: that of the oldest at home, unless the table says otherwise.
+
+    First everybody has the ethnicity of the oldest member of the household, drawn from those of that age. Then, in
+    each five years of age, as few people as can be, drawn at random, change theirs so that each has its share.
+
+    Args:
+        rng: Of the draw.
+        age: Years, `[agents]`.
+        household: Numbers `[agents]`, members following each other.
+        table: Persons by five years of age, the last open, and ethnicity, `[ages, ethnicities]`; an age without any
+            has the shares of all.
+
+    >>> people = np.array([[1.0, 1.0], [4.0, 0.0]])
+    >>> told = ethnicities(np.random.default_rng(0), np.array([30, 2, 31, 3]), np.array([0, 0, 1, 1]), people)
+    >>> told[[0, 2]].tolist(), sorted(told[[1, 3]].tolist())
+    ([0, 0], [0, 1])
+    """
+    band = np.minimum(age // 5, len(table) - 1)
+    shares = np.where(table.sum(1, keepdims=True) > 0, table, table.sum(0))
+    shares = shares / shares.sum(1, keepdims=True)
+    _, first, home = np.unique(household, return_index=True, return_inverse=True)
+    oldest = np.zeros(len(first), dtype=age.dtype)
+    np.maximum.at(oldest, home, age)
+    drawn = rng.random(len(first))[:, None] > shares.cumsum(1)[np.minimum(oldest // 5, len(table) - 1), :-1]
+    told: npt.NDArray[np.uint8] = drawn.sum(1).astype(np.uint8)[home]
+    for number, share in enumerate(shares):
+        own = rng.permutation(np.flatnonzero(band == number))
+        spare = np.bincount(told[own], minlength=len(share)) - _apportioned(share, len(own))
+        leave = np.concatenate([own[told[own] == each][: max(0, many)] for each, many in enumerate(spare)])
+        told[rng.permutation(leave)] = np.repeat(np.arange(len(share)), np.maximum(0, -spare))
+    return told
+
+
+def _apportioned(shares: Floats, whole: int) -> Whole:
+    """Whole numbers in proportion that add up, by largest remainders."""
+    exact = shares * whole
+    found: Whole = np.floor(exact).astype(np.int64)
+    found[np.argsort(found - exact, kind="stable")[: whole - int(found.sum())]] += 1
+    return found
+
+
+def _sizes(agents: int | None, focus: int, finer: tuple[int, ...]) -> tuple[int | None, int | None]:
+    """Agents of a population as fine as the districts `finer`, and of one as the others: None for one a person."""
+    if agents is None or focus == 1 or not finer:
+        return agents, agents
+    by_district = persons().sum((1, 2))
+    share = float(by_district[list(finer)].sum() / by_district.sum())
+    dense = agents / (share + (1 - share) / focus)
+    return round(dense), round(dense / focus)
+
+
+def _columns(agents: int | None, seed: int) -> Columns:
+    made = population("new-zealand", agents, seed)
+    if made.places["district"] != DISTRICTS:
+        raise RuntimeError(f"the package numbers districts as {made.places['district']}: bring `DISTRICTS` to it.")
+    return {name: made.people[name] for name in ("district", "age", *GROUPS)}
+
+
+def _chosen(dense: Columns, rough: Columns, finer: tuple[int, ...]) -> Columns:
+    """District by district from one or the other, groups numbered on."""
+    parts: dict[str, list[torch.Tensor]] = {name: [] for name in dense}
+    seen = dict.fromkeys(GROUPS, 0)
+    for number in range(len(DISTRICTS)):
+        source = dense if number in finer else rough
+        begin, end = torch.searchsorted(source["district"], torch.tensor([number, number + 1], dtype=torch.uint8))
+        for name, values in source.items():
+            own = values[begin:end]
+            if name in seen and bool((inside := own >= 0).any()):
+                own = torch.where(inside, own - own[inside].min() + seen[name], own)
+                seen[name] = int(own.max()) + 1
+            parts[name].append(own)
+    return {name: torch.cat(values) for name, values in parts.items()}
