@@ -66,8 +66,7 @@ class FreshWattsStrogatz(Layer):
         ).clone()
         if not 0.0 <= self.rewire <= 1.0:
             raise ValueError(f"rewire is {self.rewire}: a probability must be between 0 and 1.")
-        members = classes[classes >= 0].long()
-        size = torch.bincount(members, minlength=degree.shape[0])
+        size = torch.bincount(classes.long() + 1, minlength=degree.shape[0] + 1)[1:]
         degree = degree.to(size.device, torch.float32, copy=True)
         if bool((too_large := (degree > size - 1) & (size > 0)).any()):
             c = int(too_large.nonzero()[0])

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from causal_lpm.kernels import hashing, reference
 from causal_lpm.kernels.dispatch import implementation
+from causal_lpm.kernels.sending import Sending
 
-__all__ = ["Segments", "has_ring_range", "permuted", "ring_range"]
+__all__ = ["Segments", "Sending", "has_ring_range", "not_zero", "permuted", "ring_range"]
 
 
 class Segments(NamedTuple):
@@ -64,30 +65,46 @@ def has_ring_range(x: Tensor) -> bool:
 
 
 def ring_range(
-    sent: Tensor, key: Tensor, segments: Segments, rewire: float, most: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The sums of `kernels.ring_total` along the edges that begin at the members here.
+    sending: Sending,
+    key: Tensor,
+    rows: Tensor,
+    segments: Segments,
+    rewire: float,
+    most: int,
+    members: Tensor,
+    out: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The sums of `kernels.ring_total` along the edges that begin at the members here, in the rows of one key.
 
     Args:
-        sent: int64 `[rows, members]`, what all members send, in the order of their classes and numbers.
+        sending: What all members send, in the order of their classes and numbers, one row of them after the other.
         key: int64 `[1]`, of these rows.
+        rows: int64 `[n]`, which have this key.
         segments: Who is here.
         rewire: As there.
-        most: At least as many as there are numbers other than 0 among what members here send in all rows.
+        most: At least as many as there are members here who send something, in all rows.
+        members: int32 `[members here]`, where the sums of each belong in `out`, in the order of the members.
+        out: int64 `[all rows, agents here]`, 0 in these rows; the sums are written into it.
 
     Returns:
-        The sums of the members here, int64 `[rows, members here]`; and what goes to members elsewhere: row, place among
-        all members, and number, int64 `[n]` each.
+        What goes to members elsewhere: row, place among all members, and number, int64 `[n]` each.
     """
     from causal_lpm.kernels import cpu_ranges
 
     sure, chance = reference.ring_plan(segments.size, segments.half_degree)
-    reach, rows = sure + (chance > 0), sent.shape[0]
-    away = np.empty((3, most * int(reach.max()) + rows * int(reach.sum()) + 1), dtype=np.int64)
-    out = torch.zeros((rows, int(segments.here.sum())), dtype=torch.int64)
-    base = key.numpy().view(np.uint64)[0]
+    reach, total, own = sure + (chance > 0), int(segments.size.sum()), rows.numpy()
+    begins = torch.arange(len(out) + 1) * total
+    ends = torch.searchsorted(sending.place, begins).numpy()
+    place = (sending.place % max(1, total)).numpy()
+    words = np.zeros((len(out), total // 64 + 1), np.uint64)
+    before = np.zeros(words.shape, np.int32)
+    for row in own:
+        cpu_ranges.marked(place[ends[row] : ends[row + 1]], words[row], before[row])
+    away = np.empty((3, most * int(reach.max()) + len(own) * int(reach.sum()) + 1), dtype=np.int64)
     ring = (x.contiguous().numpy() for x in (*segments[:4], sure, chance))
+    base = key.numpy().view(np.uint64)[0]
     run: Any = cpu_ranges.ring_range
-    many = run(sent.numpy(), base, *ring, round(rewire * reference.ONE), out.numpy(), away)
-    row, place, number = torch.from_numpy(away[:, :many].copy()).unbind()
-    return out, row, place, number
+    sent = words, before, place, sending.value.numpy(), own, ends, base
+    many = run(*sent, *ring, round(rewire * reference.ONE), members.numpy(), out.numpy(), away)
+    row, at, number = torch.from_numpy(away[:, :many].copy()).unbind()
+    return row, at, number

@@ -1,4 +1,4 @@
-"""Groups with members in several ranges: what the members elsewhere send together stands in for them."""
+"""Groups with members in several ranges: what the members elsewhere send together is added to their sums."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from causal_lpm.agents.layers import Layer
+from causal_lpm.agents.layers import Follow, Layer, RangeLayer
 from causal_lpm.agents.ranges.border import Border
-from causal_lpm.agents.ranges.stand_ins import StandIns
 from causal_lpm.kernels import group_sum
 from causal_lpm.ops.population import Address, bounds_of_ranges, swap
 
 __all__ = ["GroupRange"]
 
 
-class GroupRange(StandIns):
+class GroupRange(RangeLayer):
     """The groups of the agents here.
 
     Args:
@@ -32,20 +31,19 @@ class GroupRange(StandIns):
         bounds = bounds_of_ranges(address.total)
         common = _in_common(known, len(bounds) - 1, bounds.index(address.first))
         shared = torch.unique(torch.cat(common))
-        stand_in = torch.searchsorted(known, shared).int()
-        super().__init__(groups_of(torch.cat([local, stand_in])), address.here)
+        self._layer, self._shared = groups_of(local), len(shared)
         place = torch.full((len(known) + 1,), -1, dtype=torch.int32)
-        place[stand_in.long()] = torch.arange(len(shared), dtype=torch.int32)
-        self._members = (place[local.long()] >= 0).nonzero()[:, 0]
-        self._group_of_member = place[local[self._members].long()]
-        self._shared = len(shared)
+        place[torch.searchsorted(known, shared)] = torch.arange(len(shared), dtype=torch.int32)
+        self._members = (place[local] >= 0).nonzero()[:, 0]
+        self._group_of_member = place[local[self._members]]
         places = [torch.searchsorted(shared, each) for each in common]
         self._border = Border(places, places, len(shared))
 
-    def heard(self, x: Tensor) -> Tensor:
+    def total(self, x: Tensor, follow: Follow) -> Tensor:
+        total = self._layer.total(x)
         own = group_sum(x.index_select(-1, self._members), self._group_of_member, self._shared)
-        elsewhere = self._border.exchanged(own)
-        return torch.cat([x.long(), elsewhere], -1) if self._shared else x
+        elsewhere = self._border.exchanged(own).to(total.dtype)
+        return total.index_add_(-1, self._members, elsewhere[..., self._group_of_member]) if self._shared else total
 
 
 def _in_common(known: Tensor, ranges: int, own: int) -> list[Tensor]:

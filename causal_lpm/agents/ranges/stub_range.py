@@ -8,6 +8,7 @@ from torch import Tensor
 from causal_lpm.agents.layers import Follow, RangeLayer, stretches
 from causal_lpm.agents.ranges.parcels import packed, unpacked
 from causal_lpm.kernels.ranges import permuted
+from causal_lpm.kernels.sending import not_zero
 from causal_lpm.ops.exogenous import exogenous
 from causal_lpm.ops.population import Address, bounds_of_ranges, swap
 
@@ -25,13 +26,13 @@ class StubRange(RangeLayer):
     """
 
     def __init__(self, stubs: Tensor, address: Address, chain: bool, name: str) -> None:
-        self._stubs, self._chain, self._name = stubs.long(), chain, name
-        self._first = self._stubs.cumsum(0) - self._stubs
-        self._owner = torch.repeat_interleave(torch.arange(len(stubs), dtype=torch.int32), self._stubs)
+        self._stubs, self._chain, self._name = stubs, chain, name
+        self._end = stubs.cumsum(0, dtype=torch.int32)  # where the next agent's begin
         ranges = len(bounds := bounds_of_ranges(address.total)) - 1
         self._range = bounds.index(address.first)
-        mine = torch.tensor([len(self._owner)]).view(torch.uint8)
+        mine = self._end[-1:].long().view(torch.uint8)
         many = [int(parcel.clone().view(torch.int64)) for parcel in swap([mine] * ranges)]
+        self._here = many[self._range]
         self._bounds = torch.tensor([0, *many]).cumsum(0)
 
     def total(self, x: Tensor, follow: Follow) -> Tensor:
@@ -49,14 +50,20 @@ class StubRange(RangeLayer):
         total = torch.zeros(rows.shape, dtype=torch.int64)
         for parcel in swap(parcels):
             place, said = unpacked(parcel)
-            row, stub = place // max(1, len(self._owner)), place % max(1, len(self._owner))
-            total.view(-1).index_add_(0, row * rows.shape[-1] + self._owner[stub], said)
+            row, stub = place // max(1, self._here), place % max(1, self._here)
+            total.view(-1).index_add_(0, row * rows.shape[-1] + self._owner(stub), said)
         return total.reshape(*dims, x.shape[-1])
+
+    def _owner(self, stub: Tensor) -> Tensor:
+        """Whose stubs here they are."""
+        return torch.searchsorted(self._end, stub.int(), right=True)
 
     def _sent(self, rows: Tensor, of_key: Tensor, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What goes to which stub of all in which row, in the rows of one key."""
-        agents = (rows[of_key] != 0).any(0).nonzero()[:, 0]
-        place, number = stretches(self._first[agents], self._stubs[agents])
+        agents = torch.cat([not_zero(rows[row]) for row in of_key.tolist()])
+        agents = agents if len(of_key) == 1 else agents.unique()
+        many = self._stubs[agents].long()
+        place, number = stretches(self._end[agents].long() - many, many)
         stubs, key = int(self._bounds[-1]), key.reshape(1)
         at = permuted(key, number + self._bounds[self._range], stubs, inverse=True)
         if self._chain:  # beside the one before and the one after it
@@ -67,9 +74,9 @@ class StubRange(RangeLayer):
             there = torch.maximum(at, beside) < stubs // 2 * 2
         place, other = place[there], permuted(key, beside[there], stubs)
         own = other - self._bounds[self._range]
-        loop = (own >= 0) & (own < len(self._owner))
-        loop[loop.clone()] = self._owner[own[loop]] == agents[place[loop]]  # nobody meets himself
+        loop = (own >= 0) & (own < self._here)
+        loop[loop.clone()] = self._owner(own[loop]) == agents[place[loop]]  # nobody meets himself
         place, other = place[~loop], other[~loop]
-        value = rows[of_key][:, agents].long()[:, place]
+        value = rows[of_key[:, None], agents].long()[:, place]
         row, entry = value.nonzero(as_tuple=True)
         return of_key[row], other[entry], value[row, entry]

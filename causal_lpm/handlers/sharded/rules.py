@@ -169,6 +169,13 @@ def _bucketize(func: Any, x: Any, borders: Any, **options: Any) -> Any:
     return NotImplemented if isinstance(borders, Held) else x.like(func(x.local, borders, **options))
 
 
+def _bincount(func: Any, x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    if weights is not None:  # floats, in the order of one process
+        return NotImplemented
+    least = max(minlength, int(_highest(aten.amax.default, x)) + 1)
+    return x.ranks.sum(func(x.local, None, least))
+
+
 def _new(func: Any, x: Held, size: Any, *rest: Any, **options: Any) -> Any:
     return func(x.local, size, *rest, **options)
 
@@ -196,6 +203,7 @@ _RULES: dict[Any, Callable[..., Any]] = {
     aten.gather: _gather,
     aten.searchsorted: _searchsorted,
     aten.bucketize: _bucketize,
+    aten.bincount: _bincount,
     aten.new_zeros: _new,
     aten.new_ones: _new,
     aten.new_full: _new,
