@@ -12,7 +12,7 @@ from causal_lpm.kernels import hashing, reference
 from causal_lpm.kernels.dispatch import implementation
 from causal_lpm.kernels.sending import Sending
 
-__all__ = ["Segments", "Sending", "has_ring_range", "not_zero", "permuted", "ring_range"]
+__all__ = ["Segments", "has_ring_range", "permuted", "ring_range"]
 
 
 class Segments(NamedTuple):
