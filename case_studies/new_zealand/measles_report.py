@@ -10,14 +10,14 @@ __all__ = ["tables"]
 def tables(numbers: dict[str, Any]) -> dict[str, str]:
     """Marker -> Markdown, from the numbers of `reproduce`."""
     parts = {
-        "measles about": _about(numbers),
-        "measles immune": _immune(numbers["immune"]),
-        "measles compared": _compared(numbers),
+        "measles-about": _about(numbers),
+        "measles-immune": _immune(numbers["immune"]),
+        "measles-compared": _compared(numbers),
     }
     if "known" in numbers:
-        parts["measles known"] = _known(numbers)
+        parts["measles-known"] = _known(numbers)
     if "cases" in numbers:
-        parts["measles cases"] = _cases(numbers)
+        parts["measles-cases"] = _cases(numbers)
     return parts
 
 

@@ -68,7 +68,7 @@ def reproduce(
     agents: int | None = None,
     cases: WeeklyCases | None = None,
 ) -> str:
-    """Writes measles.json and a simulated outbreak as a file of cases, and returns the tables.
+    """Writes numbers.json and a simulated outbreak as a file of cases, and returns the tables.
 
     Args:
         out: Folder of the results; parts that are there are used.
@@ -129,7 +129,7 @@ def reproduce(
         _write_cases(folder / "simulated_outbreak.csv", here.districts, known)
     else:
         numbers["cases"] = _said(found, cases, numbers["gates"], replicate_seed(seed, 5))
-    (out / "measles.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    (out / "numbers.json").write_text(json.dumps({"measles": numbers}, indent=1) + "\n", encoding="utf-8")
     return "\n\n".join(tables(numbers).values())
 
 

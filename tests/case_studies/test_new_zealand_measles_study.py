@@ -60,14 +60,14 @@ def test_draws_are_whole_numbers_of_people(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_quick_study_runs_and_answers_the_outbreak_that_it_wrote(tmp_path: Path) -> None:
     few: dict[str, Any] = {"quick": True, "seed": 0, "workers": 1, "say": lambda text: None, "agents": 20_000}
     told = measles_reproduction.reproduce(tmp_path, **few)
-    numbers = json.loads((tmp_path / "measles.json").read_text(encoding="utf-8"))
+    numbers = json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))["measles"]
     assert told == "\n\n".join(tables(numbers).values())
     assert len(numbers["known"]) == 5
     own = tmp_path / "own"
     own.mkdir()
     cases = weekly_cases(tmp_path / "measles" / "simulated_outbreak.csv")
     measles_reproduction.reproduce(own, cases=cases, **few)
-    answered = json.loads((own / "measles.json").read_text(encoding="utf-8"))["cases"]
+    answered = json.loads((own / "numbers.json").read_text(encoding="utf-8"))["measles"]["cases"]
     assert answered["reported"] == numbers["known"][0]["reported"]
     assert answered["answers"][0]["coverage"] == numbers["known"][0]["district"]
     assert all(row["low"] <= row["median"] <= row["high"] for row in answered["answers"])
