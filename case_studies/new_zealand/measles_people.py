@@ -162,4 +162,5 @@ def _outside(people: Population, apart: Tensor, kept: Tensor) -> tuple[Mixing, f
 def _renumbered(group: Tensor) -> Tensor:
     """Groups from 0 without gaps, -1 for none."""
     found, number = group.unique(return_inverse=True)
-    return number - int(found[0] < 0)
+    numbered: Tensor = number - int(found[0] < 0)
+    return numbered
