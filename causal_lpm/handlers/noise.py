@@ -18,12 +18,14 @@ from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.model_runs import ModelRun
 from causal_lpm.kernels import hashing
 from causal_lpm.kernels.by_group import happens_by_group
+from causal_lpm.kernels.dispatch import compiled
+from causal_lpm.kernels.select_among import select_among_by_key
 from causal_lpm.ops.allocate import CLASSES, checked_supply
 from causal_lpm.ops.dimensions import refuse_worlds
 from causal_lpm.ops.events import decided_by_noise
 from causal_lpm.ops.exogenous import checked_index
 from causal_lpm.ops.outcomes import data_of
-from causal_lpm.ops.population import population
+from causal_lpm.ops.population import population, sum_over_ranges
 from causal_lpm.ops.pyro_stack import handlers_in_force, hears
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
@@ -203,10 +205,15 @@ class KeyedNoise(Handler):
         self._once_a_step(msg)
         together = msg["fn"]
 
-        def allocate(name: str, priority: torch.Tensor, *rest: Any) -> torch.Tensor:
-            # Ranges of a population select together, by noise that is written out.
-            answer = together if population(priority.shape[-1]).is_part else self._allocate
-            return answer(name, priority, *rest)
+        def allocate(name: str, priority: torch.Tensor, supply: torch.Tensor, by: torch.Tensor | None) -> torch.Tensor:
+            address, key = population(priority.shape[-1]), self.key(name)
+            if not address.is_part:
+                return self._allocate(name, priority, supply, by)
+            if by is not None or key.shape[-1:] > (1,) or not (compiled() and priority.is_cpu):
+                answer: torch.Tensor = together(name, priority, supply, by)
+                return answer
+            most, ahead = checked_supply(name, priority, supply), hashing.ahead(key, address.first)
+            return select_among_by_key(priority, ahead, most, CLASSES, address.first, sum_over_ranges)
 
         msg["fn"] = allocate
 
