@@ -114,7 +114,29 @@ def run_market() -> Rollout:
         return rollout(day, {"got": torch.zeros(agents, dtype=torch.bool)}, 6)
 
 
+def run_chosen() -> Rollout:
+    """The agents with the smallest and the largest noise, with and without ties, counts by class, numbers by place."""
+    agents = 500
+    kind = torch.arange(agents) % 7
+
+    def day(s: State) -> State:
+        luck = exogenous("luck", agents, "uniform")
+        new = torch.zeros_like(s["chosen"])
+        for number, values in enumerate((luck, -luck, (luck * 4).round(), torch.stack([luck, 1 - luck]))):
+            found = values.topk(9 + number, largest=number == 1)
+            tally(f"highest{number}", found.values.sum(-1, keepdim=True))
+            if values.dim() == 1:
+                new.scatter_(-1, found.indices, number + 1)
+        tally("chosen", new, by=kind, groups=7)
+        tally("classes", torch.bincount(torch.where(luck < 0.5, kind, 2), minlength=9))
+        return {"chosen": new}
+
+    with KeyedNoise(4):
+        return rollout(day, {"chosen": torch.zeros(agents, dtype=torch.uint8)}, 5)
+
+
 MODELS = {
+    "chosen": run_chosen,
     "market": run_market,
     "flu": run_flu,
     "flu with acts": run_flu_with_acts,

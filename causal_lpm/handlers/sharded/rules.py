@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
+from causal_lpm.handlers.sharded.chosen import scatter_value, topk
 from causal_lpm.handlers.sharded.held import Held, cut, whole
 from causal_lpm.handlers.sharded.shapes import SHAPES, apart, some_held
 from causal_lpm.kernels.elementwise import answer as quick
@@ -204,6 +205,8 @@ _RULES: dict[Any, Callable[..., Any]] = {
     aten.searchsorted: _searchsorted,
     aten.bucketize: _bucketize,
     aten.bincount: _bincount,
+    aten.topk: topk,
+    aten.scatter_: scatter_value,
     aten.new_zeros: _new,
     aten.new_ones: _new,
     aten.new_full: _new,
