@@ -38,7 +38,7 @@ class Elementwise(Handler):
 
 
 def _step(step: Callable[..., State], dynamics: Dynamics, state: State, *others: Any) -> State:
-    large = any(x.numel() >= LARGE and x.is_cpu for x in state.values())
+    large = max([x.numel() if x.is_cpu else 0 for x in state.values()]) >= LARGE
     if large:
         let_threads_sleep()
     if not large or not compiled() or torch._C._len_torch_function_stack():

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pyro.poutine.messenger import Messenger
 
-from causal_lpm.ops.pyro_stack import by_methods_alone, handlers_in_force
+from causal_lpm.ops.pyro_stack import by_methods_alone, handlers_in_force, look_again
 
 __all__ = ["Handler"]
 
@@ -32,6 +32,7 @@ class Handler(Messenger):
         for handler in handlers_in_force():
             if isinstance(handler, Handler):
                 handler.refuse_other_threads()
+        look_again()
         entered = super().__enter__()
         self._thread = threading.get_ident()
         self._begin_anew()

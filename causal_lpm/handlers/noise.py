@@ -4,7 +4,6 @@ A value is a counter-based hash of (seed, site name, step or number, agent): Spl
 integers (Steele, Lea and Flood 2014; Salmon et al. 2011 for the idea), see `causal_lpm.kernels.hashing`.
 """
 
-import functools
 from typing import Any, Self
 
 import torch
@@ -26,7 +25,7 @@ from causal_lpm.ops.events import decided_by_noise
 from causal_lpm.ops.exogenous import checked_index
 from causal_lpm.ops.outcomes import data_of
 from causal_lpm.ops.population import population, sum_over_ranges
-from causal_lpm.ops.pyro_stack import handlers_in_force, hears
+from causal_lpm.ops.pyro_stack import anybody_hears, handlers_in_force, listeners
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
 from causal_lpm.typing import NoiseKind
@@ -107,8 +106,8 @@ class KeyedNoise(Handler):
 
     def key(self, name: str) -> torch.Tensor:
         """The 64-bit key of the field `name` in the running step (-1 outside), int64 `[]` or `[*draws, 1]`."""
-        step = running_step()
-        return hashing.stream(self._shared(self.seed()), self._full_name(name), step.number if step else -1)
+        step, seed = running_step(), self._shared(self.seed())
+        return hashing.stream(seed, name, -1) if step is None else hashing.stream(seed, step.prefix + name, step.number)
 
     def numbered_key(self, name: str) -> torch.Tensor:
         """The key of `name` before a number (of an infection, say) enters it; the step plays no part."""
@@ -119,7 +118,7 @@ class KeyedNoise(Handler):
         return self._seed
 
     def _shared(self, seed: torch.Tensor) -> torch.Tensor:
-        if seed.dim() == 0 and not any(hears(handler, "get_index_plates") for handler in handlers_in_force()):
+        if seed.dim() == 0 and not anybody_hears("get_index_plates"):
             return seed  # there are no worlds and no replicates
         refuse_worlds("the seed of the exogenous noise", seed)
         plate = get_index_plates().get("replicates")
@@ -155,7 +154,7 @@ class KeyedNoise(Handler):
     def _pyro_event(self, msg: Any) -> None:
         self._once_a_step(msg)
         nobody_answers = msg["fn"] is decided_by_noise and msg["args"][2] is None
-        if nobody_answers and all(map(_lets_answers_be, handlers_in_force())):
+        if nobody_answers and all(map(_lets_answers_be, listeners("sample"))):
             msg["fn"] = self._answered  # nobody would do anything about its site, either
 
     def _answered(
@@ -255,13 +254,8 @@ class KeyedNoise(Handler):
 
 
 def _lets_answers_be(handler: Any) -> bool:
-    """Whether a handler does nothing about the site of an event that is answered, and is left out of traces."""
-    return _kind_lets_answers_be(handler.__class__) or not hears(handler, "sample")
-
-
-@functools.cache
-def _kind_lets_answers_be(kind: type) -> bool:
-    return getattr(kind, "lets_answers_be", False) or kind in (TraceMessenger, _LazyPlateMessenger)
+    """Whether a handler that hears of samples does nothing about that of an event that is answered."""
+    return getattr(handler, "lets_answers_be", False) or handler.__class__ in (TraceMessenger, _LazyPlateMessenger)
 
 
 def _first(agents: int) -> int:

@@ -72,10 +72,12 @@ class Recording(Handler):
         step = running_step()
         if step is None:
             return
-        series = self._rows.setdefault(msg["args"][0], _Series())
+        series = self._rows.get(msg["args"][0])
+        if series is None:
+            series = self._rows[msg["args"][0]] = _Series()
         if msg["kwargs"]["stock"]:
             self.stocks.add(msg["args"][0])
-        if step.number in series.steps:
+        if series.has(step.number):
             raise ValueError(
                 f"the tally {msg['args'][0]!r} is made twice in step {step.number}: give each its own name."
             )
@@ -92,6 +94,10 @@ class Recording(Handler):
         return {name: expanded(series.stacked(), worlds, event_dim=1) for name, series in self._rows.items()}
 
 
+_BLOCK = 64
+"""Values that are kept together."""
+
+
 class _Series:
     """The values of one tally, one a step.
 
@@ -101,21 +107,29 @@ class _Series:
 
     def __init__(self) -> None:
         self.steps: list[int] = []
+        self._numbers: set[int] = set()  # the same: a list takes longer to look through every day
         self._values: list[torch.Tensor | tuple[torch.Tensor, int]] = []  # a copy of its own, or its row of a block
         self._block: torch.Tensor | None = None
+        self._kind: tuple[torch.Size, torch.dtype] | None = None  # of its values
         self._rows: NDArray[Any] | None = None  # the memory of the block, where that is quick to write into
         self._used = 0
+
+    def has(self, step: int) -> bool:
+        """Whether a step has a value."""
+        return step in self._numbers
 
     def add(self, step: int, value: torch.Tensor) -> None:
         """Keeps the value of a step."""
         self.steps.append(step)
-        if value.requires_grad or hidden(value):
+        self._numbers.add(step)
+        plain = type(value) is torch.Tensor and value.is_cpu
+        if value.requires_grad or (not plain and hidden(value)):
             self._values.append(value.clone())  # what the model writes into its sum in place stays out of it
             return
-        block, plain = self._block, type(value) is torch.Tensor and value.is_cpu
-        if block is None or self._used == len(block) or block.shape[1:] != value.shape or block.dtype != value.dtype:
-            block, self._used = value.new_empty((64, *value.shape)), 0  # full, or the worlds have split
-            self._block, self._rows = block, block.numpy() if plain else None
+        block, kind = self._block, (value.shape, value.dtype)
+        if block is None or self._used == _BLOCK or kind != self._kind:  # full, or the worlds have split
+            block, self._used = value.new_empty((_BLOCK, *value.shape)), 0
+            self._block, self._rows, self._kind = block, block.numpy() if plain else None, kind
         if self._rows is None or not plain:
             block[self._used] = value
         else:
@@ -125,6 +139,7 @@ class _Series:
 
     def cut(self, length: int) -> None:
         """Forgets what was added after so many steps."""
+        self._numbers.difference_update(self.steps[length:])
         del self.steps[length:], self._values[length:]
 
     def stacked(self) -> torch.Tensor:

@@ -24,7 +24,6 @@ from causal_lpm.handlers.parts import Memory, Parts, no_part
 from causal_lpm.handlers.recording import Recording
 from causal_lpm.handlers.steps import Steps, as_time, steps_until
 from causal_lpm.handlers.triggers import Triggers
-from causal_lpm.ops.population import Address
 from causal_lpm.ops.pyro_stack import by_methods_alone, handlers_in_force, heard_by_all
 from causal_lpm.ops.simulation import Remembered, Rollout, once, simulation_ends
 from causal_lpm.ops.step import step
@@ -64,14 +63,13 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         self.dt, self.prefix = dt, f"{name}/" if name else ""
         self._triggers = Triggers()
         self._dynamics: Dynamics | None = None  # in force, where acts may change them
-        self._agents: int | None = None  # known inside a step
+        self._steps_now = False  # whether a step runs
         self._size = 1  # agents of this simulation
         self._parts: Parts | None = None  # of the simulation that runs
         self._in_force = 0  # handlers when it began
         self._name, self._named = "", True  # of its rollout, and whether it needs no name
         self._finished: Rollout | None = None
         self._end = math.inf  # of the part that runs
-        self._device = torch.device("cpu")  # of the entry that has the agents
         self._entries: set[str] = set()
         self._own: State = {}  # the last state made here: nobody else keeps its tensors
         self._lent: Lent | None = None  # the state that a callback is given
@@ -105,7 +103,7 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
         self.refuse_other_threads()
         dynamics, given, start, end = msg["args"][:4]
         if self._parts is not None:
-            where = "inside a step" if self._agents is not None else "inside an interruption"
+            where = "inside a step" if self._steps_now else "inside an interruption"
             raise ValueError(
                 f"a population is simulated {where} of another: its noise would be the same every day; make it entries "
                 "of the same state, or use solve_ode for equations."
@@ -179,10 +177,6 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
     def _pyro_check_dynamics(self, msg: Any) -> None:
         msg["done"] = True  # trying the dynamics out would draw noise
 
-    def _pyro_population(self, msg: Any) -> None:
-        if self._agents is not None and not any(msg["args"]):
-            msg["value"], msg["done"] = Address(0, self._agents, self._agents, self._device), True
-
     def _pyro_step_length(self, msg: Any) -> None:
         msg["value"], msg["done"] = self.dt, True
 
@@ -238,13 +232,12 @@ class DiscreteTime(Handler, Solver[torch.Tensor]):  # type: ignore[type-arg, unu
 
     def _advance(self, dynamics: Dynamics, state: State, start: torch.Tensor, end: torch.Tensor, **_: Any) -> State:
         state, self._own = self._owned(state), {}
-        largest = max(state.values(), key=lambda value: value.shape[-1])
         for number in range(self._steps_until(start), self._steps_until(end)):
-            self._agents, self._device = self._size, largest.device
+            self._steps_now = True
             try:
-                state = step(dynamics, state, number, torch.tensor(number * self.dt), self.prefix)
+                state = step(dynamics, state, number, torch.full((), number * self.dt), self.prefix)
             finally:
-                self._agents = None
+                self._steps_now = False
         self._own = dict(state)
         return state
 

@@ -107,7 +107,7 @@ def happens(hazard: Tensor, key: Tensor, where: Tensor | None = None, check: boo
     >>> happens(torch.tensor([0.0, torch.inf]), torch.tensor([7]))
     tensor([False,  True])
     """
-    key = key.to(hazard.device)
+    key = key if key.device == hazard.device else key.to(hazard.device)
     plain = type(hazard) is Tensor and not hazard.requires_grad and (where is None or type(where) is Tensor)
     if plain and type(key) is Tensor and nobody_else():  # on the short way: torch's takes ten microseconds
         happened: Tensor = _for(hazard).happens(hazard, key, where, check)

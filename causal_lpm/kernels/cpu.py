@@ -5,13 +5,8 @@ Loads numba, so it is imported only by the dispatch, when the first kernel is ca
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,38 +14,10 @@ from torch import Tensor
 
 from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_limits, cpu_noise, cpu_stocks, cpu_totals, hashing, reference
 from causal_lpm.kernels.cpu_hash import Array
+from causal_lpm.kernels.cpu_threads import spread, threads_for
 
 _KINDS = {kind: getattr(cpu_hash, kind.upper()) for kind in ("exponential", "uniform", "gumbel", "normal")}
 SPARSE = 3  # a sum follows single agents while fewer than one in three send something
-_WORTH_A_THREAD = 1 << 17  # elements; below about a tenth of a millisecond of work a thread is not worth waking
-
-
-@functools.cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """The threads of this process: those of a parent do not survive a fork."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="causal_lpm")
-
-
-def spread(
-    kernel: Callable[..., None], *args: Any, pieces: int, work: int, bounds: Sequence[int] | None = None
-) -> None:
-    """Calls `kernel(*args, low, high)` on parts of `range(pieces)`; the parts write to different places."""
-    threads = _threads(pieces, work)
-    if threads <= 1:
-        kernel(*args, 0, pieces)
-        return
-    bounds = bounds or [pieces * t // threads for t in range(threads + 1)]
-    (low, high), *others = itertools.pairwise(bounds)
-    running = [_pool(os.getpid()).submit(kernel, *args, a, b) for a, b in others]
-    kernel(*args, low, high)
-    for part in running:
-        part.result()
-
-
-def _threads(pieces: int, work: int) -> int:
-    return min(torch.get_num_threads(), pieces, work // _WORTH_A_THREAD)
-
-
 _ONLY = np.zeros(1, dtype=np.int64)  # the only row
 _EVERYBODY = torch.empty(0, dtype=torch.bool)
 _NO_GROUP = np.empty(0, dtype=np.int32)
@@ -127,12 +94,17 @@ def happens(
     single = hazard.dim() == 1 == asked.dim() and key.dim() < 2  # numpy takes five microseconds to say so
     lead = () if single else np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
     alike = hazard.stride(-1) == 0 or hazard.shape[-1] == 1  # one number for everybody may come expanded
+    if single and alike and group is None and threads_for(agents, agents // 2) == 1:
+        out = torch.zeros(agents, dtype=torch.bool)
+        h, mask = _array(hazard[:1], torch.float32), _array(asked, torch.bool).view(np.uint8)
+        right = cpu_limits.happens_alike(h, _keys(key, lead)[0], mask, out.numpy().view(np.uint8))
+        return _checked(out, right or not check)
     h, rows_h = _rows(hazard[..., :1] if alike and group is None else hazard, lead, torch.float32)
     w, rows_w = _rows(asked, lead, torch.bool)
     keys, rows_key = _keys(key, lead)
-    out = torch.zeros((math.prod(lead), agents), dtype=torch.bool)
+    out = torch.zeros(agents if single else (*lead, agents), dtype=torch.bool)
     members = _sorted(rows_key)
-    mask, result = w.view(np.uint8), out.numpy().view(np.uint8)
+    mask, result = w.view(np.uint8), out.numpy().view(np.uint8).reshape(1 if single else math.prod(lead), agents)
     if alike or group is not None:
         low, width = np.empty(h.shape, np.uint64), np.empty(h.shape, np.uint64)
         right = cpu_limits.limits(h.reshape(-1), low.reshape(-1), width.reshape(-1))
@@ -140,15 +112,19 @@ def happens(
             (h, low, width, _NO_GROUP if group is None else _array(group, torch.int32)),
             (keys, mask, rows_h, rows_key, rows_w, members, result),
         )
-        spread(cpu_limits.happens, *hazards, *rest, pieces=agents, work=out.numel() // 2)
+        spread(cpu_limits.happens, *hazards, *rest, pieces=agents, work=result.size // 2)
     else:
         bad = np.zeros(1, dtype=np.bool_)
         rest = keys, mask, rows_h, rows_key, rows_w, members, result
-        spread(cpu_noise.happens, h, *rest, bad, pieces=agents, work=out.numel())
+        spread(cpu_noise.happens, h, *rest, bad, pieces=agents, work=result.size)
         right = not bad[0]
-    if check and not right:
+    return _checked(out, right or not check)
+
+
+def _checked(happened: Tensor, right: bool) -> Tensor:
+    if not right:
         raise ValueError(reference.BAD_HAZARD)
-    return out[0] if single else out.reshape(*lead, agents)
+    return happened
 
 
 def select(priority: Tensor, key: Tensor, supply: Tensor, classes: int, group: Tensor | None = None) -> Tensor:
@@ -254,11 +230,13 @@ def ring_total(
     sizes = _array(size, torch.int64)
     ring = (_array(start, torch.int64), sizes, sure.numpy(), chance.numpy())
     members, parts = _by_key(rows_key)
-    args = rows, keys, _array(order, torch.int32), *ring, round(rewire * reference.ONE), rows_x, rows_key
+    speaks = np.zeros((len(parts) - 1, x.shape[-1]), np.uint8)
+    spread(cpu_fresh.speakers, rows, rows_x, members, parts, speaks, pieces=x.shape[-1], work=out.numel() // 4)
+    args = rows, speaks, keys, _array(order, torch.int32), *ring, round(rewire * reference.ONE), rows_x, rows_key
     tasks, work = (len(parts) - 1) * len(sizes), 3 * out.numel()
     # Classes differ in size: each thread takes the next ones until it has its share of the members.
     done = np.tile(sizes, len(parts) - 1).cumsum()
-    shares = np.arange(1, threads) / threads if (threads := _threads(tasks, work)) > 1 else np.empty(0)
+    shares = np.arange(1, threads) / threads if (threads := threads_for(tasks, work)) > 1 else np.empty(0)
     bounds = [0, *np.searchsorted(done, shares * done[-1]).tolist(), tasks] if tasks else None
     spread(cpu_fresh.ring_total, *args, members, parts, out.numpy(), pieces=tasks, work=work, bounds=bounds)
     return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))

@@ -11,83 +11,127 @@ from typing import Any
 import numpy as np
 
 from causal_lpm.kernels._compile import inner, loop
-from causal_lpm.kernels.cpu_hash import BLOCK, GOLDEN, LOW32, ONE, S31, S32, Array, U, bits, mix, uniform
+from causal_lpm.kernels.cpu_hash import BLOCK, GOLDEN, LOW32, ONE, S31, S32, ZERO, Array, U, bits, marked, mix, uniform
+
+
+@inner
+def _exchange(sent: Any, received: Any, one: Any, other: Any) -> Any:
+    """Each of two members receives what the other sends, in every row."""
+    for m in range(sent.shape[0]):
+        received[m, one] += sent[m, other]
+        received[m, other] += sent[m, one]
+
+
+@inner
+def _all_exchange(sent: Any, received: Any, mask: Any, n: Any, j: Any) -> Any:
+    """The first n members and those j places after them receive from each other what the mask lets through."""
+    here, there = sent[:n], sent[j : j + n]
+    to_here, to_there = received[:n], received[j : j + n]
+    for p in range(n):
+        to_here[p] += there[p] & mask[p]
+    for p in range(n):
+        to_there[p] += here[p] & mask[p]
+
+
+@loop
+def speakers(x: Array, rows_x: Array, members: Array, parts: Array, out: Array, low: int, high: int) -> None:
+    """Marks who sends something in any row of a part, uint8 `[parts, agents]`; `out` is zero."""
+    for part in range(out.shape[0]):
+        for r in members[parts[part] : parts[part + 1]]:
+            source, marks = x[rows_x[r], low:high], out[part, low:high]
+            for i in range(marks.size):
+                marks[i] |= np.uint8(source[i] != 0)
 
 
 @loop
 def ring_total(
-    x: Array, key: Array, order: Array, start: Array, size: Array, sure: Array, chance: Array, rewire: int,
-    rows_x: Array, rows_key: Array, members: Array, parts: Array, out: Array, low: int, high: int,
+    x: Array, speaks: Array, key: Array, order: Array, start: Array, size: Array, sure: Array, chance: Array,
+    rewire: int, rows_x: Array, rows_key: Array, members: Array, parts: Array, out: Array, low: int, high: int,
 ) -> None:  # fmt: skip
     """Fresh small worlds: `sure` forward edges and one more with probability `chance` / 2**32; `out` is zero.
 
     The rows `members[parts[t]:parts[t + 1]]` have one key, so they have one graph: it is made once for all of them. A
-    class has agents of its own: `low` and `high` number the pairs (part, class).
+    class has agents of its own: `low` and `high` number the pairs (part, class). Every edge is hashed, since any may be
+    rewired to anybody; messages are added where one of its ends sends something (`speaks`), and most send nothing.
     """
-    word, at, to = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    word, at, to = np.empty(BLOCK, np.uint64), np.empty(BLOCK + 1, np.int64), np.empty(BLOCK, np.int64)
+    on_lattice, far, mask = np.empty(BLOCK // 8, np.uint64), np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.int64)
+    near = on_lattice.view(np.uint8)
+    largest, most = np.int64(0), np.int64(0)
+    for part in range(parts.size - 1):
+        most = max(most, parts[part + 1] - parts[part])
+    for c in range(size.size):
+        largest = max(largest, size[c] + sure[c] + 1)
+    # What members send and receive, as they stand on the ring: near ones are near in memory. Zero between the tasks.
+    all_sent, all_received = np.zeros((most, largest), np.int64), np.zeros((most, largest), np.int64)
     for task in range(low, high):
         part, c = task // size.size, task % size.size
         rows = members[parts[part] : parts[part + 1]]
         base = key[rows_key[rows[0]]]
         begin, n = start[c], size[c]
+        if n == 0:
+            continue
         reach = sure[c] + (1 if chance[c] > 0 else 0)
         outside = n - 2 * reach - 1
-        limit = U(rewire if outside > 0 else 0)
-        sent, received = np.empty((rows.size, n + reach), np.int64), np.zeros((rows.size, n + reach), np.int64)
-        silent = np.empty(rows.size, np.bool_)
-        mine = order[begin : begin + n]
-        for m in range(rows.size):
-            source, s = x[rows_x[rows[m]]], sent[m]
-            loudest = np.int64(0)
-            for p in range(n):
-                s[p] = source[mine[p]]
-                loudest |= s[p]
-            for p in range(reach):  # the ring, continued by `reach`, so that nothing wraps around
-                s[n + p] = s[p % n]
-            silent[m] = loudest == 0
-        if silent.all():
+        limit = np.int64(rewire if outside > 0 else 0)
+        mine, own, sends = order[begin : begin + n], speaks[part], np.empty(n + reach, np.uint8)
+        for p in range(n):
+            sends[p] = own[mine[p]]
+        for p in range(reach):  # the ring, continued by `reach`, so that nothing wraps around
+            sends[n + p] = sends[p % n]
+        if sends.max() == 0:
             continue
+        sent, received = all_sent[: rows.size, : n + reach], all_received[: rows.size, : n + reach]
+        for p in range(n + reach):
+            if sends[p] != 0:
+                for m in range(rows.size):
+                    sent[m, p] = x[rows_x[rows[m]], mine[p % n]]
         for left in range(0, n, BLOCK):
             length = min(BLOCK, n - left)
+            quiet = sends[left : left + length + reach].max() == 0
+            if quiet and limit == 0:
+                continue
             for j in range(1, reach + 1):
-                needed = U(chance[c] if j > sure[c] else 1 << 32)
+                needed = np.int64(chance[c] if j > sure[c] else 1 << 32)
                 number = (U(begin + left) << S31) + U(j)
+                on_lattice[:] = ZERO
                 for p in range(length):
                     word[p] = mix(base + (number + (U(p) << S31)) * GOLDEN)
-                n_odd = 0
+                here, there = sends[left : left + length], sends[left + j : left + j + length]
+                crowd = np.int64(0)
                 for p in range(length):
-                    at[n_odd] = p
-                    n_odd += ((word[p] >> S32) < limit) | ((word[p] & LOW32) >= needed)
-                for k in range(n_odd):  # the edges that are not on the lattice, and where they go
-                    w, p = word[at[k]], left + at[k]
-                    at[k], to[k] = p, -1
-                    if (w & LOW32) < needed:
-                        q = p + reach + 1 + np.int64(uniform(mix(w + ONE)) * np.float64(outside))
-                        to[k] = q - n if q >= n else q
-                for m in range(rows.size):
-                    if silent[m]:
-                        continue
-                    s, total = sent[m], received[m]
-                    # Views that begin at 0, so that the compiler need not think of negative indices.
-                    near, far = s[left : left + length], s[left + j : left + j + length]
-                    to_near, to_far = total[left : left + length], total[left + j : left + j + length]
+                    exists = np.uint8(np.int64(word[p] & LOW32) < needed)
+                    moved = np.uint8(np.int64(word[p] >> S32) < limit)
+                    far[p] = exists & moved
+                    near[p] = (here[p] | there[p]) & exists & ~moved
+                    crowd += near[p]
+                if 16 * crowd > length:
                     for p in range(length):
-                        to_near[p] += far[p]
-                    for p in range(length):
-                        to_far[p] += near[p]
-                    for k in range(n_odd):
-                        p, q = at[k], to[k]
-                        total[p] -= s[p + j]
-                        total[p + j] -= s[p]
-                        if q >= 0:
-                            total[p] += s[q]
-                            total[q] += s[p]
+                        mask[p] = -np.int64(near[p])
+                    for m in range(rows.size):
+                        _all_exchange(sent[m, left:], received[m, left:], mask, length, j)
+                elif crowd > 0:
+                    for k in range(marked(on_lattice, at)):
+                        _exchange(sent, received, left + at[k], left + at[k] + j)
+                found = 0
+                for p in range(length):
+                    at[found] = p
+                    found += far[p]
+                for k in range(found):
+                    q = left + at[k] + reach + 1 + np.int64(uniform(mix(word[at[k]] + ONE)) * np.float64(outside))
+                    to[k] = q - n if q >= n else q
+                for k in range(found):
+                    p, q = left + at[k], to[k]
+                    if (sends[p] | sends[q]) != 0:
+                        _exchange(sent, received, p, q)
         for m in range(rows.size):
-            total = received[m]
+            total, s, r = out[rows[m]], sent[m], received[m]
             for p in range(reach):
-                total[p % n] += total[n + p]
+                r[p % n] += r[n + p]
             for p in range(n):
-                out[rows[m], mine[p]] = total[p]
+                if r[p] != 0:
+                    total[mine[p]] = r[p]
+            s[:], r[:] = 0, 0
 
 
 @inner

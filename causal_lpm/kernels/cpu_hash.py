@@ -55,3 +55,17 @@ def noise_of(word: Any, kind: Any) -> Any:
         return np.float32(u)
     e = -np.log1p(-u)
     return np.float32(-np.log(e)) if kind == GUMBEL else np.float32(e)
+
+
+@inner
+def marked(eights: Any, at: Any) -> Any:
+    """Writes where the bytes are 1 and not 0, eight bytes at a time, and returns how many there are."""
+    found = 0
+    for word in range(eights.size):
+        left = eights[word]
+        while left != ZERO:
+            lowest = left & (~left + U(1))  # a power of two: the exponent of the float says which
+            at[found] = 8 * word + (((np.float64(np.int64(lowest)).view(np.int64) >> 52) - 1023) >> 3)
+            found += 1
+            left ^= lowest
+    return found

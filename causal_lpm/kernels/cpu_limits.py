@@ -118,3 +118,16 @@ def happens(
                 _compare(word, at, found, mine, low[h], width[h], hazard[h], happened)
                 for i in range(found):
                     result[at[i]] = happened[i]
+
+
+@loop
+def happens_alike(hazard: Array, key: Array, where: Array, out: Array) -> bool:
+    """`happens` in one row, where all have one hazard, and whether it is one; all arrays have one dimension.
+
+    In a small population the way to the loops takes longer than they do: this one is short.
+    """
+    low, width, only = np.empty((1, 1), np.uint64), np.empty((1, 1), np.uint64), np.zeros(1, np.int64)
+    right, nobody = limits(hazard, low[0], width[0]), np.empty(0, np.int32)
+    rows = key, where.reshape(1, where.size), only, only, only, only, out.reshape(1, out.size)
+    happens(hazard.reshape(1, 1), low, width, nobody, *rows, 0, out.size)
+    return right

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from causal_lpm.kernels._compile import inner, loop
-from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, ZERO, Array, U, bits, mix, noise_of, uniform
+from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, ZERO, Array, U, bits, marked, mix, noise_of, uniform
 
 _BUCKETS, _TO_BUCKET = 1 << 14, U(50)
 _ABOVE = 1.0 + 1e-6  # above the rounding of float32 noise and of the bounds in a test
@@ -66,19 +66,6 @@ def _possible(h: Any, where: Any, wide: Any, masked: Any, need: Any) -> Any:
             need[i] |= where[i]
     elif h[0] > 0:
         need[:] = 1
-
-
-@inner
-def _marked(eights: Any, at: Any) -> Any:
-    """Writes where the bytes are 1 and not 0, eight bytes at a time."""
-    found = 0
-    for word in range(eights.size):
-        left = eights[word]
-        while left != ZERO:
-            lowest = left & (~left + U(1))  # a power of two: the exponent of the float says which
-            at[found] = 8 * word + (((np.float64(np.int64(lowest)).view(np.int64) >> 52) - 1023) >> 3)
-            found += 1
-            left ^= lowest
 
 
 @inner
@@ -160,7 +147,7 @@ def happens(
                 for k in range(n):
                     u[k] = uniform(bits(base, k))
             else:
-                _marked(eights, at)
+                marked(eights, at)
                 for k in range(found):
                     u[k] = uniform(bits(base, at[k]))
             for member in range(first, last):

@@ -60,15 +60,24 @@ def use(implementation: str) -> Iterator[None]:
 
 def implementation(x: Tensor) -> ModuleType:
     """The module whose functions run for tensors like x: `kernels.reference`, `kernels.cpu` or `kernels.gpu`."""
-    device, choice = x.device.type, _choice.get()
+    choice = _choice.get()
+    if choice == "auto" and x.is_cpu:
+        return _cpu()
     if choice == "reference":
         return reference
+    device = x.device.type
     if device == "cuda" or (choice == "triton" and os.environ.get("TRITON_INTERPRET") == "1"):
         if _is_here("triton"):
             from causal_lpm.kernels import gpu
 
             return gpu
-    elif device == "cpu" and _is_here("numba"):
+    elif device == "cpu":
+        return _cpu()
+    return reference
+
+
+def _cpu() -> ModuleType:
+    if _is_here("numba"):
         from causal_lpm.kernels import cpu
 
         return cpu

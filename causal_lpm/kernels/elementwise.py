@@ -208,10 +208,11 @@ def _bits(x: Any, kind: torch.dtype) -> Tensor | None:
 
 
 def _select(mask: Any, a: Any, b: Any, out: Any) -> None:
-    from causal_lpm.kernels import cpu, cpu_elementwise
+    from causal_lpm.kernels import cpu_elementwise
+    from causal_lpm.kernels.cpu_threads import spread
 
     n = out.size
-    cpu.spread(cpu_elementwise.select, mask, a, b, a.size == n, b.size == n, out, pieces=n, work=n // 4)
+    spread(cpu_elementwise.select, mask, a, b, a.size == n, b.size == n, out, pieces=n, work=n // 4)
 
 
 def _masked_fill(x: Any, mask: Any, value: Any) -> Tensor | None:

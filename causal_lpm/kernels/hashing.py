@@ -85,8 +85,8 @@ def stream(seed: Tensor, name: str, counter: Tensor | int) -> Tensor:
     >>> stream(torch.tensor([7]), "infection", 3).shape
     torch.Size([1])
     """
-    plain = type(seed) is Tensor and seed.dtype == torch.int64 and seed.device.type == "cpu"
-    if plain and seed.numel() == 1 and isinstance(counter, int):
+    plain = type(seed) is Tensor and seed.dtype == torch.int64 and seed.is_cpu
+    if plain and isinstance(counter, int) and seed.numel() == 1:
         # Done several times a step: for one number Python takes a hundredth of the time of torch's operations.
         return torch.full_like(seed, signed(_mix(_mix(_named(int(seed), name) + counter * GOLDEN))))
     number = torch.as_tensor(counter, dtype=torch.int64, device=seed.device)

@@ -50,12 +50,13 @@ def permuted(key: Tensor, index: Tensor, size: int, inverse: bool = False) -> Te
     """
     if not len(index) or not has_ring_range(index):
         return hashing.permutation(key, index, size, inverse)
-    from causal_lpm.kernels import cpu, cpu_fresh, cpu_noise
+    from causal_lpm.kernels import cpu_fresh, cpu_noise
+    from causal_lpm.kernels.cpu_threads import spread
 
     side, out = hashing.side(size), index.clone()
     rounds = np.empty((1, hashing.rounds(side)), dtype=np.uint64)
     cpu_noise.words(key.reshape(1).numpy().view(np.uint64), rounds, 0, rounds.shape[1])
-    cpu.spread(cpu_fresh.permuted, rounds[0], out.numpy(), side, size, inverse, pieces=len(out), work=16 * len(out))
+    spread(cpu_fresh.permuted, rounds[0], out.numpy(), side, size, inverse, pieces=len(out), work=16 * len(out))
     return out
 
 

@@ -17,7 +17,7 @@ from causal_lpm.ops.population import population
 from causal_lpm.ops.pyro_stack import effectful, handlers_in_force, hears
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.ops.site_data import data_for
-from causal_lpm.ops.step import running_step, step_length
+from causal_lpm.ops.step import running_step
 from causal_lpm.typing import Hazard
 
 __all__ = ["checked_logits", "choose", "decided_by_noise", "event", "hazard_of", "observed"]
@@ -155,32 +155,41 @@ def event(
     >>> float(event("infection", torch.full((100_000,), 0.1)).float().mean())  # 1 - exp(-0.1) = 0.095
     0.09...
     """
-    rate = numbers(f"the hazard of event {name!r}", hazard).float()
-    if not at_once and running_step() is not None and (days := step_length()) != 1.0:
-        rate = rate * days
+    rate = numbers(f"the hazard of event {name!r}", hazard)
+    rate = rate if rate.dtype == torch.float32 else rate.float()
+    if not at_once and (step := running_step()) is not None and step.days != 1.0:
+        rate = rate * step.days
     where = None if where is None else numbers(f"where of event {name!r}", where)
     if by is not None:
         happens: torch.Tensor = _event_by_group(name, rate, obs, where, by)
         return happens
-    if where is not None and (where.dtype != torch.bool or len({1, rate.shape[-1], where.shape[-1]}) > 2):
+    own, asked = rate.shape[-1], 1 if where is None else where.shape[-1]
+    if where is not None and (where.dtype != torch.bool or (own != asked and 1 not in (own, asked))):
         raise ValueError(
             f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and the hazard {tuple(rate.shape)}: "
             "give one bool an agent."
         )
-    shapes = rate.shape, torch.Size([1]) if where is None else where.shape
-    agents = common_shape(f"hazard and where of event {name!r}", *shapes)[-1]
-    validate.whole_number(f"the number of agents of event {name!r}", agents)
+    if where is not None and (rate.dim() > 1 or where.dim() > 1):  # of one dimension they fit, as they are
+        common_shape(f"hazard and where of event {name!r}", rate.shape, where.shape)
+    agents = asked if own == 1 else own
+    if agents < 1:
+        validate.whole_number(f"the number of agents of event {name!r}", agents)
     # A value for all agents is moved to the device of the agents.
-    device = next((x.device for x in (rate, where) if x is not None and x.shape[-1] > 1), None)
-    if device is None:
+    device = rate.device if own > 1 or where is None else where.device
+    if agents == 1:
         address = population()
         agents, device = address.here, address.device
-    rate = rate.to(device).expand((*rate.shape[:-1], agents))
-    where = None if where is None else where.to(device).expand((*where.shape[:-1], agents))
+    rate = _one_an_agent(rate, agents, device)
+    where = None if where is None else _one_an_agent(where, agents, device)
     if where is not None and rate.requires_grad:
         where = where.clone()  # a backward pass reads it, when the model may have written its next day into it
     happened: torch.Tensor = _event(name, rate, obs, where)
     return happened
+
+
+def _one_an_agent(x: torch.Tensor, agents: int, device: torch.device) -> torch.Tensor:
+    x = x if x.device == device else x.to(device)
+    return x if x.shape[-1] == agents else x.expand((*x.shape[:-1], agents))
 
 
 def _event_by_group(

@@ -32,13 +32,13 @@ def numbers(what: str, x: Any) -> torch.Tensor:
     if type(x) is float:  # often, so on a short way
         return torch.tensor([x], dtype=torch.float64)
     given: torch.Tensor = x if isinstance(x, torch.Tensor) else _tensor(what, x)
+    if given.dtype in _PLAIN:
+        return given if given.dim() else given.reshape(1)
     if given.dtype in _WIDER:
         wider = given.to(_WIDER[given.dtype])
         if given.dtype == torch.uint64 and bool((wider < 0).any()):
             raise ValueError(f"{what} has integers from 2**63 on: give numbers that int64 holds.")
-        given = wider
-    if given.dtype in _PLAIN:
-        return given if given.dim() else given.reshape(1)
+        return wider if wider.dim() else wider.reshape(1)
     raise ValueError(f"{what} came as {given.dtype}: give bool, integers or floats of 16 bits or more.")
 
 

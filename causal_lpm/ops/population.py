@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from causal_lpm.ops.pyro_stack import effectful
+from causal_lpm.ops.step import running_step
 
 __all__ = [
     "Address",
@@ -85,18 +86,21 @@ def population(agents: int | None = None, /) -> Address:
     >>> population(3)
     Address(first=0, here=3, total=3, device=device(type='cpu'))
     """
-    if agents is None:
+    if agents is not None:
+        return _whole(agents)
+    step = running_step()
+    if step is None or step.largest is None:
         raise ValueError(
             "the number of agents is known only inside a rollout: give a hazard of shape [*dims, agents], "
             "for example hazard.expand(agents)."
         )
-    return _whole(agents)
+    return _whole(step.largest.shape[-1], step.largest.device)
 
 
 @functools.lru_cache(maxsize=64)
-def _whole(agents: int) -> Address:
+def _whole(agents: int, device: torch.device = CPU) -> Address:
     """The address of a process that holds everybody, made once."""
-    return Address(0, agents, agents)
+    return Address(0, agents, agents, device)
 
 
 @effectful(type="sum_over_ranges")

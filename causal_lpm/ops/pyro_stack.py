@@ -3,13 +3,14 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import _DIM_ALLOCATOR, _PYRO_STACK, default_process_message
 
 __all__ = [
     "all_put_aside",
+    "anybody_hears",
     "by_methods_alone",
     "effectful",
     "handlers_in_force",
@@ -18,6 +19,8 @@ __all__ = [
     "in_place_of_all",
     "innermost",
     "inside_of",
+    "listeners",
+    "look_again",
     "take_off",
 ]
 
@@ -50,13 +53,74 @@ def hears(handler: Any, kind: str) -> bool:
     return before or after or hasattr(handler, f"_pyro_{kind}") or hasattr(handler, f"_pyro_post_{kind}")
 
 
+class _Listeners(NamedTuple):
+    """Who hears of messages of a type, of handlers in force: their places among them, and the names of their methods.
+
+    Attributes:
+        before: Innermost first, with whether the handler refuses other threads.
+        after: Outermost first.
+    """
+
+    before: tuple[tuple[int, str, bool], ...]
+    after: tuple[tuple[int, str], ...]
+
+
+_NOBODY = _Listeners((), ())
+_found: dict[tuple[str, tuple[type, ...]], _Listeners] = {}
+"""By type of message and classes of handlers: nearly every message of a simulation meets the same ones."""
+
+
+def look_again() -> None:
+    """Handlers come into force: what their classes hear of may have changed since it was found out."""
+    _found.clear()
+
+
+def _find(kind: str, handlers: Sequence[Any]) -> _Listeners:
+    before, after = [], []
+    for place, handler in enumerate(handlers):
+        sees_all, hears_all, keeps_thread = _manner(handler.__class__)
+        ask = "_process_message" if sees_all else f"_pyro_{kind}"
+        tell = "_postprocess_message" if hears_all else f"_pyro_post_{kind}"
+        if hasattr(handler, ask):
+            before.append((place, ask, keeps_thread))
+        if hasattr(handler, tell):
+            after.append((place, tell))
+    return _Listeners(tuple(reversed(before)), tuple(after)) if before or after else _NOBODY
+
+
+def _who_listens(kind: str, handlers: Sequence[Any]) -> _Listeners:
+    key = kind, tuple(map(type, handlers))
+    listening = _found.get(key)
+    if listening is None:
+        listening = _found[key] = _find(kind, handlers)
+    return listening
+
+
+def anybody_hears(kind: str) -> bool:
+    """Whether a handler in force may do anything about messages of a type.
+
+    >>> anybody_hears("sample")
+    False
+    """
+    return _who_listens(kind, _PYRO_STACK) is not _NOBODY
+
+
+def listeners(kind: str) -> list[Any]:
+    """The handlers in force that may do anything about messages of a type, each once.
+
+    >>> listeners("sample")
+    []
+    """
+    before, after = _who_listens(kind, _PYRO_STACK)
+    return [_PYRO_STACK[place] for place in {place for place, *_ in (*before, *after)}]
+
+
 def effectful(type: str) -> Callable[[Function], Function]:
     """Makes a function a message, as Pyro's `effectful` does, which handlers may answer.
 
     Most handlers hear of few types. Only those that hear of this one are asked: a step sends a dozen messages, and a
     small population would spend half of its time on them. Names and data travel by position.
     """
-    before, after = f"_pyro_{type}", f"_pyro_post_{type}"
 
     def mark(function: Function) -> Function:
         @functools.wraps(function)
@@ -64,32 +128,28 @@ def effectful(type: str) -> Callable[[Function], Function]:
             stack: list[Any] = _PYRO_STACK
             if not stack:
                 return function(*args, **kwargs)
+            listening, there = _who_listens(type, stack), stack.copy()
+            if listening is _NOBODY:
+                return function(*args, **kwargs)
             msg: Any = {
                 "type": type, "name": None, "fn": function, "is_observed": False, "args": args, "kwargs": kwargs,
                 "value": None, "scale": 1.0, "mask": None, "cond_indep_stack": (), "done": False, "stop": False,
                 "continuation": None, "infer": {},
             }  # fmt: skip
-            asked = 0
-            for handler in reversed(stack):
-                asked += 1
-                sees_all, _, keeps_thread = _manner(handler.__class__)
-                if sees_all:
-                    handler._process_message(msg)
-                else:
-                    method = getattr(handler, before, None)
-                    if method is None:
-                        continue
-                    if keeps_thread:
-                        handler.refuse_other_threads()
-                    method(msg)
+            asked = len(there)
+            for place, method, keeps_thread in listening.before:
+                if keeps_thread:
+                    there[place].refuse_other_threads()
+                getattr(there[place], method)(msg)
                 if msg["stop"]:
+                    asked -= place
                     break
             default_process_message(msg)
-            for handler in stack[-asked:]:
-                if _manner(handler.__class__)[1]:
-                    handler._postprocess_message(msg)
-                elif (method := getattr(handler, after, None)) is not None:
-                    method(msg)
+            if asked < len(there) or stack != there:  # worlds have split, say
+                there = stack[-asked:]
+                listening = _find(type, there)
+            for place, method in listening.after:
+                getattr(there[place], method)(msg)
             if msg["continuation"] is not None:
                 msg["continuation"](msg)
             return msg["value"]
@@ -111,7 +171,10 @@ def innermost(kind: type[Kind]) -> Kind | None:
     >>> innermost(Messenger) is None
     True
     """
-    return next((handler for handler in reversed(_PYRO_STACK) if isinstance(handler, kind)), None)
+    for handler in reversed(_PYRO_STACK):
+        if isinstance(handler, kind):
+            return handler
+    return None
 
 
 def inside_of(handler: Messenger) -> list[Any]:

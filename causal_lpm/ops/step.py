@@ -1,6 +1,7 @@
 """One step of a population, as an operation: noise keys, recorders and checkpoints handle it."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -21,14 +22,20 @@ class Running(Messenger):
     Args:
         number: Number of the step from 0.
         prefix: Prefix of the rollout's sites, `""` or `"name/"`.
+        largest: An entry of the state with one value an agent; None where nobody asks how many there are.
     """
 
     lets_answers_be = True  # it names sites, and no site is left of what a handler answers
 
-    def __init__(self, number: int, prefix: str) -> None:
+    def __init__(self, number: int, prefix: str, largest: torch.Tensor | None = None) -> None:
         super().__init__()
-        self.number, self.prefix = number, prefix
+        self.number, self.prefix, self.largest = number, prefix, largest
         self.site_prefix = f"{prefix}t={number}/"
+
+    @cached_property
+    def days(self) -> float:
+        """The length of this step in days, asked once."""
+        return step_length()
 
     def _pyro_sample(self, msg: Any) -> None:
         # Prefixed once: ChiRho's `condition` samples a site again from outside, already named.
@@ -73,16 +80,21 @@ def step(dynamics: Dynamics, state: State, number: int, time: torch.Tensor, pref
         ValueError: `dynamics` returned a state with entries missing or added, numbers that an entry cannot hold, or
             another number of agents.
     """
-    agents = max(value.shape[-1] for value in state.values())
-    with Running(number, prefix):
+    largest = max(state.values(), key=_agents)
+    with Running(number, prefix, largest):
         new = dynamics({**state, "t": time})
-    if not isinstance(new, Mapping):
+    if type(new) is not dict and not isinstance(new, Mapping):
         raise ValueError(
             f"step {number} returned {type(new).__name__}: return the next state, for example {{**state, ...}}."
         )
     if set(new) - {"t"} != set(state):
         same_entries("the dynamics", new, state)
+    agents = _agents(largest)
     return {name: _fitting(name, new[name], old, number, agents) for name, old in state.items()}
+
+
+def _agents(value: torch.Tensor) -> int:
+    return value.shape[-1]
 
 
 def _fitting(name: str, given: object, old: torch.Tensor, number: int, agents: int) -> torch.Tensor:

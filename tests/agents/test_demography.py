@@ -119,7 +119,7 @@ def test_worlds_are_separate_runs_and_an_act_equal_to_the_fact_changes_nothing(s
 def test_threads_and_kernels_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small loops are made to look worth a thread."""
     if importlib.util.find_spec("numba") is not None:
-        monkeypatch.setattr("causal_lpm.kernels.cpu._WORTH_A_THREAD", 32)
+        monkeypatch.setattr("causal_lpm.kernels.cpu_threads._WORTH_A_THREAD", 32)
     places = people(120, 300)
     demography = Demography(FAST, by=places["region"], groups=3)
     ends = []

@@ -50,7 +50,7 @@ def test_acts_make_a_difference(model: Model) -> None:
 def test_threads_do_not_matter(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small loops are made to look worth a thread: agents and worlds are then shared among two."""
     if importlib.util.find_spec("numba") is not None:
-        monkeypatch.setattr("causal_lpm.kernels.cpu._WORTH_A_THREAD", 32)
+        monkeypatch.setattr("causal_lpm.kernels.cpu_threads._WORTH_A_THREAD", 32)
     runs: list[Rollout] = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
