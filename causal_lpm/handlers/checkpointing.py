@@ -55,6 +55,8 @@ class Checkpointing(Handler):
     tensor([0.0005])
     """
 
+    one_process = True
+
     def __init__(self, steps: int | None = None) -> None:
         if steps is not None:
             positive_count("steps of a block", steps)

@@ -29,6 +29,8 @@ __all__ = ["MeanField", "StraightThrough"]
 class Differentiable(Handler):
     """Sums over contacts and over agents that pass gradients on, and refusals where none could flow."""
 
+    one_process = True
+
     def __init__(self) -> None:
         super().__init__()
         self._events: dict[str, Any] = {}  # name -> node of the autograd graph, in the running step

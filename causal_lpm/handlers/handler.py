@@ -19,12 +19,14 @@ class Handler(Messenger):
 
     Attributes:
         recorder: Whether it only remembers what happened: it has seen it already when days are computed again.
+        one_process: Whether it needs all agents and all days of a simulation in one process.
 
     Raises:
         ValueError: entered, or asked, while another thread's handlers are in force.
     """
 
     recorder: ClassVar[bool] = False
+    one_process: ClassVar[bool] = False
     _thread: int | None = None
 
     def __enter__(self) -> Any:

@@ -49,6 +49,8 @@ class Score(Handler):
     tensor([[3...]])
     """
 
+    one_process = True
+
     def __init__(self) -> None:
         super().__init__()
         self._steps = 0  # finished ones

@@ -151,6 +151,11 @@ class Worlds(Dimensions, FactualConditioning, TwinWorldCounterfactual):
         labels = [", ".join(f"{k}={v}" for k, v in self._acts.get(i, {}).items()) for i in range(1, size)]
         return [FACTUAL, *(label or f"world {i}" for i, label in enumerate(labels, start=1))]
 
+    @property
+    def are_named(self) -> bool:
+        """Whether its worlds have names of their own, and so are there from the first day."""
+        return self._names is not None
+
     def take(self, value: torch.Tensor, world: str | int, event_dim: int = 0) -> torch.Tensor:
         """One world of `value`, which may not have split: its `world` dimension has size 1 or is absent."""
         if isinstance(world, str):

@@ -71,6 +71,8 @@ class Private(Handler):
     (tensor([[175]]), Secret((1000,), torch.bool))
     """
 
+    one_process = True
+
     def __init__(
         self,
         layer: ShareLayer | None = None,

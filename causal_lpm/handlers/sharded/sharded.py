@@ -13,13 +13,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from causal_lpm.handlers.checkpointing import Checkpointing
-from causal_lpm.handlers.gradients import Differentiable
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.incremental import Incremental
 from causal_lpm.handlers.noise import KeyedNoise
-from causal_lpm.handlers.private.messenger import Private
-from causal_lpm.handlers.score import Score
 from causal_lpm.handlers.sharded.found import FoundHere
 from causal_lpm.handlers.sharded.held import Held, cut, whole
 from causal_lpm.handlers.sharded.held_by_rules import HeldByRules
@@ -33,9 +29,6 @@ from causal_lpm.ops.pyro_stack import handlers_in_force, innermost
 from causal_lpm.typing import Network, State
 
 __all__ = ["Sharded"]
-
-_ONE_PROCESS = (Checkpointing, Differentiable, Score, Private)
-"""What Sharded cannot answer for: gradients, and secrets."""
 
 
 class Sharded(Handler):
@@ -243,7 +236,7 @@ class Sharded(Handler):
 
     def _pyro_rollout(self, msg: Any) -> None:
         for handler in handlers_in_force():
-            if isinstance(handler, _ONE_PROCESS):
+            if isinstance(handler, Handler) and handler.one_process:
                 raise ValueError(
                     f"{type(handler).__name__} needs all agents in one process, and {self.ranks.count} ranks share "
                     "them: leave either out."

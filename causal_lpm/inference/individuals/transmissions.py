@@ -56,7 +56,7 @@ class Transmissions(Handler):
     [(0, 1), (3, 2)]
     """
 
-    recorder = True
+    recorder = one_process = True
 
     def __init__(self, event: str = "infection", importation: bool = False) -> None:
         super().__init__()
