@@ -18,6 +18,7 @@ from causal_lpm.cli.doctor import examine
 from causal_lpm.cli.options import (
     Acts,
     Agents,
+    CheckpointEvery,
     Days,
     Device,
     Do,
@@ -114,6 +115,7 @@ def run(
     workers: Workers = None,
     executor: ExecutorName = None,
     ranks: Ranks = None,
+    checkpoint_every: CheckpointEvery = None,
     plots: Plots = None,
     mechanism: Mechanism = None,
     population: Population = None,
@@ -131,7 +133,7 @@ def run(
         reproduce = None if setting else reproduction_of(found, agents, extra)
         if reproduce is not None:
             given = {"days": days, "replicates": replicates, "json": json, "executor": executor, "ranks": ranks}
-            for name, value in given.items():
+            for name, value in {**given, "checkpoint-every": checkpoint_every}.items():
                 if value is not None:
                     raise ValueError(f"{study} is reproduced as a whole: {name} goes with --setting only.")
     if reproduce is not None:
@@ -149,7 +151,8 @@ def run(
         size = "full" if full else "demo" if quick else "main"
         worlds = typed_worlds(own, setting) if setting else own.worlds(size)
     number = DEMO_REPLICATES if quick and replicates is None else replicates
-    run_study(own, *worlds, agents, days, number, seed, device, out, json, workers, executor, plots, extra, ranks, full)
+    where = workers, executor, ranks, checkpoint_every
+    run_study(own, *worlds, agents, days, number, seed, device, out, json, *where, plots, extra, full)
 
 
 @app.command(cls=Once)
@@ -167,6 +170,7 @@ def whatif(
     workers: Workers = None,
     executor: ExecutorName = None,
     ranks: Ranks = None,
+    checkpoint_every: CheckpointEvery = None,
     plots: Plots = None,
     mechanism: Mechanism = None,
     population: Population = None,
@@ -180,7 +184,8 @@ def whatif(
         extra = extra_options(mechanism, population, doses, option)
         found = variant(simulated(load_study(study)), extra)
         worlds = question_worlds(found, [*(do or []), *(acts or [])])
-    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, workers, executor, plots, extra, ranks)
+    where = workers, executor, ranks, checkpoint_every
+    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, *where, plots, extra)
 
 
 @app.command(cls=Once)

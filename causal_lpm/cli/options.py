@@ -12,6 +12,7 @@ from causal_lpm.inference.files.plain_numbers import number_or_text
 __all__ = [
     "Acts",
     "Agents",
+    "CheckpointEvery",
     "Days",
     "Device",
     "Do",
@@ -48,6 +49,9 @@ StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Its name; see `
 Agents = Annotated[int | None, whole_option("Number of agents; the study has a default.")]
 Days = Annotated[int | None, whole_option("Days to simulate; the study has a default.")]
 Ranks = Annotated[int | None, whole_option("Processes that share the agents of a replicate; the numbers stay.")]
+CheckpointEvery = Annotated[
+    int | None, whole_option("Days after which a replicate keeps its state, to go on from there if it is cut off.")
+]
 Replicates = Annotated[int | None, whole_option("Replicates, each with fresh noise shared by all worlds.")]
 Seed = Annotated[int, whole_option("With the same seed, the same numbers.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]

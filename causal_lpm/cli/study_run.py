@@ -6,7 +6,7 @@ from pathlib import Path
 
 from causal_lpm.cli.progress import replicate_bar
 from causal_lpm.cli.terminal import bad_input, check_plots, failures, show
-from causal_lpm.cli.where import check_ranks, connected, processes_of
+from causal_lpm.cli.where import Where, connected, processes_of
 from causal_lpm.inference.charts.fan_charts import save_fan_charts
 from causal_lpm.inference.runs.run_folder import identity
 from causal_lpm.inference.studies import settings as typed
@@ -33,9 +33,10 @@ def run_study(
     json_file: Path | None,
     workers: int | None,
     executor: str | None,
+    ranks: int | None,
+    checkpoint_every: int | None,
     plots: bool | None,
     extra: dict[str, str | float],
-    ranks: int | None = None,
     full: bool = False,
 ) -> None:
     """Runs the worlds, keeps them and shows the tables; ends the program with a sentence where that is impossible.
@@ -43,11 +44,11 @@ def run_study(
     The arguments are the command's; where they are None the study says. A zero is a mistake, not a missing value.
     """
     agents, days = study.default_agents if agents is None else agents, study.default_days if days is None else days
-    options = Options(agents, days, device, extra)
+    options, where = Options(agents, days, device, extra), Where(workers, executor, ranks, checkpoint_every)
     number = replicates_of(study, full) if replicates is None else replicates
     with bad_input():
-        check_ranks(ranks, executor, workers)
-        processes = processes_of(executor, workers, 2 if device == "cpu" else 1)
+        where.check()
+        processes = processes_of(where.executor, where.workers, 2 if device == "cpu" else 1)
         typed.check_experiment(study, worlds, references, number, seed, options, processes)
         typed.check_differences(study, worlds, references)
         out = out or Path("results") / f"{study.name}-{identity(manifest(study, worlds, seed, options))}"
@@ -57,8 +58,9 @@ def run_study(
     reuse_freed_memory()  # the whole process is ours
     with failures():
         bar = replicate_bar(f"{study.name}, {len(worlds)} worlds, replicates")
-        with connected(executor, processes, ranks) as place, bar as progress:
-            tree = run_experiment(study, worlds, references, number, seed, options, out, processes, progress, place)
+        with connected(where.executor, processes, where.ranks) as place, bar as progress:
+            asked = study, worlds, references, number, seed, options, out, processes, progress, place
+            tree = run_experiment(*asked, where.checkpoint_every)
         draw = None if plots is False else partial(save_fan_charts, tree)
         show(lambda: result_tables(tree), out / "results.nc", draw, partial(write_json, tree), json_file)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from joblib import cpu_count
 
@@ -12,7 +13,7 @@ from causal_lpm.ranks import torchrun
 from causal_lpm.ranks.launching import RankExecutor
 from causal_lpm.validate import whole_number
 
-__all__ = ["check_ranks", "connected", "processes_of"]
+__all__ = ["Where", "connected", "processes_of"]
 
 
 def processes_of(executor: str | None, workers: int | None, otherwise: int) -> int:
@@ -35,21 +36,44 @@ def processes_of(executor: str | None, workers: int | None, otherwise: int) -> i
     return int(cpu_count()) if workers is None else workers
 
 
-def check_ranks(ranks: int | None, executor: str | None, workers: int | None) -> None:
-    """Raises ValueError for ranks that cannot be, or beside others who would compute."""
-    if ranks is None and torchrun.number() is None:
-        return
-    what = "ranks of torchrun" if ranks is None else f"--ranks {ranks}"
-    if ranks is not None:
-        whole_number("ranks", ranks)
-        if torchrun.number() is not None:
-            raise ValueError(f"{what} would start ranks, and torchrun has started some already: leave out either.")
-    for name, value in {"executor": executor, "workers": workers}.items():
-        if value is not None:
-            raise ValueError(
-                f"--{name} {value} computes replicates side by side, and {what} share the agents of one replicate: "
-                "leave out either."
-            )
+@dataclass(frozen=True)
+class Where:
+    """Where a study computes, as it was typed.
+
+    Attributes:
+        workers: Of `--workers`.
+        executor: Of `--executor`.
+        ranks: Of `--ranks`.
+        checkpoint_every: Of `--checkpoint-every`.
+    """
+
+    workers: int | None = None
+    executor: str | None = None
+    ranks: int | None = None
+    checkpoint_every: int | None = None
+
+    def check(self) -> None:
+        """Raises ValueError for ranks that cannot be, or beside others who would compute, and lost checkpoints."""
+        if self.checkpoint_every is not None:
+            whole_number("checkpoint-every", self.checkpoint_every)
+            if self.executor is not None and check_address(self.executor)[1]:
+                raise ValueError(
+                    f"--checkpoint-every {self.checkpoint_every} keeps states in the output folder, which the workers "
+                    f"of {self.executor} may not reach: leave out either."
+                )
+        if self.ranks is None and torchrun.number() is None:
+            return
+        what = "ranks of torchrun" if self.ranks is None else f"--ranks {self.ranks}"
+        if self.ranks is not None:
+            whole_number("ranks", self.ranks)
+            if torchrun.number() is not None:
+                raise ValueError(f"{what} would start ranks, and torchrun has started some already: leave out either.")
+        for name, value in {"executor": self.executor, "workers": self.workers}.items():
+            if value is not None:
+                raise ValueError(
+                    f"--{name} {value} computes replicates side by side, and {what} share the agents of one replicate: "
+                    "leave out either."
+                )
 
 
 @contextmanager

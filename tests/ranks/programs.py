@@ -2,6 +2,8 @@
 
 import os
 import signal
+from pathlib import Path
+from typing import Any
 
 import pyro
 import torch
@@ -28,6 +30,7 @@ from causal_lpm import (
     tally,
 )
 from causal_lpm.agents import Groups, Mixing, Population, start
+from causal_lpm.handlers.checkpoints import Checkpoints
 from causal_lpm.ranks import Sharded
 from causal_lpm.typing import State
 from tests.contracts import range_model
@@ -174,6 +177,25 @@ def killed_on_one(victim: int) -> Rollout:
         return {**s, "x": s["x"] + 1}
 
     return rollout(day, {"x": torch.zeros(40, dtype=torch.int32)}, 5)
+
+
+class KillingOnce(pyro.poutine.messenger.Messenger):
+    """Kills a rank before a day, unless a file says that it was killed already."""
+
+    def __init__(self, rank: int, day: int, done: Path) -> None:
+        super().__init__()
+        self.rank, self.day, self.done = rank, day, done
+
+    def _pyro_step(self, msg: Any) -> None:
+        if msg["args"][2] == self.day and os.environ.get("RANK") == str(self.rank) and not self.done.exists():
+            self.done.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kept(folder: Path) -> Rollout:
+    """A long run with checkpoints, in which rank 1 is killed once."""
+    with Checkpoints(folder / "kept", 4), KillingOnce(1, 10, folder / "killed"):
+        return run_second_dose(days=20)
 
 
 def few(agents: int) -> Rollout:

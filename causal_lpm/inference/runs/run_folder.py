@@ -8,6 +8,7 @@ match is never believed, however it came there.
 import hashlib
 import json
 import logging
+import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -148,10 +149,17 @@ class RunFolder:
         return {"run": self._run, "number": number, "seed": replicate_seed(self._seed, number)}
 
     def write(self, number: int, arrays: Arrays) -> None:
-        """Keeps a finished block; WriteError where it cannot."""
+        """Keeps a finished block, and removes its checkpoints; WriteError where it cannot."""
         stamp = {_STAMP + name: np.array(value) for name, value in self._stamp(number).items()}
         whole: dict[str, Any] = stamp | {_DATA + name: values for name, values in arrays.items()}
         write_whole(self._file(number), lambda path: np.savez_compressed(path, **whole))
+        shutil.rmtree(self.checkpoints(number), ignore_errors=True)
+        if self.checkpoints(number).parent.is_dir() and not any(self.checkpoints(number).parent.iterdir()):
+            self.checkpoints(number).parent.rmdir()
+
+    def checkpoints(self, number: int) -> Path:
+        """The folder for what a block keeps on its way."""
+        return self.path.resolve() / "checkpoints" / f"{number:05d}"
 
     def read(self, blocks: int, check: Callable[[Arrays], None]) -> dict[int, Arrays]:
         """The finished ones of the first blocks; a warning says which files are not what they should be.

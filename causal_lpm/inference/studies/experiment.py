@@ -5,15 +5,18 @@ and a run that was interrupted goes on where it stopped.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from causal_lpm.handlers.checkpoints import Checkpoints
 from causal_lpm.inference.runs.addresses import Where
-from causal_lpm.inference.runs.run_folder import Arrays, RunFolder, identity
+from causal_lpm.inference.runs.run_folder import Arrays, Manifest, RunFolder, identity
 from causal_lpm.inference.runs.runner import Progress, RunError, check_where, run_blocks, saying_how_to_go_on
 from causal_lpm.inference.runs.seeds import replicate_seed
 from causal_lpm.inference.studies import study_tree as results
@@ -21,6 +24,7 @@ from causal_lpm.inference.studies.manifest import data_hashes, manifest
 from causal_lpm.inference.studies.settings import check_experiment, whole_options
 from causal_lpm.inference.studies.study import Options, References, Study, Worlds, variant
 from causal_lpm.provenance import provenance
+from causal_lpm.validate import whole_number
 
 __all__ = ["one_replicate", "run_experiment"]
 
@@ -36,6 +40,7 @@ def run_experiment(
     workers: int = 2,
     progress: Progress | None = None,
     executor: Where = None,
+    checkpoint_every: int | None = None,
 ) -> xr.DataTree:
     """Simulates all worlds in every replicate, which share their noise, and compares them.
 
@@ -51,6 +56,8 @@ def run_experiment(
         workers: processes at most, which share torch's threads; 1 runs in this process.
         progress: called with (finished, all) whenever a replicate is finished.
         executor: where replicates run, as of `simulate_set`: an executor, or a word or address that stands for one.
+        checkpoint_every: days after which a replicate keeps its state in `out`, so that one that is cut off goes on
+            from there; workers must reach that folder. None keeps finished replicates alone.
 
     Returns:
         The tree that `causal_lpm.inference.studies.study_tree` describes.
@@ -65,6 +72,10 @@ def run_experiment(
     study = variant(study, options.extra)
     check_experiment(study, worlds, references, replicates, seed, options, workers)
     check_where(executor, workers, replicates)
+    if checkpoint_every is not None:
+        whole_number("checkpoint_every", checkpoint_every)
+        if out is None:
+            raise ValueError("checkpoints are kept in the folder of the results, and there is none: give out.")
     options = whole_options(options)
     replicates, seed, workers = int(replicates), int(seed), int(workers)
     content, what = manifest(study, worlds, seed, options), "replicates"
@@ -75,8 +86,9 @@ def run_experiment(
         results.remove_if_broken(Path(out) / "results.nc")  # the replicates can make it again
         results.check_target(Path(out) / "results.nc", identity(content), replicates)
         origin = store.notes.get("provenance", origin)
+    kept = None if checkpoint_every is None or store is None else Kept(store.checkpoints, checkpoint_every, content)
     found = run_blocks(
-        partial(one_replicate, study, worlds, options, seed),
+        partial(one_replicate, study, worlds, options, seed, kept=kept),
         replicates,
         check=partial(_check_replicate, study, worlds, options),
         what=what,
@@ -93,11 +105,35 @@ def run_experiment(
     return tree
 
 
-def one_replicate(study: Study, worlds: Worlds, options: Options, seed: int, replicate: int) -> Arrays:
+@dataclass(frozen=True)
+class Kept:
+    """Where replicates keep their states on the way.
+
+    Attributes:
+        folder: Number of a replicate -> its folder.
+        every: Days between two checkpoints.
+        of: What the experiment is.
+    """
+
+    folder: Callable[[int], Path]
+    every: int
+    of: Manifest
+
+    def handler(self, replicate: int) -> Checkpoints:
+        """What keeps the states of a replicate."""
+        of = {"experiment": identity(self.of), "replicate": replicate}
+        return Checkpoints(self.folder(replicate), self.every, of)
+
+
+def one_replicate(
+    study: Study, worlds: Worlds, options: Options, seed: int, replicate: int, kept: Kept | None = None
+) -> Arrays:
     """One replicate, checked; any failure is raised again with the replicate's number and seed."""
     own_seed = replicate_seed(seed, replicate)
     try:
-        values = {name: np.asarray(value) for name, value in study.simulate(worlds, options, own_seed).items()}
+        with nullcontext() if kept is None else kept.handler(replicate):
+            simulated = study.simulate(worlds, options, own_seed)
+        values = {name: np.asarray(value) for name, value in simulated.items()}
         _check_replicate(study, worlds, options, values)
     except Exception as error:
         raise RunError(
