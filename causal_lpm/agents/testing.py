@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from causal_lpm import validate
@@ -11,6 +12,7 @@ from causal_lpm.agents.days import LAST, NEVER, no_later_than, whole_day
 from causal_lpm.agents.naming import named
 from causal_lpm.ops.events import event, hazard_of
 from causal_lpm.ops.exogenous import exogenous
+from causal_lpm.ops.looking import found
 from causal_lpm.typing import State
 
 __all__ = ["NEVER", "Quarantine", "Testing", "whole_day"]
@@ -73,7 +75,11 @@ class Testing:
         due = s[entry] == today
         positive = event(named(self.name, "positive"), hazard_of(self.sensitivity), where=due, at_once=True)
         swabbed = flags("symptomatic", symptomatic, agents) & (s[entry] <= today)
+        waiting = torch.where(due, NEVER, s[entry])
         noise = exogenous(named(self.name, "test_delay"), agents, "uniform")
+        # Few are swabbed on any day, and of them alone the delay is needed.
+        few = found(swabbed.expand(np.broadcast_shapes(swabbed.shape, noise.shape, waiting.shape)))
+        noise = few.of(noise)
         (shortest, below), *longer = [pair for pair in zip(self.delays, self.shares, strict=True) if pair[1] > 0]
         delay = torch.full(noise.shape, int(shortest), dtype=torch.int16, device=noise.device)
         before = shortest
@@ -81,8 +87,7 @@ class Testing:
             delay = delay.add((noise > below).to(torch.int16), alpha=int(days - before))
             before, below = days, below + share
         delay = delay.clamp(max=LAST + 1 - int(today)) if int(today) + before > LAST else delay
-        waiting = torch.where(due, torch.full_like(s[entry], NEVER), s[entry])
-        return {entry: torch.where(swabbed, (today + delay).to(torch.int16), waiting)}, positive
+        return {entry: few.put(waiting, today + delay)}, positive
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from causal_lpm import validate
 from causal_lpm.agents.columns import flags, shortly
 from causal_lpm.agents.days import NEVER, whole_day
 from causal_lpm.agents.naming import named
+from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.allocate import CLASSES, allocate
 from causal_lpm.ops.events import event, hazard_of
 from causal_lpm.ops.exogenous import exogenous
@@ -131,6 +132,7 @@ class Vaccination:
         return self._in_state(new)
 
     @staticmethod
+    @without_quick_mode
     def _delivered(s: State, agents: int) -> torch.Tensor:
         """Whole doses delivered today; fractions of doses a day add up over the days of the campaign."""
         day = s["t"] - s["vaccination_start"].ceil()
@@ -140,6 +142,7 @@ class Vaccination:
         return torch.where((day >= 0) & (s["vaccination"] > 0), doses, torch.zeros_like(doses)).long()
 
     @staticmethod
+    @without_quick_mode
     def _kept(stock: list[torch.Tensor], used: torch.Tensor) -> State:
         """What is left of each day's delivery when the oldest doses are used first; the oldest rest expires."""
         kept: State = {}
@@ -184,6 +187,7 @@ class Vaccination:
         return {"t": s["t"], **{entry[len(front) :]: value for entry, value in s.items() if entry.startswith(front)}}
 
 
+@without_quick_mode
 def _check_policies(s: State, campaign: str) -> None:
     """Raises ValueError where a policy of the campaign is impossible."""
     # All at once: checks one after the other would take a noticeable part of a day.
@@ -224,6 +228,7 @@ def _seniority(seniority: torch.Tensor, agents: int) -> torch.Tensor:
     return seniority
 
 
+@without_quick_mode
 def _days_before(t: torch.Tensor, days: torch.Tensor) -> torch.Tensor:
     """The last day that lies at least `days` before `t`, int16: whole days are compared with it."""
     # A time earlier than int16 holds is before all days, those before day 0 included.

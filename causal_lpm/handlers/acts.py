@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from chirho.indexed.ops import get_index_plates
 
 from causal_lpm.handlers.in_place import copied
+from causal_lpm.ops.dimensions import index_plates
 from causal_lpm.ops.looking import check
 from causal_lpm.typing import State
 from causal_lpm.validate import same_entries
@@ -93,7 +93,7 @@ def with_room(value: Any, acts: tuple[Any, ...], event_dim: int = 0) -> Any:
     """
     if not isinstance(value, torch.Tensor):
         return value
-    named = {plate.dim for plate in get_index_plates().values()} | {-1}
+    named = {plate.dim for plate in index_plates().values()} | {-1}
     for act in acts:
         if not isinstance(act, torch.Tensor):
             continue

@@ -22,6 +22,8 @@ class _Settings(Handler):
     `do` alone would ignore a policy that the model does not have; here the simulation does not begin.
     """
 
+    lets_answers_be = True  # it acts on policies alone
+
     def __init__(self, settings: list[Mapping[str, float]]) -> None:
         super().__init__()
         self._settings = settings

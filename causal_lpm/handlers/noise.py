@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import torch
 from chirho.indexed.internals import _LazyPlateMessenger
-from chirho.indexed.ops import get_index_plates
 from pyro.poutine.condition_messenger import ConditionMessenger
 from pyro.poutine.trace_messenger import TraceMessenger
 
@@ -20,12 +19,12 @@ from causal_lpm.kernels.by_group import happens_by_group
 from causal_lpm.kernels.dispatch import compiled
 from causal_lpm.kernels.select_among import select_among_by_key
 from causal_lpm.ops.allocate import CLASSES, checked_supply
-from causal_lpm.ops.dimensions import refuse_worlds
+from causal_lpm.ops.dimensions import index_plates, refuse_worlds
 from causal_lpm.ops.events import decided_by_noise
 from causal_lpm.ops.exogenous import checked_index
 from causal_lpm.ops.outcomes import data_of
 from causal_lpm.ops.population import population, sum_over_ranges
-from causal_lpm.ops.pyro_stack import anybody_hears, handlers_in_force, listeners
+from causal_lpm.ops.pyro_stack import handlers_in_force, listeners
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
 from causal_lpm.typing import NoiseKind
@@ -118,10 +117,10 @@ class KeyedNoise(Handler):
         return self._seed
 
     def _shared(self, seed: torch.Tensor) -> torch.Tensor:
-        if seed.dim() == 0 and not anybody_hears("get_index_plates"):
-            return seed  # there are no worlds and no replicates
+        plate = index_plates().get("replicates")
+        if seed.dim() == 0 and plate is None:
+            return seed
         refuse_worlds("the seed of the exogenous noise", seed)
-        plate = get_index_plates().get("replicates")
         if plate is not None and plate.dim is not None:
             given = seed.shape[plate.dim] if seed.dim() >= -plate.dim else 1
             if given != plate.size:

@@ -5,13 +5,12 @@ from typing import Any, Self
 
 import pyro
 import torch
-from chirho.indexed.ops import get_index_plates
 
 from causal_lpm import kernels, validate
 from causal_lpm.handlers import blocks as in_blocks
 from causal_lpm.handlers.noise import KeyedNoise
 from causal_lpm.ops.allocate import CLASSES, checked_supply
-from causal_lpm.ops.dimensions import of_replicates
+from causal_lpm.ops.dimensions import index_plates, of_replicates
 from causal_lpm.ops.exogenous import RandomBits, checked_index
 from causal_lpm.ops.population import population
 from causal_lpm.ops.step import running_step, step_length
@@ -97,7 +96,7 @@ class Seeds(KeyedNoise):
 
     def _draw(self, window: int) -> torch.Tensor:
         prior = RandomBits()
-        replicates = get_index_plates().get("replicates")
+        replicates = index_plates().get("replicates")
         if replicates is not None and replicates.dim is not None and replicates.size is not None:
             prior = prior.expand((int(replicates.size),) + (1,) * (-replicates.dim - 1))
         if self.blocks > 1:

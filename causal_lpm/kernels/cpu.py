@@ -12,7 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_limits, cpu_noise, cpu_stocks, cpu_totals, hashing, reference
+from causal_lpm.kernels import (
+    cpu_elementwise,
+    cpu_fresh,
+    cpu_hash,
+    cpu_limits,
+    cpu_noise,
+    cpu_stocks,
+    cpu_totals,
+    hashing,
+    reference,
+)
 from causal_lpm.kernels.cpu_hash import Array
 from causal_lpm.kernels.cpu_threads import spread, threads_for
 
@@ -230,9 +240,16 @@ def ring_total(
     sizes = _array(size, torch.int64)
     ring = (_array(start, torch.int64), sizes, sure.numpy(), chance.numpy())
     members, parts = _by_key(rows_key)
-    speaks = np.zeros((len(parts) - 1, x.shape[-1]), np.uint8)
-    spread(cpu_fresh.speakers, rows, rows_x, members, parts, speaks, pieces=x.shape[-1], work=out.numel() // 4)
-    args = rows, speaks, keys, _array(order, torch.int32), *ring, round(rewire * reference.ONE), rows_x, rows_key
+    args = (
+        rows,
+        _speakers(rows, rows_x, members, parts),
+        keys,
+        _array(order, torch.int32),
+        *ring,
+        round(rewire * reference.ONE),
+        rows_x,
+        rows_key,
+    )
     tasks, work = (len(parts) - 1) * len(sizes), 3 * out.numel()
     # Classes differ in size: each thread takes the next ones until it has its share of the members.
     done = np.tile(sizes, len(parts) - 1).cumsum()
@@ -240,6 +257,13 @@ def ring_total(
     bounds = [0, *np.searchsorted(done, shares * done[-1]).tolist(), tasks] if tasks else None
     spread(cpu_fresh.ring_total, *args, members, parts, out.numpy(), pieces=tasks, work=work, bounds=bounds)
     return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))
+
+
+def _speakers(x: Array, rows_x: Array, members: Array, parts: Array) -> Array:
+    """Who sends something in any row of a part, uint8 `[parts, agents]`."""
+    speaks = np.zeros((len(parts) - 1, x.shape[-1]), np.uint8)
+    spread(cpu_fresh.speakers, x, rows_x, members, parts, speaks, pieces=x.shape[-1], work=speaks.size // 4)
+    return speaks
 
 
 def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool) -> Tensor:
@@ -251,21 +275,22 @@ def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool
     owners, begins = _array(owner, torch.int32), _array(first, torch.int64)
     side = hashing.side(len(owners))
     members, parts = _by_key(rows_key)
-    for low, high in itertools.pairwise(parts.tolist()):
+    speaks = _speakers(source, rows_x, members, parts)
+    for part, (low, high) in enumerate(itertools.pairwise(parts.tolist())):
         rows = members[low:high]
         rounds = np.empty((1, hashing.rounds(side)), dtype=np.uint64)
         cpu_noise.words(keys[rows_key[rows[:1]]], rounds, 0, rounds.shape[1])
-        sends = np.zeros(x.shape[-1], dtype=np.bool_)
-        count = cpu_fresh.sending_stubs(source, rows_x[rows], begins, sends)
+        who = cpu_elementwise.found(speaks[part])
+        count = int((begins[who + 1] - begins[who]).sum())
         target = rows_x, rows, out.numpy()
         if SPARSE * count >= len(owners):
             along = source, rounds[0], owners, bool(chain), side, *target
             spread(cpu_fresh.stub_sequence, *along, pieces=len(rows), work=8 * len(rows) * len(owners))
             continue
         sending, other = np.empty(count, np.int32), np.empty((2 if chain else 1, count), np.int32)
-        cpu_fresh.stubs_of(sends, begins, sending)
+        cpu_fresh.stubs_of(who, begins, sending)
         beside = rounds[0], sending, owners, bool(chain), side, other
-        spread(cpu_fresh.stub_neighbours, *beside, pieces=int(count), work=8 * other.size)
+        spread(cpu_fresh.stub_neighbours, *beside, pieces=count, work=8 * other.size)
         push = source, sending, owners, other, *target
         spread(cpu_fresh.stub_push, *push, pieces=len(rows), work=len(rows) * other.size)
     return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))

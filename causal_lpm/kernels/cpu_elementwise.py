@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from causal_lpm.kernels._compile import loop
 from causal_lpm.kernels.cpu_hash import Array
 
@@ -36,6 +38,13 @@ def select(mask: Array, a: Array, b: Array, wide_a: bool, wide_b: bool, out: Arr
             o[i] = (one & ones) | (other & ~ones)
 
 
+def found(mask: Array) -> Array:
+    """Where the bytes of a mask in a row are 1 and not 0, int64."""
+    where = np.empty(np.count_nonzero(mask) + 1, np.int64)
+    positions(mask, mask[: mask.size // 8 * 8].view(np.int64), where)
+    return where[:-1]
+
+
 @loop
 def positions(mask: Array, eights: Array, out: Array) -> None:
     """Writes where the bytes of the mask are 1 and not 0; `out` has room for them and one more.
@@ -51,3 +60,19 @@ def positions(mask: Array, eights: Array, out: Array) -> None:
     for i in range(8 * eights.size, mask.size):
         out[found] = i
         found += mask[i]
+
+
+@loop
+def in_units(x: Array, per_one: float, units: Array, low: int, high: int) -> None:
+    """The nearest whole multiples of a unit, of which there are so many in 1."""
+    source, out, many = x[low:high], units[low:high], np.float32(per_one)
+    for i in range(out.size):
+        out[i] = np.int64(np.rint(source[i] * many))
+
+
+@loop
+def of_units(units: Array, unit: float, x: Array, low: int, high: int) -> None:
+    """The numbers that are so many units, rounded once to float32: a unit is a power of two."""
+    source, out, one = units[low:high], x[low:high], np.float32(unit)
+    for i in range(out.size):
+        out[i] = np.float32(source[i]) * one

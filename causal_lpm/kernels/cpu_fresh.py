@@ -183,30 +183,13 @@ def permuted(keys: Array, value: Array, side_: int, size: int, inverse: bool, lo
 
 
 @loop
-def sending_stubs(x: Array, rows: Array, first: Array, sends: Array) -> np.int64:
-    """Marks the agents that send something in any of the rows; returns how many stubs they have."""
-    stubs = np.int64(0)
-    for left in range(0, sends.size, BLOCK):
-        part = sends[left : left + BLOCK]
-        for m in range(rows.size):
-            source = x[rows[m], left : left + BLOCK]
-            for i in range(part.size):
-                part[i] |= source[i] != 0
-        for i in range(part.size):
-            if part[i]:
-                stubs += first[left + i + 1] - first[left + i]
-    return stubs
-
-
-@loop
-def stubs_of(sends: Array, first: Array, sending: Array) -> None:
-    """Writes the stubs of the agents that send something."""
+def stubs_of(who: Array, first: Array, sending: Array) -> None:
+    """Writes the stubs of some agents."""
     n = 0
-    for i in range(sends.size):
-        if sends[i]:
-            for s in range(first[i], first[i + 1]):
-                sending[n] = s
-                n += 1
+    for agent in who:
+        for s in range(first[agent], first[agent + 1]):
+            sending[n] = s
+            n += 1
 
 
 @loop

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from causal_lpm.kernels._compile import inner, loop
-from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, Array, U, mix, noise_of
+from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, Array, U, marked, mix, noise_of
 
 _UNUSED = U(11)  # low bits of a word, which noise does not use
 _DOUBT = U(1 << 17)  # words about a limit for which the logarithm itself decides: it may be off by a few of 2**11
@@ -78,8 +78,9 @@ def happens(
     Agents have the hazard of their group, or all have the only one where `group` is empty. A block of words is made
     once for all rows of one key, and of those alone whom the event can happen to, if they are few.
     """
-    word, happened, at = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint8), np.empty(BLOCK + 1, np.int64)
-    masked, everybody = where.shape[1] > 0, at[:0]
+    word, happened, at = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.int64)
+    masked, everybody, eights = where.shape[1] > 0, at[:0], np.empty(BLOCK // 8, np.uint64)
+    marks = eights.view(np.uint8)
     silent = np.empty(hazard.shape[0], np.bool_)
     for row in range(hazard.shape[0]):
         silent[row] = width[row].max() == U(0)
@@ -109,10 +110,8 @@ def happens(
                     for i in range(asked.size):
                         result[i] &= asked[i]
                     continue
-                k = 0
-                for i in range(n):
-                    at[k] = i
-                    k += asked[i]
+                marks[:n], marks[n:] = asked, 0
+                marked(eights, at)
                 for i in range(found):
                     word[i] = mix(start + U(at[i]) * GOLDEN)
                 _compare(word, at, found, mine, low[h], width[h], hazard[h], happened)

@@ -1,16 +1,30 @@
 """Which of the named dimensions left of the agents are worlds, and which are replicates or draws."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from chirho.indexed.ops import get_index_plates
 
-__all__ = ["DRAWS", "expanded", "of_replicates", "refuse_worlds", "world_dimensions", "world_sizes"]
+from causal_lpm.ops.pyro_stack import effectful
+
+__all__ = ["DRAWS", "expanded", "index_plates", "of_replicates", "refuse_worlds", "world_dimensions", "world_sizes"]
 
 DRAWS = ("replicates", "draws")
 """Names of the dimensions of noise and of parameters, beside those that ChiRho's particle handlers make."""
 
 PARTICLES = "__particles"
+
+
+@effectful(type="get_index_plates")
+def index_plates() -> dict[str, Any]:
+    """Name -> plate of every dimension left of the agents that has a name.
+
+    ChiRho's `get_index_plates`, several times a day, of which only those handlers hear that may answer.
+
+    >>> index_plates()
+    {}
+    """
+    return {}
 
 
 def world_dimensions() -> dict[str, int]:
@@ -21,7 +35,7 @@ def world_dimensions() -> dict[str, int]:
     """
     return {
         name: plate.dim
-        for name, plate in get_index_plates().items()
+        for name, plate in index_plates().items()
         if plate.dim is not None and name not in DRAWS and not name.startswith(PARTICLES)
     }
 
@@ -32,7 +46,7 @@ def world_sizes() -> dict[int, int]:
     >>> world_sizes()
     {}
     """
-    plates = get_index_plates()
+    plates = index_plates()
     return {dim: int(plates[name].size or 1) for name, dim in world_dimensions().items()}
 
 
@@ -65,7 +79,7 @@ def of_replicates(value: torch.Tensor, numbers: torch.Tensor, event_dim: int = 0
     >>> of_replicates(torch.arange(3), torch.tensor([0, 0]))
     tensor([0, 1, 2])
     """
-    plate = get_index_plates().get("replicates")
+    plate = index_plates().get("replicates")
     dim = 0 if plate is None or plate.dim is None else plate.dim - event_dim
     if dim == 0 or value.dim() < -dim or value.shape[dim] == 1:
         return value

@@ -7,6 +7,7 @@ from typing import TypeAlias, overload
 
 import torch
 
+from causal_lpm.kernels.multiples import in_units, of_units
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.kernels.whole_sums import SMALL, exact_total, known_small, largest
 from causal_lpm.ops.number_types import numbers
@@ -36,12 +37,12 @@ def to_fixed_point(x: torch.Tensor) -> torch.Tensor:
     tensor([ 524288, 1048576])
     """
     wide = x if x.dtype in (torch.float32, torch.float64) else x.float()  # float16 ends at 65504
-    return (wide * FIXED_POINT).round().long()  # a power of two: exact
+    return in_units(wide, FIXED_POINT)
 
 
 def from_fixed_point(total: torch.Tensor) -> torch.Tensor:
     """The float32 value of integer sums, rounded once: float32 has 24 bits."""
-    return total.float().mul_(1 / FIXED_POINT)  # a power of two: as exact as dividing, and faster
+    return of_units(total, FIXED_POINT)
 
 
 def checked_size(infectiousness: torch.Tensor) -> float:

@@ -10,7 +10,6 @@ from pyro.poutine.runtime import _DIM_ALLOCATOR, _PYRO_STACK, default_process_me
 
 __all__ = [
     "all_put_aside",
-    "anybody_hears",
     "by_methods_alone",
     "effectful",
     "handlers_in_force",
@@ -96,15 +95,6 @@ def _who_listens(kind: str, handlers: Sequence[Any]) -> _Listeners:
     return listening
 
 
-def anybody_hears(kind: str) -> bool:
-    """Whether a handler in force may do anything about messages of a type.
-
-    >>> anybody_hears("sample")
-    False
-    """
-    return _who_listens(kind, _PYRO_STACK) is not _NOBODY
-
-
 def listeners(kind: str) -> list[Any]:
     """The handlers in force that may do anything about messages of a type, each once.
 
@@ -112,7 +102,7 @@ def listeners(kind: str) -> list[Any]:
     []
     """
     before, after = _who_listens(kind, _PYRO_STACK)
-    return [_PYRO_STACK[place] for place in {place for place, *_ in (*before, *after)}]
+    return [_PYRO_STACK[place] for place in {place for place, _, _ in before} | {place for place, _ in after}]
 
 
 def effectful(type: str) -> Callable[[Function], Function]:

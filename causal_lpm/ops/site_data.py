@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pyro.distributions as dist
 import torch
-from chirho.indexed.ops import IndexSet, gather, get_index_plates, indices_of
+from chirho.indexed.ops import IndexSet, gather, indices_of
 from pyro.poutine.enum_messenger import EnumMessenger
 from pyro.poutine.runtime import get_plates
 from torch.distributions import constraints
 
-from causal_lpm.ops.dimensions import world_dimensions
+from causal_lpm.ops.dimensions import index_plates, world_dimensions
 from causal_lpm.ops.pyro_stack import innermost
 from causal_lpm.ops.responses import Response
 
@@ -109,7 +109,7 @@ def _check_worlds(name: str, fn: dist.TorchDistribution, data: torch.Tensor, all
 
 def _check_shape(name: str, fn: dist.TorchDistribution, data: torch.Tensor) -> None:
     plates = {plate.dim: plate.size for plate in get_plates() if plate.dim is not None}
-    named = {plate.dim for plate in get_index_plates().values()}
+    named = {plate.dim for plate in index_plates().values()}
     enumerated = innermost(EnumMessenger) is not None
     cut = max(data.dim() - fn.event_dim, 0)
     rank = max(cut, len(fn.batch_shape), -min(plates, default=0))

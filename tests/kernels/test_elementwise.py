@@ -119,6 +119,16 @@ def test_where_is_that_of_torch(condition: torch.Tensor, a: Any, b: Any) -> None
         check(torch.Tensor.masked_fill, a, condition, b)
 
 
+BITWISE = [torch.bitwise_and, torch.Tensor.__and__, torch.bitwise_or, torch.Tensor.__or__, torch.Tensor.bitwise_or]
+
+
+@settings(max_examples=800, deadline=None)
+@given(func=st.sampled_from(BITWISE), a=tensors([torch.bool] * 9 + TYPES), b=tensors([torch.bool] * 9 + TYPES))
+def test_and_and_or_are_those_of_torch(func: Any, a: torch.Tensor, b: torch.Tensor) -> None:
+    check(func, a, b)
+    check(func, a, True)
+
+
 @settings(max_examples=800, deadline=None)
 @given(x=tensors([torch.bool] * 9 + TYPES), more=st.sampled_from([(), (-1,), (0,), (1,), ((-1,),), (None,)]))
 def test_counts_are_those_of_torch(x: torch.Tensor, more: tuple[Any, ...]) -> None:
@@ -153,6 +163,7 @@ ANSWERED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "where of bytes": (torch.where, (LARGE > 3, LARGE.to(torch.uint8), torch.tensor(9, dtype=torch.uint8))),
     "where worlds differ": (torch.where, (torch.tensor([[True], [False]]), LARGE.float(), 0.0)),
     "where worlds have split": (torch.where, (LARGE > 3, LARGE.float(), torch.tensor([[1.0], [2.0]]))),
+    "and of a switch by world": (torch.Tensor.__and__, (LARGE > 3, torch.tensor([[True], [False]]))),
     "counts by world": (torch.count_nonzero, (torch.stack([LARGE > 3, LARGE > 4]), -1)),
 }
 

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
-from chirho.indexed.ops import get_index_plates
 from torch import Tensor
 
 from causal_lpm.handlers.private.arithmetic import not_, subtract
@@ -15,7 +14,7 @@ from causal_lpm.handlers.private.owned import Blocks, Owned
 from causal_lpm.handlers.private.secret import Secret
 from causal_lpm.handlers.private.share_layer import ShareLayer
 from causal_lpm.handlers.private.sharing import BITS, share
-from causal_lpm.ops.dimensions import DRAWS
+from causal_lpm.ops.dimensions import DRAWS, index_plates
 from causal_lpm.typing import NoiseKind
 
 __all__ = ["Dealt", "Luck", "Owner"]
@@ -50,7 +49,7 @@ class Luck(ABC):
 
 def shape_of(agents: int) -> tuple[int, ...]:
     """The shape of noise: agents, and replicates and draws to their left."""
-    plates = get_index_plates()
+    plates = index_plates()
     dims = {plates[name].dim: plates[name].size for name in DRAWS if name in plates}
     lead = [int(dims.get(-dim, 1) or 1) for dim in range(max((-d for d in dims if d), default=1), 1, -1)]
     return (*lead, agents)
