@@ -12,17 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from causal_lpm.kernels import (
-    cpu_elementwise,
-    cpu_fresh,
-    cpu_hash,
-    cpu_limits,
-    cpu_noise,
-    cpu_stocks,
-    cpu_totals,
-    hashing,
-    reference,
-)
+from causal_lpm.kernels import cpu_fresh, cpu_hash, cpu_limits, cpu_noise, cpu_stocks, cpu_totals, hashing, reference
+from causal_lpm.kernels.cpu_elementwise import places
 from causal_lpm.kernels.cpu_hash import Array
 from causal_lpm.kernels.cpu_threads import spread, threads_for
 
@@ -56,8 +47,9 @@ def _sorted(rows_key: Array) -> Array:
 def _by_key(rows_key: Array) -> tuple[Array, Array]:
     """The rows in the order of their keys, and where each part begins: the rows of a part share one key."""
     members = _sorted(rows_key)
-    first_of_key = np.flatnonzero(np.diff(rows_key[members], prepend=-1))
-    return members, np.append(first_of_key, len(members))
+    drawn = rows_key[members].tolist()  # few: numpy's ways to find where they change take a tenth of a millisecond
+    first_of_key = [place for place, number in enumerate(drawn) if place == 0 or number != drawn[place - 1]]
+    return members, np.array([*first_of_key, len(drawn)])
 
 
 def _keys(key: Tensor, lead: tuple[int, ...]) -> tuple[Array, Array]:
@@ -280,7 +272,7 @@ def stub_total(x: Tensor, key: Tensor, owner: Tensor, first: Tensor, chain: bool
         rows = members[low:high]
         rounds = np.empty((1, hashing.rounds(side)), dtype=np.uint64)
         cpu_noise.words(keys[rows_key[rows[:1]]], rounds, 0, rounds.shape[1])
-        who = cpu_elementwise.found(speaks[part])
+        who = places(speaks[part])
         count = int((begins[who + 1] - begins[who]).sum())
         target = rows_x, rows, out.numpy()
         if SPARSE * count >= len(owners):

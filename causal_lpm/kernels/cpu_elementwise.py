@@ -38,7 +38,7 @@ def select(mask: Array, a: Array, b: Array, wide_a: bool, wide_b: bool, out: Arr
             o[i] = (one & ones) | (other & ~ones)
 
 
-def found(mask: Array) -> Array:
+def places(mask: Array) -> Array:
     """Where the bytes of a mask in a row are 1 and not 0, int64."""
     where = np.empty(np.count_nonzero(mask) + 1, np.int64)
     positions(mask, mask[: mask.size // 8 * 8].view(np.int64), where)

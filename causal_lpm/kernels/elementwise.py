@@ -264,7 +264,7 @@ def _nonzero(x: Any, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...] |
         return None
     from causal_lpm.kernels import cpu_elementwise
 
-    where = torch.from_numpy(cpu_elementwise.found(rows[0].view(np.uint8)))
+    where = torch.from_numpy(cpu_elementwise.places(rows[0].view(np.uint8)))
     return (where,) if as_tuple else where[None].t()
 
 
