@@ -33,6 +33,8 @@ from pyro.poutine.messenger import Messenger
 from causal_lpm import KeyedNoise, Worlds, event, exposure, policy, reuse_freed_memory, rollout, tally
 from causal_lpm.agents import Graph, random_graph
 from causal_lpm.kernels import graph_change, happens, hashing
+from causal_lpm.kernels.elementwise import LARGE
+from causal_lpm.kernels.quick_mode import QuickMode, without_quick_mode
 
 NEVER = 255  # days are bytes: an agent is the day of its infection, and that is all there is to know of it
 BETA = -math.log1p(-TRANSMISSION)  # hazard a contact and day
@@ -134,20 +136,22 @@ def model(contacts: Graph, initial: dict[str, torch.Tensor], days: int, worlds: 
 
 
 def bare(contacts: Graph, initial: dict[str, torch.Tensor], days: int) -> Run:
-    """The same kernels and the same arithmetic in a plain loop: the time that is not the handlers'."""
+    """The same kernels, compiled comparisons among them, in a plain loop: the time that is not the handlers'."""
+    change, decide = without_quick_mode(graph_change), without_quick_mode(happens)
     infected_on, seed = initial["infected_on"], torch.tensor(SEED)
     before, total = torch.zeros(len(infected_on), dtype=torch.bool), torch.zeros(len(infected_on), dtype=torch.int32)
     infections, cases = [], []
     watch = Stopwatch()
     for number in range(days):
         today = torch.tensor(number, dtype=torch.uint8)
-        susceptible, since = infected_on == NEVER, today - infected_on
-        infectious = (since - EXPOSED < INFECTIOUS) & ~susceptible
-        total, before = graph_change(total, before, infectious, contacts.indptr, contacts.neighbours), infectious
-        infected = happens(BETA * total.float(), hashing.stream(seed, "infection", number), susceptible)
-        infections.append(infected.count_nonzero())
-        cases.append(infectious.count_nonzero())
-        infected_on = torch.where(infected, today, infected_on)
+        with QuickMode() if len(infected_on) >= LARGE else contextlib.nullcontext():
+            susceptible, since = infected_on == NEVER, today - infected_on
+            infectious = (since - EXPOSED < INFECTIOUS) & ~susceptible
+            total, before = change(total, before, infectious, contacts.indptr, contacts.neighbours), infectious
+            infected = decide(BETA * total.float(), hashing.stream(seed, "infection", number), susceptible)
+            infections.append(infected.count_nonzero())
+            cases.append(infectious.count_nonzero())
+            infected_on = torch.where(infected, today, infected_on)
         watch.lap()
     return Run(infected_on, [int(x) for x in infections], [int(x) for x in cases], watch)
 
