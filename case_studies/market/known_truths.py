@@ -20,6 +20,8 @@ DRAWS = 300
 MODELS = {"npe": (summarised, "summary"), "npe+tick": (ticked, "ticked"), "svi+npe": (returns_only, "quoted")}
 """Method -> the model and its data site."""
 PRIOR = -0.5 * np.log(2 * np.pi)
+TRAINING = Training(flow="nsf", hidden=50, transforms=5, learning_rate=5e-4, batch=200, patience=20)
+"""Sbi's own defaults: with ours, twice as fast, a network alone loses .2 of the mean log density."""
 GUIDES = {"steps": 150, "particles": 1, "starts": 8}
 """Of svi+npe, through the crowd's density."""
 
@@ -100,7 +102,7 @@ def amortised(
         batch=500,
         second_round=False,  # one posterior for all truths
         ensemble=ensemble,
-        training=Training(flow="nsf", batch=200),
+        training=TRAINING,
         settings=GUIDES if guided else {},
         progress=False,
     )

@@ -27,6 +27,7 @@ class Size:
         horizons: Days of Brock and Hommes' market.
         truths: From the prior, for amortised posteriors.
         budget: Simulations that these are trained on.
+        ensemble: Networks of each.
         published: Data sets of the published truth.
         svi: Data sets for SVI, the first of the published truth.
         steps: Of SVI, of ten simulations each.
@@ -36,16 +37,17 @@ class Size:
     replicates: int = 8
     pairs: int = 1000
     chaotic: int = 100
-    horizons: tuple[int, ...] = (5, 20, 60)
+    horizons: tuple[int, ...] = (5, 20, 40, 60)
     truths: int = 100
     budget: int = 3000
+    ensemble: int = 4
     published: int = 50
-    svi: int = 3
-    steps: int = 75
+    svi: int = 9
+    steps: int = 150
 
 
 FULL = Size()
-QUICK = Size(1000, 2, 20, 20, (5,), 20, 100, 2, 2, 2)
+QUICK = Size(1000, 2, 20, 20, (5,), 20, 100, 1, 2, 2, 2)
 PARTS = ("facts", "cont", "brock_hommes", "npe", "npe+tick", "svi+npe", "svi")
 
 
@@ -64,7 +66,7 @@ def part(name: str, size: Size, seed: int, say: Callable[[str], None]) -> Any:
     if name == "svi":
         return known_truths.by_gradients(prior, published, size.svi, size.steps, 10, seed, say)
     say(f"{name}: {size.budget:,} simulations, {size.truths} truths")
-    return known_truths.amortised(name, prior, published, size.budget, seed)
+    return known_truths.amortised(name, prior, published, size.budget, seed, size.ensemble)
 
 
 def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None]) -> str:

@@ -54,7 +54,10 @@ def tensors(data: Mapping[str, Any]) -> dict[str, torch.Tensor]:
 
 @dataclass(frozen=True)
 class SeriesFeatures:
-    """The numbers that are present, on a logarithmic scale that keeps signs; condensed by a convolution over days.
+    """The numbers that are present, condensed by a convolution over days.
+
+    They are on a logarithmic scale that keeps signs, as counts want it. A table of numbers with any sign is what a model
+    has summarised itself, on the scale that it chose, and is told as it is.
 
     Attributes:
         problem: Whose data sites are read, without the days that are missing in its data.
@@ -71,7 +74,7 @@ class SeriesFeatures:
         parts = []
         for name, values in tensors(data).items():
             known = values.reshape(len(values), -1)[:, self.problem.data[name].present.flatten()]
-            parts.append(known.sign() * known.abs().log1p())
+            parts.append(known if name in self.problem.real_tables else known.sign() * known.abs().log1p())
         return Summary(torch.cat(parts, -1).float())
 
     def embedding(self) -> Callable[[], torch.nn.Module] | None:

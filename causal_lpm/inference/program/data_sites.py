@@ -5,13 +5,13 @@ from typing import Any
 
 import pyro
 import torch
-from torch.distributions import Independent
+from torch.distributions import Independent, constraints
 
 from causal_lpm.inference.program.evaluation import alone
 from causal_lpm.inference.program.program import Model, Program, Site, read
 from causal_lpm.validate import known
 
-__all__ = ["check_data_sites", "check_nuisances", "is_table", "read_with_data", "shape_of"]
+__all__ = ["check_data_sites", "check_nuisances", "is_table", "may_have_any_sign", "read_with_data", "shape_of"]
 
 TRIES = 10  # draws of the prior, of which one must get through the model
 
@@ -143,6 +143,22 @@ def is_table(fn: Any) -> bool:
     while isinstance(fn, Independent):
         summed, fn = summed + fn.reinterpreted_batch_ndims, fn.base_dist
     return summed > 1
+
+
+def may_have_any_sign(fn: Any) -> bool:
+    """Whether data of a distribution may be any real number.
+
+    >>> import pyro.distributions as dist
+    >>> (
+    ...     may_have_any_sign(dist.Normal(torch.zeros(1, 9), 1.0).to_event(2)),
+    ...     may_have_any_sign(dist.Poisson(torch.ones(1, 9)).to_event(2)),
+    ... )
+    (True, False)
+    """
+    support = fn.support
+    while hasattr(support, "base_constraint"):
+        support = support.base_constraint
+    return support is constraints.real
 
 
 def shape_of(site: Site) -> tuple[int, ...]:

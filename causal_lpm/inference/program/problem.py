@@ -19,6 +19,7 @@ from causal_lpm.inference.program.data_sites import (
     check_data_sites,
     check_nuisances,
     is_table,
+    may_have_any_sign,
     read_with_data,
     shape_of,
 )
@@ -70,6 +71,7 @@ class Problem:
         size: Length of the parameters' z.
         data: site -> the data and which of them are there, of sites that are simulated.
         tables: Sites of `data` that have no days.
+        real_tables: Those of them whose numbers have any sign, such as summaries that a model makes itself.
         terms: site -> the same, of data sites before the simulation.
         series: Names of the series that the model returns.
         series_sizes: Numbers of groups and days of those.
@@ -96,10 +98,8 @@ class Problem:
     def __init__(self, model: Model, data: Mapping[str, Any], surrogate: Model | None = None) -> None:
         self.model, self.surrogate = model, surrogate
         if not isinstance(data, Mapping):
-            raise TypeError(
-                f"the data are a {type(data).__name__}: give a mapping from the model's data sites to their numbers, "
-                "as {'cases': series}."
-            )
+            given_instead = f"the data are a {type(data).__name__}: give a mapping from the model's data sites to their"
+            raise TypeError(f"{given_instead} numbers, as {{'cases': series}}.")
         if not data:
             raise ValueError("there are no data: give a mapping from the model's data sites to their numbers.")
         program = read_with_data(model, data)
@@ -119,6 +119,7 @@ class Problem:
         self.data = {name: numbers for name, numbers in given.items() if name not in program.terms}
         self.terms = {name: numbers for name, numbers in given.items() if name in program.terms}
         self.tables = frozenset(name for name in self.data if is_table(sites[name].fn))
+        self.real_tables = frozenset(name for name in self.tables if may_have_any_sign(sites[name].fn))
         check_alignment({name: series for name, series in self.data.items() if name not in self.tables})
         order = list(sites)
         last = max((order.index(name) for name in self.terms), default=-1)
@@ -155,13 +156,11 @@ class Problem:
         Raises:
             ValueError: as of a problem; other parameters.
         """
-        other = Problem(model, {name: series.values for name, series in {**self.data, **self.terms}.items()})
+        other = Problem(model, {name: each.values for name, each in {**self.data, **self.terms}.items()})
         shapes = [{p.name: (p.batch, p.event) for p in problem.coordinates.parameters} for problem in (self, other)]
         if shapes[0] != shapes[1]:
-            raise ValueError(
-                f"the other model has parameters {sorted(shapes[1])} and this one {sorted(shapes[0])}: give both the "
-                "same, of the same shapes."
-            )
+            unlike = f"the other model has parameters {sorted(shapes[1])} and this one {sorted(shapes[0])}"
+            raise ValueError(f"{unlike}: give both the same, of the same shapes.")
         other.parameters, other.nuisances, other.names = self.parameters, self.nuisances, self.names
         other.coordinates = other.prior.coordinates = self.coordinates
         return other

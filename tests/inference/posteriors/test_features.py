@@ -25,6 +25,20 @@ def test_series_are_read_without_missing_days_on_a_scale_that_keeps_signs() -> N
     assert not features.frame.guided
 
 
+def test_what_a_model_has_summarised_itself_is_told_as_it_is() -> None:
+    """A table of counts has the logarithmic scale of series; one of any sign, such as of logarithms, keeps its own."""
+
+    def model() -> None:
+        level = pyro.sample("level", dist.Normal(0.0, 1.0))
+        means = level.unsqueeze(-1) * torch.ones(1, 2) if level.dim() < 2 else level[..., None] * torch.ones(1, 2)
+        observed("logs", dist.Normal(means, 1.0).to_event(2))
+        observed("counts", dist.Poisson(means.exp()).to_event(2))
+
+    features = SeriesFeatures(Problem(model, {"logs": [[-7.0, 2.0]], "counts": [[0, 3]]}))
+    found = features({"logs": np.array([[[-7.0, 2.0]]]), "counts": np.array([[[0.0, np.e - 1]]])}).values
+    torch.testing.assert_close(found, torch.tensor([[-7.0, 2.0, 0.0, 1.0]]))
+
+
 def test_whole_series_of_groups_are_condensed_by_a_network() -> None:
     problem = Problem(two_groups, {"cases": np.full((2, 20), 3.0)})
     features = SeriesFeatures(problem)
