@@ -56,8 +56,8 @@ def tensors(data: Mapping[str, Any]) -> dict[str, torch.Tensor]:
 class SeriesFeatures:
     """The numbers that are present, condensed by a convolution over days.
 
-    They are on a logarithmic scale that keeps signs, as counts want it. A table of numbers with any sign is what a model
-    has summarised itself, on the scale that it chose, and is told as it is.
+    They are on a logarithmic scale that keeps signs, as counts want it. A table of numbers with any sign is what a
+    model has summarised itself, on the scale that it chose, and is told as it is.
 
     Attributes:
         problem: Whose data sites are read, without the days that are missing in its data.
