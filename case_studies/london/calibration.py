@@ -1,0 +1,65 @@
+"""The posterior given deaths to 31 May 2020, whether it can be trusted, and what it says of the weeks seen."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from case_studies.london.deaths import deaths_seen
+from case_studies.london.inputs import SEEN_DAYS, SEEN_WEEKS
+from case_studies.london.model import first_wave
+from case_studies.london.parameters import PRIORS
+from case_studies.london.people import London
+from case_studies.london.question import BOROUGHS
+from case_studies.page import four_digits
+from causal_lpm.inference import CalibrationResult, fit
+
+__all__ = ["calibrated", "middle", "posterior", "verdicts"]
+
+AT_ONCE = 8
+"""Draws side by side: each has contacts of its own between 160 cells, and memory that is touched anew costs most."""
+
+
+def calibrated(
+    here: London, weekly: torch.Tensor, budget: int, gate: int, seed: int, workers: int, folder: Path
+) -> CalibrationResult:
+    """Networks trained on simulations, given London's deaths by week and the boroughs' shares of them."""
+    return fit(
+        partial(first_wave, here, SEEN_DAYS, SEEN_WEEKS),
+        {name: values.numpy() for name, values in deaths_seen(weekly).items()},
+        method="npe",
+        budget=budget,
+        gate=gate,
+        ensemble=5 if gate else 2,
+        second_round=False,  # a focus on a few of 45 dimensions saves nothing
+        batch=AT_ONCE,
+        groups={"shares": BOROUGHS},
+        seed=seed,
+        workers=workers,
+        folder=folder,
+        progress=False,
+    )
+
+
+def posterior(result: CalibrationResult) -> dict[str, list[float]]:
+    """Parameter -> mean, 5 and 95 percentile, and the share of the prior's standard deviation that is left."""
+    draws = result.parameters()
+    found = {}
+    for name, (family, arguments, _) in PRIORS.items():
+        values = np.asarray(draws[name], dtype=float).ravel()
+        left = values.std() / float(family(*arguments).stddev)
+        found[name] = [four_digits(x) for x in (values.mean(), *np.quantile(values, [0.05, 0.95]), left)]
+    return found
+
+
+def middle(result: CalibrationResult) -> dict[str, float]:
+    """Parameter -> its posterior median."""
+    draws = result.parameters()
+    return {name: four_digits(np.median(np.asarray(draws[name], dtype=float))) for name in PRIORS}
+
+
+def verdicts(result: CalibrationResult) -> dict[str, list[Any]]:
+    """Gate -> verdict, value, sentence."""
+    return {gate.name: [gate.verdict, four_digits(gate.value), gate.sentence] for gate in result.report.gates}

@@ -1,0 +1,166 @@
+"""Tables of the study, from its numbers."""
+
+from pathlib import Path
+from typing import Any
+
+from case_studies.london.parameters import PRIORS, SEEDING
+from case_studies.london.question import AGES, BOROUGHS
+from case_studies.page import numbers_and_tables, table
+
+__all__ = ["finished", "tables"]
+
+CLOSURES = {"schools open": "schools", "work open": "work", "leisure open": "leisure", "all open": "all three"}
+"""World -> the closure that it lacks."""
+
+
+def tables(numbers: dict[str, Any]) -> dict[str, str]:
+    """Marker -> Markdown, from the numbers of `reproduce`."""
+    return {
+        "fitted": _fitted(numbers),
+        "posterior": _posterior(numbers),
+        "gates": _gates(numbers["gates"]),
+        "forecast": _forecast(numbers),
+        "checked": _checked(numbers["dependence"]),
+        "depends": _depends(numbers),
+        "seeding": _seeding(numbers),
+        "by age": _by_age(numbers),
+        "by borough": _by_borough(numbers),
+    }
+
+
+def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers and tables of a finished reproduction."""
+    return numbers_and_tables(folder, tables)
+
+
+def _fitted(numbers: dict[str, Any]) -> str:
+    found = numbers["fitted"]
+    data, middle, low, high = found["deaths"]
+    rows = [
+        ("deaths in London", f"{data:,.0f}", f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}"),
+        ("infected, % of residents", "", *_with_ends(found["infected"], 1)),
+        ("weeks of London inside", "", "", f"{100 * found['weeks'][0]:.0f}%"),
+        ("totals of boroughs inside", "", "", f"{100 * found['boroughs'][0]:.0f}%"),
+    ]
+    head = (f"9 March to 31 May; interventional, {numbers['status']}", "data", "median", "90% interval")
+    return table(head, rows)
+
+
+def _posterior(numbers: dict[str, Any]) -> str:
+    told = numbers["posterior"]
+    rows = [
+        (f"`{name}`", PRIORS[name][2], f"{row[0]:.3g}", f"{row[1]:.3g} to {row[2]:.3g}", f"{row[3]:.2f}")
+        for name, row in told.items()
+        if name not in SEEDING
+    ]
+    left = [told[name][3] for name in SEEDING]
+    means = {name: told[site][0] for name, site in zip(BOROUGHS, SEEDING, strict=True)}
+    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    ends = f"{means[low]:.2f} ({low}) to {means[high]:.2f} ({high})"
+    rows.append(
+        ("`seeding_...`", f"{PRIORS[SEEDING[0]][2]}; 32 means", "", ends, f"{min(left):.2f} to {max(left):.2f}")
+    )
+    return table(("parameter", "what it is", "mean", "90% interval", "sd left of the prior's"), rows)
+
+
+def _gates(gates: dict[str, Any]) -> str:
+    rows = [(name, verdict, text) for name, (verdict, _, text) in gates.items() if name != "not shown"]
+    return table(("gate", "verdict", "finding"), rows)
+
+
+def _forecast(numbers: dict[str, Any]) -> str:
+    names = {"deaths": "London by week", "borough_deaths": "boroughs by week"}
+    rows = [
+        (
+            f"{names[site]}: {forecaster}",
+            f"{row[0]:,.0f}",
+            *(f"{x:.2f}" for x in row[1:3]),
+            *(f"{100 * x:.0f}%" for x in row[3:]),
+        )
+        for site, of in numbers["forecast"].items()
+        for forecaster, row in of.items()
+        if forecaster != "came"
+    ]
+    came = numbers["forecast"]["deaths"]["came"][0]
+    head = (f"1 June to 30 August; {came:,.0f} died", "deaths forecast", "CRPS", "WIS", "inside 50%", "inside 90%")
+    return f"{table(head, rows)}\n\n{_verdict(numbers['forecast'])}"
+
+
+def _verdict(scores: dict[str, Any]) -> str:
+    parts = []
+    for site, name in (("deaths", "London"), ("borough_deaths", "the boroughs")):
+        own, *others = (row[1] for key, row in scores[site].items() if key != "came")
+        word = "better than both baselines" if own < min(others) else "worse than the better baseline"
+        parts.append(f"for {name} {word}" if own < max(others) else f"for {name} worse than both baselines")
+    return f"By CRPS the model is {', '.join(parts)}."
+
+
+def _checked(found: dict[str, Any]) -> str:
+    rows = []
+    for name, row in found["checked"].items():
+        clear, right = row["signs"]
+        cells = [f"{row['rank']:.2f}", f"{row['possible']:.2f}", f"{right} of {clear}"]
+        if "slope" in row:
+            slope, error = row["slope"]
+            cells += [f"{slope:,.4g} ± {error:.2g}", *(f"{100 * (ratio - 1):+.0f}%" for ratio in row["ratio"].values())]
+        else:
+            cells += ["", *("" for _ in range(2))]
+        rows.append((f"`{name}`" if name != "all" else "all ten", *cells))
+    head = (
+        "infections by 9 May",
+        "rank correlation",
+        "at most",
+        "signs right",
+        "all infections: slope ± error",
+        "bias of MeanField",
+        "of StraightThrough",
+    )
+    seconds, slower = found["seconds"]
+    groups, parameters = found["shape"]
+    field, exact, error = found["infections"]
+    return (
+        f"{table(head, rows)}\n\n{groups} x {parameters} derivatives in {seconds:.1f} CPU seconds of one thread; the "
+        f"finite differences by ten parameters took {slower:,.0f}. Agents infected: {field:,.0f} under MeanField, "
+        f"{exact:,.0f} ± {error:,.0f} in exact simulations."
+    )
+
+
+def _depends(numbers: dict[str, Any]) -> str:
+    rows = [(f"`{name}`", *(f"{x:+.2f}" for x in row)) for name, row in numbers["dependence"]["by age"].items()]
+    return table(("% more infections a % more; interventional", "all", *AGES), rows)
+
+
+def _seeding(numbers: dict[str, Any]) -> str:
+    found = sorted(numbers["dependence"]["seeding"].items(), key=lambda item: -item[1][2])
+    rows = [(name, *(f"{x:+.3f}" for x in row)) for name, row in (*found[:4], *found[-4:])]
+    head = ("seeding of (the four most and the four least)", "infections there", "elsewhere", "in London")
+    return table(head, rows)
+
+
+def _by_age(numbers: dict[str, Any]) -> str:
+    parts = []
+    for outcome, head in (("infections", "infections prevented per 100,000"), ("expected_deaths", "deaths prevented")):
+        rows = [
+            (closed, *(_range(numbers["by age"][world][outcome][age]) for age in ("all", *AGES)))
+            for world, closed in CLOSURES.items()
+        ]
+        parts.append(table((f"{head}, {numbers['kind']}", "all ages", *AGES), rows))
+    return "\n\n".join(parts)
+
+
+def _by_borough(numbers: dict[str, Any]) -> str:
+    found = numbers["by borough"]
+    rows = [
+        (name, *(_range(found[world]["expected_deaths"][name]) for world in CLOSURES)) for name in ("all", *BOROUGHS)
+    ]
+    return table((f"deaths prevented per 100,000 residents, {numbers['kind']}", *CLOSURES.values()), rows)
+
+
+def _with_ends(row: list[float], digits: int) -> tuple[str, str]:
+    middle, low, high = row
+    return f"{middle:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def _range(row: list[float]) -> str:
+    mean, low, high = row
+    return f"{mean:,.0f} ({low:,.0f} to {high:,.0f})"

@@ -1,0 +1,108 @@
+"""Everything that the README shows: calibration, forecast, what infections depend on, and closures."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from case_studies.london import closures, dependence, forecast
+from case_studies.london.calibration import calibrated, middle, posterior, verdicts
+from case_studies.london.deaths import TABLE, weekly_deaths
+from case_studies.london.people import PERSONS_PER_AGENT, London, london
+from case_studies.london.pictures import draw
+from case_studies.london.report import tables
+from case_studies.page import four_digits
+
+__all__ = ["FULL", "QUICK", "Size", "reproduce"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is simulated.
+
+    Attributes:
+        persons_per_agent: Of all simulations.
+        budget: Simulations that the posterior is trained on.
+        gate: Simulations with known truth that it is checked on; with none, two networks in place of five.
+        forecasts: Draws of the posterior for the forecast.
+        draws: For the worlds of the closures.
+        replicates: Of the luck of each of these.
+        days: Of the gradient.
+        pairs: Of finite differences a parameter.
+        straight: Replicates of the straight-through estimator.
+    """
+
+    persons_per_agent: int = PERSONS_PER_AGENT
+    budget: int = 1000
+    gate: int = 200
+    forecasts: int = 100
+    draws: int = 40
+    replicates: int = 1
+    days: int = dependence.DAYS
+    pairs: int = 24
+    straight: int = 4
+
+
+FULL = Size()
+QUICK = Size(1800, 60, 0, 20, 6, 1, dependence.DAYS, 8, 2)
+
+
+def reproduce(
+    out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None], deaths: Path = TABLE
+) -> str:
+    """Writes posterior.nc, forecast.nc, worlds.nc, gradient.nc, numbers.json and pictures, and returns the tables."""
+    weekly = weekly_deaths(deaths)
+    torch.set_num_threads(1)  # the processes share the cores
+    size = QUICK if quick else FULL
+    here = london(size.persons_per_agent)
+    numbers: dict[str, Any] = {
+        "study": "london",
+        "seed": seed,
+        "size": asdict(size),
+        "agents": here.people.size,
+        "status": None,
+    }
+    say(f"the posterior given deaths to 31 May, {here.people.size:,} agents")
+    result = calibrated(here, weekly, size.budget, size.gate, seed, workers, out / "simulations")
+    result.save(out / "posterior.nc")
+    numbers |= {"status": result.status, "posterior": posterior(result), "gates": verdicts(result)}
+    at = middle(result)
+    say("what infections by age and borough depend on")
+    numbers["dependence"] = _dependence(here, at, size, seed, out)
+    say("June to August")
+    predicted = forecast.predicted(here, result.parameters(size.forecasts), seed, workers)
+    predicted.to_netcdf(out / "forecast.nc", engine="h5netcdf")
+    numbers["fitted"] = forecast.fitted(predicted, weekly)
+    numbers["forecast"] = forecast.scored(predicted, weekly, seed)
+    say("which closure helps whom")
+    worlds = closures.asked(here, result.parameters(size.draws), size.replicates, seed, workers)
+    worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
+    numbers["kind"] = str(worlds.attrs["kind"])
+    numbers["by age"], numbers["by borough"] = closures.by_age(worlds), closures.by_borough(worlds)
+    (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    draw(numbers, out / "pictures")
+    return "\n\n".join(filter(None, [result.banner, *tables(numbers).values()]))
+
+
+def _dependence(here: London, at: dict[str, float], size: Size, seed: int, out: Path) -> dict[str, Any]:
+    found, seconds = dependence.gradient(here, at, size.days)
+    found.to_netcdf(out / "gradient.nc", engine="h5netcdf")
+    totals = dependence.total_slopes(here, at, size.straight, size.days)
+    began = time.process_time()
+    truth = dependence.reference(here, at, size.pairs, seed, size.days)
+    return {
+        "at": at,
+        "seconds": [four_digits(seconds), four_digits(time.process_time() - began)],
+        "shape": [found.sizes["group"], found.sizes["parameter"]],
+        "infections": [
+            four_digits(float(found["value"].sum())),
+            *(four_digits(float(truth[name].sel(group="all"))) for name in ("value", "value_error")),
+        ],
+        "checked": dependence.checked(found, totals, truth),
+        "by age": dependence.by_age(found),
+        "seeding": dependence.of_seeding(found),
+    }
