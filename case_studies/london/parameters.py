@@ -31,7 +31,7 @@ PRIORS: Priors = {
     "seeding": (dist.LogNormal, (math.log(2.0), 0.8), "infected from outside a day and 100,000 residents"),
     **dict.fromkeys(SEEDING, (dist.LogNormal, (0.0, 0.7), "seeding of the borough, relative to London's")),
     "fatality": (dist.LogNormal, (0.0, 0.25), "infection fatality relative to Verity et al. (2020) by age"),
-    "dispersion": (dist.LogNormal, (3.0, 0.5), "size of the negative binomial of a week's deaths"),
+    "dispersion": (dist.LogNormal, (3.5, 0.7), "size of the negative binomial of a week's deaths"),
 }
 """Name -> distribution, arguments, what it is.
 

@@ -18,7 +18,7 @@ def draw(numbers: dict[str, Any], folder: Path) -> None:
     """Deaths prevented per 100,000 residents of each borough, one map a closure."""
     folder.mkdir(exist_ok=True)
     worlds = [world for world in CLOSURES if world != "all open"]
-    found = numbers["by borough"]
+    found = numbers["closures"]["by borough"]
     values = [[found[world]["expected_deaths"][name][0] for name in _placed()] for world in worlds]
     array = xr.DataArray(
         values,
@@ -27,7 +27,7 @@ def draw(numbers: dict[str, Any], folder: Path) -> None:
         "deaths prevented per 100,000 residents",
     )
     status = "" if numbers["status"] == "calibrated" else f"{numbers['status'].upper()}: "
-    title = f"{status}deaths that a closure prevented, {numbers['kind']}"
+    title = f"{status}deaths that a closure prevented, {numbers['closures']['kind']}"
     plot_map(array, outlines=OUTLINES, title=title).savefig(folder / "closures.png", dpi=120)
 
 

@@ -34,7 +34,7 @@ def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _fitted(numbers: dict[str, Any]) -> str:
-    found = numbers["fitted"]
+    found = numbers["summer"]["fitted"]
     data, middle, low, high = found["deaths"]
     rows = [
         ("deaths in London", f"{data:,.0f}", f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}"),
@@ -77,13 +77,13 @@ def _forecast(numbers: dict[str, Any]) -> str:
             *(f"{x:.2f}" for x in row[1:3]),
             *(f"{100 * x:.0f}%" for x in row[3:]),
         )
-        for site, of in numbers["forecast"].items()
+        for site, of in numbers["summer"]["scores"].items()
         for forecaster, row in of.items()
         if forecaster != "came"
     ]
-    came = numbers["forecast"]["deaths"]["came"][0]
+    came = numbers["summer"]["scores"]["deaths"]["came"][0]
     head = (f"1 June to 30 August; {came:,.0f} died", "deaths forecast", "CRPS", "WIS", "inside 50%", "inside 90%")
-    return f"{table(head, rows)}\n\n{_verdict(numbers['forecast'])}"
+    return f"{table(head, rows)}\n\n{_verdict(numbers['summer']['scores'])}"
 
 
 def _verdict(scores: dict[str, Any]) -> str:
@@ -141,19 +141,19 @@ def _by_age(numbers: dict[str, Any]) -> str:
     parts = []
     for outcome, head in (("infections", "infections prevented per 100,000"), ("expected_deaths", "deaths prevented")):
         rows = [
-            (closed, *(_range(numbers["by age"][world][outcome][age]) for age in ("all", *AGES)))
+            (closed, *(_range(numbers["closures"]["by age"][world][outcome][age]) for age in ("all", *AGES)))
             for world, closed in CLOSURES.items()
         ]
-        parts.append(table((f"{head}, {numbers['kind']}", "all ages", *AGES), rows))
+        parts.append(table((f"{head}, {numbers['closures']['kind']}", "all ages", *AGES), rows))
     return "\n\n".join(parts)
 
 
 def _by_borough(numbers: dict[str, Any]) -> str:
-    found = numbers["by borough"]
+    found = numbers["closures"]["by borough"]
     rows = [
         (name, *(_range(found[world]["expected_deaths"][name]) for world in CLOSURES)) for name in ("all", *BOROUGHS)
     ]
-    return table((f"deaths prevented per 100,000 residents, {numbers['kind']}", *CLOSURES.values()), rows)
+    return table((f"deaths prevented per 100,000 residents, {numbers['closures']['kind']}", *CLOSURES.values()), rows)
 
 
 def _with_ends(row: list[float], digits: int) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from case_studies.london.people import PERSONS_PER_AGENT, London, london
 from case_studies.london.pictures import draw
 from case_studies.london.report import tables
 from case_studies.page import four_digits
+from causal_lpm.inference import CalibrationResult
 
 __all__ = ["FULL", "QUICK", "Size", "reproduce"]
 
@@ -54,35 +55,38 @@ QUICK = Size(1800, 60, 0, 20, 6, 1, dependence.DAYS, 8, 2)
 def reproduce(
     out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None], deaths: Path = TABLE
 ) -> str:
-    """Writes posterior.nc, forecast.nc, worlds.nc, gradient.nc, numbers.json and pictures, and returns the tables."""
+    """Writes posterior.nc, gradient.nc, forecast.nc, worlds.nc, numbers.json and pictures, and returns the tables.
+
+    Parts that are in the folder already are used: a reproduction that was stopped goes on from there.
+    """
     weekly = weekly_deaths(deaths)
     torch.set_num_threads(1)  # the processes share the cores
     size = QUICK if quick else FULL
     here = london(size.persons_per_agent)
+    say(f"the posterior given deaths to 31 May, {here.people.size:,} agents")
+    result = calibrated(here, weekly, size.budget, size.gate, seed, workers, out / "simulations")
+    if not (out / "posterior.nc").exists():
+        result.save(out / "posterior.nc")
     numbers: dict[str, Any] = {
         "study": "london",
         "seed": seed,
         "size": asdict(size),
         "agents": here.people.size,
-        "status": None,
+        "status": result.status,
+        "posterior": posterior(result),
+        "gates": verdicts(result),
     }
-    say(f"the posterior given deaths to 31 May, {here.people.size:,} agents")
-    result = calibrated(here, weekly, size.budget, size.gate, seed, workers, out / "simulations")
-    result.save(out / "posterior.nc")
-    numbers |= {"status": result.status, "posterior": posterior(result), "gates": verdicts(result)}
-    at = middle(result)
-    say("what infections by age and borough depend on")
-    numbers["dependence"] = _dependence(here, at, size, seed, out)
-    say("June to August")
-    predicted = forecast.predicted(here, result.parameters(size.forecasts), seed, workers)
-    predicted.to_netcdf(out / "forecast.nc", engine="h5netcdf")
-    numbers["fitted"] = forecast.fitted(predicted, weekly)
-    numbers["forecast"] = forecast.scored(predicted, weekly, seed)
-    say("which closure helps whom")
-    worlds = closures.asked(here, result.parameters(size.draws), size.replicates, seed, workers)
-    worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
-    numbers["kind"] = str(worlds.attrs["kind"])
-    numbers["by age"], numbers["by borough"] = closures.by_age(worlds), closures.by_borough(worlds)
+    parts: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+        "dependence": ("what infections depend on", lambda: _dependence(here, middle(result), size, seed, out)),
+        "summer": ("June to August", lambda: _summer(here, result, weekly, size, seed, workers, out)),
+        "closures": ("which closure helps whom", lambda: _closures(here, result, size, seed, workers, out)),
+    }
+    for name, (what, computed) in parts.items():
+        file = out / f"{name}.json"
+        if not file.exists():
+            say(what)
+            file.write_text(json.dumps(computed(), indent=1) + "\n", encoding="utf-8")
+        numbers[name] = json.loads(file.read_text(encoding="utf-8"))
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     draw(numbers, out / "pictures")
     return "\n\n".join(filter(None, [result.banner, *tables(numbers).values()]))
@@ -94,6 +98,7 @@ def _dependence(here: London, at: dict[str, float], size: Size, seed: int, out: 
     totals = dependence.total_slopes(here, at, size.straight, size.days)
     began = time.process_time()
     truth = dependence.reference(here, at, size.pairs, seed, size.days)
+    truth.to_netcdf(out / "differences.nc", engine="h5netcdf")
     return {
         "at": at,
         "seconds": [four_digits(seconds), four_digits(time.process_time() - began)],
@@ -105,4 +110,24 @@ def _dependence(here: London, at: dict[str, float], size: Size, seed: int, out: 
         "checked": dependence.checked(found, totals, truth),
         "by age": dependence.by_age(found),
         "seeding": dependence.of_seeding(found),
+    }
+
+
+def _summer(
+    here: London, result: CalibrationResult, weekly: torch.Tensor, size: Size, seed: int, workers: int, out: Path
+) -> dict[str, Any]:
+    predicted = forecast.predicted(here, result.parameters(size.forecasts), seed, workers)
+    predicted.to_netcdf(out / "forecast.nc", engine="h5netcdf")
+    return {"fitted": forecast.fitted(predicted, weekly), "scores": forecast.scored(predicted, weekly, seed)}
+
+
+def _closures(
+    here: London, result: CalibrationResult, size: Size, seed: int, workers: int, out: Path
+) -> dict[str, Any]:
+    worlds = closures.asked(here, result.parameters(size.draws), size.replicates, seed, workers)
+    worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
+    return {
+        "kind": str(worlds.attrs["kind"]),
+        "by age": closures.by_age(worlds),
+        "by borough": closures.by_borough(worlds),
     }
