@@ -54,8 +54,8 @@ def epidemic(here: London, p: Mapping[str, torch.Tensor], days: int) -> Rollout:
         infected = s["susceptible"] * event("infection", hazard)
         # Expected, not realised: an agent is ninety persons, and what is counted are persons.
         tally("infections", s["susceptible"] * -torch.expm1(-hazard), people["cell"], groups=len(CELLS))
-        onset = s["exposed"] * event("onset", torch.full((size,), 1 / LATENT_DAYS))
-        recovered = s["infectious"] * event("recovery", torch.full((size,), 1 / INFECTIOUS_DAYS))
+        onset = s["exposed"] * event("onset", 1 / LATENT_DAYS)
+        recovered = s["infectious"] * event("recovery", 1 / INFECTIOUS_DAYS)
         return {
             **s,
             "susceptible": s["susceptible"] - infected,

@@ -144,7 +144,8 @@ class Mixing(Layer):
         x = messages(self, x)
         fractions = x.is_floating_point()
         sums = group_sum(x.double() if fractions else x, self.group, self.groups).double()
-        received = _product(self.rates, sums).to(x.dtype if fractions else torch.float32)
+        product: Tensor = _Product.apply(self.rates, sums)  # type: ignore[no-untyped-call]
+        received = product.to(x.dtype if fractions else torch.float32)
         everybody: Tensor = _OfMembers.apply(received, self.seat)  # type: ignore[no-untyped-call]
         return everybody
 
@@ -201,6 +202,25 @@ def _product(rates: Tensor, sums: Tensor) -> Tensor:
         total = terms[..., 0] if total is None else total + terms[..., 0]
     assert total is not None  # a matrix has at least one group
     return total
+
+
+class _Product(torch.autograd.Function):
+    """The product above as one node: torch would keep each of its halvings, and go back through all of them."""
+
+    @staticmethod
+    def forward(ctx: Any, rates: Tensor, sums: Tensor) -> Tensor:
+        ctx.save_for_backward(rates, sums)
+        return _product(rates, sums)
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
+        rates, sums = ctx.saved_tensors
+        by_rate = gradient[0][..., None] * sums[..., None, :] if ctx.needs_input_grad[0] else None
+        by_sum = _product(rates.mT, gradient[0]) if ctx.needs_input_grad[1] else None
+        return (
+            None if by_rate is None else by_rate.sum_to_size(rates.shape),
+            None if by_sum is None else by_sum.sum_to_size(sums.shape),
+        )
 
 
 class _OfMembers(torch.autograd.Function):

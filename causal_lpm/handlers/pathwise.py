@@ -39,14 +39,16 @@ class _Occurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, value: torch.Tensor, hazard: torch.Tensor, where: torch.Tensor | None) -> torch.Tensor:
-        ctx.save_for_backward(hazard, where)
+        ctx.shape = hazard.shape
+        if ctx.needs_input_grad[1]:
+            ctx.save_for_backward(torch.exp(-hazard), where)  # once, however many backward passes there are
         return value
 
     @staticmethod
     def backward(ctx: Any, *gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        hazard, where = ctx.saved_tensors
-        slope = gradient[0] * torch.exp(-hazard)
-        return None, (slope if where is None else torch.where(where, slope, 0.0)).sum_to_size(hazard.shape), None
+        derivative, where = ctx.saved_tensors
+        slope = gradient[0] * derivative
+        return None, (slope if where is None else torch.where(where, slope, 0.0)).sum_to_size(ctx.shape), None
 
 
 class _Chosen(torch.autograd.Function):

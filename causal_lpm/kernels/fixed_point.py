@@ -7,6 +7,7 @@ others.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 import torch
@@ -37,6 +38,9 @@ def total_of_floats(total: Callable[[Tensor], Tensor], x: Tensor, most: int) -> 
     largest = x.detach().abs().amax(-1, keepdim=True).double()
     # 2**-900: below it the power would overflow; what is smaller loses digits.
     power = torch.exp2(bits - largest.clamp(min=2.0**-900).frexp().exponent.double())
+    compiled = _compiled(x)
+    if compiled is not None:
+        return compiled(total, x, torch.where(largest.isfinite(), power, torch.nan), 2.0**bits)
     scaled = x.double() * power
     whole = scaled.round()
     sums = total(_int64(whole))
@@ -51,3 +55,12 @@ def total_of_floats(total: Callable[[Tensor], Tensor], x: Tensor, most: int) -> 
 
 def _int64(x: Tensor) -> Tensor:
     return x.nan_to_num(0.0, 0.0, 0.0).long()
+
+
+def _compiled(x: Tensor) -> Callable[[Callable[[Tensor], Tensor], Tensor, Tensor, float], Tensor] | None:
+    """The same in compiled loops, where they run; looked up at each call, as dispatch does."""
+    dispatch = importlib.import_module("causal_lpm.kernels.dispatch")
+    if x.is_cpu and x.dtype in (torch.float32, torch.float64) and dispatch.compiled():
+        found: Callable[..., Tensor] = importlib.import_module("causal_lpm.kernels.cpu_floats").total_of_floats
+        return found
+    return None
