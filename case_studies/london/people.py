@@ -70,15 +70,19 @@ def london(persons_per_agent: int = PERSONS_PER_AGENT, seed: int = 0) -> London:
     shares = _ages()
     ages, homes, first = [], [], 0
     for borough, count in enumerate(wanted.tolist()):
-        age = torch.repeat_interleave(torch.arange(len(AGES)), torch.from_numpy(_apportioned(shares, count)))
+        of_age = _apportioned(shares, count)
+        if not of_age.all():
+            raise ValueError(
+                f"with {persons_per_agent} persons an agent nobody of {BOROUGHS[borough]} is {AGES[of_age.argmin()]}: "
+                "give fewer persons an agent."
+            )
+        age = torch.repeat_interleave(torch.arange(len(AGES)), torch.from_numpy(of_age))
         home = _homes(age, seed * len(BOROUGHS) + borough)
         order = torch.argsort(home, stable=True)
         ages.append(age[order])
         homes.append(home[order] + first)
         first = int(homes[-1][-1]) + 1
     age, borough = torch.cat(ages), torch.repeat_interleave(torch.arange(len(BOROUGHS)), wanted)
-    if (least := int(torch.bincount(age * len(BOROUGHS) + borough, minlength=len(AGES) * len(BOROUGHS)).min())) < 1:
-        raise ValueError(f"{persons_per_agent} persons an agent leave {least} agents in some ages: take fewer persons.")
     cell = age * len(BOROUGHS) + borough
     people = Population({"age": age, "borough": borough, "cell": cell}, {"age": AGES, "borough": BOROUGHS})
     return London(people, Groups(torch.cat(homes)), Mixing(cell, contacts_elsewhere()), persons() / wanted)
@@ -118,7 +122,7 @@ def _travel() -> torch.Tensor:
     features = json.loads(data.path("outlines_london_boroughs.geojson").read_text(encoding="utf-8"))["features"]
     at = pd.DataFrame([feature["properties"] for feature in features]).set_index("name")
     at = at.rename(index={"Hackney": "Hackney and City of London"}).loc[list(BOROUGHS)]
-    return radiation(distances(at["lon"].to_numpy(), at["lat"].to_numpy()), persons(), leave=1.0)
+    return radiation(distances(at["lon"].tolist(), at["lat"].tolist()), persons(), leave=1.0)
 
 
 def _ages() -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

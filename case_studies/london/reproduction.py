@@ -49,7 +49,7 @@ class Size:
 
 
 FULL = Size()
-QUICK = Size(1800, 60, 0, 20, 6, 1, dependence.DAYS, 8, 2)
+QUICK = Size(600, 60, 0, 20, 6, 1, dependence.DAYS, 8, 2)
 
 
 def reproduce(

@@ -36,6 +36,7 @@ def test_every_study_of_real_data_has_its_tables() -> None:
     assert [folder.parent.name for folder in FOLDERS] == [
         "benchmark_tasks",
         "h5n1_eggs",
+        "london",
         "ma_counties",
         "new_zealand",
         "nyc_first_wave",
