@@ -40,11 +40,11 @@ class Size:
     persons_per_agent: int = PERSONS_PER_AGENT
     budget: int = 1000
     gate: int = 200
-    forecasts: int = 100
-    draws: int = 40
+    forecasts: int = 80
+    draws: int = 30
     replicates: int = 1
     days: int = dependence.DAYS
-    pairs: int = 24
+    pairs: int = 16
     straight: int = 4
 
 
