@@ -21,7 +21,8 @@ ENOUGH = 20
 def weekly_deaths(file: Path = TABLE) -> torch.Tensor:
     """Deaths by borough and week, 9 March to 30 August 2020, float64 `[32, 25]`; checked as `daily_deaths` does."""
     daily = torch.tensor(daily_deaths(file).to_numpy(np.float64).T)
-    return daily.unflatten(-1, (-1, 7)).sum(-1)
+    weekly: torch.Tensor = daily.unflatten(-1, (-1, 7)).sum(-1)
+    return weekly
 
 
 def deaths_seen(weekly: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -69,17 +69,17 @@ def london(persons_per_agent: int = PERSONS_PER_AGENT, seed: int = 0) -> London:
     wanted = (persons() / persons_per_agent).round().long()
     shares = _ages()
     ages, homes, first = [], [], 0
-    for borough, count in enumerate(wanted.tolist()):
+    for number, count in enumerate(wanted.tolist()):
         of_age = _apportioned(shares, count)
         if not of_age.all():
             raise ValueError(
-                f"with {persons_per_agent} persons an agent nobody of {BOROUGHS[borough]} is {AGES[of_age.argmin()]}: "
+                f"with {persons_per_agent} persons an agent nobody of {BOROUGHS[number]} is {AGES[of_age.argmin()]}: "
                 "give fewer persons an agent."
             )
-        age = torch.repeat_interleave(torch.arange(len(AGES)), torch.from_numpy(of_age))
-        home = _homes(age, seed * len(BOROUGHS) + borough)
+        own = torch.repeat_interleave(torch.arange(len(AGES)), torch.from_numpy(of_age))
+        home = _homes(own, seed * len(BOROUGHS) + number)
         order = torch.argsort(home, stable=True)
-        ages.append(age[order])
+        ages.append(own[order])
         homes.append(home[order] + first)
         first = int(homes[-1][-1]) + 1
     age, borough = torch.cat(ages), torch.repeat_interleave(torch.arange(len(BOROUGHS)), wanted)
@@ -129,7 +129,8 @@ def _ages() -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     people = ages_of_london()
     group = np.searchsorted(FIRST_AGES, people.index.to_numpy(), side="right") - 1
     counts = np.bincount(group, people.to_numpy())
-    return counts / counts.sum()
+    shares: np.ndarray[tuple[int], np.dtype[np.float64]] = counts / counts.sum()
+    return shares
 
 
 def _apportioned(

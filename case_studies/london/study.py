@@ -24,7 +24,7 @@ def with_files(options: Mapping[str, str | float]) -> Reproduction:
 
     for name in options:
         known("option", name, ("deaths",))
-    files = {name: Path(str(file)) for name, file in options.items()}
+    files: dict[str, Any] = {name: Path(str(file)) for name, file in options.items()}
     for file in files.values():
         if not file.is_file():
             raise ValueError(f"the file of deaths {file} does not exist.")
