@@ -102,11 +102,10 @@ def ray_cluster(environment: Mapping[str, str] | None = None) -> Iterator[str]:
     folder, port = tempfile.mkdtemp(prefix="ray", dir="/tmp"), free_port()  # names of sockets are short
     ports = ("--port", str(free_port()), "--ray-client-server-port", str(port), "--node-ip-address", "127.0.0.1")
     quiet = ("--include-dashboard", "false", "--disable-usage-stats", "--temp-dir", folder)
+    own = {"RAY_AUTH_MODE": "disabled", **(environment or {})}  # a token that lies in somebody's home plays no part
     main = "from ray.scripts.scripts import main; main()"
     try:
-        with started(
-            "-c", main, "start", "--head", "--block", "--num-cpus", "2", *ports, *quiet, **(environment or {})
-        ):
+        with started("-c", main, "start", "--head", "--block", "--num-cpus", "2", *ports, *quiet, **own):
             answers(port)
             yield f"ray://127.0.0.1:{port}"
     finally:

@@ -1,5 +1,6 @@
 """Studies and their policies, simulations, calibration, predictions, effects, diagnostics, gradients."""
 
+from causal_lpm.handlers.checkpoints.checkpoints import Checkpoints as Checkpoints
 from causal_lpm.inference.abduction.abduct import abduct as abduct
 from causal_lpm.inference.abduction.abduction import Abduction as Abduction
 from causal_lpm.inference.abduction.explain import explain as explain

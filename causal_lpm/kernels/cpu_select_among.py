@@ -24,7 +24,8 @@ def count_classes(priority: Array, count: Array) -> None:
     classes = count.size - 1
     counts = np.zeros((4, classes + 1), np.int64)  # four, so that equal neighbours do not wait for each other
     for i in range(priority.size):
-        counts[i & 3, min(np.int64(priority[i]), classes)] += 1
+        own: Any = np.int64(priority[i])
+        counts[i & 3, own if own < classes else classes] += 1
     for c in range(classes + 1):
         count[c] += counts[0, c] + counts[1, c] + counts[2, c] + counts[3, c]
 

@@ -145,7 +145,10 @@ def _ray(text: str, address: str, workers: int) -> Workers:
                 ray.init(text, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             first = str(error).strip().splitlines()[0].rstrip(".")
-            raise ConnectionError(f"Ray at {text} cannot be used ({first}): look at the address.") from error
+            raise ConnectionError(
+                f"Ray at {text} cannot be used ({first}): look at the address; where the cluster asks for a token, set "
+                "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH, as there."
+            ) from error
     else:
         # Workers get the environment of this process, and nobody is told that Ray is used.
         own = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **FOR_LARGE_RUNS}

@@ -1,7 +1,10 @@
 """What a lost worker had is run again, and a task that ends its workers is told from its neighbours."""
 
 import os
+import secrets
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -18,7 +21,7 @@ from causal_lpm.inference import RunError
 from causal_lpm.inference.runs.faults import LostWorker
 from causal_lpm.inference.runs.simulation_set import simulate_set
 from causal_lpm.inference.runs.workers import DEATHS, Workers, run_all
-from tests.clusters import dask_scheduler, dask_workers
+from tests.clusters import ROOT, dask_scheduler, dask_workers, ray_cluster
 from tests.inference.calibration.toy_simulators import normal
 
 
@@ -116,3 +119,28 @@ def test_a_scheduler_that_is_gone_is_one_sentence_soon_and_the_set_goes_on(tmp_p
     with ThreadPoolExecutor(1) as executor:
         found = simulate_set(normal(), 200, 0, executor=executor, folder=tmp_path)
     np.testing.assert_array_equal(found.data["series"], simulate_set(normal(), 200, 0).data["series"])
+
+
+ASKING = """
+import sys
+from causal_lpm.inference import simulate_set
+from tests.inference.calibration.toy_simulators import normal
+try:
+    found = simulate_set(normal(), 4, 1, executor=sys.argv[1])
+    print((found.data["series"] == simulate_set(normal(), 4, 1).data["series"]).all())
+except ConnectionError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_of_ray_that_asks_for_a_token_gets_it_or_the_sentence_says_how() -> None:
+    pytest.importorskip("ray", "2.52", reason="Ray has tokens from 2.52 on")
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    with ray_cluster(token) as address:
+        for shown, said in ((token, "True"), ({"RAY_AUTH_MODE": "disabled"}, "set RAY_AUTH_MODE=token and RAY_AUTH")):
+            own = {**os.environ, "PYTHONPATH": str(ROOT), **shown}
+            asked = [sys.executable, "-c", ASKING, address]
+            told = subprocess.run(asked, env=own, capture_output=True, text=True, timeout=300, check=False)
+            assert said in told.stdout, told.stderr
+            assert len(told.stdout.splitlines()) == 1
