@@ -5,7 +5,8 @@
 Strong scaling keeps the number of agents, weak scaling the agents a rank. Seconds are those of a rank's CPU, the
 largest of all ranks, in the days alone: on a machine with fewer free cores than ranks the clock says nothing. Memory is
 what a rank has while it simulates, population and networks included, beyond that of a process that has simulated 20,000
-agents. Bytes are those that the last rank sends; those of `whole` are sent before the first day.
+agents; the peak is the most that it ever had, also while people were drawn and networks made. Bytes are those that the
+last rank sends; those of `whole` are sent before the first day.
 """
 
 import argparse
@@ -50,6 +51,7 @@ def measured(agents: int, days: int) -> list[dict[str, Any]]:
     own = {
         "seconds a day": seconds / (days - FEW),
         "megabytes": _megabytes() - before,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10 - before,
         "bytes a day": {
             kind: (many - told.get(kind, 0)) // days for kind, many in (ranks.sent if ranks else {}).items()
         },
@@ -97,6 +99,7 @@ def main() -> None:
             "days": given.days,
             "seconds a day": round(max(one["seconds a day"] for one in each), 4),
             "megabytes a rank": round(max(one["megabytes"] for one in each)),
+            "peak a rank": round(max(one["peak"] for one in each)),
             "bytes a day": each[-1]["bytes a day"],
         }
         line = json.dumps(row)

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from case_studies.second_dose import inputs
+from case_studies.second_dose import people as people_of_king_county
 from case_studies.second_dose.mechanism import HOW_TO_CHECK, Mechanism, mechanism
 from case_studies.second_dose.model import NEVER, Setup, first_cases_of_archive, second_dose, setup
 from case_studies.second_dose.people import king_county
 from case_studies.second_dose.study import study
 from causal_lpm import KeyedNoise, Rollout, comparing
+from causal_lpm.agents import synthesise
 from causal_lpm.inference import Options
 
 AGENTS, DAYS, SEED = 5000, 60, 3
@@ -294,3 +296,12 @@ def test_the_study_reports_the_first_cases_on_day_0() -> None:
     ages = [age for _, age in inputs.FIRST_CASES]
     assert series["infections"][0, :, 0].tolist() == [ages.count(age) for age in range(len(inputs.AGES))]
     assert int(series["deaths"][0, :, 0].sum()) == 0
+
+
+def test_people_that_are_drawn_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    ages = synthesise(1_000, {"age_group": dict.fromkeys(inputs.AGES, 1 / 9)})
+    whole = people_of_king_county.with_contacts(ages, seed=8)
+    monkeypatch.setattr(people_of_king_county, "BLOCK", 97)
+    blocks = people_of_king_county.with_contacts(ages, seed=8)
+    for name in whole:
+        assert torch.equal(whole[name], blocks[name]), name

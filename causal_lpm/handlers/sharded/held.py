@@ -81,6 +81,8 @@ class Held(torch.Tensor):
 
 def _strides(local: Tensor, shape: list[int]) -> list[int]:
     """Those of the whole in the memory order of the part; 0 where the part repeats itself."""
+    if len(shape) == 1:
+        return [1 if local.stride(0) or local.shape[0] == 1 else 0]
     strides, step = [0] * len(shape), 1
     for dim in sorted(range(len(shape)), key=lambda dim: (local.stride(dim), -dim)):
         if local.stride(dim) or local.shape[dim] == 1:

@@ -25,17 +25,23 @@ _REST = sys.maxsize
 
 def answered(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The answer of an operator: by its rule, agent by agent, or from the whole."""
-    rule = _RULES.get(func.overloadpacket)
-    if rule is not None:
-        answer = rule(func, *args, **kwargs)
-    elif _is_alike(func):
-        answer = _each(func, *args, **kwargs)
-    else:
-        answer = NotImplemented
+    rule = _KNOWN.get(id(func))
+    if rule is None:  # operators are there once, and for ever
+        rule = _KNOWN[id(func)] = _rule_of(func)
+    answer = rule(func, *args, **kwargs)
     return _of_whole(func, args, kwargs) if answer is NotImplemented else answer
 
 
-@functools.cache
+_KNOWN: dict[int, Callable[..., Any]] = {}
+
+
+def _rule_of(func: Any) -> Callable[..., Any]:
+    rule = _RULES.get(func.overloadpacket)
+    if rule is not None:
+        return rule
+    return _each if _is_alike(func) else lambda func, *args, **kwargs: NotImplemented
+
+
 def _is_alike(func: Any) -> bool:
     """Whether the result has an entry an agent, made of the agent's own."""
     return torch.Tag.pointwise in func.tags or func.overloadpacket in _ALIKE
