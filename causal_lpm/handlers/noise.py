@@ -24,7 +24,7 @@ from causal_lpm.ops.events import decided_by_noise
 from causal_lpm.ops.exogenous import checked_index
 from causal_lpm.ops.outcomes import data_of
 from causal_lpm.ops.population import population, sum_over_ranges
-from causal_lpm.ops.pyro_stack import handlers_in_force, listeners
+from causal_lpm.ops.pyro_stack import handlers_in_force, listeners, vouches
 from causal_lpm.ops.responses import Event, Response
 from causal_lpm.ops.step import running_step
 from causal_lpm.typing import NoiseKind
@@ -157,8 +157,10 @@ class KeyedNoise(Handler):
             msg["fn"] = self._answered  # nobody would do anything about its site, either
 
     def _answered(
-        self, name: str, rate: torch.Tensor, obs: None, where: torch.Tensor | None, *, by: torch.Tensor | None = None
-    ) -> torch.Tensor:
+        self, name: str, rate: torch.Tensor, obs: Any, where: torch.Tensor | None, *, by: torch.Tensor | None = None
+    ) -> Any:
+        if obs is not None:  # given by a handler further out
+            return decided_by_noise(name, rate, obs, where, by=by)
         return self._happens(name, rate, where, by)
 
     def _pyro_once(self, msg: Any) -> None:
@@ -254,7 +256,8 @@ class KeyedNoise(Handler):
 
 def _lets_answers_be(handler: Any) -> bool:
     """Whether a handler that hears of samples does nothing about that of an event that is answered."""
-    return getattr(handler, "lets_answers_be", False) or handler.__class__ in (TraceMessenger, _LazyPlateMessenger)
+    plain = handler.__class__ in (TraceMessenger, _LazyPlateMessenger)
+    return plain or vouches(handler, "lets_answers_be", "sample")
 
 
 def _first(agents: int) -> int:

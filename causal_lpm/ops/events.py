@@ -14,7 +14,7 @@ from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.number_types import common_shape, numbers, single_precision
 from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.population import population
-from causal_lpm.ops.pyro_stack import effectful, handlers_in_force, hears
+from causal_lpm.ops.pyro_stack import effectful, handlers_in_force, hears, vouches
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.ops.site_data import data_for
 from causal_lpm.ops.step import running_step
@@ -212,7 +212,7 @@ def _event_by_group(
             f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and there are {len(group)} agents with a "
             "group: give one bool an agent."
         )
-    others = (handler for handler in handlers_in_force() if not getattr(handler, "knows_groups", False))
+    others = (handler for handler in handlers_in_force() if not vouches(handler, "knows_groups", "event"))
     if obs is None and not any(hears(handler, "event") for handler in others):
         return _event(name, rate.to(group.device), obs, where, by=group)
     return _event(name, rate.to(group.device).index_select(-1, group), obs, where)

@@ -21,6 +21,7 @@ __all__ = [
     "listeners",
     "look_again",
     "take_off",
+    "vouches",
 ]
 
 Kind = TypeVar("Kind")
@@ -52,19 +53,53 @@ def hears(handler: Any, kind: str) -> bool:
     return before or after or hasattr(handler, f"_pyro_{kind}") or hasattr(handler, f"_pyro_post_{kind}")
 
 
+def vouches(handler: Any, mark: str, kind: str) -> bool:
+    """Whether what a handler does about messages of a type is what its class says of itself by an attribute.
+
+    A subclass that does more about them does not inherit the word of its parent.
+
+    Args:
+        handler: In force or not.
+        mark: Name of an attribute that is true in the class that says so.
+        kind: Type of message.
+
+    >>> vouches(Messenger(), "lets_answers_be", "sample")
+    False
+    """
+    names = _heard(kind)
+    return _says(handler.__class__, mark, names) and vars(handler).keys().isdisjoint(names)
+
+
+@functools.cache
+def _says(cls: type, mark: str, names: tuple[str, ...]) -> bool:
+    for each in cls.__mro__:
+        if mark in vars(each):
+            return bool(vars(each)[mark])
+        if not vars(each).keys().isdisjoint((*names, "_process_message", "_postprocess_message")):
+            return False
+    return False
+
+
+@functools.cache
+def _heard(kind: str) -> tuple[str, str]:
+    return f"_pyro_{kind}", f"_pyro_post_{kind}"
+
+
 class _Listeners(NamedTuple):
     """Who hears of messages of a type, of handlers in force: their places among them, and the names of their methods.
 
     Attributes:
-        before: Innermost first, with whether the handler refuses other threads.
+        before: Innermost first.
         after: Outermost first.
+        keeping: Those of both that refuse other threads.
     """
 
-    before: tuple[tuple[int, str, bool], ...]
+    before: tuple[tuple[int, str], ...]
     after: tuple[tuple[int, str], ...]
+    keeping: tuple[int, ...]
 
 
-_NOBODY = _Listeners((), ())
+_NOBODY = _Listeners((), (), ())
 _found: dict[tuple[str, tuple[type, ...]], _Listeners] = {}
 """By type of message and classes of handlers: nearly every message of a simulation meets the same ones."""
 
@@ -72,27 +107,53 @@ _found: dict[tuple[str, tuple[type, ...]], _Listeners] = {}
 def look_again() -> None:
     """Handlers come into force: what their classes hear of may have changed since it was found out."""
     _found.clear()
+    _manner.cache_clear()
+    _says.cache_clear()
 
 
 def _find(kind: str, handlers: Sequence[Any]) -> _Listeners:
-    before, after = [], []
+    before, after, keeping = [], [], []
     for place, handler in enumerate(handlers):
         sees_all, hears_all, keeps_thread = _manner(handler.__class__)
         ask = "_process_message" if sees_all else f"_pyro_{kind}"
         tell = "_postprocess_message" if hears_all else f"_pyro_post_{kind}"
-        if hasattr(handler, ask):
-            before.append((place, ask, keeps_thread))
-        if hasattr(handler, tell):
+        asked, told = hasattr(handler, ask), hasattr(handler, tell)
+        if asked:
+            before.append((place, ask))
+        if told:
             after.append((place, tell))
-    return _Listeners(tuple(reversed(before)), tuple(after)) if before or after else _NOBODY
+        if keeps_thread and (asked or told):
+            keeping.append(place)
+    return _Listeners(tuple(reversed(before)), tuple(after), tuple(keeping)) if before or after else _NOBODY
 
 
 def _who_listens(kind: str, handlers: Sequence[Any]) -> _Listeners:
     key = kind, tuple(map(type, handlers))
     listening = _found.get(key)
     if listening is None:
-        listening = _found[key] = _find(kind, handlers)
+        listening = _find(kind, handlers)
+        if _is_settled(kind, handlers):
+            _found[key] = listening
     return listening
+
+
+def _is_settled(kind: str, handlers: Sequence[Any]) -> bool:
+    """Whether what handlers hear of is decided by their classes, until one of ours comes into force.
+
+    Classes of a user's own may be given methods at any time, and any object methods that others of its class lack.
+    """
+    ours = False
+    for handler in handlers:
+        keeps_thread = _manner(handler.__class__)[2]
+        ours = ours or keeps_thread
+        if not keeps_thread and handler.__class__.__module__.partition(".")[0] not in _PACKAGES:
+            return False
+        if not vars(handler).keys().isdisjoint(_heard(kind)):
+            return False
+    return ours
+
+
+_PACKAGES = ("causal_lpm", "chirho", "pyro")
 
 
 def listeners(kind: str) -> list[Any]:
@@ -101,8 +162,8 @@ def listeners(kind: str) -> list[Any]:
     >>> listeners("sample")
     []
     """
-    before, after = _who_listens(kind, _PYRO_STACK)
-    return [_PYRO_STACK[place] for place in {place for place, _, _ in before} | {place for place, _ in after}]
+    before, after, _ = _who_listens(kind, _PYRO_STACK)
+    return [_PYRO_STACK[place] for place in sorted({place for place, _ in (*before, *after)})]
 
 
 def effectful(type: str) -> Callable[[Function], Function]:
@@ -127,9 +188,9 @@ def effectful(type: str) -> Callable[[Function], Function]:
                 "continuation": None, "infer": {},
             }  # fmt: skip
             asked = len(there)
-            for place, method, keeps_thread in listening.before:
-                if keeps_thread:
-                    there[place].refuse_other_threads()
+            for place in listening.keeping:
+                there[place].refuse_other_threads()
+            for place, method in listening.before:
                 getattr(there[place], method)(msg)
                 if msg["stop"]:
                     asked -= place

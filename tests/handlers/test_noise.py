@@ -255,3 +255,41 @@ def test_what_a_handler_inside_answers_to_an_event_stands() -> None:
         assert event("infection", torch.full((9,), 50.0)).all()
         with Nobody():
             assert not event("other", torch.full((9,), 50.0)).any()
+
+
+def test_a_subclass_that_hears_of_sites_hears_of_those_of_events() -> None:
+    class Seen(KeyedNoise):
+        def _pyro_post_sample(self, msg: Any) -> None:
+            heard.append(msg["name"])
+
+    heard: list[str] = []
+    with KeyedNoise(1):
+        plain = event("infection", torch.full((9,), 0.5))
+    with Seen(1):
+        assert torch.equal(event("infection", torch.full((9,), 0.5)), plain)
+    assert heard == ["infection"]
+
+
+def test_a_subclass_that_hears_of_events_hears_a_hazard_an_agent() -> None:
+    class Halved(KeyedNoise):
+        def _pyro_event(self, msg: Any) -> None:
+            super()._pyro_event(msg)
+            name, hazard, *others = msg["args"]
+            msg["args"] = name, hazard * torch.linspace(0, 1, 4), *others
+
+    group = torch.tensor([0, 0, 1, 1])
+    with Halved(1):
+        by_group = event("infection", torch.tensor([5.0, 9.0]), by=group)
+        assert torch.equal(by_group, event("infection", torch.tensor([5.0, 9.0])[group]))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_data_from_a_handler_on_either_side_are_heard(inside: bool) -> None:
+    class Given(Messenger):
+        def _pyro_event(self, msg: Any) -> None:
+            name, hazard, _, where = msg["args"]
+            msg["args"] = name, hazard, torch.ones(9), where
+
+    handlers = [KeyedNoise(1), Given()] if inside else [Given(), KeyedNoise(1)]
+    with handlers[0], handlers[1]:
+        assert bool(event("infection", torch.full((9,), 0.1)).all())
