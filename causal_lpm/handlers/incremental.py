@@ -75,8 +75,14 @@ class Incremental(Handler):
 
 
 def _follows_changes(network: Network) -> TypeGuard[IncrementalNetwork]:
+    """Whether a network can bring sums up to date."""
+    return _kind_follows_changes(type(network))
+
+
+@functools.cache
+def _kind_follows_changes(kind: type) -> bool:
     """Whether the class that defines `total` also defines `changed_total`: a subclass may define the first alone."""
-    for cls in type(network).__mro__:
+    for cls in kind.__mro__:
         if "total" in vars(cls) or "changed_total" in vars(cls):
             return "changed_total" in vars(cls)
     return False

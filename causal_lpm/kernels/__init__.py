@@ -227,7 +227,10 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
     tensor([3, 1, 0])
     """
     in_a_row = total.contiguous()  # itself, if it is
-    _ops.graph_change.default(in_a_row, before, x, indptr, neighbours)
+    if type(x) is type(total) is type(before) is Tensor and nobody_else():  # on the short way, as an event
+        _for(x).graph_change(in_a_row, before, x, indptr, neighbours)
+    else:
+        _ops.graph_change.default(in_a_row, before, x, indptr, neighbours)
     return total if in_a_row is total else total.copy_(in_a_row)
 
 

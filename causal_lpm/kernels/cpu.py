@@ -96,11 +96,12 @@ def happens(
     single = hazard.dim() == 1 == asked.dim() and key.dim() < 2  # numpy takes five microseconds to say so
     lead = () if single else np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
     alike = hazard.stride(-1) == 0 or hazard.shape[-1] == 1  # one number for everybody may come expanded
-    if single and alike and group is None and threads_for(agents, agents // 2) == 1:
-        out = torch.zeros(agents, dtype=torch.bool)
-        h, mask = _array(hazard[:1], torch.float32), _array(asked, torch.bool).view(np.uint8)
-        right = cpu_limits.happens_alike(h, _keys(key, lead)[0], mask, out.numpy().view(np.uint8))
-        return _checked(out, right or not check)
+    if single and group is None and threads_for(agents, agents) == 1:
+        made, mask = np.zeros(agents, np.bool_), _array(asked, torch.bool).view(np.uint8)
+        h = _array(hazard[:1] if alike else hazard, torch.float32)
+        loop = cpu_limits.happens_alike if alike else cpu_noise.happens_in_a_row
+        right = loop(h, _keys(key, lead)[0], mask, made.view(np.uint8))
+        return _checked(torch.from_numpy(made), right or not check)
     h, rows_h = _rows(hazard[..., :1] if alike and group is None else hazard, lead, torch.float32)
     w, rows_w = _rows(asked, lead, torch.bool)
     keys, rows_key = _keys(key, lead)

@@ -15,9 +15,9 @@ from causal_lpm.kernels.cpu_hash import BLOCK, GOLDEN, LOW32, ONE, S31, S32, ZER
 
 
 @inner
-def _exchange(sent: Any, received: Any, one: Any, other: Any) -> Any:
+def _exchange(sent: Any, received: Any, rows: Any, one: Any, other: Any) -> Any:
     """Each of two members receives what the other sends, in every row."""
-    for m in range(sent.shape[0]):
+    for m in range(rows):
         received[m, one] += sent[m, other]
         received[m, other] += sent[m, one]
 
@@ -63,7 +63,7 @@ def ring_total(
     for c in range(size.size):
         largest = max(largest, size[c] + sure[c] + 1)
     # What members send and receive, as they stand on the ring: near ones are near in memory. Zero between the tasks.
-    all_sent, all_received = np.zeros((most, largest), np.int64), np.zeros((most, largest), np.int64)
+    sent, received = np.zeros((most, largest), np.int64), np.zeros((most, largest), np.int64)
     for task in range(low, high):
         part, c = task // size.size, task % size.size
         rows = members[parts[part] : parts[part + 1]]
@@ -79,9 +79,11 @@ def ring_total(
             sends[p] = own[mine[p]]
         for p in range(reach):  # the ring, continued by `reach`, so that nothing wraps around
             sends[n + p] = sends[p % n]
-        if sends.max() == 0:
+        senders = np.int64(0)
+        for p in range(n):
+            senders += sends[p]
+        if senders == 0:
             continue
-        sent, received = all_sent[: rows.size, : n + reach], all_received[: rows.size, : n + reach]
         for p in range(n + reach):
             if sends[p] != 0:
                 for m in range(rows.size):
@@ -109,10 +111,10 @@ def ring_total(
                     for p in range(length):
                         mask[p] = -np.int64(near[p])
                     for m in range(rows.size):
-                        _all_exchange(sent[m, left:], received[m, left:], mask, length, j)
+                        _all_exchange(sent[m][left:], received[m][left:], mask, length, j)
                 elif crowd > 0:
                     for k in range(marked(on_lattice, at)):
-                        _exchange(sent, received, left + at[k], left + at[k] + j)
+                        _exchange(sent, received, rows.size, left + at[k], left + at[k] + j)
                 found = 0
                 for p in range(length):
                     at[found] = p
@@ -123,14 +125,18 @@ def ring_total(
                 for k in range(found):
                     p, q = left + at[k], to[k]
                     if (sends[p] | sends[q]) != 0:
-                        _exchange(sent, received, p, q)
+                        _exchange(sent, received, rows.size, p, q)
         for m in range(rows.size):
-            total, s, r = out[rows[m]], sent[m], received[m]
+            total, s, r = out[rows[m]], sent[m][: n + reach], received[m][: n + reach]
             for p in range(reach):
                 r[p % n] += r[n + p]
-            for p in range(n):
-                if r[p] != 0:
+            if 32 * senders > n:  # nearly everybody receives something
+                for p in range(n):
                     total[mine[p]] = r[p]
+            else:
+                for p in range(n):
+                    if r[p] != 0:
+                        total[mine[p]] = r[p]
             s[:], r[:] = 0, 0
 
 

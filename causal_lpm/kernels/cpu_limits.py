@@ -121,10 +121,7 @@ def happens(
 
 @loop
 def happens_alike(hazard: Array, key: Array, where: Array, out: Array) -> bool:
-    """`happens` in one row, where all have one hazard, and whether it is one; all arrays have one dimension.
-
-    In a small population the way to the loops takes longer than they do: this one is short.
-    """
+    """As `cpu_noise.happens_in_a_row`, where all have one hazard."""
     low, width, only = np.empty((1, 1), np.uint64), np.empty((1, 1), np.uint64), np.zeros(1, np.int64)
     right, nobody = limits(hazard, low[0], width[0]), np.empty(0, np.int32)
     rows = key, where.reshape(1, where.size), only, only, only, only, out.reshape(1, out.size)

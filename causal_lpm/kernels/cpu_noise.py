@@ -167,6 +167,18 @@ def happens(
             first = last
 
 
+@loop
+def happens_in_a_row(hazard: Array, key: Array, where: Array, out: Array) -> bool:
+    """`happens` in one row, and whether all hazards are such; all arrays have one dimension.
+
+    In a small population the way to the loops takes longer than they do: this one is short.
+    """
+    only, bad = np.zeros(1, np.int64), np.zeros(1, np.bool_)
+    h, asked, result = hazard.reshape(1, hazard.size), where.reshape(1, where.size), out.reshape(1, out.size)
+    happens(h, key, asked, only, only, only, only, result, bad, 0, out.size)
+    return not bad[0]
+
+
 @inner
 def ordered(value: Any) -> Any:
     """float32 bits as an integer 0 ... 2**32 - 1 of the same order."""
