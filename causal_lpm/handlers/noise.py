@@ -256,8 +256,7 @@ class KeyedNoise(Handler):
 
 def _lets_answers_be(handler: Any) -> bool:
     """Whether a handler that hears of samples does nothing about that of an event that is answered."""
-    plain = handler.__class__ in (TraceMessenger, _LazyPlateMessenger)
-    return plain or vouches(handler, "lets_answers_be", "sample")
+    return handler.__class__ in (TraceMessenger, _LazyPlateMessenger) or vouches(handler, "lets_answers_be", "sample")
 
 
 def _first(agents: int) -> int:

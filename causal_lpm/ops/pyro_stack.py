@@ -92,14 +92,16 @@ class _Listeners(NamedTuple):
         before: Innermost first.
         after: Outermost first.
         keeping: Those of both that refuse other threads.
+        watched: Handlers of classes of a user's own, which may be given methods at any time, with the names of their
+            two methods and which of them they had.
     """
 
-    before: tuple[tuple[int, str], ...]
-    after: tuple[tuple[int, str], ...]
-    keeping: tuple[int, ...]
+    before: tuple[tuple[int, str], ...] = ()
+    after: tuple[tuple[int, str], ...] = ()
+    keeping: tuple[int, ...] = ()
+    watched: tuple[tuple[int, str, str, bool, bool], ...] = ()
 
 
-_NOBODY = _Listeners((), (), ())
 _found: dict[tuple[str, tuple[type, ...]], _Listeners] = {}
 """By type of message and classes of handlers: nearly every message of a simulation meets the same ones."""
 
@@ -112,7 +114,7 @@ def look_again() -> None:
 
 
 def _find(kind: str, handlers: Sequence[Any]) -> _Listeners:
-    before, after, keeping = [], [], []
+    before, after, keeping, watched = [], [], [], []
     for place, handler in enumerate(handlers):
         sees_all, hears_all, keeps_thread = _manner(handler.__class__)
         ask = "_process_message" if sees_all else f"_pyro_{kind}"
@@ -124,33 +126,33 @@ def _find(kind: str, handlers: Sequence[Any]) -> _Listeners:
             after.append((place, tell))
         if keeps_thread and (asked or told):
             keeping.append(place)
-    return _Listeners(tuple(reversed(before)), tuple(after), tuple(keeping)) if before or after else _NOBODY
+        if not _is_settled(kind, handler, keeps_thread):
+            watched.append((place, ask, tell, asked, told))
+    return _Listeners(tuple(reversed(before)), tuple(after), tuple(keeping), tuple(watched))
 
 
 def _who_listens(kind: str, handlers: Sequence[Any]) -> _Listeners:
     key = kind, tuple(map(type, handlers))
     listening = _found.get(key)
-    if listening is None:
+    if listening is None or (listening.watched and _have_changed(handlers, listening)):
         listening = _find(kind, handlers)
-        if _is_settled(kind, handlers):
+        if any(_manner(of)[2] for of in key[1]):  # one of ours, which looks again when another one comes into force
             _found[key] = listening
     return listening
 
 
-def _is_settled(kind: str, handlers: Sequence[Any]) -> bool:
-    """Whether what handlers hear of is decided by their classes, until one of ours comes into force.
+def _have_changed(handlers: Sequence[Any], listening: _Listeners) -> bool:
+    """Whether handlers that are watched have other methods now."""
+    for place, ask, tell, asked, told in listening.watched:
+        if hasattr(handlers[place], ask) != asked or hasattr(handlers[place], tell) != told:
+            return True
+    return False
 
-    Classes of a user's own may be given methods at any time, and any object methods that others of its class lack.
-    """
-    ours = False
-    for handler in handlers:
-        keeps_thread = _manner(handler.__class__)[2]
-        ours = ours or keeps_thread
-        if not keeps_thread and handler.__class__.__module__.partition(".")[0] not in _PACKAGES:
-            return False
-        if not vars(handler).keys().isdisjoint(_heard(kind)):
-            return False
-    return ours
+
+def _is_settled(kind: str, handler: Any, keeps_thread: bool) -> bool:
+    """Whether what a handler hears of is decided by its class, until one of ours comes into force."""
+    known = keeps_thread or handler.__class__.__module__.partition(".")[0] in _PACKAGES
+    return known and vars(handler).keys().isdisjoint(_heard(kind))
 
 
 _PACKAGES = ("causal_lpm", "chirho", "pyro")
@@ -162,8 +164,8 @@ def listeners(kind: str) -> list[Any]:
     >>> listeners("sample")
     []
     """
-    before, after, _ = _who_listens(kind, _PYRO_STACK)
-    return [_PYRO_STACK[place] for place in sorted({place for place, _ in (*before, *after)})]
+    listening = _who_listens(kind, _PYRO_STACK)
+    return [_PYRO_STACK[place] for place in sorted({place for place, _ in (*listening.before, *listening.after)})]
 
 
 def effectful(type: str) -> Callable[[Function], Function]:
@@ -180,7 +182,7 @@ def effectful(type: str) -> Callable[[Function], Function]:
             if not stack:
                 return function(*args, **kwargs)
             listening, there = _who_listens(type, stack), stack.copy()
-            if listening is _NOBODY:
+            if not (listening.before or listening.after):
                 return function(*args, **kwargs)
             msg: Any = {
                 "type": type, "name": None, "fn": function, "is_observed": False, "args": args, "kwargs": kwargs,
