@@ -30,8 +30,8 @@ from causal_lpm.inference import (
 
 __all__ = ["Estimator", "as_one", "estimator", "gates", "likeness"]
 
-MEMBERS = 4
-TRAINING = Training(flow="nsf", hidden=40, transforms=3, batch=50, patience=20)
+MEMBERS = 8
+TRAINING = Training(flow="zuko_nsf", hidden=40, transforms=3, batch=50, patience=20)
 DRAWS = 1000
 
 
@@ -71,11 +71,7 @@ class Estimator:
             float64 `[draws, outbreaks, worlds - 1]`.
         """
         drawn = self.posterior.sample(draws, self.summarised(outbreaks), seed)
-        drawn = torch.minimum(torch.maximum(drawn, self.low), self.high).double()
-        cases = outbreaks.reported.sum((1, 2)).double()
-        infections = (cases * drawn[..., 0].exp()).round()
-        others = (infections[..., None] * drawn[..., 1:].exp()).round()
-        return infections[..., None] - others
+        return torch.minimum(torch.maximum(drawn, self.low), self.high).double().sinh().round()
 
 
 def estimator(outbreaks: Outbreaks, country: Candidates, seed: int) -> Estimator:
@@ -95,17 +91,13 @@ def estimator(outbreaks: Outbreaks, country: Candidates, seed: int) -> Estimator
 
 
 def _coordinates(outbreaks: Outbreaks, seed: int) -> Tensor:
-    """Log infections over reported cases, and log infections of each other world over those; `[outbreaks, worlds]`.
+    """The inverse hyperbolic sine of what is averted, `[outbreaks, worlds - 1]`: linear near 0, logarithms far off.
 
     Counts are spread over their unit, so that many outbreaks in which nothing is averted are no point of infinite
     density; draws are rounded again.
     """
-    spread = torch.rand(outbreaks.infections.shape, generator=torch.Generator().manual_seed(seed)).double() - 0.5
-    infections = outbreaks.infections.double() + 0.98 * spread
-    cases = outbreaks.reported.sum((1, 2)).double()
-    first = (infections[:, 0] / cases).log()
-    others = (infections[:, 1:] / outbreaks.infections[:, :1].double()).log()
-    return torch.cat([first[:, None], others], 1).float()
+    spread = torch.rand(outbreaks.averted.shape, generator=torch.Generator().manual_seed(seed)) - 0.5
+    return (outbreaks.averted + 0.98 * spread).asinh()
 
 
 def gates(found: Estimator, unseen: Outbreaks, seed: int) -> list[Gate]:

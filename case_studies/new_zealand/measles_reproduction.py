@@ -46,7 +46,7 @@ class Size:
     """
 
     agents: int = 200_000
-    outbreaks: int = 2_500
+    outbreaks: int = 2_000
     held_out: float = 0.2
     known: int = 20
     tried: int = 80
