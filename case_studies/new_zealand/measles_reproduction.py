@@ -17,7 +17,7 @@ from case_studies.new_zealand.measles_immunity import immunity
 from case_studies.new_zealand.measles_inputs import COHORTS, OLDEST_ASKED, PEOPLE, YEAR
 from case_studies.new_zealand.measles_known_truths import compared, rows
 from case_studies.new_zealand.measles_model import LEAD
-from case_studies.new_zealand.measles_outbreaks import LEAST, Outbreaks, Setting, known_outbreaks, simulated
+from case_studies.new_zealand.measles_outbreaks import LEAST, Outbreaks, Setting, joined, known_outbreaks, simulated
 from case_studies.new_zealand.measles_people import candidates
 from case_studies.new_zealand.measles_question import POINTS
 from case_studies.new_zealand.measles_report import tables
@@ -46,7 +46,7 @@ class Size:
     """
 
     agents: int = 200_000
-    outbreaks: int = 2_000
+    outbreaks: int = 2_500
     held_out: float = 0.2
     known: int = 20
     tried: int = 80
@@ -96,24 +96,25 @@ def reproduce(
     first_day = (FIRST_WEEK if cases is None else cases.first_day) - datetime.timedelta(days=LEAD)
     setting = Setting(here, weeks, min(first_day.timetuple().tm_yday, 365))
     folder = out / "measles"
-    everything = simulated(
+    at_random, most_hit = simulated(
         setting, size.outbreaks, replicate_seed(seed, 1), folder=folder / "outbreaks", workers=workers, say=say
     )
-    noticed = everything[everything.noticed]
-    unseen, trained = noticed[: int(size.held_out * len(noticed))], noticed[int(size.held_out * len(noticed)) :]
-    say(f"measles: {len(trained)} outbreaks of at least {LEAST} reported cases train the estimators")
-    found = estimator(trained, here, replicate_seed(seed, 2))
+    at_random, most_hit = at_random[at_random.noticed], most_hit[most_hit.noticed]
+    held_out = int(size.held_out * len(most_hit))
+    unseen, rest = most_hit[:held_out], slice(held_out, None)
+    say(f"measles: {len(most_hit[rest])} outbreaks of at least {LEAST} reported cases train the estimators")
+    found = estimator(joined(at_random[rest], most_hit[rest]), here, replicate_seed(seed, 2))
     numbers: dict[str, Any] = {
         "seed": seed,
         "size": {**asdict(size), "agents": here.whole, "weeks": weeks},
         "agents": here.size,
-        "noticed": len(noticed),
-        "trained": len(trained),
-        "sizes": _quantiles(noticed),
+        "noticed": len(most_hit),
+        "trained": len(most_hit[rest]),
+        "sizes": _quantiles(most_hit),
         "immune": _immune(people),
         "doses": {"cohort": round(POINTS * here.cohort)},
         "gates": [asdict(gate) for gate in gates(found, unseen, replicate_seed(seed, 3))],
-        "compared": compared(found, trained, unseen, replicate_seed(seed, 3)),
+        "compared": compared(found, most_hit[rest], unseen, replicate_seed(seed, 3)),
     }
     if cases is None:
         say(f"measles: {size.known} outbreaks whose truth is known")
