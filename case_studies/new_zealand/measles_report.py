@@ -36,13 +36,19 @@ def _about(numbers: dict[str, Any]) -> str:
 def _immune(immune: dict[str, dict[str, float]]) -> str:
     by_district = sorted(immune["district"].items(), key=lambda row: row[1])
     rows = [
-        *immune["born"].items(),
+        *((_years(name), share) for name, share in immune["born"].items()),
         *((f"{name}, to 50 years", share) for name, share in immune["ethnicity"].items()),
         *((f"{name}, to 50 years", share) for name, share in (by_district[0], by_district[-1])),
     ]
     return table(
         ("immune at the centre of the prior", "share"), ((name, f"{100 * share:.1f}%") for name, share in rows)
     )
+
+
+def _years(born: str) -> str:
+    """One year instead of the first and the last where they are the same."""
+    first, _, last = born.removeprefix("born ").partition("-")
+    return f"born {first}" if first == last else born
 
 
 def _compared(numbers: dict[str, Any]) -> str:
@@ -85,7 +91,7 @@ def _known(numbers: dict[str, Any]) -> str:
     ]
     head = ["outbreak, most cases in", "reported", "infected"]
     for name in names:
-        head += [f"averted {name}", "90% interval"]
+        head += [f"averted by 5 points more {name}", "90% interval"]
     held = "; ".join(
         f"{sum(row[name]['low'] <= row[name]['truth'] <= row[name]['high'] for row in known)} of {len(known)} {name}"
         f" ({sum(row[name]['truth'] != 0 for row in known)} truths are not 0)"

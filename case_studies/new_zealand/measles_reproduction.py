@@ -53,8 +53,8 @@ class Size:
 
 
 FULL = Size()
-QUICK = Size(30_000, 300, 0.25, 5, 40)
-OF_CASES = Size(PEOPLE, 1_000)
+QUICK = Size(30_000, 200, 0.25, 5, 40)
+OF_CASES = Size(PEOPLE, 1_000, 0.3)
 """Of cases that were given: among all people, since the size of an outbreak does not scale with theirs."""
 
 
@@ -81,8 +81,13 @@ def reproduce(
         cases: An outbreak, of which is said what more coverage would have averted.
 
     Raises:
-        ValueError: more cases than people could have had.
+        ValueError: more cases than people could have had; `quick` with cases and without `agents`.
     """
+    if quick and cases is not None and agents is None:
+        raise ValueError(
+            "with cases, a quick run needs the number of people among whom they were reported, as --agents: among all "
+            "of New Zealand none is quick."
+        )
     torch.set_num_threads(1)  # the processes share the cores
     size = QUICK if quick else FULL if cases is None else OF_CASES
     people = country_of((PEOPLE if cases is not None else size.agents) if agents is None else agents).people

@@ -1,5 +1,6 @@
 """The measles question as it is run: the estimator, its gates, cases that are given, and the tables of the page."""
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from case_studies.new_zealand import measles_effects, measles_reproduction
 from case_studies.new_zealand.measles_effects import Estimator, as_one, estimator
 from case_studies.new_zealand.measles_outbreaks import Outbreaks
 from case_studies.new_zealand.measles_report import tables
-from case_studies.new_zealand.weekly_cases import weekly_cases
+from case_studies.new_zealand.weekly_cases import WeeklyCases, weekly_cases
 from causal_lpm.inference import Training
 
 from .test_new_zealand_measles import country
@@ -88,3 +89,9 @@ def test_more_cases_than_people_could_have_are_refused(tmp_path: Path) -> None:
             agents=4_000,
             cases=weekly_cases(file),
         )
+
+
+def test_a_quick_run_of_cases_needs_the_number_of_people(tmp_path: Path) -> None:
+    cases = WeeklyCases(datetime.date(2019, 3, 4), torch.ones(20, 8, dtype=torch.int64))
+    with pytest.raises(ValueError, match="as --agents"):
+        measles_reproduction.reproduce(tmp_path, quick=True, seed=0, workers=1, say=lambda text: None, cases=cases)
