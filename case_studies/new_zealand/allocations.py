@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from case_studies.new_zealand.covid_calendar import FIRST_DAY
 from case_studies.new_zealand.covid_question import RULES
 from case_studies.new_zealand.covid_reports import reported_cases
-from case_studies.new_zealand.covid_calendar import FIRST_DAY
 from case_studies.new_zealand.districts import DISTRICTS, ETHNICITIES
 from case_studies.new_zealand.doses import CLASSES, OPENED, UNWILLING, covered, given, uptake
 from case_studies.new_zealand.people import Country
@@ -131,9 +131,7 @@ def _steps() -> tuple[list[pd.Timestamp], Floats, tuple[int, ...]]:
     return dates, np.stack(parts), tuple(7 * int(doses.second_after[week]) for week in at)
 
 
-def _served(
-    rule: int, waiting: Floats, recorded: Floats, doses: float, date: pd.Timestamp
-) -> Floats:
+def _served(rule: int, waiting: Floats, recorded: Floats, doses: float, date: pd.Timestamp) -> Floats:
     """First doses of a step by class and cell."""
     order = called(date)
     if rule == 0:

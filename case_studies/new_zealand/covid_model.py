@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-import pyro.distributions as dist
 import torch
 
 from case_studies.new_zealand.allocations import Plan, cell_of, planned
 from case_studies.new_zealand.contacts import random_contacts
-from case_studies.new_zealand.covid_calendar import BOUNDARY_OPENS, SEEN, changes, day_of, levels
+from case_studies.new_zealand.covid_calendar import BOUNDARY_OPENS, SEEN, changes, day_of
 from case_studies.new_zealand.covid_parameters import INFECTIOUS, LATENT, PRIORS, REPORTED, SEEDED
 from case_studies.new_zealand.covid_question import POLICIES
 from case_studies.new_zealand.covid_reports import AGES, expected, fitted_sites

@@ -21,7 +21,17 @@ from case_studies.new_zealand.inputs import TABLES
 from causal_lpm import data
 from causal_lpm.agents import reporting_delay
 
-__all__ = ["AGES", "AREAS", "SPANS", "expected", "fitted_sites", "reported_admissions", "reported_cases", "sites"]
+__all__ = [
+    "AGES",
+    "AREAS",
+    "SPANS",
+    "expected",
+    "fitted_sites",
+    "reported_admissions",
+    "reported_cases",
+    "sites",
+    "spans",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 AGES = tuple(range(0, 80, 10))
@@ -72,7 +82,7 @@ def reported_admissions() -> Floats:
 def sites() -> dict[str, Floats]:
     """The data that the model is calibrated on: cases by area and span, admissions by age in two halves."""
     cases = torch.tensor(reported_cases(SEEN))
-    found = {"cases": _spans(cases), "admissions": _halves(torch.tensor(reported_admissions()))}
+    found = {"cases_by_span": spans(cases), "admissions_by_half": _halves(torch.tensor(reported_admissions()))}
     return {name: values.numpy() for name, values in found.items()}
 
 
@@ -107,10 +117,10 @@ def fitted_sites(series: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Data site -> what is expected of it, from daily series of `SEEN` days or more."""
     weeks = series["admissions"][..., BEFORE : BEFORE + 7 * ADMISSION_WEEKS]
     weekly = weeks.unflatten(-1, (ADMISSION_WEEKS, 7)).sum(-1)
-    return {"cases": _spans(series["cases"][..., :SEEN]), "admissions": _halves(weekly)}
+    return {"cases_by_span": spans(series["cases"][..., :SEEN]), "admissions_by_half": _halves(weekly)}
 
 
-def _spans(cases: torch.Tensor) -> torch.Tensor:
+def spans(cases: torch.Tensor) -> torch.Tensor:
     """`[*dims, 20, 105]` -> `[*dims, areas, spans]`."""
     areas = torch.stack([cases[..., list(members), :].sum(-2) for members in AREAS.values()], -2)
     return torch.stack([part.sum(-1) for part in areas.split([7 * weeks for weeks in SPANS], -1)], -1)

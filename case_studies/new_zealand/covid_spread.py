@@ -65,5 +65,3 @@ def receptiveness(
 def _flat(table: torch.Tensor) -> torch.Tensor:
     """`[*dims, 1, K]`, as `[K]` where there are no other dimensions: in half the time."""
     return table[0] if table.dim() == 2 else table
-
-

@@ -19,7 +19,16 @@ __all__ = ["CLASSES", "OPENED", "UNWILLING", "Doses", "covered", "given", "uptak
 Floats: TypeAlias = npt.NDArray[np.float64]
 CLASSES = ("frontline", "at risk", "60 and over", "55 and over", "50 and over", "40 and over", "30 and over", "from 12")
 """In the order in which they were called; at risk are all from 65 on, and people with illnesses."""
-OPENED = ("2021-02-20", "2021-05-01", "2021-07-28", "2021-08-06", "2021-08-13", "2021-08-18", "2021-08-25", "2021-09-01")
+OPENED = (
+    "2021-02-20",
+    "2021-05-01",
+    "2021-07-28",
+    "2021-08-06",
+    "2021-08-13",
+    "2021-08-18",
+    "2021-08-25",
+    "2021-09-01",
+)
 """When bookings opened: government announcements as newspapers of those days have them; days of May to August between
 the first and the last of a class are not told apart."""
 FROM_AGE = (60, 55, 50, 40, 30, 12)
@@ -63,7 +72,9 @@ def given() -> Doses:
     np.add.at(first, (weeks.get_indexer(table["week_ending"]), where), table["first_dose"])
     by_december = first[weeks <= pd.Timestamp("2021-12-19")].sum(0)
     first *= covered()[0].sum(1).reshape(-1) / by_december
-    ones, twos = (table.groupby("week_ending")[name].sum().cumsum().to_numpy() for name in ("first_dose", "second_dose"))
+    ones, twos = (
+        table.groupby("week_ending")[name].sum().cumsum().to_numpy() for name in ("first_dose", "second_dose")
+    )
     follows = np.searchsorted(twos, ones - table.groupby("week_ending")["first_dose"].sum().to_numpy() / 2)
     return Doses(weeks, first, np.maximum(3, follows - np.arange(len(weeks))))
 

@@ -18,6 +18,7 @@ from causal_lpm.cli.doctor import examine
 from causal_lpm.cli.options import (
     Acts,
     Agents,
+    Cases,
     CheckpointEvery,
     Days,
     Device,
@@ -32,6 +33,7 @@ from causal_lpm.cli.options import (
     Plots,
     Population,
     Prices,
+    Question,
     Ranks,
     Replicates,
     Seed,
@@ -102,6 +104,7 @@ def list_(
 @app.command(cls=Once)
 def run(
     study: StudyName,
+    question: Question = None,
     setting: Settings = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small, in about a minute; the numbers are poor.")] = False,
     full: Annotated[bool, typer.Option("--full", help="All tables of the study.")] = False,
@@ -122,11 +125,12 @@ def run(
     doses: Doses = None,
     flocks: Flocks = None,
     prices: Prices = None,
+    cases: Cases = None,
     option: Extra = None,
 ) -> None:
     """Run a study: all that it reproduces, or its own settings, or yours, each compared with the first."""
     with bad_input():
-        extra = extra_options(mechanism, population, doses, option, flocks=flocks, prices=prices)
+        extra = extra_options(mechanism, population, doses, option, question, flocks=flocks, prices=prices, cases=cases)
         found = load_study(study)
         if bool(setting) + quick + full > 1:
             raise ValueError("--setting, --quick and --full say what to run: leave out all but one.")

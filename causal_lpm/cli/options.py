@@ -12,6 +12,7 @@ from causal_lpm.inference.files.plain_numbers import number_or_text
 __all__ = [
     "Acts",
     "Agents",
+    "Cases",
     "CheckpointEvery",
     "Days",
     "Device",
@@ -26,6 +27,7 @@ __all__ = [
     "Plots",
     "Population",
     "Prices",
+    "Question",
     "Ranks",
     "Replicates",
     "Seed",
@@ -72,6 +74,8 @@ Population = Annotated[str | None, typer.Option(help="A population of the study,
 Doses = Annotated[Path | None, typer.Option(metavar="FILE", help="Daily doses that were really given.")]
 Flocks = Annotated[Path | None, typer.Option(metavar="FILE", help="Flocks confirmed later, to score forecasts on.")]
 Prices = Annotated[Path | None, typer.Option(metavar="FILE", help="Prices of later months, likewise.")]
+Cases = Annotated[Path | None, typer.Option(metavar="FILE", help="Cases by week, on which the study is conditioned.")]
+Question = Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Which one, of a study with several.")]
 Extra = Annotated[list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Any option of the study.")]
 
 
@@ -80,6 +84,7 @@ def extra_options(
     population: str | None = None,
     doses: Path | None = None,
     options: Sequence[str] | None = None,
+    question: str | None = None,
     **files: Path | None,
 ) -> dict[str, str | float]:
     """What a study is told beside agents and days; raises ValueError for what is no option, or given twice."""
@@ -87,7 +92,7 @@ def extra_options(
         if file is not None and not file.is_file():
             raise ValueError(f"the file of {name} {file} does not exist.")
     named = {name: None if file is None else str(file) for name, file in files.items()}
-    given = {"mechanism": mechanism, "population": population, **named}
+    given = {"question": question, "mechanism": mechanism, "population": population, **named}
     extra: dict[str, str | float] = {key: value for key, value in given.items() if value is not None}
     for option in options or []:
         key, equals, value = (part.strip() for part in option.partition("="))

@@ -36,11 +36,10 @@ def run_reproduction(
         about["agents"] = agents
     for key, value in (extra or {}).items():  # a file is what is in it
         about[key] = sha256(Path(str(value))) if Path(str(value)).is_file() else value
-    folder = (
-        out
-        or Path("results")
-        / f"{name}{'-quick' if quick else ''}{f'-{agents}' if agents else ''}{'-later' if extra else ''}-{seed}"
-    )
+    given = dict(extra or {})
+    question = given.pop("question", None)
+    words = (name, question, "quick" if quick else None, agents, "later" if given else None, seed)
+    folder = out or Path("results") / "-".join(str(word) for word in words if word is not None)
     with bad_input():
         whole_number("seed", seed, low=0)
         whole_number("workers", workers)

@@ -92,9 +92,9 @@ def reproduction_of(
     found: Reproduction | None = getattr(study, "reproduction", None)
     if found is not None and extra:
         with_options: Callable[[Mapping[str, str | float]], Reproduction] | None = getattr(study, "with_options", None)
-        if with_options is None or agents is not None:
+        if with_options is None:
             raise ValueError(f"{study.name} is reproduced as a whole: {next(iter(extra))} goes with --setting only.")
-        return with_options(extra)
+        return with_options(extra if agents is None else {**extra, "agents": agents})
     if found is None or agents is None:
         return found
     with_agents: Callable[[int], Reproduction] | None = getattr(study, "with_agents", None)

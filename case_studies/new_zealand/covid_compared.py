@@ -1,0 +1,79 @@
+"""What the allocations do: admissions in paired worlds, who has them, and which allocation to choose."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from case_studies.new_zealand.allocations import planned
+from case_studies.new_zealand.covid_calendar import DAYS
+from case_studies.new_zealand.covid_model import outbreak
+from case_studies.new_zealand.covid_question import POLICIES, RULES, WORLDS
+from case_studies.new_zealand.districts import ETHNICITIES
+from case_studies.new_zealand.inputs import persons
+from case_studies.new_zealand.people import Country
+from case_studies.page import four_digits
+from causal_lpm.inference import Worlds, known, predict, rank_policies
+
+__all__ = ["asked", "by_ethnicity", "dosed", "ranked"]
+
+
+def asked(
+    country: Country, draws: Mapping[str, Any], replicates: int, seed: int, worlds: Worlds = WORLDS, days: int = DAYS
+) -> xr.Dataset:
+    """Persons a day by ethnicity in every world, (world, draw, replicate, group, day): `infections` and `admitted`.
+
+    Raises:
+        ValueError: an unknown policy, or one outside its range; nothing has run.
+    """
+    for world, policies in worlds.items():
+        for name, value in policies.items():
+            known("policy", name, POLICIES)
+            if not POLICIES[name].low <= value <= POLICIES[name].high:
+                ends = f"{POLICIES[name].low:g} to {POLICIES[name].high:g}"
+                raise ValueError(f"{name} is {value:g} in world {world!r}: give a number from {ends}.")
+    settings: dict[str, Any] = {"replicates": replicates, "seed": seed, "batch": 4, "group_labels": ETHNICITIES}
+    names = ("infections", "admitted")
+    return predict(partial(outbreak, country, days), draws, worlds, outcomes=names, kind="paired", **settings)
+
+
+def by_ethnicity(worlds: xr.Dataset) -> dict[str, dict[str, list[list[float]]]]:
+    """World -> outcome -> for all and each ethnicity: mean, mean less as it was, its standard error, 5 and 95 percentile.
+
+    The standard error is that of the mean of all draws and replicates.
+    """
+    found: dict[str, dict[str, list[list[float]]]] = {str(world): {} for world in worlds["world"].values}
+    for outcome in ("infections", "admitted"):
+        total = worlds[outcome].sum("day").transpose("world", "draw", "replicate", "group").values
+        total = np.concatenate([total.sum(-1, keepdims=True), total], -1)
+        total = total.reshape(len(total), -1, total.shape[-1])
+        more = total - total[:1]
+        for number, world in enumerate(found):
+            error = more[number].std(0, ddof=1) / np.sqrt(more.shape[1])
+            low, high = np.quantile(more[number], [0.05, 0.95], axis=0)
+            columns = (total[number].mean(0), more[number].mean(0), error, low, high)
+            found[world][outcome] = [[four_digits(x) for x in row] for row in zip(*columns, strict=True)]
+    return found
+
+
+def ranked(worlds: xr.Dataset) -> dict[str, list[float]]:
+    """World -> rank, expected admissions, expected regret (admissions), probability of being best."""
+    ranking = rank_policies(worlds, {"admitted": 1.0})
+    columns = ("rank", "expected_loss", "expected_regret", "probability_best")
+    return {
+        str(world): [four_digits(ranking[column].sel(world=world).item()) for column in columns]
+        for world in ranking["world"].values
+    }
+
+
+def dosed(country: Country, until: int = 0) -> dict[str, list[float]]:
+    """Rule -> share of the people from 10 years on of each ethnicity with a first dose before a day, and of all, in %."""
+    plan = planned(country)
+    steps = [step for step, day in enumerate(plan.day) if day < until]
+    weight = country.weight.repeat_interleave(len(ETHNICITIES)).double()
+    given = (plan.stock[:, steps].sum(1) * weight).unflatten(-1, (-1, len(ETHNICITIES))).sum(-2).numpy()
+    people = persons()[:, 2:].sum((0, 1))
+    shares = np.concatenate([given / people, given.sum(1, keepdims=True) / people.sum()], 1)
+    return {rule: [four_digits(100 * x) for x in row] for rule, row in zip(RULES, shares, strict=True)}

@@ -1,0 +1,113 @@
+"""December 2021, forecast from what was known on 30 November and scored by district, beside simple forecasts."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from scipy.stats import nbinom
+
+from case_studies.new_zealand.covid_calendar import AHEAD, DAYS, SEEN
+from case_studies.new_zealand.covid_model import outbreak
+from case_studies.new_zealand.covid_reports import reported_cases, sites, spans
+from case_studies.new_zealand.people import Country
+from case_studies.page import four_digits
+from causal_lpm.inference import crps, last_value_baseline, predict
+
+__all__ = ["ahead", "scored", "trend_kept", "weights_of_luck"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+WEEKS, SEEN_WEEKS = AHEAD // 7, SEEN // 7
+SAMPLES = 1000
+"""Of each forecast."""
+
+
+def ahead(country: Country, draws: Mapping[str, Any], lucks: int, seed: int) -> xr.Dataset:
+    """Reports to 28 December expected in runs of the model: several with different luck for each draw."""
+    settings: dict[str, Any] = {"replicates": lucks, "seed": seed, "batch": 8}
+    names = ("cases", "cases_by_span", "admissions_by_half")
+    return predict(partial(outbreak, country, DAYS), draws, {"as it was": {}}, outcomes=names, **settings)
+
+
+def weights_of_luck(predicted: xr.Dataset, dispersion: Floats) -> Floats:
+    """How likely the cases of November's end are in each run, normalised within each draw, `[draws, lucks]`.
+
+    The parameters have seen the data; which luck they went with has not been said. So runs of a draw are weighed among
+    each other by the density of the last reported spans, and not against those of other draws.
+    """
+    data = sites()["cases_by_span"]
+    expected = _spans(predicted)
+    log = _log_density(data[:3, -2:].sum(0), expected[:, :, :3, -2:].sum(2), dispersion[:, None, None]).sum(-1)
+    weight = np.exp(log - log.max(1, keepdims=True))
+    found: Floats = weight / weight.sum(1, keepdims=True)
+    return found
+
+
+def scored(predicted: xr.Dataset, dispersion: Floats, seed: int) -> dict[str, dict[str, list[float]]]:
+    """Forecaster -> what is forecast -> mean CRPS of a week in cases, and the share of weeks in the 90% interval.
+
+    What is forecast: each of the 20 districts (summed), the three of Auckland together, and the country.
+    """
+    rng = np.random.default_rng(seed)
+    weekly = _weekly(predicted["cases"].values[0])  # [draws, lucks, 20, weeks]
+    weights = weights_of_luck(predicted, dispersion)
+    even = np.full_like(weights, 1 / weights.shape[1])
+    reported = _weekly(reported_cases(DAYS))
+    past, came = reported[:, :SEEN_WEEKS], reported[:, SEEN_WEEKS:]
+    found: dict[str, dict[str, list[float]]] = {}
+    for name, share in (("this model", weights), ("the same, luck not weighed", even)):
+        runs = np.stack([rng.choice(len(own), SAMPLES // len(share), p=own) for own in share])
+        mean = np.take_along_axis(weekly, runs[:, :, None, None], 1)[..., SEEN_WEEKS:]
+        size = np.broadcast_to(dispersion[:, None, None, None], mean.shape)
+        samples = rng.negative_binomial(size, size / (size + np.maximum(mean, 1e-3))).reshape(-1, *came.shape)
+        found[name] = _told(samples.astype(np.float64), came)
+    found["last week kept"] = _told(last_value_baseline(past, WEEKS, SAMPLES, seed), came)
+    found["trend kept"] = _told(np.repeat(trend_kept(past)[None], 2, 0), came)
+    return found
+
+
+def trend_kept(past: Floats) -> Floats:
+    """The last week times the growth of the last two, week by week, `[20, weeks]`: a point.
+
+    >>> trend_kept(np.array([[1.0, 10.0, 5.0]])).tolist()
+    [[2.5, 1.25, 0.625, 0.3125]]
+    """
+    last, before = past[:, -1], past[:, -2]
+    growth = np.divide(last, before, out=np.ones_like(last), where=before > 0)
+    found: Floats = last[:, None] * growth[:, None] ** np.arange(1, WEEKS + 1)
+    return found
+
+
+def _told(samples: Floats, came: Floats) -> dict[str, list[float]]:
+    parts = {
+        "districts": (samples, came),
+        "Auckland": (samples[:, 1:4].sum(1, keepdims=True), came[1:4].sum(0, keepdims=True)),
+        "country": (samples.sum(1, keepdims=True), came.sum(0, keepdims=True)),
+    }
+    found = {}
+    for name, (drawn, seen) in parts.items():
+        low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
+        inside = float(((seen >= low) & (seen <= high)).mean())
+        score = float(crps(drawn, seen).mean(-1).sum())
+        found[name] = [four_digits(score), four_digits(inside), four_digits(float(np.median(drawn.sum((1, 2)))))]
+    return found
+
+
+def _weekly(daily: Floats) -> Floats:
+    found: Floats = daily.reshape(*daily.shape[:-1], -1, 7).sum(-1)
+    return found
+
+
+def _spans(predicted: xr.Dataset) -> Floats:
+    """Cases that are expected by area and span, from the series by district: `[draws, lucks, areas, spans]`."""
+    found: Floats = spans(torch.tensor(predicted["cases"].values[0][..., :SEEN])).numpy()
+    return found
+
+
+def _log_density(count: Floats, mean: Floats, size: Floats) -> Floats:
+    mean = np.maximum(mean, 1e-3)
+    found: Floats = nbinom.logpmf(count, size, size / (size + mean))
+    return found

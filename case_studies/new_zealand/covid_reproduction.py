@@ -1,0 +1,82 @@
+"""Calibrate the outbreak, forecast December, compare allocations, and run the whole country."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from case_studies.new_zealand import covid_compared, covid_forecast, covid_scale
+from case_studies.new_zealand.covid_calibration import calibrated, fitted, focused, posterior, verdicts
+from case_studies.new_zealand.covid_report import tables
+
+__all__ = ["FULL", "QUICK", "Size", "reproduce"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is simulated.
+
+    Attributes:
+        agents: Of the country, most of them in the districts of the outbreak.
+        budget: Simulations that the posterior is trained on.
+        gate: Simulations with known truth that it is checked on.
+        draws: Of the posterior, for the forecast and for the allocations.
+        lucks: Runs of each draw for the forecast.
+        replicates: Runs of each draw for the allocations.
+        whole: Whether the whole country is run, and half a million agents so many times.
+    """
+
+    agents: int = 150_000
+    budget: int = 800
+    gate: int = 200
+    draws: int = 30
+    lucks: int = 6
+    replicates: int = 1
+    whole: int = 4
+
+
+FULL = Size()
+QUICK = Size(20_000, 40, 0, 4, 2, 1, 0)
+
+
+def reproduce(
+    out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None], agents: int | None = None
+) -> str:
+    """Writes covid.json, the posterior and the series of all worlds, and returns the tables."""
+    torch.set_num_threads(1)  # the processes share the cores
+    size = QUICK if quick else FULL
+    number = size.agents if agents is None else agents
+    numbers: dict[str, Any] = {"seed": seed, "size": asdict(size) | {"agents": number}}
+    say("the posterior given what was reported to 30 November")
+    result = calibrated(number, size.budget, size.gate, seed, workers, out / "calibration")
+    if not (out / "posterior.nc").exists():
+        result.save(out / "posterior.nc")
+    numbers["status"], numbers["posterior"], numbers["gates"] = result.status, posterior(result), verdicts(result)
+    draws, here = result.parameters(size.draws), focused(number)
+    say("December")
+    predicted = covid_forecast.ahead(here, draws, size.lucks, seed)
+    reports = {name: predicted[name].values[0].reshape(-1, *predicted[name].shape[3:]) for name in SITES}
+    numbers["fitted"] = fitted(reports)
+    numbers["forecast"] = covid_forecast.scored(predicted, np.asarray(draws["dispersion"], dtype=float).ravel(), seed)
+    say("who gets the doses")
+    worlds = covid_compared.asked(here, draws, size.replicates, seed)
+    worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
+    numbers["kind"] = str(worlds.attrs["kind"])
+    numbers["dosed"] = covid_compared.dosed(here)
+    numbers["worlds"], numbers["ranked"] = covid_compared.by_ethnicity(worlds), covid_compared.ranked(worlds)
+    if size.whole:
+        say("the whole country")
+        middle = {
+            name: torch.as_tensor(values).double().mean(0, keepdim=True).float() for name, values in draws.items()
+        }
+        numbers["whole"] = covid_scale.whole(middle, seed)
+        numbers["agreement"] = covid_scale.agreement(middle, size.whole, seed, numbers["whole"])
+    (out / "covid.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    return "\n\n".join(tables(numbers).values())
+
+
+SITES = ("cases_by_span", "admissions_by_half")
