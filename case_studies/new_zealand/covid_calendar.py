@@ -45,7 +45,7 @@ SCHOOL = {
     "Waikato": (("2021-09-09", 1.0), ("2021-10-02", 0.0), ("2021-11-17", 1.0), ("2021-12-16", 0.0)),
     "elsewhere": (("2021-09-09", 1.0), ("2021-10-02", 0.0), ("2021-10-18", 1.0), ("2021-12-16", 0.0)),
 }
-"""From which day which share of pupils is at school; all were at home before. Half is an assumption: years took turns."""
+"""From which day which share of pupils is at school; all were at home before. Half: they took turns, an assumption."""
 BOUNDARY_OPENS = "2021-12-15"
 """From this day on, who was vaccinated or tested could leave Auckland."""
 

@@ -40,9 +40,10 @@ def asked(
 
 
 def by_ethnicity(worlds: xr.Dataset) -> dict[str, dict[str, list[list[float]]]]:
-    """World -> outcome -> for all and each ethnicity: mean, mean less as it was, its standard error, 5 and 95 percentile.
+    """World -> outcome -> for all and for each ethnicity, five numbers.
 
-    The standard error is that of the mean of all draws and replicates.
+    They are the mean, how much more that is than as it was, the standard error of this mean over draws and replicates,
+    and its 5 and 95 percentile.
     """
     found: dict[str, dict[str, list[list[float]]]] = {str(world): {} for world in worlds["world"].values}
     for outcome in ("infections", "admitted"):
@@ -69,7 +70,7 @@ def ranked(worlds: xr.Dataset) -> dict[str, list[float]]:
 
 
 def dosed(country: Country, until: int = 0) -> dict[str, list[float]]:
-    """Rule -> share of the people from 10 years on of each ethnicity with a first dose before a day, and of all, in %."""
+    """Rule -> % of each ethnicity, from 10 years on, with a first dose before a day; of all people last."""
     plan = planned(country)
     steps = [step for step, day in enumerate(plan.day) if day < until]
     weight = country.weight.repeat_interleave(len(ETHNICITIES)).double()

@@ -1,4 +1,4 @@
-"""The outbreak among the agents, day by day: a Pyro program whose priors are its sites, and a policy: who gets doses."""
+"""The outbreak among the agents, day by day: a Pyro program; its policy is who gets doses."""
 
 from collections.abc import Mapping
 
@@ -51,7 +51,7 @@ def outbreak(country: Country, days: int = SEEN) -> dict[str, torch.Tensor]:
     cohort = age * AREAS + cell
     outside = random_contacts(country, MIXING_AGES)
     per_contact = 1 / (outside.degree().mean() * INFECTIOUS.mean())
-    closed, opened = outside.scaled(across=p["boundary"]), outside
+    closed = outside.scaled(across=p["boundary"])
     opens = day_of(BOUNDARY_OPENS)
     stays = outside.scaled(across=torch.where(acts["boundary_stays"] > 0, p["boundary"], 1.0))
     latent = LATENT.draw(exogenous("latent", size, "uniform"))

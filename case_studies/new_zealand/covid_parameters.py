@@ -51,8 +51,8 @@ PRIORS: Priors = {
 adults, of Asian, European or other ethnicity, before any is found."""
 
 LATENT = gamma_days(9.0, 3.0 / 9.0)
-"""Infection to infectiousness: 3 days. Delta's latent period was 3.9 days and its generation time about 4.7 (Hart et al.,
-Lancet Infect Dis 2022;22:603: household generation time 4.7 days for Alpha and Delta in all): an assumption near both."""
+"""Infection to infectiousness: 3 days, an assumption. With five days of infectiousness the generation time is some six
+days for whoever is not found; Delta's was 4.7 (Hart et al., Lancet Infect Dis 2022;22:603)."""
 INFECTIOUS = gamma_days(4.0, 5.0 / 4.0)
 """Days of infectiousness, 5: an assumption, as in `nyc_first_wave`."""
 REPORTED = gamma_days(6.0, 6.0 / 6.0)
@@ -73,11 +73,11 @@ SUSCEPTIBILITY = torch.tensor([0.45, 0.43, 0.90, 0.98, 0.91, 0.93, 1.0, 0.84])
 VE_INFECTION = torch.tensor([0.0, 0.57, 0.80])
 """Of no, one and two doses of BNT162b2 against infection with Delta: Pouwels et al., Nat Med 2021;27:2127."""
 VE_TRANSMISSION = torch.tensor([0.0, 0.25, 0.50])
-"""Against passing on Delta once infected: of two doses, Eyre et al., N Engl J Med 2022;386:744; of one, half of it is an
-assumption."""
+"""Against passing on Delta once infected: of two doses, Eyre et al., N Engl J Med 2022;386:744. That one dose has half of
+it is an assumption."""
 VE_ADMISSION = 1 - torch.tensor([1.0, 0.06, 0.04]) / (1 - VE_INFECTION)
-"""Against admission once infected, so that one dose prevents 94% and two 96% of all: Stowe et al., Public Health England
-2021, effectiveness of vaccines against hospital admission with the Delta variant."""
+"""Against admission once infected, so that one dose prevents 94% and two 96% of all: Stowe et al., Public Health
+England 2021, effectiveness of vaccines against hospital admission with the Delta variant."""
 ADMISSION_ETHNICITY = torch.tensor([2.5, 3.0, 1.0, 1.0])
-"""Relative risk of admission once infected; odds of Maori and Pacific people 2.5 and "three times" those of others after age
-and illnesses: Steyn et al., N Z Med J 2021;134(1538):28."""
+"""Relative risk of admission once infected: the odds of Maori people are 2.5 and those of Pacific people three times
+those of others of the same age and illnesses; Steyn et al., N Z Med J 2021;134(1538):28."""

@@ -96,9 +96,9 @@ def _ranked(numbers: dict[str, Any]) -> str:
 def _whole(numbers: dict[str, Any]) -> str:
     run = numbers["whole"]
     timed = (
-        f"{run['agents']:,} agents, {run['days']} days, people and doses included: {run['computing']:.0f} s of computing in "
-        f"{run['threads']} thread, {run['clock']:.0f} s by the clock of a machine that others used, peak memory of the "
-        f"process {run['peak']:.1f} GiB."
+        f"{run['agents']:,} agents, {run['days']} days, people and doses included: {run['computing']:.0f} s of "
+        f"computing in {run['threads']} thread, {run['clock']:.0f} s by the clock of a machine that others used; the "
+        f"peak memory of the process is {run['peak']:.1f} GiB."
     )
     rows = [
         (name, f"{own:.0f}", f"{mean:.0f}", f"{sd:.0f}", f"{apart:+.1f}")
