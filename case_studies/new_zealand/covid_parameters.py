@@ -73,8 +73,8 @@ SUSCEPTIBILITY = torch.tensor([0.45, 0.43, 0.90, 0.98, 0.91, 0.93, 1.0, 0.84])
 VE_INFECTION = torch.tensor([0.0, 0.57, 0.80])
 """Of no, one and two doses of BNT162b2 against infection with Delta: Pouwels et al., Nat Med 2021;27:2127."""
 VE_TRANSMISSION = torch.tensor([0.0, 0.25, 0.50])
-"""Against passing on Delta once infected: of two doses, Eyre et al., N Engl J Med 2022;386:744. That one dose has half of
-it is an assumption."""
+"""Against passing on Delta once infected: of two doses, Eyre et al., N Engl J Med 2022;386:744. One dose has half of
+that: an assumption."""
 VE_ADMISSION = 1 - torch.tensor([1.0, 0.06, 0.04]) / (1 - VE_INFECTION)
 """Against admission once infected, so that one dose prevents 94% and two 96% of all: Stowe et al., Public Health
 England 2021, effectiveness of vaccines against hospital admission with the Delta variant."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from case_studies.new_zealand.covid_model import outbreak
@@ -58,15 +59,8 @@ def agreement(
 
 def _totals(
     agents: int | None, draws: Mapping[str, Any], replicates: int, seed: int, days: int
-) -> "np.ndarray[Any, Any]":
-    program = partial(outbreak, country(agents), days)
-    found = predict(
-        program,
-        draws,
-        {"as it was": {}},
-        outcomes=("infections", "admitted"),
-        replicates=replicates,
-        seed=seed,
-        batch=1,
-    )
-    return np.stack([found[name].values.sum((-2, -1)).reshape(-1) for name in ("infections", "admitted")], -1)
+) -> npt.NDArray[np.float64]:
+    names = ("infections", "admitted")
+    settings: dict[str, Any] = {"replicates": replicates, "seed": seed, "batch": 1, "outcomes": names}
+    found = predict(partial(outbreak, country(agents), days), draws, {"as it was": {}}, **settings)
+    return np.stack([found[name].values.sum((-2, -1)).reshape(-1) for name in names], -1)

@@ -56,7 +56,7 @@ def with_agents(agents: int) -> Reproduction:
 study = ReproducedStudy(
     "new-zealand",
     "Who should have had the doses of 2021 first, and what would more MMR have averted? (New Zealand; covid, measles)",
-    "New Zealand Ministry of Health, minhealthnz/nz-covid-data; Stats NZ; Prem et al. 2021; sources of measles immunity",
+    "New Zealand Ministry of Health, minhealthnz/nz-covid-data; Stats NZ; Prem et al. 2021; sources of immunity",
     ("admitted", "infections", "cases"),
     reproduce,
     with_agents=with_agents,
