@@ -30,8 +30,8 @@ class Size:
         whole: Whether the whole country is run, and half a million agents so many times.
     """
 
-    agents: int = 150_000
-    budget: int = 800
+    agents: int = 100_000
+    budget: int = 500
     gate: int = 200
     draws: int = 30
     lucks: int = 6
@@ -46,7 +46,7 @@ QUICK = Size(20_000, 40, 0, 4, 2, 1, 0)
 def reproduce(
     out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None], agents: int | None = None
 ) -> str:
-    """Writes covid.json, the posterior and the series of all worlds, and returns the tables."""
+    """Writes numbers.json, the posterior and the series of all worlds, and returns the tables."""
     torch.set_num_threads(1)  # the processes share the cores
     size = QUICK if quick else FULL
     number = size.agents if agents is None else agents
@@ -75,7 +75,7 @@ def reproduce(
         }
         numbers["whole"] = covid_scale.whole(middle, seed)
         numbers["agreement"] = covid_scale.agreement(middle, size.whole, seed, numbers["whole"])
-    (out / "covid.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    (out / "numbers.json").write_text(json.dumps({"covid": numbers}, indent=1) + "\n", encoding="utf-8")
     return "\n\n".join(tables(numbers).values())
 
 

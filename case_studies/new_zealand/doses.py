@@ -95,7 +95,9 @@ def covered() -> tuple[Floats, Floats]:
 def uptake(country: Country, seed: int = 0) -> torch.Tensor:
     """The class in which everybody is called, uint8 `[agents]`; `UNWILLING` for those who do not come.
 
-    In each district, age and ethnicity the share who had a dose by 15 December 2021 is willing, at random.
+    In each district, age and ethnicity the share who had a dose by 15 December 2021 is willing, at random. Shares of a
+    district and ethnicity are scaled so that there are as many persons as had one: the table of 15 December counts
+    fewer people than the one of which they are.
     """
     people = country.people
     age, district, ethnicity = (people[name].numpy() for name in ("age", "district", "ethnicity"))
@@ -103,11 +105,14 @@ def uptake(country: Country, seed: int = 0) -> torch.Tensor:
     one, persons = covered()
     share = np.minimum(np.divide(one, persons, out=np.zeros_like(one), where=persons > 0), 1.0)
     group = np.searchsorted(TABLE_AGES, age, side="right") - 1
-    willing = (rng.random(len(age)) < share[district, np.maximum(group, 0), ethnicity]) & (group >= 0)
+    chance = np.where(group < 0, 0.0, share[district, np.maximum(group, 0), ethnicity])
+    cell, weight = district.astype(np.int64) * len(ETHNICITIES) + ethnicity, country.weight.numpy()[district]
+    expected = np.bincount(cell, weight * chance, minlength=one.shape[0] * len(ETHNICITIES))
+    scale = one.sum(1).reshape(-1) / np.maximum(expected, 1.0)
+    willing = rng.random(len(age)) < chance * scale[cell]
     classes = np.full(len(age), len(CLASSES) - 1, dtype=np.uint8)
     for number in range(len(FROM_AGE) - 2, -1, -1):
         classes[age >= FROM_AGE[number]] = 2 + number
-    weight = country.weight.numpy()[district]
     working = (age >= 20) & (age < 65)
     adults, old = float(weight[working].sum()), float(weight[age >= 65].sum())
     luck = rng.random(len(age))

@@ -9,6 +9,9 @@ from case_studies.new_zealand.question import QUESTIONS
 
 __all__ = ["finished", "tables"]
 
+NUMBERS = "numbers.json"
+"""In the folder of a question: the question -> its numbers."""
+
 
 def tables(numbers: dict[str, Any]) -> dict[str, str]:
     """Marker -> Markdown, of the questions whose numbers are there."""
@@ -20,9 +23,8 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
 
 def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The numbers and tables of the questions that were answered in a folder; of others, those that are expected."""
-    expected = Path(__file__).with_name("expected.json")
-    numbers: dict[str, Any] = json.loads(expected.read_text(encoding="utf-8")) if expected.exists() else {}
-    for question in QUESTIONS:
-        if (file := folder / f"{question}.json").exists():
-            numbers[question] = json.loads(file.read_text(encoding="utf-8"))
-    return numbers, tables(numbers)
+    numbers = {}
+    for file in (Path(__file__).with_name("expected.json"), folder / NUMBERS, *folder.glob(f"*/{NUMBERS}")):
+        if file.exists():
+            numbers |= json.loads(file.read_text(encoding="utf-8"))
+    return numbers, tables({question: numbers[question] for question in QUESTIONS if question in numbers})

@@ -15,11 +15,16 @@ __all__ = ["study"]
 def reproduce(
     out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None], **asked: Mapping[str, Any]
 ) -> str:
-    """Answers the questions that are asked, both if none is, and returns their tables."""
-    parts = []
-    for question, settings in (asked or {name: {} for name in QUESTIONS}).items():
+    """Answers the questions that are asked, both if none is, and returns their tables.
+
+    Several have a folder each, in that of the results.
+    """
+    parts, questions = [], asked or {name: {} for name in QUESTIONS}
+    for question, settings in questions.items():
         answer = import_module(f"case_studies.new_zealand.{question}_reproduction").reproduce
-        parts.append(answer(out, quick=quick, seed=seed, workers=workers, say=say, **settings))
+        own = out / question if len(questions) > 1 else out
+        own.mkdir(exist_ok=True)
+        parts.append(answer(own, quick=quick, seed=seed, workers=workers, say=say, **settings))
     return "\n\n".join(parts)
 
 
