@@ -65,3 +65,11 @@ def with_files(options: Mapping[str, str | float]) -> Reproduction:
 
 
 later = ReproducedStudy("later", "Files are given", "made up", ("deaths",), reproduce, with_options=with_files)
+
+
+def asked(options: Mapping[str, str | float]) -> Reproduction:
+    known("question", str(options["question"]), ("first", "second"))
+    return lambda out, **given: f"{reproduce(out, **given)}\n| asked | {options['question']} {options.get('agents')} |"
+
+
+several = ReproducedStudy("several", "Two questions", "made up", ("deaths",), reproduce, with_options=asked)

@@ -19,6 +19,7 @@ contacts = tests.cli.fake_contacts:contacts
 compared = tests.cli.fake_contacts:compared
 sized = tests.cli.fake_contacts:sized
 later = tests.cli.fake_contacts:later
+several = tests.cli.fake_contacts:several
 """
 SVI = ["--method", "svi", "--draws", "20", "--no-plots"]
 FEW = ["--draws", "5", "--no-plots"]
@@ -149,6 +150,13 @@ def test_a_reproduction_takes_the_files_that_its_study_knows_and_remembers_what_
     assert "the file of prices none.csv does not exist" in call("run", "later", "--prices", "none.csv").stderr
     assert "flocks goes with --setting only" in call("run", "sized", "--flocks", str(file)).stderr
     assert "options" not in call("run", "later").stdout
+
+
+def test_a_question_of_a_study_is_a_word_after_its_name_and_goes_with_agents(home: Path) -> None:
+    first = call("run", "several", "second", "--agents", "70")
+    assert first.stdout.splitlines()[2:] == ["| asked | second 70 |", "", "Results: results/several-second-70-0"]
+    assert "unknown question 'third'" in call("run", "several", "third").stderr
+    assert "has one question alone: leave 'second' out" in call("run", "sized", "second").stderr
 
 
 def test_an_interrupted_reproduction_goes_on_with_its_parts(home: Path) -> None:

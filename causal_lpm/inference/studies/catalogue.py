@@ -92,6 +92,8 @@ def reproduction_of(
     found: Reproduction | None = getattr(study, "reproduction", None)
     if found is not None and extra:
         with_options: Callable[[Mapping[str, str | float]], Reproduction] | None = getattr(study, "with_options", None)
+        if with_options is None and "question" in extra:
+            raise ValueError(f"{study.name} has one question alone: leave {extra['question']!r} out.")
         if with_options is None:
             raise ValueError(f"{study.name} is reproduced as a whole: {next(iter(extra))} goes with --setting only.")
         return with_options(extra if agents is None else {**extra, "agents": agents})
