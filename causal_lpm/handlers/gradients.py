@@ -112,14 +112,16 @@ class Differentiable(Handler):
     def _checked(self, dynamics: Dynamics, number: int) -> Dynamics:
         def checked(state: State) -> Mapping[str, torch.Tensor]:
             self._events, self._tallies = {}, []
+            # As it is now: the dynamics may write into it, or put other tensors into the dictionary.
+            types, begins = {k: x.dtype for k, x in state.items()}, [x.grad_fn for x in state.values()]
             new = dynamics(state)
             for entry, value in new.items():
-                if value.requires_grad and entry in state and not state[entry].is_floating_point():
+                if value.requires_grad and entry in types and not types[entry].is_floating_point:
                     raise ValueError(
-                        f"step {number} puts a result with a gradient into {entry!r}, which is {state[entry].dtype} "
+                        f"step {number} puts a result with a gradient into {entry!r}, which is {types[entry]} "
                         f"and would cut it off under {type(self).__name__}: begin with a float column of 0 and 1."
                     )
-            lost = set(self._events) - reached(self._events, [*new.values(), *self._tallies], state.values())
+            lost = set(self._events) - reached(self._events, [*new.values(), *self._tallies], begins)
             if lost:
                 raise ValueError(
                     f"no gradient flows from {min(lost)} of step {number} to the next state or to a tally "

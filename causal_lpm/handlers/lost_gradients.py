@@ -34,10 +34,10 @@ class Outcome(torch.Tensor):
             return func(*args, **(kwargs or {}))
 
 
-def reached(events: Mapping[str, Any], ends: Iterable[torch.Tensor], begins: Iterable[torch.Tensor]) -> set[str]:
-    """Names of the events from which a gradient flows to one of `ends`, searched no further back than `begins`."""
+def reached(events: Mapping[str, Any], ends: Iterable[torch.Tensor], begins: Iterable[Any]) -> set[str]:
+    """Names of the events from which a gradient flows to one of `ends`, no further back than the nodes `begins`."""
     names = {node: name for name, node in events.items()}
-    seen = {begin.grad_fn for begin in begins}
+    seen = set(begins)
     found: set[str] = set()
     waiting = [end.grad_fn for end in ends]
     while waiting and len(found) < len(events):

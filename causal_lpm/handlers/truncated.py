@@ -24,7 +24,7 @@ class Truncated(Handler):
 
     It stands beside a handler of gradients, in any order, or alone where the model is differentiable as it is. Entries
     that no step has changed keep their gradient: parameters and policies that the state carries. Nothing of the forward
-    simulation changes.
+    simulation changes. A simulation that goes on at the day where the last one ended is cut as one.
 
     Args:
         days: Days of a window, a whole number from 1; they are counted from day 0.
@@ -61,14 +61,23 @@ class Truncated(Handler):
 
     def _begin_anew(self) -> None:
         self._changed: set[str] = set()  # entries that a step has made
+        self._day = self._end = 0.0  # until which the last simulation went, and at which one ended well
 
     def twin(self) -> Self:
         other = super().twin()
         other._changed = set(self._changed)
         return other
 
+    # A simulation that goes on where the last one ended is one with it.
     def _pyro_rollout(self, msg: Any) -> None:
-        self._begin_anew()
+        _, _, first_day, days, _ = msg["args"]
+        if first_day != self._end:
+            self._changed = set()
+        self._day = first_day + days
+
+    def _pyro_simulation_ends(self, msg: Any) -> None:
+        if msg["args"][0]:
+            self._end = self._day
 
     def _pyro_step(self, msg: Any) -> None:
         dynamics, state, number, *others = msg["args"]
@@ -84,9 +93,18 @@ class Truncated(Handler):
 
     def _watched(self, dynamics: Dynamics) -> Dynamics:
         def watched(state: State) -> Mapping[str, torch.Tensor]:
+            before = {name: (x, _writes(x)) for name, x in state.items()}  # the dynamics may write into it
             new = dynamics(state)
             if isinstance(new, Mapping):  # the step says what is wrong otherwise
-                self._changed |= {name for name, value in new.items() if value is not state.get(name)}
+                for name, value in new.items():
+                    old, writes = before.get(name, (None, 0))
+                    if value is not old or _writes(value) != writes:
+                        self._changed.add(name)
             return new
 
         return watched
+
+
+def _writes(x: torch.Tensor) -> int:
+    """How often a tensor has been written into."""
+    return 0 if x.is_inference() else x._version

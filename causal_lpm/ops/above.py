@@ -35,8 +35,8 @@ def above(name: str, margin: torch.Tensor, width: float) -> torch.Tensor:
         bool `[*dims, agents]`, floats of the type of the margin under handlers of gradients.
 
     Raises:
-        ValueError: a width that is not a positive number; a margin that is NaN; under `Score`, a margin that carries a
-            gradient.
+        ValueError: a width that is not a positive number; a margin that is NaN, or of uint8, where differences wrap
+            around and none is below 0; under `Score`, a margin that carries a gradient.
 
     Source: as of `StraightThrough`.
 
@@ -48,7 +48,12 @@ def above(name: str, margin: torch.Tensor, width: float) -> torch.Tensor:
     ...     1 * above("buys", torch.tensor([-1.0, 0.0, 3.0]), width=1.0)
     tensor([0.2689, 0.5000, 0.9526])
     """
-    found: torch.Tensor = _above(name, numbers(f"the margin of threshold {name!r}", margin), _width(name, width))
+    given = numbers(f"the margin of threshold {name!r}", margin)
+    if given.dtype == torch.uint8:
+        raise ValueError(
+            f"the margin of threshold {name!r} is torch.uint8, of which 1 - 2 is 255: subtract floats, or larger integers."
+        )
+    found: torch.Tensor = _above(name, given, _width(name, width))
     return found
 
 

@@ -1,7 +1,9 @@
 """Gradient handlers: the simulation they run, the derivative they give, and their refusal to lose it in silence."""
 
 import contextlib
+import math
 from collections.abc import Callable
+from typing import Any
 
 import pyro
 import pytest
@@ -201,6 +203,29 @@ def test_a_gradient_is_never_lost_in_silence(case: str, handler: type[StraightTh
     state = {**start(torch.tensor([BETA], requires_grad=True)), "stage": torch.zeros(AGENTS, dtype=torch.uint8)}
     with KeyedNoise(1), handler(), pytest.raises(ValueError, match=sentence):
         rollout(keeping(change), state, 2)
+
+
+@pytest.mark.parametrize("handler", [StraightThrough, MeanField])
+def test_nor_where_the_dynamics_change_the_dictionary_that_they_are_given(handler: Any) -> None:
+    def day(s: State) -> State:
+        s["stage"] = s["stage"] + event("infection", s["beta"].expand(AGENTS))
+        return s
+
+    state = {"beta": torch.tensor([BETA], requires_grad=True), "stage": torch.zeros(AGENTS, dtype=torch.uint8)}
+    with KeyedNoise(1), handler(), pytest.raises(ValueError, match="puts a result with a gradient into 'stage'"):
+        rollout(day, state, 2)
+
+
+def test_what_is_written_in_place_passes_its_gradient_on() -> None:
+    def day(s: State) -> State:
+        s["I"].add_(event("infection", s["beta"].expand(AGENTS)))
+        return s
+
+    beta = torch.tensor([BETA], requires_grad=True)
+    with KeyedNoise(1), StraightThrough():
+        last = rollout(day, {"beta": beta, "I": torch.zeros(AGENTS)}, 2).state
+    (slope,) = torch.autograd.grad(last["I"].sum(), beta)
+    assert float(slope) == pytest.approx(2 * AGENTS * math.exp(-BETA))
 
 
 ALLOWED: dict[str, Callable[[State, torch.Tensor], dict[str, torch.Tensor]]] = {

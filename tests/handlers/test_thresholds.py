@@ -171,3 +171,9 @@ def test_score_says_that_it_cannot_see_a_threshold() -> None:
     with KeyedNoise(1), Score():
         series = market(sigma.detach(), 1e-4).tallies["buys"]
     assert series.dtype == torch.int64
+
+
+def test_a_margin_that_is_never_below_zero_is_refused() -> None:
+    one, two = torch.tensor([1], dtype=torch.uint8), torch.tensor([2], dtype=torch.uint8)
+    with pytest.raises(ValueError, match="of which 1 - 2 is 255"):
+        above("x", one - two, 1.0)

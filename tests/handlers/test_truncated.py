@@ -214,3 +214,43 @@ def test_the_bias_of_what_is_cut_is_called_one() -> None:
 def test_estimators_are_handlers(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"an estimator is .*: give a handler, as StraightThrough\(\)"):
         check_gradient(chaos, "x", at={"r": 3.9}, estimators=[wrong], replicates=2, pairs=2)
+
+
+def grown(run: Any) -> float:
+    """The derivative of sizes over four days by the rate of growth, cut every two: 1 + 2 r + r**2 + 2 r**3."""
+    rate = torch.tensor([1.5], requires_grad=True)
+    with Truncated(2):
+        series = run(rate).tallies["size"]
+    return float(torch.autograd.grad(series.sum(), rate)[0])
+
+
+def made(s: State) -> State:
+    size = s["size"] * s["rate"]
+    tally("size", size)
+    return {**s, "size": size}
+
+
+def put(s: State) -> State:
+    s["size"] = s["size"] * s["rate"]  # type: ignore[index]
+    tally("size", s["size"])
+    return s
+
+
+def written(s: State) -> State:
+    s["size"].mul_(s["rate"])
+    tally("size", s["size"])
+    return s
+
+
+@pytest.mark.parametrize("day", [made, put, written])
+def test_it_cuts_however_a_step_makes_the_next_state(day: Any) -> None:
+    assert grown(lambda rate: rollout(day, {"size": torch.ones(1), "rate": rate}, 4)) == 13
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_a_simulation_that_goes_on_is_cut_as_one(first: int) -> None:
+    def in_two(rate: torch.Tensor) -> Rollout:
+        run = rollout(made, {"size": torch.ones(1), "rate": rate}, first)
+        return run.followed_by(rollout(made, run.state, 4 - first, first_day=first))
+
+    assert grown(in_two) == 13
