@@ -51,7 +51,7 @@ def above(name: str, margin: torch.Tensor, width: float) -> torch.Tensor:
     given = numbers(f"the margin of threshold {name!r}", margin)
     if given.dtype == torch.uint8:
         raise ValueError(
-            f"the margin of threshold {name!r} is torch.uint8, of which 1 - 2 is 255: subtract floats, or larger integers."
+            f"the margin of threshold {name!r} is torch.uint8, of which 1 - 2 is 255: subtract floats or int64."
         )
     found: torch.Tensor = _above(name, given, _width(name, width))
     return found
