@@ -148,11 +148,17 @@ def ring_range(
                             to_far[p] += near[p]
                     mark, count, number_ = words[r], before[r], value[ends[r] : ends[r + 1]]
                     for k in range(n_odd):
+                        if to[k] >= 0:
+                            number_k = _sent(mark, count, number_, begin + to[k])
+                            if number_k != 0:
+                                total[at[k]] += number_k
+                    if not sends[m]:
+                        continue
+                    for k in range(n_odd):
                         p, q = at[k], to[k]
                         total[p] -= s[p + j]
                         total[p + j] -= s[p]
-                        if q >= 0:
-                            total[p] += _sent(mark, count, number_, begin + q)
+                        if q >= 0 and s[p] != 0:
                             if first <= q < first + own:
                                 total[q - first] += s[p]
                             else:
@@ -166,5 +172,6 @@ def ring_range(
                 else:
                     many = _goes(away, many, r, begin + q, total[own + p])
             for p in range(own):
-                out[r, mine[p]] = total[p]
+                if total[p] != 0:
+                    out[r, mine[p]] = total[p]
     return many
