@@ -156,7 +156,7 @@ def run(
         worlds = typed_worlds(own, setting) if setting else own.worlds(size)
     number = DEMO_REPLICATES if quick and replicates is None else replicates
     where = workers, executor, ranks, checkpoint_every
-    run_study(own, *worlds, agents, days, number, seed, device, out, json, *where, plots, extra, full)
+    run_study(own, *worlds, agents, days, number, seed, device, out, json, where, plots, extra, full)
 
 
 @app.command(cls=Once)
@@ -189,7 +189,7 @@ def whatif(
         found = variant(simulated(load_study(study)), extra)
         worlds = question_worlds(found, [*(do or []), *(acts or [])])
     where = workers, executor, ranks, checkpoint_every
-    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, *where, plots, extra)
+    run_study(found, *worlds, agents, days, replicates, seed, device, out, json, where, plots, extra)
 
 
 @app.command(cls=Once)

@@ -31,20 +31,18 @@ def run_study(
     device: str,
     out: Path | None,
     json_file: Path | None,
-    workers: int | None,
-    executor: str | None,
-    ranks: int | None,
-    checkpoint_every: int | None,
+    asked: tuple[int | None, str | None, int | None, int | None],
     plots: bool | None,
     extra: dict[str, str | float],
     full: bool = False,
 ) -> None:
     """Runs the worlds, keeps them and shows the tables; ends the program with a sentence where that is impossible.
 
-    The arguments are the command's; where they are None the study says. A zero is a mistake, not a missing value.
+    The arguments are the command's, those of `Where` in one; where they are None the study says. A zero is a mistake,
+    not a missing value.
     """
     agents, days = study.default_agents if agents is None else agents, study.default_days if days is None else days
-    options, where = Options(agents, days, device, extra), Where(workers, executor, ranks, checkpoint_every)
+    options, where = Options(agents, days, device, extra), Where(*asked)
     number = replicates_of(study, full) if replicates is None else replicates
     with bad_input():
         where.check()
@@ -59,8 +57,10 @@ def run_study(
     with failures():
         bar = replicate_bar(f"{study.name}, {len(worlds)} worlds, replicates")
         with connected(where.executor, processes, where.ranks) as place, bar as progress:
-            asked = study, worlds, references, number, seed, options, out, processes, progress, place
-            tree = run_experiment(*asked, where.checkpoint_every)
+            kept = where.checkpoint_every
+            tree = run_experiment(
+                study, worlds, references, number, seed, options, out, processes, progress, place, kept
+            )
         draw = None if plots is False else partial(save_fan_charts, tree)
         show(lambda: result_tables(tree), out / "results.nc", draw, partial(write_json, tree), json_file)
 

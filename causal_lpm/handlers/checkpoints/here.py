@@ -40,7 +40,8 @@ class Here:
 
     def parts(self, state: State) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The values of the agents here as plain tensors, and the entries that all agents share."""
-        own, shared = {}, {}
+        own: dict[str, Tensor] = {}
+        shared: dict[str, Tensor] = {}
         for name, x in state.items():
             (own if x.shape[-1] == self.total else shared)[name] = x.local if isinstance(x, Held) else x
         return own, shared
