@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from causal_lpm.kernels import cpu_fixed_point
-from causal_lpm.kernels.cpu import spread
+from causal_lpm.kernels.cpu_threads import spread
 
 __all__ = ["total_of_floats"]
 
