@@ -14,9 +14,10 @@ from case_studies.london.question import AGES, BOROUGHS, CELLS, POLICIES, WORLDS
 from case_studies.page import four_digits
 from causal_lpm.inference import Worlds, effects, known, predict
 
-__all__ = ["OUTCOMES", "asked", "by_age", "by_borough"]
+__all__ = ["OUTCOMES", "asked", "by_age", "by_borough", "foremost"]
 
 OUTCOMES = ("infections", "expected_deaths")
+ONE_OPEN = [world for world, policies in WORLDS.items() if len(policies) == 1]
 AT_ONCE = 2
 
 
@@ -61,6 +62,16 @@ def by_age(found: xr.Dataset) -> dict[str, dict[str, dict[str, list[float]]]]:
 def by_borough(found: xr.Dataset) -> dict[str, dict[str, dict[str, list[float]]]]:
     """The same by borough."""
     return _prevented(found, 1, dict(zip(BOROUGHS, persons().tolist(), strict=True)))
+
+
+def foremost(found: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Outcome -> world -> in which share of the draws the closure that it lacks prevented more than the other two."""
+    rows = {}
+    for outcome in OUTCOMES:
+        totals = found[outcome].sel(world=ONE_OPEN).sum(("group", "day")).mean("replicate")
+        most = totals.argmax("world").values
+        rows[outcome] = {world: four_digits((most == number).mean()) for number, world in enumerate(ONE_OPEN)}
+    return rows
 
 
 def _prevented(

@@ -77,10 +77,10 @@ def reference(here: London, at: Mapping[str, float], pairs: int, seed: int, days
 def checked(found: xr.Dataset, totals: Mapping[str, xr.Dataset], truth: xr.Dataset) -> dict[str, dict[str, Any]]:
     """Parameter, and "all" of them -> how the gradient agrees with finite differences.
 
-    `rank`: Spearman's correlation of the cells' derivatives (of all ten: times their parameter). `possible`: at most
-    what the noise of the differences leaves of a correlation of 1. `signs`: of the cells whose difference is more than
-    two errors from 0, how many there are, and how many have the gradient's sign. `slope`: of all infections by finite
-    differences, and its error. `ratio`: of each estimator to that slope.
+    `rank`: Spearman's correlation of the cells' derivatives (of all ten: times their parameter). `possible`: about
+    what the noise of the differences leaves of a linear correlation of 1. `signs`: how many cells have a difference
+    more than two errors from 0, and in how many of these the gradient has its sign. `slope`: of all infections by
+    finite differences, and its error. `ratio`: of each estimator to that slope.
     """
     own = found["gradient"].sel(group=list(CELLS), parameter=list(TEN)).values
     slope, error = (truth[name].sel(group=list(CELLS)).values for name in ("slope", "error"))

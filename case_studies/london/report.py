@@ -109,7 +109,7 @@ def _checked(found: dict[str, Any]) -> str:
     head = (
         "infections by 9 May",
         "rank correlation",
-        "at most",
+        "noise leaves",
         "signs right",
         "all infections: slope ± error",
         "bias of MeanField",
@@ -139,12 +139,20 @@ def _seeding(numbers: dict[str, Any]) -> str:
 
 def _by_age(numbers: dict[str, Any]) -> str:
     parts = []
-    for outcome, head in (("infections", "infections prevented per 100,000"), ("expected_deaths", "deaths prevented")):
+    for outcome, head in (
+        ("infections", "infections prevented per 100,000"),
+        ("expected_deaths", "deaths prevented per 100,000"),
+    ):
+        most = numbers["closures"]["foremost"][outcome]
         rows = [
-            (closed, *(_range(numbers["closures"]["by age"][world][outcome][age]) for age in ("all", *AGES)))
+            (
+                closed,
+                *(_range(numbers["closures"]["by age"][world][outcome][age]) for age in ("all", *AGES)),
+                f"{100 * most[world]:.0f}%" if world in most else "",
+            )
             for world, closed in CLOSURES.items()
         ]
-        parts.append(table((f"{head}, {numbers['closures']['kind']}", "all ages", *AGES), rows))
+        parts.append(table((f"{head}, {numbers['closures']['kind']}", "all ages", *AGES, "most in"), rows))
     return "\n\n".join(parts)
 
 

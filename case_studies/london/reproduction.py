@@ -130,4 +130,5 @@ def _closures(
         "kind": str(worlds.attrs["kind"]),
         "by age": closures.by_age(worlds),
         "by borough": closures.by_borough(worlds),
+        "foremost": closures.foremost(worlds),
     }

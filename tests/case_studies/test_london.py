@@ -268,6 +268,17 @@ def test_the_page_is_filled_from_the_expected_numbers() -> None:
     assert fill(page, report.tables(numbers)) == page
 
 
+def test_the_expected_gradient_agrees_with_finite_differences() -> None:
+    numbers = json.loads((HERE / "expected.json").read_text())
+    checked = numbers["dependence"]["checked"]
+    assert set(checked) == {*dependence.TEN, "all"}
+    assert all(row["rank"] >= 0.9 for row in checked.values())
+    assert all(clear == right for clear, right in (row["signs"] for row in checked.values()))
+    assert numbers["dependence"]["shape"] == [len(CELLS), len(EPIDEMIC)]
+    assert set(numbers["posterior"]) == set(PRIORS)
+    assert {numbers["gates"][name][0] for name in ("sbc", "interval coverage", "tarp")} == {"pass"}
+
+
 def test_the_study_is_known() -> None:
     assert study.name == "london"
     assert len(BOROUGHS) == 32
