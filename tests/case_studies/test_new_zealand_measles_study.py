@@ -11,8 +11,10 @@ import torch
 from case_studies.new_zealand import measles_effects, measles_reproduction
 from case_studies.new_zealand.measles_effects import Estimator, as_one, estimator
 from case_studies.new_zealand.measles_outbreaks import Outbreaks
+from case_studies.new_zealand.measles_question import EFFECTS
 from case_studies.new_zealand.measles_report import tables
 from case_studies.new_zealand.weekly_cases import WeeklyCases, weekly_cases
+from case_studies.page import fill
 from causal_lpm.inference import Training
 
 from .test_new_zealand_measles import country
@@ -95,3 +97,12 @@ def test_a_quick_run_of_cases_needs_the_number_of_people(tmp_path: Path) -> None
     cases = WeeklyCases(datetime.date(2019, 3, 4), torch.ones(20, 8, dtype=torch.int64))
     with pytest.raises(ValueError, match="as --agents"):
         measles_reproduction.reproduce(tmp_path, quick=True, seed=0, workers=1, say=lambda text: None, cases=cases)
+
+
+def test_the_page_has_the_tables_of_the_expected_numbers() -> None:
+    numbers = json.loads((HERE / "expected.json").read_text(encoding="utf-8"))["measles"]
+    page = (HERE / "README.md").read_text(encoding="utf-8")
+    assert page == fill(page, tables(numbers))
+    for name in EFFECTS:
+        held = sum(row[name]["low"] <= row[name]["truth"] <= row[name]["high"] for row in numbers["known"])
+        assert 17 <= held <= len(numbers["known"]) == 20
