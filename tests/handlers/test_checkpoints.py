@@ -153,6 +153,32 @@ def test_checkpoints_of_another_simulation_are_refused(tmp_path: Path) -> None:
         other_people()
 
 
+@pytest.mark.parametrize(
+    ("seed", "rate", "prior", "steps", "sentence"),
+    [
+        (2, 0.1, 1.0, 1, "its seed of the noise differs"),
+        (1, 0.2, 1.0, 1, "its site 'rate' differs"),
+        (1, 0.1, 2.0, 1, "its site 'scale' differs"),
+        (1, 0.1, 1.0, 2, "its length of a step differs"),
+    ],
+)
+def test_so_are_those_under_another_seed_or_with_another_policy_or_parameter(
+    seed: int, rate: float, prior: float, steps: int, sentence: str, tmp_path: Path
+) -> None:
+    def ill(seed: int, rate: float, prior: float, steps: int) -> None:
+        with KeyedNoise(seed):
+            hazard = policy("rate", rate) * pyro.sample("scale", pyro.distributions.Delta(torch.tensor(prior)))
+            rollout(
+                lambda s: {"x": event("ill", hazard)}, {"x": torch.zeros(5, dtype=torch.bool)}, 6, steps_per_day=steps
+            )
+
+    for _ in range(2):
+        with Checkpoints(tmp_path, 2):
+            ill(1, 0.1, 1.0, 1)
+    with pytest.raises(FileExistsError, match=sentence), Checkpoints(tmp_path, 2):
+        ill(seed, rate, prior, steps)
+
+
 def test_a_damaged_checkpoint_counts_as_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Checkpoints(tmp_path, 4):
         other_people()

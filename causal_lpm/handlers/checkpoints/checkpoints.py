@@ -16,14 +16,16 @@ from torch import Tensor
 
 from causal_lpm import validate
 from causal_lpm.handlers.checkpoints.folder import CheckpointFolder
-from causal_lpm.handlers.checkpoints.here import Here
+from causal_lpm.handlers.checkpoints.here import Here, digest
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.handlers.interruptions import observes
+from causal_lpm.handlers.noise import KeyedNoise
 from causal_lpm.handlers.recording import Recording
+from causal_lpm.handlers.seeds import Seeds
 from causal_lpm.handlers.worlds import Worlds
-from causal_lpm.ops.pyro_stack import handlers_in_force
+from causal_lpm.ops.pyro_stack import handlers_in_force, innermost
 from causal_lpm.ops.simulation import Remembered, Rollout, goes_on, remembered
-from causal_lpm.ops.step import running_step
+from causal_lpm.ops.step import running_step, step_length
 from causal_lpm.typing import Dynamics, State
 
 __all__ = ["Checkpoints"]
@@ -42,7 +44,9 @@ class Checkpoints(Handler):
         folder: For the checkpoints, of each simulation in a folder of its own; made if it is not there.
         every: Days between two of them.
         of: What the program is, as JSON has it, beside what its simulations say of themselves: their days, entries and
-            initial states. A folder with the checkpoints of something else is refused.
+            initial states, the seed of `KeyedNoise`, and the values of policies and sites before them. A folder with
+            the checkpoints of something else is refused. Of the dynamics they know nothing: name here what else the
+            numbers depend on, a constant or a version of the program.
 
     Raises:
         ValueError: days below 1; gradients, private runs, logs and observations in the simulation, which need its first
@@ -73,6 +77,7 @@ class Checkpoints(Handler):
         self._runs = False
         self._drawn: dict[str, Tensor] = {}  # sites of the running simulation that belong to no step
         self._known: dict[str, Tensor] = {}  # the same, of the run that was cut off
+        self._sites: dict[str, str] = {}  # what the program has said before: policies, parameters
 
     def _pyro_rollout(self, msg: Any) -> None:
         _refuse_what_needs_all_days()
@@ -87,12 +92,19 @@ class Checkpoints(Handler):
             msg["value"], msg["done"] = self._known.pop(msg["name"]), True
 
     def _pyro_post_sample(self, msg: Any) -> None:
-        if self._runs and running_step() is None and not msg["infer"].get("_deterministic"):
-            self._drawn[msg["name"]] = msg["value"]
+        if running_step() is not None:
+            return
+        name, value = msg["name"], msg["value"]
+        if self._runs and not msg["infer"].get("_deterministic"):
+            self._drawn[name] = value
+        of_agents = any(frame.name == "agents" for frame in msg["cond_indep_stack"])  # luck, or in the initial state
+        if not self._runs and type(value) is Tensor and not of_agents:
+            self._sites[f"site {name!r}"] = digest(value)
 
     def _in_parts(self, body: Any, dynamics: Dynamics, state: State, first: float, days: float, name: str) -> Rollout:
         here = Here(state)
         about = {**self._of, "name": name, "first day": first, "days": days, "initial state": here.fingerprint(state)}
+        about |= {**self._sites, "seed of the noise": _seed(), "length of a step": step_length()}
         folder = CheckpointFolder(self._folder / f"simulation-{self._simulations}", about)
         self._simulations, self._runs, self._drawn, self._known = self._simulations + 1, True, {}, {}
         run, begins = None, first
@@ -143,6 +155,12 @@ class Checkpoints(Handler):
         entries = {**here.entries(folder.entries(kept, here.first, here.end)), **groups["state"]}
         on = {name: entries[name].to(state[name].device) for name in more["entries"]}
         return Rollout(on, groups["tallies"], frozenset(more["stocks"]))
+
+
+def _seed() -> str | None:
+    """The seed of the noise; None where seeds are drawn, which a checkpoint keeps."""
+    noise = innermost(KeyedNoise)
+    return None if noise is None or isinstance(noise, Seeds) else digest(noise.seed())
 
 
 def _refuse_what_needs_all_days() -> None:

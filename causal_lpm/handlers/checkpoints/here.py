@@ -14,7 +14,7 @@ from causal_lpm.handlers.sharded.held import Held
 from causal_lpm.kernels import hashing
 from causal_lpm.typing import State
 
-__all__ = ["Here"]
+__all__ = ["Here", "digest"]
 
 _BLOCK = 1 << 20  # agents whose weights are made at a time
 _AS_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -94,3 +94,14 @@ class Here:
             digest.update(f"{name} {x.dtype} {list(x.shape)}".encode())
             digest.update(x.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()[:16]
+
+
+def digest(x: Tensor) -> str:
+    """Sixteen hexadecimal digits of a tensor's type, shape and bits.
+
+    >>> digest(torch.tensor(1)) == digest(torch.tensor(1)), digest(torch.tensor(1)) == digest(torch.tensor(1.0))
+    (True, False)
+    """
+    found = hashlib.sha256(f"{x.dtype} {list(x.shape)}".encode())
+    found.update(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:16]
