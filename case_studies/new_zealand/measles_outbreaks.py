@@ -162,7 +162,7 @@ def _predicted(
 def _reported(setting: Setting, found: xr.Dataset) -> Tensor:
     """Cases by district and week as it was, int64 `[outbreaks, districts, weeks]`."""
     daily = torch.as_tensor(found["reported"].sel(world=AS_IT_WAS).values[:, 0, :, LEAD:]).long()
-    return daily.unflatten(-1, (setting.weeks, 7)).sum(-1)
+    return daily.reshape(*daily.shape[:-1], setting.weeks, 7).sum(-1)
 
 
 def _infections(found: xr.Dataset) -> Tensor:

@@ -23,7 +23,7 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
 
 def finished(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The numbers and tables of the questions that were answered in a folder; of others, those that are expected."""
-    numbers = {}
+    numbers: dict[str, Any] = {}
     for file in (Path(__file__).with_name("expected.json"), folder / NUMBERS, *folder.glob(f"*/{NUMBERS}")):
         if file.exists():
             numbers |= json.loads(file.read_text(encoding="utf-8"))

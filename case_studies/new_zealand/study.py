@@ -13,7 +13,13 @@ __all__ = ["study"]
 
 
 def reproduce(
-    out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None], **asked: Mapping[str, Any]
+    out: Path,
+    *,
+    quick: bool,
+    seed: int,
+    workers: int,
+    say: Callable[[str], None],
+    asked: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """Answers the questions that are asked, both if none is, and returns their tables.
 
@@ -42,20 +48,21 @@ def with_options(options: Mapping[str, str | float]) -> Reproduction:
     known("question of new-zealand", question, QUESTIONS)
     settings: dict[str, Any] = {}
     if "agents" in options:
-        settings["agents"] = positive_count("agents", int(options["agents"]))
+        positive_count("agents", options["agents"])
+        settings["agents"] = int(options["agents"])
     if "cases" in options:
         if question != "measles":
             raise ValueError(f"cases go with the question measles, and {question} was asked: leave --cases out.")
         from case_studies.new_zealand.weekly_cases import weekly_cases
 
         settings["cases"] = weekly_cases(Path(str(options["cases"])))
-    return partial(reproduce, **{question: settings})
+    return partial(reproduce, asked={question: settings})
 
 
 def with_agents(agents: int) -> Reproduction:
     """Both questions with so many agents."""
-    settings = {"agents": positive_count("agents", agents)}
-    return partial(reproduce, **dict.fromkeys(QUESTIONS, settings))
+    positive_count("agents", agents)
+    return partial(reproduce, asked={name: {"agents": agents} for name in QUESTIONS})
 
 
 study = ReproducedStudy(

@@ -13,6 +13,7 @@ from case_studies.new_zealand.measles_effects import Estimator, as_one, estimato
 from case_studies.new_zealand.measles_outbreaks import Outbreaks
 from case_studies.new_zealand.measles_question import EFFECTS
 from case_studies.new_zealand.measles_report import tables
+from case_studies.new_zealand.study import with_options
 from case_studies.new_zealand.weekly_cases import WeeklyCases, weekly_cases
 from case_studies.page import fill
 from causal_lpm.inference import Training
@@ -97,6 +98,14 @@ def test_a_quick_run_of_cases_needs_the_number_of_people(tmp_path: Path) -> None
     cases = WeeklyCases(datetime.date(2019, 3, 4), torch.ones(20, 8, dtype=torch.int64))
     with pytest.raises(ValueError, match="as --agents"):
         measles_reproduction.reproduce(tmp_path, quick=True, seed=0, workers=1, say=lambda text: None, cases=cases)
+
+
+def test_the_number_of_people_and_the_cases_reach_the_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(measles_reproduction, "reproduce", lambda out, **settings: asked.update(settings) or "told")
+    run = with_options({"question": "measles", "agents": 12_345})
+    assert run(tmp_path, quick=True, seed=0, workers=1, say=lambda text: None) == "told"
+    assert asked["agents"] == 12_345
 
 
 def test_the_page_has_the_tables_of_the_expected_numbers() -> None:
