@@ -169,7 +169,7 @@ def test_what_a_borough_or_an_age_depends_on_most_is_its_own() -> None:
     assert told["rate_work"][0] > 0 > told["closed_work"][0]
     assert told["susceptibility_young"][1] == max(told["susceptibility_young"])  # of those under 20
     assert all(own > elsewhere > 0 for own, elsewhere, _ in dependence.of_seeding(found).values())
-    truth = dependence.reference(SMALL, KNOWN, 2, 0, days=20)
+    truth = dependence.reference(SMALL, KNOWN, 2, 0, days=50)
     rows = dependence.checked(found, {}, truth)
     assert set(rows) == {*dependence.TEN, "all"}
 
