@@ -13,7 +13,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from causal_lpm import __version__
 from causal_lpm.cli.doctor import examine
 from causal_lpm.cli.options import (
     Acts,
@@ -40,6 +39,7 @@ from causal_lpm.cli.options import (
     Settings,
     StudyName,
     Target,
+    Version,
     Workers,
     extra_options,
 )
@@ -56,19 +56,8 @@ DEMO_REPLICATES = 3
 app = typer.Typer(cls=OneSentence, pretty_exceptions_enable=False)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"causal-lpm {__version__}")
-        raise typer.Exit
-
-
 @app.callback(invoke_without_command=True)
-def _help_alone(
-    context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
+def _help_alone(context: typer.Context, version: Version = False) -> None:
     """Policy questions on populations of agents, in worlds that share every agent's noise."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

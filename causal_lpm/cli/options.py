@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from causal_lpm import __version__
 from causal_lpm.cli.terminal import whole_option
 from causal_lpm.inference.files.plain_numbers import number_or_text
 
@@ -34,10 +35,19 @@ __all__ = [
     "Settings",
     "StudyName",
     "Target",
+    "Version",
     "Workers",
     "extra_options",
 ]
 
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"causal-lpm {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")]
 Target = Annotated[
     str, typer.Argument(metavar="TARGET", help="A name of `causal-lpm list`, or package.module:function of your own.")
 ]
