@@ -98,8 +98,9 @@ class Problem:
     def __init__(self, model: Model, data: Mapping[str, Any], surrogate: Model | None = None) -> None:
         self.model, self.surrogate = model, surrogate
         if not isinstance(data, Mapping):
-            given_instead = f"the data are a {type(data).__name__}: give a mapping from the model's data sites to their"
-            raise TypeError(f"{given_instead} numbers, as {{'cases': series}}.")
+            raise TypeError(
+                f"the data are a {type(data).__name__}: give a mapping from data sites to numbers, as {{'cases': series}}."
+            )
         if not data:
             raise ValueError("there are no data: give a mapping from the model's data sites to their numbers.")
         program = read_with_data(model, data)
