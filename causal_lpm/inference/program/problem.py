@@ -99,7 +99,7 @@ class Problem:
         self.model, self.surrogate = model, surrogate
         if not isinstance(data, Mapping):
             raise TypeError(
-                f"the data are a {type(data).__name__}: give a mapping from data sites to numbers, as {{'cases': series}}."
+                f"the data are a {type(data).__name__}: give a mapping from data sites to numbers, as {{'cases': x}}."
             )
         if not data:
             raise ValueError("there are no data: give a mapping from the model's data sites to their numbers.")
