@@ -14,11 +14,22 @@ from case_studies.h5n1_eggs.premises import LAYER, country
 from case_studies.page import four_digits
 from causal_lpm.inference import predict
 
-__all__ = ["FLAGGED", "by_model", "by_size", "by_size_and_quarter", "hits", "log_score", "scored", "seen"]
+__all__ = [
+    "FLAGGED",
+    "by_model",
+    "by_size",
+    "by_size_and_quarter",
+    "hits",
+    "log_score",
+    "part_of_quarters",
+    "scored",
+    "seen",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 FLAGGED = (0.01, 0.025, 0.05)
 """Shares of county-quarters that are flagged."""
+WEEKS_OF_QUARTER = 13
 AT_ONCE = 10
 SMALLEST = 1e-6
 """Flocks expected in a county-quarter, at least: a county without farms in the census may have one."""
@@ -65,6 +76,18 @@ def by_size_and_quarter(before: Floats, quarters: int) -> Floats:
     years = before.reshape(len(before), -1, 4).sum(0).sum(0) / (before.shape[1] // 4)
     share = (years + 0.5) / (years + 0.5).mean()
     return _rates(before.mean(1))[:, None] * np.resize(share, quarters)
+
+
+def part_of_quarters(quarters: npt.NDArray[np.int64]) -> Floats:
+    """How much of each quarter its weeks are, `[quarter]`: the baselines expect flocks of 13 weeks.
+
+    Args:
+        quarters: Calendar quarter of each week, ascending.
+
+    >>> part_of_quarters(np.repeat([8, 9], [13, 4])).round(2).tolist()
+    [1.0, 0.31]
+    """
+    return np.bincount(quarters - quarters[0]) / WEEKS_OF_QUARTER
 
 
 def _sizes() -> Floats:

@@ -90,7 +90,10 @@ def later_prices(file: Path) -> "pd.Series[float]":
 
 
 def _columns(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = pd.read_csv(file)
+    try:
+        table = pd.read_csv(file)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file.name} is no CSV table: give {', '.join(columns)}.") from error
     if missing := [column for column in columns if column not in table]:
         raise ValueError(f"{file.name} has no column {missing[0]!r}: give {', '.join(columns)}.")
     if table.empty:

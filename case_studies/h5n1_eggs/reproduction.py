@@ -94,11 +94,11 @@ def _scores(
     result: CalibrationResult, size: Size, seed: int, before: Any, seen: Any, weeks: range
 ) -> dict[str, list[float]]:
     draws, quarters = result.parameters(size.draws), calendar_quarter(week_dates(weeks.stop))[weeks.start :]
-    first = int(quarters[0]) % 4
+    first, part = int(quarters[0]) % 4, forecast.part_of_quarters(quarters)
     forecasts = {
         "this model": forecast.by_model(draws, weeks, seed),
-        "flock size alone": forecast.by_size(before, seen.shape[1]),
-        "size and quarter": forecast.by_size_and_quarter(before, seen.shape[1] + first)[:, first:],
+        "flock size alone": forecast.by_size(before, seen.shape[1]) * part,
+        "size and quarter": forecast.by_size_and_quarter(before, seen.shape[1] + first)[:, first:] * part,
     }
     return {"hit": [float(seen.sum()), float((seen > 0).sum())], **forecast.scored(forecasts, seen)}
 

@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from case_studies.h5n1_eggs import compared, forecast, market, price, report
-from case_studies.h5n1_eggs.inputs import FIRST_DAY, WEEKS, counties, flocks, prices, wild_birds
+from case_studies.h5n1_eggs.inputs import (
+    FIRST_DAY,
+    WEEKS,
+    calendar_quarter,
+    counties,
+    flocks,
+    prices,
+    week_dates,
+    wild_birds,
+)
 from case_studies.h5n1_eggs.later import later_flocks, later_prices
 from case_studies.h5n1_eggs.model import RECENT, epizootic
 from case_studies.h5n1_eggs.parameters import PRIORS
@@ -137,6 +146,18 @@ def test_a_forecast_that_knows_finds_all_and_baselines_expect_what_was() -> None
     assert size[farms].sum() == pytest.approx(at_farms, rel=1e-6)
     assert both[farms].sum() == pytest.approx(at_farms, rel=1e-6)
     assert forecast.log_score(knows, after) > max(forecast.log_score(each, after) for each in (size, both))
+
+
+def test_baselines_expect_no_flocks_of_weeks_that_are_not_scored() -> None:
+    weeks = range(WEEKS, WEEKS + 17)  # a quarter and four weeks
+    part = forecast.part_of_quarters(calendar_quarter(week_dates(weeks.stop))[weeks.start :])
+    assert part.tolist() == [1, 4 / 13]
+    year = calendar_quarter(week_dates(WEEKS))[52:]
+    assert forecast.part_of_quarters(year).tolist() == [1, 1, 1, 1]  # as they were fitted
+
+
+def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
+    assert "later.csv is no CSV table" in refused(tmp_path, "")
 
 
 def test_the_model_forecasts_every_county_and_quarter() -> None:

@@ -38,8 +38,8 @@ def pareto(predictions: xr.Dataset, wanted: Mapping[str, str]) -> xr.Dataset:
         outcome. Attributes `kind`, `luck`, and `status` and `reason` where the predictions have them.
 
     Raises:
-        ValueError: predictions without a kind or with one world; fewer than two outcomes, one that there is not, or one
-            with a NaN or infinite total; another word than "min" and "max".
+        ValueError: predictions without a kind, without draws or with one world; fewer than two outcomes, one that there
+            is not, or one with a NaN or infinite total; another word than "min" and "max".
 
     Source: Pareto (1906), Manuale di economia politica; Deb (2001), Multi-objective optimization using evolutionary
     algorithms, section 2.4, for dominance with ties.
@@ -57,6 +57,8 @@ def pareto(predictions: xr.Dataset, wanted: Mapping[str, str]) -> xr.Dataset:
     worlds = [str(world) for world in predictions["world"].values]
     if len(worlds) < 2:
         raise ValueError(f"there is one world, {worlds[0]!r}: predict at least two to compare them.")
+    if not predictions.sizes.get("draw"):
+        raise ValueError("the predictions have no draws, whose shares are asked for: predict at least one draw.")
     if len(wanted) < 2:
         raise ValueError(
             f"a front needs two outcomes and has {', '.join(map(repr, wanted)) or 'none'}: give at least two, as "

@@ -148,3 +148,9 @@ def test_charts_refuse_what_they_cannot_show() -> None:
     many = many.assign_coords(world=[str(n) for n in range(8)]).assign_attrs(kind="paired")
     with pytest.raises(ValueError, match="8 worlds cannot be told apart"):
         plot_pareto(pareto(many, {"culled": "min", "price": "min"}))
+
+
+def test_shares_of_no_draws_are_refused() -> None:
+    for seen in (SEEN.isel(draw=slice(0)), SEEN.isel(draw=0)):
+        with pytest.raises(ValueError, match="the predictions have no draws"):
+            pareto(seen, {"culled": "min", "price": "min"})
