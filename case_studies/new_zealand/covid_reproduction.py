@@ -34,8 +34,8 @@ class Size:
     budget: int = 500
     gate: int = 200
     draws: int = 30
-    lucks: int = 6
-    replicates: int = 1
+    lucks: int = 4
+    replicates: int = 2
     whole: int = 4
 
 
