@@ -40,10 +40,10 @@ def asked(
 
 
 def by_ethnicity(worlds: xr.Dataset) -> dict[str, dict[str, list[list[float]]]]:
-    """World -> outcome -> for all and for each ethnicity, five numbers.
+    """World -> outcome -> for all and for each ethnicity, seven numbers.
 
-    They are the mean, how much more that is than as it was, the standard error of this mean over draws and replicates,
-    and its 5 and 95 percentile.
+    They are mean and median; and of how much more there are than as it was, the mean, its standard error over draws and
+    replicates, the median, and the 5 and 95 percentile.
     """
     found: dict[str, dict[str, list[list[float]]]] = {str(world): {} for world in worlds["world"].values}
     for outcome in ("infections", "admitted"):
@@ -53,8 +53,9 @@ def by_ethnicity(worlds: xr.Dataset) -> dict[str, dict[str, list[list[float]]]]:
         more = total - total[:1]
         for number, world in enumerate(found):
             error = more[number].std(0, ddof=1) / np.sqrt(more.shape[1])
-            low, high = np.quantile(more[number], [0.05, 0.95], axis=0)
-            columns = (total[number].mean(0), more[number].mean(0), error, low, high)
+            low, middle, high = np.quantile(more[number], [0.05, 0.5, 0.95], axis=0)
+            usual = total[number].mean(0), np.median(total[number], axis=0)
+            columns = (*usual, more[number].mean(0), error, middle, low, high)
             found[world][outcome] = [[four_digits(x) for x in row] for row in zip(*columns, strict=True)]
     return found
 

@@ -74,10 +74,12 @@ def _worlds(numbers: dict[str, Any]) -> str:
     for world, row in numbers["worlds"].items():
         cells = row["admitted"]
         if world == "as it was":
-            shown = [f"{mean:.0f}" for mean, *_ in cells]
+            rows.append(("as it was: mean", *(f"{mean:.0f}" for mean, *_ in cells)))
+            rows.append(("as it was: median", *(f"{middle:.0f}" for _, middle, *_ in cells)))
         else:
-            shown = [f"{more:+.0f} ± {error:.0f} ({low:+.0f} to {high:+.0f})" for _, more, error, low, high in cells]
-        rows.append((world, *shown))
+            rows.append((f"{world}: mean", *(f"{more:+.0f} ± {error:.0f}" for _, _, more, error, *_ in cells)))
+            shown = (f"{middle:+.0f} ({low:+.0f} to {high:+.0f})" for *_, middle, low, high in cells)
+            rows.append((f"{world}: median, 90%", *shown))
     head = (f"admissions to 28 December, and how many more; {numbers['kind']}, {numbers['status']}", *NAMED)
     return table(head, rows)
 
