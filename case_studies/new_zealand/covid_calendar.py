@@ -1,6 +1,7 @@
 """Days, weeks and what was closed: alert levels by district from 18 August 2021 to 4 January 2022."""
 
 import functools
+from collections.abc import Mapping
 
 import pandas as pd
 import torch
@@ -78,7 +79,7 @@ def changes(days: int) -> frozenset[int]:
     return frozenset([0, *(1 + (both.diff(dim=1) != 0).any(0).nonzero()[:, 0]).tolist()])
 
 
-def _by_day(steps: dict[str, tuple[tuple[str, float], ...]], days: int) -> torch.Tensor:
+def _by_day(steps: Mapping[str, tuple[tuple[str, float], ...]], days: int) -> torch.Tensor:
     found = torch.zeros(len(DISTRICTS), days)
     named = {district_number(name): name for name in steps if name in DISTRICTS}
     places = {number: named.get(number, "elsewhere") for number in range(len(DISTRICTS))}
