@@ -151,5 +151,5 @@ def test_a_model_that_always_fails_says_why() -> None:
 
 @pytest.mark.parametrize("data", [CASES, [CASES]])
 def test_data_without_names_are_refused(data: Any) -> None:
-    with pytest.raises(TypeError, match="give a mapping from the model's data sites"):
+    with pytest.raises(TypeError, match="give a mapping from data sites to numbers"):
         Problem(epidemic(), data)
