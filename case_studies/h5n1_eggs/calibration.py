@@ -8,13 +8,12 @@ import xarray as xr
 
 from case_studies.h5n1_eggs.inputs import WEEKS
 from case_studies.h5n1_eggs.model import RECENT, epizootic
-from case_studies.h5n1_eggs.parameters import PRIORS
 from case_studies.h5n1_eggs.premises import country
 from case_studies.h5n1_eggs.reports import reported
 from case_studies.page import four_digits
 from causal_lpm.inference import CalibrationResult, fit
 
-__all__ = ["ONE_YEAR", "TARGETS", "both_years", "calibrated", "first_year", "fitted", "posterior", "verdicts"]
+__all__ = ["ONE_YEAR", "TARGETS", "both_years", "calibrated", "first_year", "fitted"]
 
 ONE_YEAR = 52
 TARGETS = {"flocks": "layers", "turkey_flocks": "turkeys", "million_culled": "million_culled"}
@@ -54,22 +53,6 @@ def calibrated(
         batch=50,
         progress=progress,
     )
-
-
-def posterior(result: CalibrationResult) -> dict[str, list[float]]:
-    """Parameter -> mean, 5 and 95 percentile, and the share of the prior's standard deviation that is left."""
-    draws = result.parameters()
-    found = {}
-    for name, (family, arguments, _) in PRIORS.items():
-        values = np.asarray(draws[name], dtype=float).ravel()
-        left = values.std() / float(family(*arguments).stddev)
-        found[name] = [four_digits(x) for x in (values.mean(), *np.quantile(values, [0.05, 0.95]), left)]
-    return found
-
-
-def verdicts(result: CalibrationResult) -> dict[str, list[Any]]:
-    """Gate -> verdict, value, sentence."""
-    return {gate.name: [gate.verdict, four_digits(gate.value), gate.sentence] for gate in result.report.gates}
 
 
 def fitted(predictions: xr.Dataset) -> dict[str, list[float]]:

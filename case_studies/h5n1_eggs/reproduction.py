@@ -10,10 +10,12 @@ import pandas as pd
 import torch
 
 from case_studies.h5n1_eggs import compared, forecast, price
-from case_studies.h5n1_eggs.calibration import ONE_YEAR, calibrated, fitted, posterior, verdicts
+from case_studies.h5n1_eggs.calibration import ONE_YEAR, calibrated, fitted
 from case_studies.h5n1_eggs.inputs import WEEKS, calendar_quarter, week_dates
 from case_studies.h5n1_eggs.later_scores import later_market
+from case_studies.h5n1_eggs.parameters import PRIORS
 from case_studies.h5n1_eggs.report import tables
+from case_studies.verdict import said
 from causal_lpm.inference import CalibrationResult
 
 __all__ = ["FULL", "QUICK", "Size", "reproduce"]
@@ -57,13 +59,13 @@ def reproduce(
     numbers["price"] = price.explained()
     say("the posterior given 2022")
     before = calibrated(ONE_YEAR, size.budget, size.gate, seed, workers)
-    numbers["one year"] = _said(before)
+    numbers["one year"] = said(before, PRIORS)
     say("which counties are hit in 2023")
     numbers["forecast"] = _second_year(before, size, seed)
     say("the posterior given 2022 and 2023")
     result = calibrated(WEEKS, size.budget, size.gate, seed, workers)
     result.save(out / "posterior.nc")
-    numbers["both years"] = _said(result)
+    numbers["both years"] = said(result, PRIORS)
     draws = result.parameters(size.draws)
     say("policies")
     worlds = compared.asked(draws, 2, seed)
@@ -79,10 +81,6 @@ def reproduce(
         numbers["later"] = _later(result, size, seed, flocks, prices)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     return "\n\n".join(tables(numbers).values())
-
-
-def _said(result: CalibrationResult) -> dict[str, Any]:
-    return {"status": result.status, "posterior": posterior(result), "gates": verdicts(result)}
 
 
 def _second_year(result: CalibrationResult, size: Size, seed: int) -> dict[str, list[float]]:

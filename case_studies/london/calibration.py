@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from case_studies.london.question import BOROUGHS
 from case_studies.page import four_digits
 from causal_lpm.inference import CalibrationResult, fit
 
-__all__ = ["calibrated", "middle", "posterior", "verdicts"]
+__all__ = ["calibrated", "middle"]
 
 AT_ONCE = 8
 """Draws side by side: each has contacts of its own between 160 cells, and memory that is touched anew costs most."""
@@ -43,23 +42,7 @@ def calibrated(
     )
 
 
-def posterior(result: CalibrationResult) -> dict[str, list[float]]:
-    """Parameter -> mean, 5 and 95 percentile, and the share of the prior's standard deviation that is left."""
-    draws = result.parameters()
-    found = {}
-    for name, (family, arguments, _) in PRIORS.items():
-        values = np.asarray(draws[name], dtype=float).ravel()
-        left = values.std() / float(family(*arguments).stddev)
-        found[name] = [four_digits(x) for x in (values.mean(), *np.quantile(values, [0.05, 0.95]), left)]
-    return found
-
-
 def middle(result: CalibrationResult) -> dict[str, float]:
     """Parameter -> its posterior median."""
     draws = result.parameters()
     return {name: four_digits(np.median(np.asarray(draws[name], dtype=float))) for name in PRIORS}
-
-
-def verdicts(result: CalibrationResult) -> dict[str, list[Any]]:
-    """Gate -> verdict, value, sentence."""
-    return {gate.name: [gate.verdict, four_digits(gate.value), gate.sentence] for gate in result.report.gates}

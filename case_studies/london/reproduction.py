@@ -10,12 +10,14 @@ from typing import Any
 import torch
 
 from case_studies.london import closures, dependence, forecast
-from case_studies.london.calibration import calibrated, middle, posterior, verdicts
+from case_studies.london.calibration import calibrated, middle
 from case_studies.london.deaths import TABLE, weekly_deaths
+from case_studies.london.parameters import PRIORS
 from case_studies.london.people import PERSONS_PER_AGENT, London, london
 from case_studies.london.pictures import draw
 from case_studies.london.report import tables
 from case_studies.page import four_digits
+from case_studies.verdict import said
 from causal_lpm.inference import CalibrationResult
 
 __all__ = ["FULL", "QUICK", "Size", "reproduce"]
@@ -72,9 +74,7 @@ def reproduce(
         "seed": seed,
         "size": asdict(size),
         "agents": here.people.size,
-        "status": result.status,
-        "posterior": posterior(result),
-        "gates": verdicts(result),
+        **said(result, PRIORS),
     }
     parts: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         "dependence": ("what infections depend on", lambda: _dependence(here, middle(result), size, seed, out)),

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from case_studies.new_zealand.covid_model import outbreak
-from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.new_zealand.covid_reports import AREAS, sites
 from case_studies.new_zealand.people import Country, country
 from case_studies.page import four_digits
 from causal_lpm.inference import CalibrationResult, fit
 
-__all__ = ["FINER", "calibrated", "fitted", "focused", "posterior", "verdicts"]
+__all__ = ["FINER", "calibrated", "fitted", "focused"]
 
 FINER = (0, 1, 2, 3, 4, 5, 6)
 """The districts of the north, where nearly all cases were, have ten times as many agents a person as the others."""
@@ -60,22 +59,6 @@ def calibrated(
         folder=folder,
         progress=progress,
     )
-
-
-def posterior(result: CalibrationResult) -> dict[str, list[float]]:
-    """Parameter -> mean, 5 and 95 percentile, and the share of the prior's standard deviation that is left."""
-    draws = result.parameters()
-    found = {}
-    for name, (family, arguments, _) in PRIORS.items():
-        values = np.asarray(draws[name], dtype=float).ravel()
-        left = values.std() / float(family(*arguments).stddev)
-        found[name] = [four_digits(x) for x in (values.mean(), *np.quantile(values, [0.05, 0.95]), left)]
-    return found
-
-
-def verdicts(result: CalibrationResult) -> dict[str, list[Any]]:
-    """Gate -> verdict, value, sentence."""
-    return {gate.name: [gate.verdict, four_digits(gate.value), gate.sentence] for gate in result.report.gates}
 
 
 def fitted(predicted: Mapping[str, Any]) -> dict[str, list[float]]:

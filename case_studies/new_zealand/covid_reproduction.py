@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from case_studies.new_zealand import covid_compared, covid_forecast, covid_scale
-from case_studies.new_zealand.covid_calibration import calibrated, fitted, focused, posterior, verdicts
+from case_studies.new_zealand.covid_calibration import calibrated, fitted, focused
+from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.new_zealand.covid_report import tables
+from case_studies.verdict import said
 
 __all__ = ["FULL", "QUICK", "Size", "reproduce"]
 
@@ -55,7 +57,7 @@ def reproduce(
     result = calibrated(number, size.budget, size.gate, seed, workers, out / "calibration")
     if not (out / "posterior.nc").exists():
         result.save(out / "posterior.nc")
-    numbers["status"], numbers["posterior"], numbers["gates"] = result.status, posterior(result), verdicts(result)
+    numbers |= said(result, PRIORS)
     draws, here = result.parameters(size.draws), focused(number)
     say("December")
     predicted = covid_forecast.ahead(here, draws, size.lucks, seed)
