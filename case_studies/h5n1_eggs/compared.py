@@ -10,7 +10,8 @@ from case_studies.h5n1_eggs.model import OUTCOMES, epizootic
 from case_studies.h5n1_eggs.premises import country
 from case_studies.h5n1_eggs.question import POLICIES, WEIGHTS, WORLDS
 from case_studies.page import four_digits
-from causal_lpm.inference import Worlds, effects, known, pareto, predict, rank_policies, summarise, totals
+from case_studies.worlds import check_worlds
+from causal_lpm.inference import Worlds, effects, pareto, predict, rank_policies, summarise, totals
 
 __all__ = ["asked", "contrasts", "front", "halved", "ranked", "told"]
 
@@ -28,12 +29,7 @@ def asked(
     Raises:
         ValueError: a policy outside its range, such as an elasticity of 0; nothing has run.
     """
-    for world, policies in worlds.items():
-        for name, value in policies.items():
-            known("policy", name, POLICIES)
-            if not POLICIES[name].low <= value <= POLICIES[name].high:
-                ends = f"{POLICIES[name].low:g} to {POLICIES[name].high:g}"
-                raise ValueError(f"{name} is {value:g} in world {world!r}: give a number from {ends}.")
+    check_worlds(worlds, POLICIES)
     program = partial(epizootic, country())
     settings: dict[str, Any] = {"kind": kind, "replicates": replicates, "seed": seed, "batch": AT_ONCE}
     return predict(program, draws, worlds, outcomes=OUTCOMES, counts=STOCKS, **settings)

@@ -12,7 +12,8 @@ from case_studies.london.model import first_wave
 from case_studies.london.people import London
 from case_studies.london.question import AGES, BOROUGHS, CELLS, POLICIES, WORLDS
 from case_studies.page import four_digits
-from causal_lpm.inference import Worlds, effects, known, predict
+from case_studies.worlds import check_worlds
+from causal_lpm.inference import Worlds, effects, predict
 
 __all__ = ["OUTCOMES", "asked", "by_age", "by_borough", "foremost"]
 
@@ -29,14 +30,7 @@ def asked(
     Raises:
         ValueError: an unknown policy, or a day outside its range; nothing has run.
     """
-    for world, policies in worlds.items():
-        for name, value in policies.items():
-            known("policy", name, POLICIES)
-            if not POLICIES[name].low <= value <= POLICIES[name].high:
-                raise ValueError(
-                    f"{name} is {value:g} in world {world!r}: give a day from {POLICIES[name].low:g} to "
-                    f"{POLICIES[name].high:g}."
-                )
+    check_worlds(worlds, POLICIES, "a day")
     return predict(
         partial(first_wave, here, SEEN_DAYS, SEEN_WEEKS),
         draws,

@@ -15,7 +15,8 @@ from case_studies.new_zealand.districts import ETHNICITIES
 from case_studies.new_zealand.inputs import persons
 from case_studies.new_zealand.people import Country
 from case_studies.page import four_digits
-from causal_lpm.inference import Worlds, known, predict, rank_policies
+from case_studies.worlds import check_worlds
+from causal_lpm.inference import Worlds, predict, rank_policies
 
 __all__ = ["asked", "by_ethnicity", "dosed", "ranked"]
 
@@ -28,12 +29,7 @@ def asked(
     Raises:
         ValueError: an unknown policy, or one outside its range; nothing has run.
     """
-    for world, policies in worlds.items():
-        for name, value in policies.items():
-            known("policy", name, POLICIES)
-            if not POLICIES[name].low <= value <= POLICIES[name].high:
-                ends = f"{POLICIES[name].low:g} to {POLICIES[name].high:g}"
-                raise ValueError(f"{name} is {value:g} in world {world!r}: give a number from {ends}.")
+    check_worlds(worlds, POLICIES)
     settings: dict[str, Any] = {"replicates": replicates, "seed": seed, "batch": 4, "group_labels": ETHNICITIES}
     names = ("infections", "admitted")
     return predict(partial(outbreak, country, days), draws, worlds, outcomes=names, kind="paired", **settings)
