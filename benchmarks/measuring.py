@@ -35,9 +35,13 @@ def printed(command: Command) -> str:
         RuntimeError: it fails.
     """
     script, *arguments = map(str, command)
-    done = subprocess.run([sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, check=False)
+    return _run([str(HERE / script), *arguments])
+
+
+def _run(arguments: Sequence[str], folder: Path | None = None) -> str:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=folder)
     if done.returncode != 0:
-        words = " ".join([script, *arguments])
+        words = without_paths(" ".join(arguments)).removeprefix(f"{HERE.name}{os.sep}")
         last = without_paths("\n".join(done.stderr.strip().splitlines()[-3:]))
         raise RuntimeError(f"{words} failed (exit status {done.returncode}): {last}")
     return done.stdout
@@ -54,6 +58,15 @@ def line(command: Command) -> Line:
         raise RuntimeError(f"{' '.join(map(str, command))} printed no line of JSON.")
     values: Line = json.loads(found[-1])
     return values
+
+
+def module_lines(command: Command) -> list[Line]:
+    """All lines of JSON that a module of the project, and its arguments, print.
+
+    Raises:
+        RuntimeError: it fails.
+    """
+    return [json.loads(text) for text in _run(["-m", *map(str, command)], ROOT).splitlines() if text.startswith("{")]
 
 
 def in_turn(commands: Mapping[Any, Command], repeats: int) -> dict[Any, list[Line]]:
