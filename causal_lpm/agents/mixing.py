@@ -62,7 +62,7 @@ class Mixing(Layer):
     weights: Tensor = field(init=False)
     """Of the settings, float64 `[*dims, settings]`."""
     rates: Tensor = field(init=False)
-    """Of all settings together, float64 `[*dims, groups, groups]`."""
+    """Of all settings together, float64 `[*dims, groups, groups]`; gradients flow through the weights."""
     sizes: Tensor = field(init=False)
     """How many agents a group has, int64 `[groups]`."""
     crowding: Tensor = field(init=False)
@@ -131,7 +131,7 @@ class Mixing(Layer):
         layer = object.__new__(Mixing)
         layer.__dict__.update(self.__dict__)
         layer._set(**changed)
-        layer._set(rates=_mixed(self.by_setting, layer.weights) * layer.crowding[..., None, :])
+        layer._set(rates=_mixed(self.by_setting, layer.weights.detach()) * layer.crowding[..., None, :])
         return layer
 
     def total(self, x: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class Mixing(Layer):
         x = messages(self, x)
         fractions = x.is_floating_point()
         sums = group_sum(x.double() if fractions else x, self.group, self.groups).double()
-        product: Tensor = _Product.apply(self.rates, sums)  # type: ignore[no-untyped-call]
+        product: Tensor = _Product.apply(sums, self.weights, self)  # type: ignore[no-untyped-call]
         received = product.to(x.dtype if fractions else torch.float32)
         everybody: Tensor = _OfMembers.apply(received, self.seat)  # type: ignore[no-untyped-call]
         return everybody
@@ -205,21 +205,30 @@ def _product(rates: Tensor, sums: Tensor) -> Tensor:
 
 
 class _Product(torch.autograd.Function):
-    """The product above as one node: torch would keep each of its halvings, and go back through all of them."""
+    """The product above as one node: torch would keep each of its halvings, and go back through all of them.
+
+    The derivative by the weight of a setting is what that setting alone would send, one number a group: no matrix is
+    made for it in a backward pass.
+    """
 
     @staticmethod
-    def forward(ctx: Any, rates: Tensor, sums: Tensor) -> Tensor:
-        ctx.save_for_backward(rates, sums)
-        return _product(rates, sums)
+    def forward(ctx: Any, sums: Tensor, weights: Tensor, layer: Mixing) -> Tensor:
+        each = None
+        if ctx.needs_input_grad[1]:
+            each = _product(layer.by_setting, (sums * layer.crowding)[..., None, :])  # [*dims, settings, groups]
+        ctx.save_for_backward(layer.rates, each)
+        ctx.shapes = sums.shape, weights.shape
+        return _product(layer.rates, sums)
 
     @staticmethod
     def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
-        rates, sums = ctx.saved_tensors
-        by_rate = gradient[0][..., None] * sums[..., None, :] if ctx.needs_input_grad[0] else None
-        by_sum = _product(rates.mT, gradient[0]) if ctx.needs_input_grad[1] else None
+        rates, each = ctx.saved_tensors
+        by_sum = (gradient[0][..., None, :] @ rates)[..., 0, :] if ctx.needs_input_grad[0] else None
+        by_weight = None if each is None else (gradient[0][..., None, :] * each).sum(-1)
         return (
-            None if by_rate is None else by_rate.sum_to_size(rates.shape),
-            None if by_sum is None else by_sum.sum_to_size(sums.shape),
+            None if by_sum is None else by_sum.sum_to_size(ctx.shapes[0]),
+            None if by_weight is None else by_weight.sum_to_size(ctx.shapes[1]),
+            None,
         )
 
 

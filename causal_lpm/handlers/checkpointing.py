@@ -14,6 +14,7 @@ from chirho.dynamical.handlers import LogTrajectory
 from chirho.dynamical.internals.solver import Solver
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.trace_messenger import TraceMessenger
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from torch.autograd.graph import saved_tensors_hooks
 
 from causal_lpm.handlers.handler import Handler
@@ -108,7 +109,8 @@ class _Block:
 
     def computed_again(self, number: int) -> torch.Tensor:
         if number not in self._results:
-            self._compute()
+            with temporarily_clear_interpreter_stack():  # many gradients may go backward at once, of the same days
+                self._compute()
         return self._results.pop(number)
 
     def _compute(self) -> None:

@@ -97,6 +97,23 @@ def test_two_simulations_in_one_block() -> None:
     assert not torch.equal(first, second)
 
 
+def test_the_gradient_is_that_of_the_dense_product() -> None:
+    """By messages and by weights, one a row, as torch finds it through matrices; of absent agents' groups, too."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(3, AGENTS, generator=generator, dtype=torch.float64).requires_grad_()
+    weight = torch.rand(3, 1, generator=generator, dtype=torch.float64).requires_grad_()
+    there = torch.rand(AGENTS, generator=generator) < 0.7
+    layer = Mixing(AGE_AND_REGION, {"home": MATRIX, "school": MATRIX.T}).scaled(school=weight).among(there)
+    own, direction = layer.total(x * there), torch.randn(3, AGENTS, generator=generator, dtype=torch.float64)
+    members = torch.nn.functional.one_hot(AGE_AND_REGION.long() + 1, GROUPS + 1).double()[:, 1:]
+    means = (x * there) @ members / (members.T @ there.double()).clamp(min=1)
+    home, school = (torch.as_tensor(matrix).double() for matrix in (MATRIX, MATRIX.T))
+    dense = (means @ home.T + weight * (means @ school.T)) @ members.T
+    torch.testing.assert_close(own, dense)
+    for got, expected in zip(*(torch.autograd.grad(y, (x, weight), direction) for y in (own, dense)), strict=True):
+        torch.testing.assert_close(got, expected)
+
+
 @pytest.mark.parametrize("handler", [StraightThrough, MeanField, lambda: Relaxed(0.5)])
 def test_gradients(handler: Callable[[], Handler]) -> None:
     beta = torch.tensor([0.03], requires_grad=True)

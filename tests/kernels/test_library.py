@@ -96,6 +96,26 @@ def test_the_gradient_of_group_sums_is_each_members_group() -> None:
         assert torch.equal(got[..., agent], g[..., group].double() if group >= 0 else 0 * g[..., 0].double())
 
 
+@pytest.mark.parametrize("shape", [(), (2,), (3, 2)], ids=str)
+@pytest.mark.parametrize("name", [*TOTALS, "group_sum"])
+def test_mapped_sums_are_those_one_by_one(name: str, shape: tuple[int, ...]) -> None:
+    rest = TOTALS.get(name, (GROUP, 3))
+
+    def total(x: torch.Tensor) -> torch.Tensor:
+        sums: torch.Tensor = getattr(library.operators, name).default(x, *rest)
+        return sums
+
+    x = messages(4, *shape, seed=3)
+    assert torch.equal(torch.func.vmap(total)(x), torch.stack([total(one) for one in x]))
+    assert torch.equal(torch.func.vmap(total, in_dims=-1)(x.movedim(0, -1)), torch.func.vmap(total)(x))
+
+
+def test_mapped_contacts_are_refused() -> None:
+    x = messages()
+    with pytest.raises(ValueError, match="map these alone"):
+        torch.func.vmap(lambda group: library.operators.group_sum.default(x, group, 3))(GROUP.expand(2, -1))
+
+
 def exact(name: str, x: torch.Tensor) -> list[Fraction]:
     """Sums in rational numbers, over the matrix of who meets whom how often."""
     matrix = getattr(kernels, name)(torch.eye(AGENTS, dtype=torch.int64)[:, None], *TOTALS[name])[:, 0]

@@ -115,8 +115,8 @@ def slopes(
 ) -> tuple[Values, Values]:
     """The outcome `[replicate, group]` and its gradient `[replicate, group, size]` under an estimator.
 
-    One backward pass a group and batch. `MeanField` has no noise but that of fresh networks: it stops after two
-    replicates that agree.
+    Groups go backward side by side, as many as the agents leave room for. `MeanField` has no noise but that of fresh
+    networks: it stops after two replicates that agree.
     """
     several = handlers_of(estimator)
     score = next((one for one in several if isinstance(one, Score)), None)
@@ -138,16 +138,28 @@ def slopes(
                 "parameter without .item(), .detach() or conversion to integers."
             )
         totals = _grouped(totals, by).expand(len(some), -1)
-        each = [
-            torch.autograd.grad(totals[:, g].sum(), vectors, retain_graph=True, materialize_grads=True)[0]
-            for g in range(totals.shape[-1])
-        ]
         values.append(totals.detach())
-        gradients.append(torch.stack(each, 1).double())
+        gradients.append(_by_group(totals, vectors, max(1, ROWS_WITH_GRADIENT // (len(some) * subject.agents))))
         known_already = torch.cat(gradients)
         if mean_field and len(known_already) > 1 and bool((known_already == known_already[0]).all()):
             break
     return torch.cat(values).numpy(), torch.cat(gradients).numpy()
+
+
+def _by_group(totals: torch.Tensor, vectors: torch.Tensor, at_once: int) -> torch.Tensor:
+    """The gradient of each column of `[replicate, group]`, so many in one backward pass, `[replicate, group, size]`."""
+
+    def gradient(direction: torch.Tensor) -> torch.Tensor:
+        return torch.autograd.grad(totals, vectors, direction, retain_graph=True, materialize_grads=True)[0]
+
+    groups = totals.shape[-1]
+    # One direction a group: of all replicates together, since none depends on another's parameters.
+    directions = torch.eye(groups, dtype=totals.dtype, device=totals.device)[:, None].expand(-1, *totals.shape)
+    parts = (
+        torch.stack([gradient(each) for each in some]) if at_once == 1 else torch.func.vmap(gradient)(some)
+        for some in directions.split(at_once)
+    )
+    return torch.cat([*parts]).transpose(0, 1).double()
 
 
 def _grouped(totals: torch.Tensor, by: Sequence[str] | None) -> torch.Tensor:

@@ -7,12 +7,26 @@ import pyro.distributions as dist
 import pytest
 import torch
 
-from causal_lpm import KeyedNoise, MeanField, Score, StraightThrough, event, exposure, rollout, tally
+from causal_lpm import (
+    Checkpointing,
+    KeyedNoise,
+    MeanField,
+    Relaxed,
+    Score,
+    StraightThrough,
+    event,
+    exposure,
+    rollout,
+    tally,
+)
 from causal_lpm.agents.networks import Groups, random_graph
 from causal_lpm.handlers import Rollout
+from causal_lpm.handlers.handler import Handler
+from causal_lpm.inference.gradients import gradient_samples
 from causal_lpm.inference.gradients.gradient_check import finite_differences
-from causal_lpm.inference.gradients.gradient_samples import seeds_of
+from causal_lpm.inference.gradients.gradient_samples import One, seeds_of
 from causal_lpm.inference.gradients.sensitivity import sensitivity
+from causal_lpm.inference.program.parametric import parametric
 from causal_lpm.typing import State
 
 
@@ -58,6 +72,20 @@ def test_all_derivatives_by_group_from_one_run() -> None:
     assert (found["gradient"].sel(parameter="susceptibility[0]").max() == own[0]).item()
     elasticity = found["gradient"] * found["at"] / found["value"]
     assert found["elasticity"].values == pytest.approx(elasticity.values)
+
+
+@pytest.mark.parametrize("estimator", [MeanField(), StraightThrough(), Relaxed(), Score()], ids=repr)
+@pytest.mark.parametrize("around", [[], [Checkpointing()]], ids=["kept", "computed again"])
+def test_groups_side_by_side_are_those_one_by_one(estimator: One, around: list[Handler]) -> None:
+    subject = parametric(model, at=AT)
+    vectors = subject.values.expand(2, -1).clone().requires_grad_()
+    series = subject.series(vectors, "infections", *around, KeyedNoise(seeds_of(1, 0, 2)), estimator)
+    totals = estimator.surrogate(series) if isinstance(estimator, Score) else series.double().sum(-1)
+    alone = gradient_samples._by_group(totals, vectors, 1)
+    assert alone.shape == (2, 3, 5)
+    assert bool((alone != 0).all())
+    for at_once in (2, 100):
+        torch.testing.assert_close(gradient_samples._by_group(totals, vectors, at_once), alone)
 
 
 def test_the_gradient_is_exact_for_the_mean_field_model() -> None:
