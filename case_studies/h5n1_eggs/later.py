@@ -5,12 +5,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from case_studies.given_files import dates_of, given_table, numbers_of
 from case_studies.h5n1_eggs.inputs import FIRST_DAY, WEEKS, counties
+from causal_lpm.inference import quoted
 
 __all__ = ["later_flocks", "later_prices"]
 
 FLOCKS = ("week", "county_fips", "flocks")
 PRICES = ("month", "usd_per_dozen")
+MOST_FLOCKS = 1000
+"""Of a county in a week: in all of 2022-23, 55 were found."""
+MOST_USD = 50.0
+"""A dozen; ten times the highest price so far."""
 
 
 def later_flocks(file: Path) -> pd.DataFrame:
@@ -25,10 +31,10 @@ def later_flocks(file: Path) -> pd.DataFrame:
 
     Raises:
         ValueError: a column is missing; a week that is none, is twice in a county, is missing, or lies in the training
-            period; an unknown county; flocks that are negative, no whole numbers, or cumulative.
+            period; an unknown county; flocks that are negative, no whole numbers, far too many, or cumulative.
     """
-    table = _columns(file, FLOCKS)
-    start = _dates(file, table["week"])
+    table = given_table(file, FLOCKS)
+    start = dates_of(file, table["week"])
     if bool((odd := start.dt.day_of_week != FIRST_DAY.day_of_week).any()):
         raise ValueError(
             f"{file.name} has the week {start[odd].iloc[0].date()}, which is no Saturday: weeks begin on one."
@@ -40,12 +46,13 @@ def later_flocks(file: Path) -> pd.DataFrame:
             f"{file.name} has the week {start[overlap].iloc[0].date()}, which the model was fitted on: give weeks from "
             f"{last}."
         )
-    if bool((unknown := ~table["county_fips"].isin(counties().index)).any()):
+    county = pd.to_numeric(table["county_fips"], errors="coerce")
+    if bool((unknown := ~county.isin(counties().index)).any()):
         raise ValueError(
-            f"{file.name} has the county {table['county_fips'][unknown].iloc[0]}, which the census does not know: give "
-            "FIPS codes as in h5n1_us_county_livestock.csv."
+            f"{file.name} has the county {quoted(table['county_fips'][unknown].iloc[0])}, which the census does not "
+            "know: give FIPS codes as in h5n1_us_county_livestock.csv."
         )
-    if bool((twice := pd.DataFrame({"w": week, "c": table["county_fips"]}).duplicated()).any()):
+    if bool((twice := pd.DataFrame({"w": week, "c": county}).duplicated()).any()):
         row = table[twice].iloc[0]
         raise ValueError(f"{file.name} has the week {row['week']} of county {row['county_fips']} twice: give it once.")
     missing = sorted(set(range(WEEKS, int(week.max()) + 1)) - set(week))
@@ -54,10 +61,12 @@ def later_flocks(file: Path) -> pd.DataFrame:
         raise ValueError(
             f"{file.name} lacks the week {first}: give every week from the end of 2023, 0 where none was hit."
         )
-    flocks = _numbers(file, table, "flocks")
+    flocks = numbers_of(file, table["flocks"])
     if bool((wrong := (flocks < 0) | (flocks != flocks.round())).any()):
         raise ValueError(f"{file.name} has {flocks[wrong].iloc[0]:g} flocks in a week: give whole numbers from 0.")
-    found = pd.DataFrame({"week": week, "county_fips": table["county_fips"], "kind": "layer", "flocks": flocks})
+    if bool((many := flocks > MOST_FLOCKS).any()):
+        raise ValueError(f"{file.name} has {flocks[many].iloc[0]:g} flocks in a week: give at most {MOST_FLOCKS}.")
+    found = pd.DataFrame({"week": week, "county_fips": county.astype(int), "kind": "layer", "flocks": flocks})
     _refuse_cumulative(file, found)
     return found
 
@@ -72,8 +81,8 @@ def later_prices(file: Path) -> "pd.Series[float]":
         ValueError: a column is missing; a month that is none, is twice, is missing, or lies in the training period; a
             price that is not above 0.
     """
-    table = _columns(file, PRICES)
-    month = _dates(file, table["month"]).dt.to_period("M")
+    table = given_table(file, PRICES)
+    month = dates_of(file, table["month"]).dt.to_period("M")
     if bool((overlap := month < pd.Period("2024-01")).any()):
         raise ValueError(
             f"{file.name} has the month {month[overlap].iloc[0]}, which lies before 2024: give later ones."
@@ -83,36 +92,12 @@ def later_prices(file: Path) -> "pd.Series[float]":
     missing = sorted(set(pd.period_range("2024-01", month.max(), freq="M")) - set(month))
     if missing:
         raise ValueError(f"{file.name} lacks the month {missing[0]}: give every month from 2024-01.")
-    price = _numbers(file, table, "usd_per_dozen")
+    price = numbers_of(file, table["usd_per_dozen"])
     if bool((price <= 0).any()):
         raise ValueError(f"{file.name} has a price of {price[price <= 0].iloc[0]:g}: give USD a dozen above 0.")
+    if bool((high := price > MOST_USD).any()):
+        raise ValueError(f"{file.name} has a price of {price[high].iloc[0]:g} USD a dozen: give dollars, not cents.")
     return pd.Series(price.to_numpy(float), index=pd.PeriodIndex(month)).sort_index()
-
-
-def _columns(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(file)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file.name} is no CSV table: give {', '.join(columns)}.") from error
-    if missing := [column for column in columns if column not in table]:
-        raise ValueError(f"{file.name} has no column {missing[0]!r}: give {', '.join(columns)}.")
-    if table.empty:
-        raise ValueError(f"{file.name} has no rows: give at least one.")
-    return table
-
-
-def _dates(file: Path, column: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":
-    dates = pd.to_datetime(column.astype(str), errors="coerce", format="ISO8601")
-    if bool(dates.isna().any()):
-        raise ValueError(f"{file.name} has the {column.name} {column[dates.isna()].iloc[0]!r}: give ISO dates.")
-    return dates
-
-
-def _numbers(file: Path, table: pd.DataFrame, column: str) -> "pd.Series[float]":
-    numbers = pd.to_numeric(table[column], errors="coerce")
-    if not bool(np.isfinite(numbers).all()):
-        raise ValueError(f"{file.name} has {table[column][~np.isfinite(numbers)].iloc[0]!r} in {column}: give numbers.")
-    return numbers
 
 
 def _refuse_cumulative(file: Path, found: pd.DataFrame) -> None:

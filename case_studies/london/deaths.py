@@ -1,15 +1,16 @@
 """Deaths by borough and day, of the study's table or of a file of the same form: checked before anything runs."""
 
 import difflib
-import functools
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from case_studies.london.inputs import DAYS, FIRST_DAY, REPORTED, SEEN_WEEKS, TABLES
+from case_studies.given_files import dates_of, given_table
+from case_studies.london.inputs import DAYS, FIRST_DAY, REPORTED, SEEN_WEEKS, TABLES, persons
 from case_studies.london.question import BOROUGHS
+from causal_lpm.inference import quoted
 
 __all__ = ["daily_deaths", "deaths_seen", "weekly_deaths"]
 
@@ -32,7 +33,6 @@ def deaths_seen(weekly: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"deaths": seen.sum(0, keepdim=True), "shares": 100 * by_borough / by_borough.sum()}
 
 
-@functools.lru_cache(maxsize=2)
 def daily_deaths(file: Path = TABLE) -> pd.DataFrame:
     """Deaths by day and borough, 9 March to 30 August 2020.
 
@@ -41,29 +41,19 @@ def daily_deaths(file: Path = TABLE) -> pd.DataFrame:
             are left out.
 
     Raises:
-        ValueError: a borough that is unknown, missing or there twice; a day that is none, twice or missing; deaths that
-            are negative, no whole numbers, or seem to be counted so far.
+        ValueError: a file that is no table; a borough that is unknown, missing or there twice; a day that is none,
+            twice or missing; deaths that are negative, no whole numbers, more than residents, or seem to be counted so
+            far; none at all in the weeks that are calibrated on.
     """
-    table = pd.read_csv(file, index_col=False)
+    table = given_table(file, ("date",))
     for name in table.columns:
         if name != "date" and name not in BOROUGHS:
             near = difflib.get_close_matches(name, BOROUGHS, 1)
-            again = name.rsplit(".", 1)[0] in BOROUGHS  # pandas numbers columns of one name
-            hint = (
-                "give each once"
-                if again
-                else f"did you mean {near[0]!r}"
-                if near
-                else f"known are {BOROUGHS[0]!r}, ..."
-            )
-            raise ValueError(
-                f"{file.name} has the borough {name!r}, which is {'there twice' if again else 'unknown'}: {hint}."
-            )
-    if missing := [name for name in ("date", *BOROUGHS) if name not in table]:
+            hint = f"did you mean {near[0]!r}" if near else f"known are {BOROUGHS[0]!r}, ..."
+            raise ValueError(f"{file.name} has the borough {quoted(name)}, which is unknown: {hint}.")
+    if missing := [name for name in BOROUGHS if name not in table]:
         raise ValueError(f"{file.name} has no column {missing[0]!r}: give date and all {len(BOROUGHS)} boroughs.")
-    dates = pd.to_datetime(table["date"].astype(str), errors="coerce", format="ISO8601")
-    if bool(dates.isna().any()):
-        raise ValueError(f"{file.name} has the day {table['date'][dates.isna()].iloc[0]!r}: give ISO dates.")
+    dates = dates_of(file, table["date"])
     if bool((twice := dates.duplicated()).any()):
         raise ValueError(f"{file.name} has the day {dates[twice].iloc[0].date()} twice: give it once.")
     wanted = pd.date_range(FIRST_DAY + pd.Timedelta(weeks=REPORTED), FIRST_DAY + pd.Timedelta(days=DAYS - 1))
@@ -76,16 +66,21 @@ def daily_deaths(file: Path = TABLE) -> pd.DataFrame:
         raise ValueError(
             f"{file.name} has the day {dates[early].iloc[0].date()}, before {wanted[0].date()}: begin there."
         )
-    counts = table.set_index(dates)[list(BOROUGHS)].apply(pd.to_numeric, errors="coerce")
-    whole = counts.round()
-    if bool((wrong := (counts.isna() | (counts < 0) | (counts != whole))).any(axis=None)):
+    counts = table.set_index(dates)[list(BOROUGHS)].sort_index().apply(pd.to_numeric, errors="coerce")
+    if bool((wrong := ~np.isfinite(counts) | (counts < 0) | (counts != counts.round())).any(axis=None)):
         borough = str(wrong.any().idxmax())
-        given = table[borough].to_numpy()[wrong[borough].to_numpy()][0]
-        raise ValueError(f"{file.name} has {given} deaths of {borough}: give whole numbers from 0.")
+        given = table.set_index(dates)[borough][wrong[borough]].iloc[0]
+        raise ValueError(f"{file.name} has {quoted(given)} deaths of {borough}: give whole numbers from 0.")
+    for borough, residents in zip(BOROUGHS, persons().tolist(), strict=True):
+        if (dead := counts[borough].sum()) > residents:
+            raise ValueError(f"{file.name} has {dead:.12g} deaths of {borough}, which has {residents:,.0f} residents.")
     rising = (counts.diff().iloc[1:] >= 0).all() & (counts.iloc[-1] >= ENOUGH)
     if bool(rising.any()):
         raise ValueError(
             f"{file.name} has deaths of {rising.idxmax()} that never fall: they seem to be counted so far; give those "
             "of each day."
         )
-    return counts.loc[wanted]
+    counts = counts.loc[wanted]
+    if not counts[: (SEEN_WEEKS - REPORTED) * 7].to_numpy().any():
+        raise ValueError(f"{file.name} has no deaths in the weeks that are calibrated on: give some until 31 May.")
+    return counts

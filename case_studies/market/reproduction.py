@@ -11,6 +11,7 @@ import torch
 from case_studies.market import facts, gradients, known_truths
 from case_studies.market.report import tables
 from case_studies.page import four_digits
+from causal_lpm.inference import require_sbi
 
 __all__ = ["FULL", "QUICK", "Size", "part", "reproduce"]
 
@@ -71,6 +72,7 @@ def part(name: str, size: Size, seed: int, say: Callable[[str], None]) -> Any:
 
 def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None]) -> str:
     """Writes a file for each part, and numbers.json; one process, whatever `workers` is."""
+    require_sbi("npe")
     torch.set_num_threads(1)
     size = QUICK if quick else FULL
     numbers: dict[str, Any] = {"study": "market", "seed": seed, "size": asdict(size)}

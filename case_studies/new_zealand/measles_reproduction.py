@@ -25,10 +25,12 @@ from case_studies.new_zealand.people import country as country_of
 from case_studies.new_zealand.weekly_cases import WeeklyCases
 from case_studies.page import four_digits
 from causal_lpm.agents import Population
-from causal_lpm.inference import replicate_seed
+from causal_lpm.inference import BadInput, replicate_seed, require_sbi
 
 __all__ = ["reproduce"]
 
+FEWEST = 20
+"""Outbreaks that train, each asked about one district."""
 FIRST_WEEK = datetime.date(2019, 3, 4)
 WEEKS = 26
 
@@ -81,10 +83,12 @@ def reproduce(
         cases: An outbreak, of which is said what more coverage would have averted.
 
     Raises:
-        ValueError: more cases than people could have had; `quick` with cases and without `agents`.
+        BadInput: more cases than people could have had; `quick` with cases and without `agents`; people among whom
+            hardly any outbreak is noticed.
     """
+    require_sbi("npe")
     if quick and cases is not None and agents is None:
-        raise ValueError(
+        raise BadInput(
             "with cases, a quick run needs the number of people among whom they were reported, as --agents: among all "
             "of New Zealand none is quick."
         )
@@ -93,7 +97,7 @@ def reproduce(
     people = country_of((PEOPLE if cases is not None else size.agents) if agents is None else agents).people
     here = candidates(people, apart())
     if cases is not None and int(cases.reported.sum()) > here.size:
-        raise ValueError(
+        raise BadInput(
             f"{int(cases.reported.sum()):,} cases among {here.whole:,} people, of whom {here.size:,} could be "
             "susceptible: give the number of people among whom they were reported as --agents."
         )
@@ -107,8 +111,14 @@ def reproduce(
     at_random, most_hit = at_random[at_random.noticed], most_hit[most_hit.noticed]
     held_out = int(size.held_out * len(most_hit))
     unseen, rest = most_hit[:held_out], slice(held_out, None)
+    training = joined(at_random[rest], most_hit[rest])
+    if len(training) < FEWEST:
+        raise BadInput(
+            f"among {here.whole:,} people only {len(most_hit)} of {size.outbreaks} outbreaks have {LEAST} reported "
+            "cases, too few to learn from: give more people, as --agents."
+        )
     say(f"measles: {len(most_hit[rest])} outbreaks of at least {LEAST} reported cases train the estimators")
-    found = estimator(joined(at_random[rest], most_hit[rest]), here, replicate_seed(seed, 2))
+    found = estimator(training, here, replicate_seed(seed, 2))
     numbers: dict[str, Any] = {
         "seed": seed,
         "size": {**asdict(size), "agents": here.whole, "weeks": weeks},

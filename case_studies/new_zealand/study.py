@@ -11,6 +11,9 @@ from causal_lpm.inference import ReproducedStudy, Reproduction, known, positive_
 
 __all__ = ["study"]
 
+FEWEST = 1_000
+"""Agents: of fewer, districts have no adults, and nothing spreads."""
+
 
 def reproduce(
     out: Path,
@@ -48,8 +51,7 @@ def with_options(options: Mapping[str, str | float]) -> Reproduction:
     known("question of new-zealand", question, QUESTIONS)
     settings: dict[str, Any] = {}
     if "agents" in options:
-        positive_count("agents", options["agents"])
-        settings["agents"] = int(options["agents"])
+        settings["agents"] = _checked(options["agents"])
     if "cases" in options:
         if question != "measles":
             raise ValueError(f"cases go with the question measles, and {question} was asked: leave --cases out.")
@@ -61,8 +63,17 @@ def with_options(options: Mapping[str, str | float]) -> Reproduction:
 
 def with_agents(agents: int) -> Reproduction:
     """Both questions with so many agents."""
+    return partial(reproduce, asked={name: {"agents": _checked(agents)} for name in QUESTIONS})
+
+
+def _checked(agents: Any) -> int:
+    from case_studies.new_zealand.measles_inputs import PEOPLE
+
     positive_count("agents", agents)
-    return partial(reproduce, asked={name: {"agents": agents} for name in QUESTIONS})
+    number = int(agents)
+    if not FEWEST <= number <= PEOPLE:
+        raise ValueError(f"agents is {number:,}: give {FEWEST:,} to {PEOPLE:,}, as many as New Zealand has people.")
+    return number
 
 
 study = ReproducedStudy(
@@ -73,4 +84,5 @@ study = ReproducedStudy(
     reproduce,
     with_agents=with_agents,
     with_options=with_options,
+    questions=QUESTIONS,
 )

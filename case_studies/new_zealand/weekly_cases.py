@@ -1,5 +1,6 @@
 """Reported cases of measles by week and district, given as a file: checked, in one sentence each, before any run."""
 
+import codecs
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import torch
 
 from case_studies.new_zealand.districts import DISTRICTS, district_number
+from case_studies.new_zealand.measles_inputs import PEOPLE
 from causal_lpm.inference import CsvTable, quoted, read_table, whole_number_of
 
 __all__ = ["LONGEST", "SHORTEST", "WeeklyCases", "weekly_cases"]
@@ -46,8 +48,8 @@ def weekly_cases(file: Path) -> WeeklyCases:
 
     Raises:
         ValueError: a file that is empty or no such table; a week that is none, is not of 2019, is twice, is missing, or
-            begins on another weekday; an unknown district; cases that are negative, no whole numbers, or counted so
-            far; fewer than 20 cases, or weeks that are too few or too many.
+            begins on another weekday; an unknown district; cases that are negative, no whole numbers, more than
+            people, or counted so far; fewer than 20 cases, or weeks that are too few or too many.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +59,7 @@ def weekly_cases(file: Path) -> WeeklyCases:
     Traceback (most recent call last):
     ValueError: weekly.csv, line 2: -1 cases in a week: give newly reported ones, 0 or more.
     """
-    if not file.read_text(encoding="utf-8-sig").strip():
+    if not file.read_bytes().removeprefix(codecs.BOM_UTF8).strip():
         raise ValueError(f"{file.name} is empty: give the columns {', '.join(COLUMNS)} and a row a week and district.")
     table = read_table(file)
     for column in COLUMNS:
@@ -109,6 +111,8 @@ def _cases(table: CsvTable, row: int) -> int:
         ) from None
     if cases < 0:
         raise ValueError(f"{table.where(row)}: {cases} cases in a week: give newly reported ones, 0 or more.")
+    if cases > PEOPLE:
+        raise ValueError(f"{table.where(row)}: {quoted(text)} cases in a week, of {PEOPLE:,} people in New Zealand.")
     return cases
 
 

@@ -45,7 +45,7 @@ from causal_lpm.cli.options import (
 )
 from causal_lpm.cli.study_lists import policy_table, studies_table, study_or_reason
 from causal_lpm.cli.terminal import Once, OneSentence, bad_input, console, fail, whole_option
-from causal_lpm.inference.studies.catalogue import installed_studies, load_study, reproduction_of, simulated
+from causal_lpm.inference.studies.catalogue import installed_studies, load_study, refuse, reproduction_of, simulated
 from causal_lpm.inference.studies.study import variant
 
 __all__ = ["app"]
@@ -126,9 +126,10 @@ def run(
         reproduce = None if setting else reproduction_of(found, agents, extra)
         if reproduce is not None:
             given = {"days": days, "replicates": replicates, "json": json, "executor": executor, "ranks": ranks}
-            for name, value in {**given, "checkpoint-every": checkpoint_every}.items():
-                if value is not None:
-                    raise ValueError(f"{study} is reproduced as a whole: {name} goes with --setting only.")
+            given |= {"checkpoint-every": checkpoint_every, "plots": plots, "device": device}
+            for name, value in given.items():
+                if value not in (None, "cpu"):
+                    refuse(found, name)
     if reproduce is not None:
         from causal_lpm.cli.reproduction_run import run_reproduction
 

@@ -8,7 +8,7 @@ import typer
 
 from causal_lpm.cli.terminal import bad_input, fail, failures
 from causal_lpm.inference.files.json_object import read_object
-from causal_lpm.inference.studies.study import Reproduction
+from causal_lpm.inference.studies.study import BadInput, Reproduction
 from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.provenance import sha256, versions
 from causal_lpm.validate import whole_number
@@ -56,6 +56,10 @@ def run_reproduction(
                 text = reproduce(folder, quick=quick, seed=seed, workers=workers, say=_say)
             except ModuleNotFoundError as error:
                 fail(str(error), 1)
+            except BadInput as error:
+                if list(folder.iterdir()) == [folder / ABOUT]:
+                    (folder / ABOUT).unlink()
+                fail(str(error))
             write_whole(tables, lambda file: file.write_text(text + "\n", encoding="utf-8"))
     typer.echo(tables.read_text(encoding="utf-8"))
     typer.echo(f"Results: {folder}")

@@ -91,6 +91,7 @@ from causal_lpm.inference.posteriors.neural import Training as Training
 from causal_lpm.inference.posteriors.neural import train_npe as train_npe
 from causal_lpm.inference.posteriors.nuts_draws import NutsDraws as NutsDraws
 from causal_lpm.inference.posteriors.nuts_draws import sample_nuts as sample_nuts
+from causal_lpm.inference.posteriors.sbi_tools import require_sbi as require_sbi
 from causal_lpm.inference.program.problem import Problem as Problem
 from causal_lpm.inference.reliability.report import Reliability as Reliability
 from causal_lpm.inference.reliability.report import reliability_report as reliability_report
@@ -110,6 +111,7 @@ from causal_lpm.inference.studies.catalogue import load_study as load_study
 from causal_lpm.inference.studies.experiment import run_experiment as run_experiment
 from causal_lpm.inference.studies.json_file import to_json as to_json
 from causal_lpm.inference.studies.model_study import ModelStudy as ModelStudy
+from causal_lpm.inference.studies.study import BadInput as BadInput
 from causal_lpm.inference.studies.study import Options as Options
 from causal_lpm.inference.studies.study import Policy as Policy
 from causal_lpm.inference.studies.study import References as References

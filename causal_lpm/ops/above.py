@@ -35,8 +35,8 @@ def above(name: str, margin: torch.Tensor, width: float) -> torch.Tensor:
         bool `[*dims, agents]`, floats of the type of the margin under handlers of gradients.
 
     Raises:
-        ValueError: a width that is not a positive number; a margin that is NaN, or of uint8, where differences wrap
-            around and none is below 0; under `Score`, a margin that carries a gradient.
+        ValueError: a width that is not a positive number of the type of the margin; a margin that is NaN, or of
+            uint8, where differences wrap around and none is below 0; under `Score`, a margin that carries a gradient.
 
     Source: as of `StraightThrough`.
 
@@ -53,18 +53,20 @@ def above(name: str, margin: torch.Tensor, width: float) -> torch.Tensor:
         raise ValueError(
             f"the margin of threshold {name!r} is torch.uint8, of which 1 - 2 is 255: subtract floats or int64."
         )
-    found: torch.Tensor = _above(name, given, _width(name, width))
+    found: torch.Tensor = _above(name, given, _width(name, width, given.dtype))
     return found
 
 
-def _width(name: str, width: Any) -> float:
+def _width(name: str, width: Any, margin: torch.dtype) -> float:
     try:
         number = float(width)
     except (TypeError, ValueError, RuntimeError):
         number = math.nan
-    if not 0 < number < math.inf:
+    range_ = torch.finfo(margin if margin.is_floating_point else torch.float32)
+    if not range_.tiny <= number <= range_.max:  # a margin by a width that is rounded to 0 would be NaN
         raise ValueError(
-            f"the width of threshold {name!r} is {width!r}: give a positive number, in the unit of the margin."
+            f"the width of threshold {name!r} is {width!r}: give a positive number, in the unit of the margin, "
+            "and within the range of its type."
         )
     return number
 

@@ -200,8 +200,9 @@ def _event_by_group(
         raise ValueError(
             f"the groups of event {name!r} are {group.dtype} {tuple(group.shape)}: give one integer an agent."
         )
+    validate.whole_number(f"the number of agents of event {name!r}", len(group))
     group = group if group.dtype in (torch.int32, torch.int64) else group.int()
-    low, high = (int(end) for end in torch.aminmax(group)) if len(group) else (0, 0)
+    low, high = (int(end) for end in torch.aminmax(group))
     if low < 0 or high >= rate.shape[-1]:
         raise ValueError(
             f"event {name!r} has {rate.shape[-1]} hazards and an agent of group {low if low < 0 else high}: give one "

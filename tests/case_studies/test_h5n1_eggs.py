@@ -157,7 +157,7 @@ def test_baselines_expect_no_flocks_of_weeks_that_are_not_scored() -> None:
 
 
 def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
-    assert "later.csv is no CSV table" in refused(tmp_path, "")
+    assert "later.csv has no rows" in refused(tmp_path, "")
 
 
 def test_the_model_forecasts_every_county_and_quarter() -> None:
@@ -203,7 +203,7 @@ def test_later_flocks_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("2024-01-06,99999,1\n", "has the county 99999, which the census does not know"),
+        ("2024-01-06,99999,1\n", "has the county '99999', which the census does not know"),
         ("2023-12-30,6097,2\n", "has the week 2023-12-30 of county 6097 twice"),
         ("2024-01-13,6097,2\n", "lacks the week 2024-01-06"),
         ("2024-01-06,6097,-1\n", "has -1 flocks"),
@@ -212,6 +212,9 @@ def test_later_flocks_are_read(tmp_path: Path) -> None:
         ("2023-12-23,6097,1\n", "has the week 2023-12-23, which the model was fitted on"),
         ("2024-01-07,6097,1\n", "has the week 2024-01-07, which is no Saturday"),
         ("soon,6097,1\n", "has the week 'soon'"),
+        ("2024-01-06T00:00Z,6097,1\n", "has the week '2024-01-06T00:00Z': give ISO dates"),
+        ("2024-01-06 13:00,6097,1\n", "has the week '2024-01-06 13:00': give ISO dates"),
+        ("2024-01-06,6097,5000\n", "has 5000 flocks in a week: give at most 1000"),
         ("2024-01-06,6097,1\n2024-01-13,6097,2\n2024-01-20,6097,4\n2024-01-27,6097,4\n", "counted so far"),
     ],
 )  # fmt: skip
@@ -227,6 +230,8 @@ def test_bad_flocks_are_one_sentence(row: str, said: str, tmp_path: Path) -> Non
         ("2023-12,2.5\n2024-01,2.6\n", "has the month 2023-12, which lies before 2024"),
         ("2024-01,0\n", "has a price of 0"),
         ("2024-01,dear\n", "has 'dear' in usd_per_dozen"),
+        ("2024-01,inf\n", "has 'inf' in usd_per_dozen"),
+        ("2024-01,250\n", "has a price of 250 USD a dozen: give dollars, not cents"),
         ("", "has no rows"),
     ],
 )

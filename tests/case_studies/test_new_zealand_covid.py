@@ -211,6 +211,8 @@ def test_a_policy_outside_its_range_is_refused(here: Country, policies: dict[str
         ({"question": "covid", "cases": "weekly.csv"}, "cases go with the question measles, and covid was asked"),
         ({"question": "covid", "flocks": "x.csv"}, "unknown option of new-zealand 'flocks'"),
         ({"question": "covid", "agents": 0}, "agents is 0: give a whole number of at least 1"),
+        ({"question": "measles", "agents": 999}, "agents is 999: give 1,000 to 5,172,834, as many as New Zealand has"),
+        ({"question": "covid", "agents": 1e12}, "agents is 1,000,000,000,000: give 1,000 to 5,172,834"),
     ],
 )
 def test_options_that_do_not_go_together_are_one_sentence(options: dict[str, str | float], said: str) -> None:

@@ -70,6 +70,9 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     file.write_text("\n", encoding="utf-8")
     with pytest.raises(ValueError, match="is empty: give the columns week, district, cases"):
         weekly_cases(file)
+    file.write_bytes("week,district,cases\n".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"weekly\.csv is not a CSV file in UTF-8"):
+        weekly_cases(file)
     with pytest.raises(ValueError, match="has no rows"):
         weekly_cases(written(tmp_path))
 

@@ -8,7 +8,7 @@ import pyro.distributions as dist
 import torch
 
 from causal_lpm import event, observed, policy, rollout, tally
-from causal_lpm.inference import ModelStudy, Policy, ReproducedStudy, Reproduction, known
+from causal_lpm.inference import BadInput, ModelStudy, Policy, ReproducedStudy, Reproduction, known
 
 AGENTS, DAYS = 200, 6
 
@@ -40,6 +40,8 @@ contacts = ModelStudy(
 
 
 def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None]) -> str:
+    if seed == 7:
+        raise BadInput("7 brings bad luck: give another seed.")
     part = out / "part.txt"
     say("reading the part" if part.exists() else "making the part")
     if seed == 13:
@@ -72,4 +74,7 @@ def asked(options: Mapping[str, str | float]) -> Reproduction:
     return lambda out, **given: f"{reproduce(out, **given)}\n| asked | {options['question']} {options.get('agents')} |"
 
 
-several = ReproducedStudy("several", "Two questions", "made up", ("deaths",), reproduce, with_options=asked)
+QUESTIONS = {"first": "one thing", "second": "another"}
+several = ReproducedStudy(
+    "several", "Two questions", "made up", ("deaths",), reproduce, with_options=asked, questions=QUESTIONS
+)

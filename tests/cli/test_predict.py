@@ -148,7 +148,7 @@ def test_a_reproduction_takes_the_files_that_its_study_knows_and_remembers_what_
     assert "(its flocks is " in again.stderr
     assert "unknown option 'doses'" in call("run", "later", "--doses", str(file)).stderr
     assert "the file of prices none.csv does not exist" in call("run", "later", "--prices", "none.csv").stderr
-    assert "flocks goes with --setting only" in call("run", "sized", "--flocks", str(file)).stderr
+    assert "unknown option of sized 'flocks': known are none" in call("run", "sized", "--flocks", str(file)).stderr
     assert "options" not in call("run", "later").stdout
 
 
@@ -156,7 +156,16 @@ def test_a_question_of_a_study_is_a_word_after_its_name_and_goes_with_agents(hom
     first = call("run", "several", "second", "--agents", "70")
     assert first.stdout.splitlines()[2:] == ["| asked | second 70 |", "", "Results: results/several-second-70-0"]
     assert "unknown question 'third'" in call("run", "several", "third").stderr
+    assert "has one question alone: leave 'second' out" in call("run", "later", "second").stderr
     assert "has one question alone: leave 'second' out" in call("run", "sized", "second").stderr
+
+
+def test_a_reproduction_that_refuses_leaves_nothing_in_the_way_of_the_next(home: Path) -> None:
+    refused = call("run", "compared", "--seed", "7", "--out", "mine")
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines() == ["causal-lpm: 7 brings bad luck: give another seed."]
+    assert files(home) == {}
+    assert call("run", "compared", "--seed", "8", "--out", "mine").exit_code == 0
 
 
 def test_an_interrupted_reproduction_goes_on_with_its_parts(home: Path) -> None:
@@ -168,8 +177,11 @@ def test_an_interrupted_reproduction_goes_on_with_its_parts(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--agents", "7"], "compared is reproduced as a whole: agents goes with --setting only"),
-        (["--option", "x=1"], "x goes with --setting only"),
+        (["--agents", "7"], "compared is reproduced as a whole: leave agents out"),
+        (["--days", "7"], "compared is reproduced as a whole: leave days out"),
+        (["--device", "cuda"], "compared is reproduced as a whole: leave device out"),
+        (["--no-plots"], "compared is reproduced as a whole: leave plots out"),
+        (["--option", "x=1"], "unknown option of compared 'x': known are none"),
         (["--setting", "x=1"], "compared has no worlds to simulate"),
         (["--quick", "--full"], "leave out all but one"),
         (["--seed", "-1"], "seed is -1"),

@@ -57,7 +57,7 @@ def test_margins_of_all_types_become_floats(handler: Any, dtype: torch.dtype) ->
 
 
 @EACH
-@pytest.mark.parametrize("width", [0, -1.0, math.nan, math.inf, "wide", None, torch.tensor([1.0, 2.0])])
+@pytest.mark.parametrize("width", [0, -1.0, math.nan, math.inf, 1e-46, 1e39, "wide", None, torch.tensor([1.0, 2.0])])
 def test_a_width_is_a_positive_number(handler: Any, width: Any) -> None:
     with pytest.raises(ValueError, match=r"the width of threshold 'x' is .*: give a positive number, in the unit of"):
         above("x", torch.tensor([1.0]), width)

@@ -314,6 +314,7 @@ def test_a_hazard_by_group_is_that_of_its_agents(handler: Any) -> None:
         (torch.tensor([0, 2]), None, "2 hazards and an agent of group 2"),
         (torch.tensor([-1, 0]), None, "2 hazards and an agent of group -1"),
         (torch.tensor([0, 1]), torch.tensor([True]), "there are 2 agents"),
+        (torch.tensor([], dtype=torch.int64), None, "the number of agents of event 'x' is 0"),
     ],
 )
 def test_groups_without_a_hazard_are_refused(by: torch.Tensor, where: torch.Tensor | None, says: str) -> None:

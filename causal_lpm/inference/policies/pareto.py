@@ -38,8 +38,9 @@ def pareto(predictions: xr.Dataset, wanted: Mapping[str, str]) -> xr.Dataset:
         outcome. Attributes `kind`, `luck`, and `status` and `reason` where the predictions have them.
 
     Raises:
-        ValueError: predictions without a kind, without draws or with one world; fewer than two outcomes, one that there
-            is not, or one with a NaN or infinite total; another word than "min" and "max".
+        ValueError: predictions without a kind, without draws, with one world or two of one name; `wanted` that says of
+            no outcome what is wanted; fewer than two outcomes, one that there is not, or one with a NaN or infinite
+            total; another word than "min" and "max".
 
     Source: Pareto (1906), Manuale di economia politica; Deb (2001), Multi-objective optimization using evolutionary
     algorithms, section 2.4, for dominance with ties.
@@ -59,6 +60,12 @@ def pareto(predictions: xr.Dataset, wanted: Mapping[str, str]) -> xr.Dataset:
         raise ValueError(f"there is one world, {worlds[0]!r}: predict at least two to compare them.")
     if not predictions.sizes.get("draw"):
         raise ValueError("the predictions have no draws, whose shares are asked for: predict at least one draw.")
+    validate.unique_entries("the world", worlds)
+    if not isinstance(wanted, Mapping):
+        raise ValueError(
+            f"what is wanted is {wanted!r}: say of each outcome whether much or little of it, as "
+            '{"culled": "min", "price": "min"}.'
+        )
     if len(wanted) < 2:
         raise ValueError(
             f"a front needs two outcomes and has {', '.join(map(repr, wanted)) or 'none'}: give at least two, as "

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from causal_lpm.inference.studies.model_study import ModelStudy
 from causal_lpm.inference.studies.study import HasData, Listed, Reproduction, Study
@@ -23,6 +23,7 @@ __all__ = [
     "load_model",
     "load_study",
     "named_object",
+    "refuse",
     "reproduction_of",
     "simulated",
     "with_data",
@@ -91,18 +92,26 @@ def reproduction_of(
     """
     found: Reproduction | None = getattr(study, "reproduction", None)
     if found is not None and extra:
-        with_options: Callable[[Mapping[str, str | float]], Reproduction] | None = getattr(study, "with_options", None)
-        if with_options is None and "question" in extra:
+        if "question" in extra and not getattr(study, "questions", ()):
             raise ValueError(f"{study.name} has one question alone: leave {extra['question']!r} out.")
+        with_options: Callable[[Mapping[str, str | float]], Reproduction] | None = getattr(study, "with_options", None)
+        if with_options is None and not hasattr(study, "variant"):
+            known(f"option of {study.name}", next(iter(extra)), ())
         if with_options is None:
-            raise ValueError(f"{study.name} is reproduced as a whole: {next(iter(extra))} goes with --setting only.")
+            refuse(study, next(iter(extra)))
         return with_options(extra if agents is None else {**extra, "agents": agents})
     if found is None or agents is None:
         return found
     with_agents: Callable[[int], Reproduction] | None = getattr(study, "with_agents", None)
     if with_agents is None:
-        raise ValueError(f"{study.name} is reproduced as a whole: agents goes with --setting only.")
+        refuse(study, "agents")
     return with_agents(agents)
+
+
+def refuse(study: Listed, option: str) -> NoReturn:
+    """Raises ValueError for an option that the reproduction of a study does not take, and says where it belongs."""
+    advice = f"{option} goes with --setting only" if hasattr(study, "simulate") else f"leave {option} out"
+    raise ValueError(f"{study.name} is reproduced as a whole: {advice}.")
 
 
 def _instead(study: Listed) -> str:

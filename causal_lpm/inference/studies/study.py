@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a list of studies needs neither numpy nor torch
     from causal_lpm.inference.program.program import Model
 
 __all__ = [
+    "BadInput",
     "HasData",
     "HasVariants",
     "Listed",
@@ -177,6 +178,10 @@ class HasData(Listed, Protocol):
         ...
 
 
+class BadInput(ValueError):
+    """What was asked for cannot be computed: a sentence for whoever asked, where other errors of a run are faults."""
+
+
 class Reproduction(Protocol):
     """Computes everything that a study's README shows; the optional attribute `reproduction` of a study."""
 
@@ -192,6 +197,9 @@ class Reproduction(Protocol):
 
         Returns:
             The tables, as Markdown.
+
+        Raises:
+            BadInput: what was asked for cannot be computed; nothing has been written.
         """
         ...
 
@@ -209,6 +217,7 @@ class ReproducedStudy:
         with_agents: The reproduction with another number of agents; None where they cannot be chosen.
         with_options: The reproduction with options of its own, such as files that are named on the command line; raises
             ValueError for one that is unknown. None where there are none.
+        questions: Word on the command line -> what is asked, where there are several; it is the option "question".
     """
 
     name: str
@@ -218,6 +227,7 @@ class ReproducedStudy:
     reproduction: Reproduction
     with_agents: Callable[[int], Reproduction] | None = None
     with_options: Callable[[Mapping[str, str | float]], Reproduction] | None = None
+    questions: Mapping[str, str] = field(default_factory=dict)
 
 
 def variant(study: Study, extra: Mapping[str, str | float]) -> Study:

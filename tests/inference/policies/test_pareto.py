@@ -103,9 +103,12 @@ SEEN = predictions(np.arange(24).reshape(3, 2, 2, 2))
         (SEEN.isel(world=[0]), {"culled": "min", "price": "min"}, "there is one world, 'a': predict at least two"),
         (SEEN.where(SEEN["culled"] > 3), {"culled": "min", "price": "min"}, "'culled' is NaN or infinite in some run"),
         (SEEN.drop_attrs(), {"culled": "min", "price": "min"}, "kind"),
+        (SEEN, "culled", 'say of each outcome whether much or little of it, as {"culled": "min", "price": "min"}'),
+        (SEEN, ["culled", "price"], "what is wanted is .'culled', 'price'.: say of each outcome"),
+        (SEEN.assign_coords(world=["a", "a"]), {"culled": "min", "price": "min"}, "the world 'a' appears twice"),
     ],
 )
-def test_bad_input_is_refused_in_a_sentence(seen: xr.Dataset, wanted: dict[str, str], message: str) -> None:
+def test_bad_input_is_refused_in_a_sentence(seen: xr.Dataset, wanted: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pareto(seen, wanted)
 
