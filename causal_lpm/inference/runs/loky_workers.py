@@ -9,7 +9,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, TypeVar
 
 import torch
-from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor, process_executor
 
 from causal_lpm.inference.runs.faults import LostWorker
 from causal_lpm.inference.runs.signals import answering
@@ -64,6 +64,9 @@ def begin_worker() -> None:
 
 def _start_worker() -> None:
     begin_worker()
+    # loky takes 300 MB more than after its first task for a leak: it would end a worker that holds a large population
+    # after each task, begin another one, and warn of it.
+    process_executor._USE_PSUTIL = False
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
 

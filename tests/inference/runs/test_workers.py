@@ -28,6 +28,7 @@ from tests.inference.calibration.toy_simulators import negative_is_an_error, nor
 from tests.processes import group_ends
 
 ROOT = Path(__file__).parents[3]
+HOARD: list[np.ndarray] = []  # what a worker process keeps
 
 
 class AtOnce(Executor):
@@ -158,6 +159,21 @@ def test_worker_processes_are_other_processes_and_are_used_again() -> None:
     assert os.getpid() not in used[0] | used[1]
     assert used[0] & used[1]
     stop_processes(worker_processes(2))
+
+
+def hoarding(seed: int, row: np.ndarray) -> np.ndarray:
+    if not HOARD:
+        HOARD.append(np.ones(350 * 2**17))  # 350 MB; from 300 on loky takes what is kept for a leak
+    time.sleep(1.1)  # it looks once a second
+    return process_of(seed, row)
+
+
+@pytest.mark.slow
+def test_worker_processes_that_hold_much_go_on(recwarn: pytest.WarningsRecorder) -> None:
+    used = set(simulate_set(normal(fault=hoarding), 6, 0, workers=2).data["series"][:, 0])
+    stop_processes(worker_processes(2))
+    assert len(used) <= 2
+    assert not [str(warning.message) for warning in recwarn if "worker stopped" in str(warning.message)]
 
 
 def test_one_worker_is_this_process() -> None:
