@@ -25,6 +25,7 @@ HERE = ("loky", "dask", "ray")
 FORMS = "loky, dask, dask://host:port, ray or ray://host:port"
 PORTS = {"dask": 8786, "ray": 10001}  # those that both choose themselves
 SECONDS = 10.0  # to reach a scheduler
+TRIES = 3  # to reach a cluster of Ray
 
 
 def check_address(text: str) -> tuple[str, str]:
@@ -140,9 +141,7 @@ def _ray(text: str, address: str, workers: int) -> Workers:
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what goes wrong is said once
-                ray.init(text, **quiet)
+            _reach(ray, text, quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             first = str(error).strip().splitlines()[0].rstrip(".")
             raise ConnectionError(
@@ -156,6 +155,24 @@ def _ray(text: str, address: str, workers: int) -> Workers:
             ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
     # No retries of Ray's, as above.
     return RayWorkers(text if address else "Ray on this machine", RayExecutor(max_retries=0), ray.shutdown)
+
+
+def _reach(ray: Any, text: str, options: Mapping[str, Any]) -> None:
+    """Connects to a cluster of Ray.
+
+    Its client server forks a process for each client beside threads of gRPC; now and then that ends as it begins, and
+    the next one does not.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what goes wrong is said once
+                ray.init(text, **options)
+            return
+        except ConnectionAbortedError:
+            ray.shutdown()
+            if not left:
+                raise
 
 
 @contextmanager

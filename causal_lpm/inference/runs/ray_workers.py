@@ -115,9 +115,10 @@ class RayWorkers(Workers):
         for node in self._ray.nodes():
             if node["Alive"] and node["Resources"].get("CPU"):
                 where = affinity(node_id=node["NodeID"], soft=False)
-                # No core of its own, so that it answers while others compute.
-                call = self._ray.remote(num_cpus=0, scheduling_strategy=where)(_call)
-                asked[call.remote(fn, *args)] = f"{node['NodeManagerAddress']} of {self}"
+                # No core of its own, so that it answers while others compute; and no function of this package around
+                # `fn`, which a worker without the package could not be sent.
+                call = self._ray.remote(num_cpus=0, scheduling_strategy=where)(fn)
+                asked[call.remote(*args)] = f"{node['NodeManagerAddress']} of {self}"
         ready, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=ANSWERS) if asked else ([], [])
         for reference in ready:
             try:
