@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from case_studies.benchmark_tasks import against_references, known_truths
 from case_studies.benchmark_tasks.references import OBSERVATIONS
 from case_studies.benchmark_tasks.report import tables
+from case_studies.kept_parts import kept_part
 
 __all__ = ["reproduce"]
 
@@ -27,14 +29,14 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
     torch.set_num_threads(1)
     numbers: dict[str, Any] = {"seed": seed}
     for task in ("toy", *(QUICK if quick else FULL)):
-        file = out / f"{task}.json"
-        if not file.exists():
-            say(f"scoring {task}")
-            rows = _toy(quick, seed) if task == "toy" else _distances(task, quick, seed, say)
-            file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        numbers[task] = json.loads(file.read_text(encoding="utf-8"))
+        numbers[task] = kept_part(out / f"{task}.json", partial(_scored, task, quick, seed, say))
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     return "\n\n".join(tables(numbers).values())
+
+
+def _scored(task: str, quick: bool, seed: int, say: Note) -> list[dict[str, object]]:
+    say(f"scoring {task}")
+    return _toy(quick, seed) if task == "toy" else _distances(task, quick, seed, say)
 
 
 def _toy(quick: bool, seed: int) -> list[dict[str, object]]:

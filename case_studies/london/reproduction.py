@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from case_studies.kept_parts import kept_part
 from case_studies.london import closures, dependence, forecast
 from case_studies.london.calibration import calibrated, middle
 from case_studies.london.deaths import TABLE, weekly_deaths
@@ -82,11 +83,9 @@ def reproduce(
         "closures": ("which closure helps whom", lambda: _closures(here, result, size, seed, workers, out)),
     }
     for name, (what, computed) in parts.items():
-        file = out / f"{name}.json"
-        if not file.exists():
+        if not (file := out / f"{name}.json").exists():
             say(what)
-            file.write_text(json.dumps(computed(), indent=1) + "\n", encoding="utf-8")
-        numbers[name] = json.loads(file.read_text(encoding="utf-8"))
+        numbers[name] = kept_part(file, computed)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     draw(numbers, out / "pictures")
     return "\n\n".join(filter(None, [result.banner, *tables(numbers).values()]))

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from case_studies.kept_parts import kept_part
 from case_studies.market import facts, gradients, known_truths
 from case_studies.market.report import tables
 from case_studies.page import four_digits
@@ -77,13 +79,13 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
     size = QUICK if quick else FULL
     numbers: dict[str, Any] = {"study": "market", "seed": seed, "size": asdict(size)}
     for name in PARTS:
-        file = out / f"{name}.json"
-        if not file.exists():
-            found = _rounded(part(name, size, seed, say))
-            file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        numbers[name] = json.loads(file.read_text(encoding="utf-8"))
+        numbers[name] = kept_part(out / f"{name}.json", partial(_rounded_part, name, size, seed, say))
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     return "\n\n".join(tables(numbers).values())
+
+
+def _rounded_part(name: str, size: Size, seed: int, say: Callable[[str], None]) -> Any:
+    return _rounded(part(name, size, seed, say))
 
 
 def _rounded(found: Any) -> Any:

@@ -54,6 +54,8 @@ def run_reproduction(
             write_whole(folder / ABOUT, lambda file: file.write_text(json.dumps(about, indent=1) + "\n"))
             try:
                 text = reproduce(folder, quick=quick, seed=seed, workers=workers, say=_say)
+            except KeyboardInterrupt as error:
+                fail(str(error) or f"interrupted: the same command goes on with what is kept in {folder}.", 130)
             except ModuleNotFoundError as error:
                 fail(str(error), 1)
             except BadInput as error:

@@ -172,6 +172,7 @@ def test_an_interrupted_reproduction_goes_on_with_its_parts(home: Path) -> None:
     results = [call("run", "compared", "--seed", "13") for _ in range(2)]
     assert [result.exit_code for result in results] == [130, 130]
     assert [result.stderr.splitlines()[0] for result in results] == ["making the part ...", "reading the part ..."]
+    assert "the same command goes on with what is kept in results/compared-13." in results[0].stderr
 
 
 @pytest.mark.parametrize(
