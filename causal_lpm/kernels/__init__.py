@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+import torch
 from torch import Tensor
 
 from causal_lpm.kernels import reference as reference
@@ -182,7 +183,8 @@ def group_sum(x: Tensor, group: Tensor, groups: int) -> Tensor:
     >>> group_sum(torch.tensor([1, 2, 4]), torch.tensor([0, 0, -1]).int(), 2)
     tensor([3, 0])
     """
-    total: Tensor = _ops.group_sum.default(x, group, groups)
+    short = x.dtype == torch.bool and type(x) is type(group) is Tensor and nobody_else()  # the way of an event
+    total: Tensor = _for(x).group_sum(x, group, groups) if short else _ops.group_sum.default(x, group, groups)
     return total
 
 

@@ -15,7 +15,29 @@ from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, Array, U, ma
 
 _UNUSED = U(11)  # low bits of a word, which noise does not use
 _DOUBT = U(1 << 17)  # words about a limit for which the logarithm itself decides: it may be off by a few of 2**11
+_FEW = 32  # of a block fewer than one in so many are collected; words are made of all others sooner than of some
+_DOUBTFUL = U(2) * _DOUBT
+_STEPS, _NEAR = np.int64(1 << 53), np.int64(64)  # words that noise tells apart, and how near a guess is
 _ALL = U(0xFFFFFFFFFFFFFFFF)
+
+
+@inner
+def _is_below(step: Any, h: Any) -> Any:
+    """Whether the exponential of a word without its unused bits is below a hazard."""
+    return noise_of(step << _UNUSED, EXPONENTIAL) < h
+
+
+@inner
+def _about(h: Any) -> Any:
+    """Between which two steps of the words the limit of a hazard lies: near where mathematics has it, if there."""
+    guess = np.int64(0)
+    if h > 0:  # from halfway to the float before it on, noise is rounded to it
+        halfway = 0.5 * (np.float64(h) + np.float64(np.nextafter(h, np.float32(0))))
+        guess = np.int64(-np.expm1(-halfway) * _STEPS)
+    first, last = U(max(np.int64(0), guess - _NEAR)), U(min(_STEPS, guess + _NEAR))
+    if (first > U(0) and not _is_below(first - U(1), h)) or (last < U(_STEPS) and _is_below(last, h)):
+        first, last = U(0), U(_STEPS)
+    return first, last
 
 
 @loop
@@ -26,10 +48,10 @@ def limits(hazard: Array, low: Array, width: Array) -> bool:
         h = hazard[i]
         if not h >= 0:
             right = False
-        first, last = U(0), U(1) << U(53)
+        first, last = _about(h)
         while first < last:  # the lowest whose exponential is not below the hazard
             middle = (first + last) >> U(1)
-            if noise_of(middle << _UNUSED, EXPONENTIAL) < h:
+            if _is_below(middle, h):
                 first = middle + U(1)
             else:
                 last = middle
@@ -38,29 +60,34 @@ def limits(hazard: Array, low: Array, width: Array) -> bool:
         else:
             limit = _ALL if first >> U(53) else first << _UNUSED
             low[i] = limit - min(limit, _DOUBT)
-            width[i] = min(_ALL - low[i], U(2) * _DOUBT)
+            width[i] = min(_ALL - low[i], _DOUBTFUL)
     return right
 
 
 @inner
-def _compare(word: Any, at: Any, n: Any, group: Any, low: Any, width: Any, hazard: Any, happened: Any) -> Any:
-    """Writes whether the event happens, of n words of the agents `at`, or of the first n agents where it is empty."""
+def _compare(
+    word: Any, at: Any, n: Any, group: Any, low: Any, width: Any, hazard: Any, limit: Any, happened: Any
+) -> Any:
+    """Writes whether the event happens, of n words of the agents `at`, or of the first n agents where it is empty.
+
+    `limit` is room for the limit of each: looked up first, so that the comparisons become vector code.
+    """
     unsure = np.uint8(0)
     if group.size == 0:
-        least, doubt = low[0], width[0]
+        least = low[0]
         for k in range(n):
             happened[k] = word[k] < least
-            unsure |= np.uint8(word[k] - least < doubt)
-    elif at.size == 0:
-        for k in range(n):
-            g = group[k]
-            happened[k] = word[k] < low[g]
-            unsure |= np.uint8(word[k] - low[g] < width[g])
+            unsure |= np.uint8(word[k] - least < _DOUBTFUL)
     else:
+        if at.size == 0:
+            for k in range(n):
+                limit[k] = low[U(group[k])]
+        else:
+            for k in range(n):
+                limit[k] = low[U(group[at[k]])]
         for k in range(n):
-            g = group[at[k]]
-            happened[k] = word[k] < low[g]
-            unsure |= np.uint8(word[k] - low[g] < width[g])
+            happened[k] = word[k] < limit[k]
+            unsure |= np.uint8(word[k] - limit[k] < _DOUBTFUL)
     if unsure != 0:
         for k in range(n):
             g = 0 if group.size == 0 else np.int64(group[at[k] if at.size else k])
@@ -80,33 +107,38 @@ def happens(
     """
     word, happened, at = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.int64)
     masked, everybody, eights = where.shape[1] > 0, at[:0], np.empty(BLOCK // 8, np.uint64)
-    marks = eights.view(np.uint8)
+    marks, limit = eights.view(np.uint8), np.empty(BLOCK, np.uint64)
     silent = np.empty(hazard.shape[0], np.bool_)
     for row in range(hazard.shape[0]):
         silent[row] = width[row].max() == U(0)
     for left in range(begin, end, BLOCK):
         n, first = min(BLOCK, end - left), 0
-        mine = group[left : left + n]
+        mine, others = group[left : left + n], np.int64(0)
+        for i in range(mine.size):
+            others |= np.int64(mine[i] ^ mine[0])
+        only = np.int64(mine[0]) if mine.size and others == 0 else np.int64(0)  # neighbours are often of one group
+        mine = mine if others else mine[:0]
         while first < members.size:  # rows of one key follow each other
             drawn, made = rows_key[members[first]], False
             start = key[drawn] + U(left) * GOLDEN
             while first < members.size and rows_key[members[first]] == drawn:
                 r = members[first]
                 first += 1
-                h, asked, result = rows_h[r], where[rows_w[r], left : left + n], out[r, left : left + n]
-                if silent[h]:
+                asked, result = where[rows_w[r], left : left + n], out[r, left : left + n]
+                least, doubt, h = low[rows_h[r], only:], width[rows_h[r], only:], hazard[rows_h[r], only:]
+                if silent[rows_h[r]] or (others == 0 and doubt[0] == U(0)):
                     continue
                 found = np.int64(0 if masked else n)
                 for i in range(asked.size):
                     found += asked[i]
                 if found == 0:
                     continue
-                if made or 8 * found > n:
+                if made or _FEW * found > n:
                     if not made:
                         for i in range(n):
                             word[i] = mix(start + U(i) * GOLDEN)
                         made = True
-                    _compare(word, everybody, n, mine, low[h], width[h], hazard[h], result)
+                    _compare(word, everybody, n, mine, least, doubt, h, limit, result)
                     for i in range(asked.size):
                         result[i] &= asked[i]
                     continue
@@ -114,16 +146,39 @@ def happens(
                 marked(eights, at)
                 for i in range(found):
                     word[i] = mix(start + U(at[i]) * GOLDEN)
-                _compare(word, at, found, mine, low[h], width[h], hazard[h], happened)
+                _compare(word, at, found, mine, least, doubt, h, limit, happened)
                 for i in range(found):
                     result[at[i]] = happened[i]
 
 
 @loop
 def happens_alike(hazard: Array, key: Array, where: Array, out: Array) -> bool:
-    """As `cpu_noise.happens_in_a_row`, where all have one hazard."""
-    low, width, only = np.empty((1, 1), np.uint64), np.empty((1, 1), np.uint64), np.zeros(1, np.int64)
-    right, nobody = limits(hazard, low[0], width[0]), np.empty(0, np.int32)
-    rows = key, where.reshape(1, where.size), only, only, only, only, out.reshape(1, out.size)
-    happens(hazard.reshape(1, 1), low, width, nobody, *rows, 0, out.size)
+    """As `cpu_noise.happens_in_a_row`, where all have one hazard.
+
+    A loop of its own: beside the one for groups the compiler makes slower code of it.
+    """
+    low, width = np.empty(1, np.uint64), np.empty(1, np.uint64)
+    right = limits(hazard, low, width)
+    least, doubt = low[0], width[0]
+    if doubt == U(0):
+        return right
+    for left in range(0, out.size, BLOCK):
+        asked, happened = where[left : left + BLOCK], out[left : left + BLOCK]
+        found = np.int64(0 if where.size else 1)
+        for i in range(asked.size):
+            found += asked[i]
+        if found == 0:
+            continue
+        start, unsure = key[0] + U(left) * GOLDEN, np.uint8(0)
+        for i in range(happened.size):
+            word = mix(start + U(i) * GOLDEN)
+            happened[i] = word < least
+            unsure |= np.uint8(word - least < doubt)
+        if unsure != 0:
+            for i in range(happened.size):
+                word = mix(start + U(i) * GOLDEN)
+                if word - least < doubt:
+                    happened[i] = np.uint8(noise_of(word, EXPONENTIAL) < hazard[0])
+        for i in range(asked.size):
+            happened[i] &= asked[i]
     return right

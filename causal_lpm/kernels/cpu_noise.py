@@ -142,7 +142,7 @@ def happens(
                 first = last
                 continue
             base = key[drawn] + U(left) * GOLDEN
-            dense = 4 * found > n
+            dense = 16 * found > n
             if dense:
                 for k in range(n):
                     u[k] = uniform(bits(base, k))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from causal_lpm.kernels._compile import loop
-from causal_lpm.kernels.cpu_hash import Array
+from causal_lpm.kernels.cpu_hash import Array, U
 from causal_lpm.kernels.cpu_prefetch import prefetch
 
 _FEW = 64  # agents looked at together, since nearly all send nothing
@@ -23,18 +23,26 @@ def group_sum(x: Array, group: Array, out: Array, low: int, high: int) -> None:
     groups = out.shape[1]
     copies = 4 if groups <= _FEW_GROUPS else 1  # so that equal neighbours do not wait for each other
     for r in range(low, high):
-        source, total = x[r], np.zeros((copies, groups + 1), out.dtype)
+        source, total = x[r], np.zeros((copies, groups + 1), out.dtype)  # the first cell is that of no group
+        a, b, c, d = total[0], total[1 % copies], total[2 % copies], total[3 % copies]
         for left in range(0, source.size, _FEW):
             part, of = source[left : left + _FEW], group[left : left + _FEW]
             sends = False
             for i in range(part.size):
                 sends |= part[i] != 0
-            if sends:
-                for i in range(part.size):
-                    total[i & (copies - 1), of[i] if of[i] >= 0 else groups] += part[i]
+            if not sends:
+                continue
+            fours = part.size - part.size % 4
+            for i in range(0, fours, 4):
+                a[U(of[i] + 1)] += part[i]
+                b[U(of[i + 1] + 1)] += part[i + 1]
+                c[U(of[i + 2] + 1)] += part[i + 2]
+                d[U(of[i + 3] + 1)] += part[i + 3]
+            for i in range(fours, part.size):
+                a[U(of[i] + 1)] += part[i]
         for copy in range(copies):
             for g in range(groups):
-                out[r, g] += total[copy, g]
+                out[r, g] += total[copy, g + 1]
 
 
 @loop

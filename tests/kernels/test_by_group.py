@@ -17,13 +17,15 @@ AGENTS = 3000
     worlds=st.integers(1, 3),
     share=st.sampled_from([None, 0.0, 0.03, 0.6]),
     wide=st.booleans(),
+    in_order=st.booleans(),
     seed=st.integers(0, 99),
 )
 def test_it_is_the_event_of_each_agent_with_the_hazard_of_its_group(
-    groups: int, worlds: int, share: float | None, wide: bool, seed: int
+    groups: int, worlds: int, share: float | None, wide: bool, in_order: bool, seed: int
 ) -> None:
     g = torch.Generator().manual_seed(seed)
     group = torch.randint(0, groups, (AGENTS,), generator=g, dtype=torch.int64 if wide else torch.int32)
+    group = group.sort().values if in_order else group  # then whole blocks of agents are of one group
     keys = torch.tensor([[seed], [seed + 1]])
     hazard = torch.rand(worlds, 1, groups, generator=g) * (torch.rand(groups, generator=g) < 0.8)
     # Hazards that are the noise of an agent are where a limit may be off by one.
