@@ -20,7 +20,7 @@ from case_studies.page import four_digits
 from causal_lpm import MeanField, StraightThrough
 from causal_lpm.inference import finite_differences, sensitivity
 
-__all__ = ["DAYS", "TEN", "by_age", "checked", "gradient", "of_seeding", "reference", "total_slopes"]
+__all__ = ["DAYS", "TEN", "apart", "by_age", "checked", "gradient", "of_seeding", "reference", "total_slopes"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 DAYS = 90
@@ -47,6 +47,11 @@ def gradient(here: London, at: Mapping[str, float], days: int = DAYS) -> tuple[x
     began = time.process_time()
     found = sensitivity(partial(infections_of, here, days), "infections", EPIDEMIC, at, by=CELLS, pairs=0)
     return found, time.process_time() - began
+
+
+def apart(one: xr.Dataset, other: xr.Dataset) -> float:
+    """The largest difference of two gradients, relative to the second."""
+    return float(abs(one["gradient"] / other["gradient"] - 1).max())
 
 
 def total_slopes(here: London, at: Mapping[str, float], replicates: int, days: int = DAYS) -> dict[str, xr.Dataset]:

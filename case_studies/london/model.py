@@ -47,13 +47,15 @@ def epidemic(here: London, p: Mapping[str, torch.Tensor], days: int) -> Rollout:
 
     def day(s: State) -> State:
         rates = {each: p[f"rate_{each}"] * left_of(each, s, p) for each in SETTINGS}
-        met = exposure({"home": here.home, "elsewhere": here.mixing.scaled(**rates)}, s["infectious"])
-        hazard = susceptibility * (p["rate_home"] * met["home"] + met["elsewhere"])
+        at_home = exposure(here.home, s["infectious"])
+        elsewhere = exposure(here.mixing.scaled(**rates), here.count * s["infectious"])
+        hazard = susceptibility * (p["rate_home"] * at_home + elsewhere)
         if int(s["t"]) < SEEDED_DAYS:
             hazard = hazard + seeding
         infected = s["susceptible"] * event("infection", hazard)
         # Expected, not realised: an agent is ninety persons, and what is counted are persons.
-        tally("infections", s["susceptible"] * -torch.expm1(-hazard), people["cell"], groups=len(CELLS))
+        expected = here.count * s["susceptible"] * -torch.expm1(-hazard)
+        tally("infections", expected, people["cell"], groups=len(CELLS))
         onset = s["exposed"] * event("onset", 1 / LATENT_DAYS)
         recovered = s["infectious"] * event("recovery", 1 / INFECTIOUS_DAYS)
         return {

@@ -46,12 +46,14 @@ class London:
         home: Everybody in the household.
         mixing: Contacts a day at school, work and leisure, between cells.
         weight: Persons that an agent stands for, by borough, float64 `[32]`.
+        count: How many agents each is, 1 but in `kinds`.
     """
 
     people: Population
     home: Groups
     mixing: Mixing
     weight: torch.Tensor
+    count: torch.Tensor | float = 1.0
 
 
 @functools.lru_cache(maxsize=4)

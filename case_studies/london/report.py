@@ -115,13 +115,15 @@ def _checked(found: dict[str, Any]) -> str:
         "bias of MeanField",
         "of StraightThrough",
     )
-    seconds, slower = found["seconds"]
+    seconds, longer, differences = found["seconds"]
+    kinds, agents = found["agents"]
     groups, parameters = found["shape"]
     field, exact, error = found["infections"]
     return (
-        f"{table(head, rows)}\n\n{groups} x {parameters} derivatives in {seconds:.1f} CPU seconds of one thread; the "
-        f"finite differences by ten parameters took {slower:,.0f}. Agents infected: {field:,.0f} under MeanField, "
-        f"{exact:,.0f} ± {error:,.0f} in exact simulations."
+        f"{table(head, rows)}\n\n{groups} x {parameters} derivatives in {seconds:.1f} CPU seconds of one thread, from "
+        f"one household of each kind ({kinds:,} agents); from all {agents:,} agents in {longer:.1f}, at most "
+        f"{100 * found['apart']:.1g}% apart. Finite differences by ten parameters took {differences:,.0f}. "
+        f"Agents infected: {field:,.0f} under MeanField, {exact:,.0f} ± {error:,.0f} in exact simulations."
     )
 
 

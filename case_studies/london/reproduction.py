@@ -13,6 +13,7 @@ from case_studies.kept_parts import kept_part
 from case_studies.london import closures, dependence, forecast
 from case_studies.london.calibration import calibrated, middle
 from case_studies.london.deaths import TABLE, weekly_deaths
+from case_studies.london.kinds import one_of_each_kind
 from case_studies.london.parameters import PRIORS
 from case_studies.london.people import PERSONS_PER_AGENT, London, london
 from case_studies.london.pictures import draw
@@ -92,15 +93,19 @@ def reproduce(
 
 
 def _dependence(here: London, at: dict[str, float], size: Size, seed: int, out: Path) -> dict[str, Any]:
-    found, seconds = dependence.gradient(here, at, size.days)
+    kinds = one_of_each_kind(here)
+    found, seconds = dependence.gradient(kinds, at, size.days)
     found.to_netcdf(out / "gradient.nc", engine="h5netcdf")
+    every_agent, longer = dependence.gradient(here, at, size.days)
     totals = dependence.total_slopes(here, at, size.straight, size.days)
     began = time.process_time()
     truth = dependence.reference(here, at, size.pairs, seed, size.days)
     truth.to_netcdf(out / "differences.nc", engine="h5netcdf")
     return {
         "at": at,
-        "seconds": [four_digits(seconds), four_digits(time.process_time() - began)],
+        "seconds": [four_digits(x) for x in (seconds, longer, time.process_time() - began)],
+        "agents": [kinds.people.size, here.people.size],
+        "apart": four_digits(dependence.apart(found, every_agent)),
         "shape": [found.sizes["group"], found.sizes["parameter"]],
         "infections": [
             four_digits(float(found["value"].sum())),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from case_studies.london import closures, dependence, forecast, report
 from case_studies.london.deaths import TABLE, daily_deaths, deaths_seen, weekly_deaths
 from case_studies.london.inputs import DAYS, FIRST_DAY, SEEN_DAYS, ages_of_london, fatality, persons
+from case_studies.london.kinds import one_of_each_kind
 from case_studies.london.model import first_wave, infections_of
 from case_studies.london.parameters import EPIDEMIC, PRIORS, SEEDING
 from case_studies.london.people import contacts_elsewhere, household_shares, london
@@ -149,6 +150,21 @@ def test_gradients_do_not_change_the_run_and_the_mean_field_is_near_it() -> None
     runs = torch.stack([infections(KeyedNoise(seed)).sum() for seed in range(8)])
     field = float(infections(MeanField()).sum())
     assert float(runs.min()) < field < 2 * float(runs.max())
+
+
+def test_one_household_of_each_kind_has_the_gradient_of_all() -> None:
+    here = london(1800)
+    kinds = one_of_each_kind(here)
+    assert kinds.people.size < 0.6 * here.people.size
+    assert isinstance(kinds.count, torch.Tensor)
+    counted = torch.bincount(kinds.people["cell"], kinds.count, minlength=160)
+    assert torch.equal(counted, torch.bincount(here.people["cell"], minlength=160).float())
+    ages = [pd.DataFrame({"home": x.home.group, "age": x.people["age"]}).groupby("home")["age"] for x in (here, kinds)]
+    assert {tuple(sorted(home)) for _, home in ages[0]} == {tuple(sorted(home)) for _, home in ages[1]}
+    every, one = (dependence.total_slopes(x, KNOWN, 1, days=45)["MeanField()"] for x in (here, kinds))
+    np.testing.assert_allclose(one["value"], every["value"], rtol=1e-5)
+    np.testing.assert_allclose(one["gradient"], every["gradient"], rtol=1e-4)
+    assert dependence.apart(one, every) < 1e-4
 
 
 def test_all_boroughs_together_are_the_level_of_seeding() -> None:

@@ -28,10 +28,10 @@ def sensitivity(
 ) -> xr.Dataset:
     """The gradient of a tally's total by all parameters, from one differentiable run.
 
-    The run costs the same for one parameter and for thousands (groups go backward side by side), but its estimator is biased
-    where it is not `Score`: the finite differences, two exact simulations a parameter and pair, say how much. An SIR on
-    two layers, 100,000 agents and 60 days, with six parameters and four age groups: 2.2 s of one core for the gradient
-    alone, 5.5 s with two pairs (`python benchmarks/gradients.py sensitivity`).
+    The run costs the same for one parameter and for thousands (groups go backward side by side), but its estimator is
+    biased where it is not `Score`: the finite differences, two exact simulations a parameter and pair, say how much. An
+    SIR on two layers, 100,000 agents and 60 days, with six parameters and four age groups: 2.2 s of one core for the
+    gradient alone, 5.5 s with two pairs (`python benchmarks/gradients.py sensitivity`).
 
     A parameter may be a vector, and has one column an entry: one number a network layer, as an event (`.to_event(1)`,
     read as `x[..., layer]`), or one a borough or age group, in a plate (`with pyro.plate("boroughs", 5)`, read as
