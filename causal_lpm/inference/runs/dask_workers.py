@@ -41,9 +41,10 @@ class DaskWorkers(Workers):
     """
 
     def __init__(self, name: str, client: Any, end: Callable[[], object] = lambda: None) -> None:
-        super().__init__(client.get_executor())
+        super().__init__(client.get_executor(pure=False))  # or a task that is run again would find its earlier error
         self._distributed, self._client = the_distributed(name), client
         self._name, self._end = name, end
+        self._held: dict[Any, Any] = {}  # key -> what `hold` gave
 
     def __str__(self) -> str:
         return self._name
@@ -63,7 +64,9 @@ class DaskWorkers(Workers):
         # A task of its own, which the scheduler runs again where all workers that have its result are lost.
         quiet = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
         with importlib.import_module("dask.config").set(quiet):
-            return self._client.submit(bytes, data, pure=False)
+            held = self._client.submit(bytes, data, pure=False)
+        self._held[held.key] = held
+        return held
 
     def ask(self, fn: Callable[..., T], *args: Any) -> Mapping[str, T | BaseException]:
         threads = self._client.nthreads()
@@ -75,7 +78,9 @@ class DaskWorkers(Workers):
                 self,
                 max(threads.values()),
             )
-        asked = {self._client.get_executor(workers=[address]).submit(fn, *args): address for address in threads}
+        asked = {
+            self._client.get_executor(workers=[address], pure=False).submit(fn, *args): address for address in threads
+        }
         # Who computes for somebody else just now is asked with its first task.
         answered, busy = wait(asked, timeout=ANSWERS)
         for future in busy:
@@ -85,6 +90,10 @@ class DaskWorkers(Workers):
 
     def fault(self, error: BaseException) -> BaseException:
         if isinstance(error, self._distributed.KilledWorker):
+            # Data whose worker was killed as it made them stay an error until they are asked for again: each task that
+            # needs them would fail, as if its worker had been killed, and none would begin.
+            if lost := self._held.get(error.args[0] if error.args else None):
+                lost.retry()
             # The scheduler may have run it elsewhere several times.
             deaths = int(getattr(error, "allowed_failures", 0)) + 1
             return LostWorker(f"a worker of {self} was killed (out of memory?)", deaths)

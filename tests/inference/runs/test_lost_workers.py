@@ -1,5 +1,6 @@
 """What a lost worker had is run again, and a task that ends its workers is told from its neighbours."""
 
+import contextlib
 import os
 import secrets
 import signal
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causal_lpm.inference import RunError
+from causal_lpm.inference.runs.addresses import opened
 from causal_lpm.inference.runs.faults import LostWorker
 from causal_lpm.inference.runs.simulation_set import simulate_set
 from causal_lpm.inference.runs.workers import DEATHS, Workers, run_all
@@ -97,6 +99,33 @@ def test_a_simulation_that_kills_every_worker_is_one_sentence(where: str, librar
     with pytest.raises(RunError, match=r"^task 3 was begun \d+ times, at last alone.* of 12 simulations are kept in"):
         simulate_set(normal(fault=killing), 12, 4, executor=where, workers=2, folder=tmp_path)
     assert 0 < len(list((tmp_path / "blocks").iterdir())) < 12
+
+
+class Heavy:
+    """Data for which the worker that makes it is killed, the first time."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __bytes__(self) -> bytes:
+        with contextlib.suppress(FileExistsError):
+            self.marker.touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return b"held"
+
+
+def length(held: bytes, number: int) -> int:
+    return len(held) * number
+
+
+@pytest.mark.slow
+def test_data_whose_worker_was_killed_as_it_made_them_are_made_again(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    with opened("dask", 2) as workers:
+        assert workers is not None
+        held = workers.hold(Heavy(tmp_path / "killed"))  # type: ignore[arg-type]
+        assert sorted(run_all(length, range(5), workers, 5, (held,))) == [(n, 4 * n) for n in range(5)]
+    assert (tmp_path / "killed").exists()
 
 
 def slow(seed: int, row: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import multiprocessing
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import torch
 
 from causal_lpm import KeyedNoise, exogenous
+from causal_lpm.inference.runs.addresses import opened
 from causal_lpm.inference.runs.blocks import Simulator
 from causal_lpm.inference.runs.loky_workers import stop_processes, worker_processes
 from causal_lpm.inference.runs.ray_workers import RayExecutor
@@ -159,6 +161,19 @@ def test_worker_processes_are_other_processes_and_are_used_again() -> None:
     assert os.getpid() not in used[0] | used[1]
     assert used[0] & used[1]
     stop_processes(worker_processes(2))
+
+
+def mark(folder: Path) -> None:
+    (folder / secrets.token_hex(8)).touch()
+
+
+def test_a_task_that_is_sent_again_begins_again_also_where_the_first_is_remembered(tmp_path: Path) -> None:
+    with dask(processes=False, n_workers=1, threads_per_worker=1) as executor, opened(executor) as workers:
+        assert workers is not None
+        first, again = (workers.submit(mark, tmp_path) for _ in range(2))
+        assert (first.result(60), again.result(60)) == (None, None)
+        assert set(workers.ask(mark, tmp_path).values()) == {None}
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def hoarding(seed: int, row: np.ndarray) -> np.ndarray:
