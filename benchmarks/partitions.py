@@ -44,14 +44,16 @@ class Senders(Handler):
 
 def numbers(agents: int, ranks: int) -> np.ndarray:
     """The rank of each agent, in contiguous parts."""
-    return np.arange(agents) * ranks // agents
+    rank: np.ndarray = np.arange(agents) * ranks // agents
+    return rank
 
 
 def regions(region: np.ndarray, ranks: int) -> np.ndarray:
     """The rank of each agent, whole regions one after the other: each goes where its middle would be."""
     size = np.bincount(region)
     middle = np.cumsum(size) - size / 2
-    return (middle * ranks // len(region)).astype(np.int64)[region]
+    rank: np.ndarray = (middle * ranks // len(region)).astype(np.int64)[region]
+    return rank
 
 
 def metis(groups: list[np.ndarray], ranks: int) -> np.ndarray:
@@ -100,7 +102,7 @@ def bytes_a_day(groups: list[np.ndarray], rank: np.ndarray, days: list[np.ndarra
         held = np.zeros((int(group.max()) + 2, ranks), dtype=bool)
         held[whose, where] = True
         held[-1] = False
-        before = np.zeros(len(part))
+        before: np.ndarray = np.zeros(len(part))
         for sent in days:
             now = np.bincount(agent, sent, len(part))
             changed = np.flatnonzero(now != before)
