@@ -52,7 +52,7 @@ def calibrated(
         budget=budget,
         gate=gate,
         ensemble=5 if gate else 2,
-        second_round=False,
+        second_round=True,
         seed=seed,
         workers=workers,
         batch=8,

@@ -6,11 +6,12 @@ import torch
 
 from case_studies.new_zealand.allocations import Plan, cell_of, planned
 from case_studies.new_zealand.contacts import random_contacts
-from case_studies.new_zealand.covid_calendar import BOUNDARY_OPENS, SEEN, changes, day_of
+from case_studies.new_zealand.covid_calendar import BOUNDARY_OPENS, SEEN, changes, day_of, schools_open
 from case_studies.new_zealand.covid_parameters import INFECTIOUS, LATENT, PRIORS, REPORTED, SEEDED
 from case_studies.new_zealand.covid_question import POLICIES
+from case_studies.new_zealand.covid_reaction import contacts_left, region_of, reported_lately
 from case_studies.new_zealand.covid_reports import AGES, expected, fitted_sites
-from case_studies.new_zealand.covid_spread import receptiveness
+from case_studies.new_zealand.covid_spread import flat, receptiveness
 from case_studies.new_zealand.districts import DISTRICTS, ETHNICITIES
 from case_studies.new_zealand.doses import UNWILLING, uptake
 from case_studies.new_zealand.people import Country
@@ -47,7 +48,7 @@ def outbreak(country: Country, days: int = SEEN) -> dict[str, torch.Tensor]:
     acts = {name: policy(name, each.default) for name, each in POLICIES.items()}
     people, size, plan = country.people, country.people.size, planned(country)
     classes, cell = uptake(country), cell_of(country)
-    age = (people["age"].int() // 10).clamp(max=len(AGES) - 1)
+    age, region = (people["age"].int() // 10).clamp(max=len(AGES) - 1), region_of(people["district"])
     cohort = age * AREAS + cell
     outside = random_contacts(country, MIXING_AGES)
     per_contact = 1 / (outside.degree().mean() * INFECTIOUS.mean())
@@ -73,13 +74,16 @@ def outbreak(country: Country, days: int = SEEN) -> dict[str, torch.Tensor]:
             factors = receptiveness(p, per_contact, today, days, guard, age, cell)
         since = today - s["infected_on"]
         infectious = (since >= latent) & (since < recovered)
-        free = infectious & (since < isolated)
+        since_report = since - isolated
+        free = infectious & (since_report < 0)
         network = closed if today < opens else stays
-        hazard = (
-            factors["at_home"] * exposure(country.home, torch.where(infectious, factors["sends"], 0.0))
-            + factors["at_school"] * exposure(country.school, torch.where(free, factors["sends"], 0.0))
-            + factors["outside"] * exposure(network, torch.where(free, factors["meets"], 0.0))
-        )
+        left = contacts_left(p["reaction"], reported_lately(since_report, region))
+        outside_now = factors["outside"] * look_up(flat(left[..., None, :]), region)
+        hazard = factors["at_home"] * exposure(country.home, torch.where(infectious, factors["sends"], 0.0))
+        if bool(schools_open(days)[:, today].any()):
+            pupils = exposure(country.school, torch.where(free, factors["sends"], 0.0))
+            hazard = hazard + factors["at_school"] * pupils
+        hazard = hazard + outside_now * exposure(network, torch.where(free, factors["meets"], 0.0))
         infected = event("infection", hazard, where=s["infected_on"] == NEVER)
         for doses in range(3):
             tally(f"infected_{doses}", infected & (guard == doses), cohort, groups=len(AGES) * AREAS)

@@ -96,15 +96,20 @@ def _ranked(numbers: dict[str, Any]) -> str:
 
 
 def _whole(numbers: dict[str, Any]) -> str:
-    run = numbers["whole"]
+    run, (many, few) = numbers["whole"], numbers["size"]["whole"]
     timed = (
         f"{run['agents']:,} agents, {run['days']} days, people and doses included: {run['computing']:.0f} s of "
-        f"computing in {run['threads']} thread, {run['clock']:.0f} s by the clock of a machine that others used; the "
-        f"peak memory of the process is {run['peak']:.1f} GiB."
+        f"computing in {run['threads']} thread, {run['clock']:.0f} s by the clock; the peak memory of the process is "
+        f"{run['peak']:.1f} GiB."
     )
     rows = [
-        (name, f"{own:.0f}", f"{mean:.0f}", f"{sd:.0f}", f"{apart:+.1f}")
-        for name, (mean, sd, own, apart) in numbers["agreement"].items()
+        (name, f"{whole:.0f} ({sd:.0f})", f"{mean:.0f} ({spread:.0f})", f"{apart:+.1f}")
+        for name, (whole, sd, mean, spread, apart) in numbers["agreement"].items()
     ]
-    head = ("180 days, one draw", "whole country", "500,000 agents: mean", "sd of a run", "apart, in sd")
+    head = (
+        "180 days, one draw: mean (sd of a run)",
+        f"whole country, {many} runs",
+        f"500,000 agents, {few} runs",
+        "apart, in standard errors",
+    )
     return f"{timed}\n\n{table(head, rows)}"

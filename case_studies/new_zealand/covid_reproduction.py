@@ -29,20 +29,20 @@ class Size:
         draws: Of the posterior, for the forecast and for the allocations.
         lucks: Runs of each draw for the forecast.
         replicates: Runs of each draw for the allocations.
-        whole: Whether the whole country is run, and half a million agents so many times.
+        whole: Runs of the whole country, and of half a million agents; none of neither if 0.
     """
 
-    agents: int = 100_000
-    budget: int = 500
+    agents: int = 200_000
+    budget: int = 1200
     gate: int = 200
-    draws: int = 30
-    lucks: int = 4
+    draws: int = 40
+    lucks: int = 8
     replicates: int = 2
-    whole: int = 4
+    whole: tuple[int, int] = (3, 6)
 
 
 FULL = Size()
-QUICK = Size(20_000, 40, 0, 4, 2, 1, 0)
+QUICK = Size(20_000, 40, 0, 4, 2, 1, (0, 0))
 
 
 def reproduce(
@@ -70,13 +70,13 @@ def reproduce(
     numbers["kind"] = str(worlds.attrs["kind"])
     numbers["dosed"] = covid_compared.dosed(here)
     numbers["worlds"], numbers["ranked"] = covid_compared.by_ethnicity(worlds), covid_compared.ranked(worlds)
-    if size.whole:
+    if all(size.whole):
         say("the whole country")
         middle = {
             name: torch.as_tensor(values).double().mean(0, keepdim=True).float() for name, values in draws.items()
         }
         numbers["whole"] = covid_scale.whole(middle, seed)
-        numbers["agreement"] = covid_scale.agreement(middle, size.whole, seed, numbers["whole"])
+        numbers["agreement"] = covid_scale.agreement(middle, size.whole, seed)
     (out / "numbers.json").write_text(json.dumps({"covid": numbers}, indent=1) + "\n", encoding="utf-8")
     return "\n\n".join(tables(numbers).values())
 

@@ -23,15 +23,13 @@ LONG = 180
 
 
 def whole(draws: Mapping[str, Any], seed: int, days: int = LONG, agents: int | None = None) -> dict[str, float]:
-    """Agents, infections and admissions of one run, seconds of computing and by the clock, and peak memory (GiB)."""
+    """Agents, days, seconds of computing and by the clock, threads, and peak memory (GiB) of one run."""
     began, computing = time.perf_counter(), time.process_time()
     here = country(agents)
-    totals = _totals(agents, draws, 1, seed, days)[0]
+    _totals(agents, draws, 1, seed, days)
     return {
         "agents": here.people.size,
         "days": days,
-        "infections": four_digits(totals[0]),
-        "admitted": four_digits(totals[1]),
         "computing": round(time.process_time() - computing, 1),
         "clock": round(time.perf_counter() - began, 1),
         "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
@@ -40,20 +38,35 @@ def whole(draws: Mapping[str, Any], seed: int, days: int = LONG, agents: int | N
 
 
 def agreement(
-    draws: Mapping[str, Any], replicates: int, seed: int, large: Mapping[str, float], days: int = LONG
+    draws: Mapping[str, Any],
+    replicates: tuple[int, int],
+    seed: int,
+    days: int = LONG,
+    agents: tuple[int | None, int] = (None, AGENTS),
 ) -> dict[str, list[float]]:
-    """Outcome -> in half a million agents: mean, standard deviation of a run; that of `large`, and how many apart.
+    """Outcome -> mean and standard deviation of a run in the whole country, and in half a million; how far apart.
 
-    What is apart counts in standard deviations of the difference of a run of the whole and the mean of the others, as
-    if a run of the whole scattered as much.
+    What is apart are the means, in standard errors of their difference.
+
+    Args:
+        draws: One draw of the parameters.
+        replicates: Runs of the whole country, and of half a million agents; two or more of each.
+        seed: Of their luck.
+        days: Of a run.
+        agents: Of the country, all people by default, and of the smaller one.
+
+    Raises:
+        ValueError: fewer than two runs, of which no standard deviation is known.
     """
-    totals = _totals(AGENTS, draws, replicates, seed, days)
+    if min(replicates) < 2:
+        raise ValueError(f"there are {min(replicates)} runs: give two or more, so that their scatter is known.")
+    many, few = (_totals(size, draws, runs, seed, days) for size, runs in zip(agents, replicates, strict=True))
     found = {}
     for number, outcome in enumerate(("infections", "admitted")):
-        values = totals[:, number]
-        sd = float(values.std(ddof=1))
-        apart = (large[outcome] - values.mean()) / (sd * np.sqrt(1 + 1 / len(values))) if sd else 0.0
-        found[outcome] = [four_digits(x) for x in (values.mean(), sd, large[outcome], apart)]
+        own = [(x.mean(), x.std(ddof=1), len(x)) for x in (many[:, number], few[:, number])]
+        error = np.sqrt(sum(sd**2 / runs for _, sd, runs in own))
+        apart = (own[0][0] - own[1][0]) / error if error else 0.0
+        found[outcome] = [four_digits(x) for x in (*own[0][:2], *own[1][:2], apart)]
     return found
 
 

@@ -15,7 +15,7 @@ from case_studies.new_zealand.covid_parameters import (
 )
 from causal_lpm import look_up
 
-__all__ = ["receptiveness"]
+__all__ = ["flat", "receptiveness"]
 
 
 def receptiveness(
@@ -56,12 +56,12 @@ def receptiveness(
     return {
         "at_home": AT_HOME * caught,
         "at_school": caught * look_up(school, cell // activity.shape[-1]),
-        "outside": caught * look_up(_flat(reach.flatten(-2)), cell),
+        "outside": caught * look_up(flat(reach.flatten(-2)), cell),
         "sends": sends,
-        "meets": sends * look_up(_flat(activity), ethnicity),
+        "meets": sends * look_up(flat(activity), ethnicity),
     }
 
 
-def _flat(table: torch.Tensor) -> torch.Tensor:
+def flat(table: torch.Tensor) -> torch.Tensor:
     """`[*dims, 1, K]`, as `[K]` where there are no other dimensions: in half the time."""
     return table[0] if table.dim() == 2 else table

@@ -16,6 +16,7 @@ from case_studies.new_zealand.covid_calendar import DAYS, LEVELS, SEEN, changes,
 from case_studies.new_zealand.covid_calibration import focused
 from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.new_zealand.covid_question import POLICIES, RULES, WORLDS
+from case_studies.new_zealand.covid_reaction import REGIONS, contacts_left, region_of, reported_lately
 from case_studies.new_zealand.covid_reports import fitted_sites, reported_admissions, reported_cases, sites
 from case_studies.new_zealand.doses import CLASSES, UNWILLING, covered, given, uptake
 from case_studies.new_zealand.people import Country, country
@@ -162,6 +163,57 @@ def test_more_contacts_infect_more_and_risk_admits_more(here: Country) -> None:
     risk = run(here, {"fact": {}}, admission_level=2 * KNOWN["admission_level"])
     assert float(risk["admitted"].sum()) == pytest.approx(2 * float(usual["admitted"].sum()), rel=0.01)
     assert np.array_equal(risk["infections"], usual["infections"])
+
+
+# --- people who react ------------------------------------------------------------------------------------------------
+
+
+@drawn(
+    hnp.arrays(np.float32, 5, elements=st.floats(0, 10_000, width=32)),
+    hnp.arrays(np.float32, 5, elements=st.floats(0, 10_000, width=32)),
+    st.floats(0, 10),
+)
+def test_more_reported_cases_never_raise_contacts(cases: np.ndarray, more: np.ndarray, reaction: float) -> None:
+    strength = torch.tensor([reaction])
+    few, many = (contacts_left(strength, torch.from_numpy(x)) for x in (cases, cases + more))
+    assert bool((many <= few).all())
+    assert bool((many > 0).all())
+    assert bool((few <= 1).all())
+    assert bool((contacts_left(strength + 1, torch.from_numpy(cases)) <= few).all())
+
+
+def test_who_does_not_react_has_all_contacts() -> None:
+    assert bool((contacts_left(torch.zeros(1), torch.tensor([0.0, 1e6])) == 1).all())
+
+
+@drawn(hnp.arrays(np.int64, 60, elements=st.integers(-300, 120)), st.integers(0, 2**16))
+def test_reports_of_the_last_seven_days_are_counted_where_people_live(since: np.ndarray, seed: int) -> None:
+    region = np.concatenate([np.arange(len(REGIONS)), np.random.default_rng(seed).integers(0, len(REGIONS), 55)])
+    found = reported_lately(torch.from_numpy(since), torch.from_numpy(region).int()).numpy()
+    for number in range(len(REGIONS)):
+        own = since[region == number]
+        assert found[number] == pytest.approx(1e5 * ((own >= 1) & (own <= 7)).mean(), rel=1e-5)
+
+
+def test_every_district_is_in_one_region() -> None:
+    assert sorted(place for own in REGIONS for place in own) == list(range(20))
+    assert region_of(torch.arange(20)).unique().tolist() == list(range(len(REGIONS)))
+
+
+def test_who_reacts_infects_fewer_and_reacts_to_the_cases_of_the_own_world(here: Country) -> None:
+    calm = run(here, {"fact": {}}, reaction=0.0)
+    reacts = run(here, {"fact": {}}, reaction=5.0)
+    assert float(reacts["infections"].sum()) < float(calm["infections"].sum())
+    worlds: Worlds = {"fact": {}, "other": {"allocation": 4.0}}
+    both, alone = run(here, worlds, reaction=1.0), run(here, {"other": worlds["other"]}, reaction=1.0)
+    for name in ("infections", "admitted"):
+        assert np.array_equal(both[name].sel(world="other").values, alone[name].sel(world="other").values)
+    assert not np.array_equal(both["infections"].values[0], both["infections"].values[1])
+
+
+def test_unreported_cases_move_nobody(here: Country) -> None:
+    silent = [run(here, {"fact": {}}, ascertainment=0.0, reaction=reaction) for reaction in (0.0, 5.0)]
+    assert np.array_equal(*(found["infections"].values for found in silent))
 
 
 def test_nobody_crosses_a_closed_boundary(here: Country) -> None:
