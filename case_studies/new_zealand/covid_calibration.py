@@ -9,20 +9,21 @@ import numpy as np
 
 from case_studies.new_zealand.covid_model import outbreak
 from case_studies.new_zealand.covid_reports import AREAS, sites
+from case_studies.new_zealand.districts import AUCKLAND
 from case_studies.new_zealand.people import Country, country
 from case_studies.page import four_digits
 from causal_lpm.inference import CalibrationResult, fit
 
 __all__ = ["FINER", "calibrated", "fitted", "focused"]
 
-FINER = (0, 1, 2, 3, 4, 5, 6)
-"""The districts of the north, where nearly all cases were, have ten times as many agents a person as the others."""
-FOCUS = 10
+FINER = ((16, AUCKLAND), (4, (0, 4, 5, 6)))
+"""How many times as many agents a person as the south has: Auckland, where most cases were, and the districts around
+it."""
 
 
 def focused(agents: int) -> Country:
     """New Zealand with so many agents, most of them in the districts of the outbreak."""
-    return country(agents, focus=FOCUS, finer=FINER)
+    return country(agents, finer=FINER)
 
 
 def calibrated(

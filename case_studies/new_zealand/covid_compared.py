@@ -5,20 +5,25 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from case_studies.new_zealand.allocations import planned
-from case_studies.new_zealand.covid_calendar import DAYS
+from case_studies.new_zealand.covid_calendar import DAYS, SEEN
 from case_studies.new_zealand.covid_model import outbreak
 from case_studies.new_zealand.covid_question import POLICIES, RULES, WORLDS
-from case_studies.new_zealand.districts import ETHNICITIES
+from case_studies.new_zealand.covid_reports import reported_cases
+from case_studies.new_zealand.districts import AUCKLAND, ETHNICITIES
 from case_studies.new_zealand.inputs import persons
 from case_studies.new_zealand.people import Country
 from case_studies.page import four_digits
 from case_studies.worlds import check_worlds
 from causal_lpm.inference import Worlds, predict, rank_policies
 
-__all__ = ["asked", "by_ethnicity", "dosed", "ranked"]
+__all__ = ["ALIKE", "alike", "asked", "by_ethnicity", "dosed", "ranked"]
+
+ALIKE = 2.0
+"""How many times as many cases as reported, or as few, an outbreak may have that counts as one like it."""
 
 
 def asked(
@@ -35,17 +40,38 @@ def asked(
     return predict(partial(outbreak, country, days), draws, worlds, outcomes=names, kind="paired", **settings)
 
 
-def by_ethnicity(worlds: xr.Dataset) -> dict[str, dict[str, list[list[float]]]]:
+def alike(predicted: xr.Dataset, replicates: int) -> npt.NDArray[np.bool_]:
+    """Which runs had about as many cases in Auckland as were reported to 30 November, `[draws, replicates]`.
+
+    Args:
+        predicted: Runs of the same draws and seed as those of `asked`, as `covid_forecast.ahead` gives them; a run
+            depends on its draw and replicate alone, and so is that of the world "as it was".
+        replicates: Of each draw, in `asked`.
+    """
+    auckland = list(AUCKLAND)
+    cases = predicted["cases"].values[0][:, :replicates, auckland, :SEEN].sum((-2, -1))
+    times: npt.NDArray[np.float64] = cases / reported_cases(SEEN)[auckland].sum()
+    return (times <= ALIKE) & (times >= 1 / ALIKE)
+
+
+def by_ethnicity(
+    worlds: xr.Dataset, chosen: npt.NDArray[np.bool_] | None = None
+) -> dict[str, dict[str, list[list[float]]]]:
     """World -> outcome -> for all and for each ethnicity, seven numbers.
 
     They are mean and median; and of how much more there are than as it was, the mean, its standard error over draws and
     replicates, the median, and the 5 and 95 percentile.
+
+    Args:
+        worlds: As `asked` gives them.
+        chosen: The runs that count, `[draws, replicates]`; all, if not given.
     """
     found: dict[str, dict[str, list[list[float]]]] = {str(world): {} for world in worlds["world"].values}
     for outcome in ("infections", "admitted"):
         total = worlds[outcome].sum("day").transpose("world", "draw", "replicate", "group").values
         total = np.concatenate([total.sum(-1, keepdims=True), total], -1)
         total = total.reshape(len(total), -1, total.shape[-1])
+        total = total if chosen is None else total[:, chosen.ravel()]
         more = total - total[:1]
         for number, world in enumerate(found):
             error = more[number].std(0, ddof=1) / np.sqrt(more.shape[1])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from case_studies.new_zealand.covid_compared import ALIKE
 from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.page import table
 
@@ -19,7 +20,8 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
         "gates": table(("gate", "verdict", "what it says"), [(n, r[0], r[2]) for n, r in numbers["gates"].items()]),
         "forecast": _forecast(numbers["forecast"]),
         "dosed": _dosed(numbers["dosed"]),
-        "worlds": _worlds(numbers),
+        "worlds": _worlds(numbers, "worlds"),
+        "alike": _alike(numbers),
         "ranked": _ranked(numbers),
     }
     if "whole" in numbers:
@@ -69,9 +71,17 @@ def _dosed(shares: dict[str, list[float]]) -> str:
     return table(("with a first dose by 17 August 2021, % of those from 10 years on", *NAMED), rows)
 
 
-def _worlds(numbers: dict[str, Any]) -> str:
+def _alike(numbers: dict[str, Any]) -> str:
+    few, many = numbers["alike"]
+    said = (
+        f"{few} of {many} runs had between {1 / ALIKE:g} and {ALIKE:g} times Auckland's reported cases to 30 November."
+    )
+    return f"{said}\n\n{_worlds(numbers, 'worlds alike')}" if "worlds alike" in numbers else said
+
+
+def _worlds(numbers: dict[str, Any], which: str) -> str:
     rows = []
-    for world, row in numbers["worlds"].items():
+    for world, row in numbers[which].items():
         cells = row["admitted"]
         if world == "as it was":
             rows.append(("as it was: mean", *(f"{mean:.0f}" for mean, *_ in cells)))

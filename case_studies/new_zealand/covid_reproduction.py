@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from case_studies.new_zealand import covid_compared, covid_forecast, covid_scale
+from case_studies.new_zealand import covid_compared, covid_forecast, covid_pictures, covid_scale
 from case_studies.new_zealand.covid_calibration import calibrated, fitted, focused
 from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.new_zealand.covid_report import tables
@@ -37,7 +37,7 @@ class Size:
     gate: int = 200
     draws: int = 40
     lucks: int = 8
-    replicates: int = 2
+    replicates: int = 3
     whole: tuple[int, int] = (3, 6)
 
 
@@ -48,7 +48,7 @@ QUICK = Size(20_000, 40, 0, 4, 2, 1, (0, 0))
 def reproduce(
     out: Path, *, quick: bool, seed: int, workers: int, say: Callable[[str], None], agents: int | None = None
 ) -> str:
-    """Writes numbers.json, the posterior and the series of all worlds, and returns the tables."""
+    """Writes numbers.json, the posterior, the series of all worlds and a picture, and returns the tables."""
     torch.set_num_threads(1)  # the processes share the cores
     size = QUICK if quick else FULL
     number = size.agents if agents is None else agents
@@ -64,11 +64,16 @@ def reproduce(
     reports = {name: predicted[name].values[0].reshape(-1, *predicted[name].shape[3:]) for name in SITES}
     numbers["fitted"] = fitted(reports)
     numbers["forecast"] = covid_forecast.scored(predicted, np.asarray(draws["dispersion"], dtype=float).ravel(), seed)
+    covid_pictures.draw(predicted, result.status, out / "pictures")
     say("who gets the doses")
     worlds = covid_compared.asked(here, draws, size.replicates, seed)
     worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
     numbers["kind"] = str(worlds.attrs["kind"])
     numbers["dosed"] = covid_compared.dosed(here)
+    near = covid_compared.alike(predicted, size.replicates)
+    numbers["alike"] = [int(near.sum()), near.size]
+    if near.sum() > 1:
+        numbers["worlds alike"] = covid_compared.by_ethnicity(worlds, near)
     numbers["worlds"], numbers["ranked"] = covid_compared.by_ethnicity(worlds), covid_compared.ranked(worlds)
     if all(size.whole):
         say("the whole country")

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,9 +16,10 @@ from causal_lpm.agents import Groups, Population
 from causal_lpm.inference import positive_count
 from causal_lpm.populations import population
 
-__all__ = ["Country", "country", "ethnicities"]
+__all__ = ["Country", "Finer", "country", "ethnicities"]
 
 Columns: TypeAlias = dict[str, torch.Tensor]
+Finer: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Whole: TypeAlias = npt.NDArray[np.int64]
 GROUPS = ("household", "classroom")
@@ -42,7 +44,7 @@ class Country:
 
 
 @functools.lru_cache(maxsize=2)
-def country(agents: int | None = None, seed: int = 0, focus: int = 1, finer: tuple[int, ...] = ()) -> Country:
+def country(agents: int | None = None, seed: int = 0, finer: Finer = ()) -> Country:
     """New Zealand with households and schools, in which everybody has a district, an age and an ethnicity.
 
     Districts, ages, households and classrooms are those of the package's population `new-zealand`. In each district the
@@ -51,20 +53,21 @@ def country(agents: int | None = None, seed: int = 0, focus: int = 1, finer: tup
     Args:
         agents: In all, about; one a person (5,172,834) if not given.
         seed: The same seed gives the same people.
-        focus: How many times as many agents a person the districts `finer` have as the others.
-        finer: Numbers of districts.
+        finer: How many times as many agents a person as others have, and the numbers of the districts that have them.
 
     Raises:
-        ValueError: agents or a focus below 1, more agents than memory holds, or so few that a district lacks adults.
+        ValueError: agents or times below 1, more agents than memory holds, or so few that a district lacks adults.
 
     >>> country(agents=2_000).people
     <Population of 2,000 agents with district, age, household, classroom, ethnicity>
     """
-    positive_count("focus", focus)
-    dense, rough = _sizes(agents, focus, finer)
-    columns = _columns(dense, seed)
-    if rough != dense:
-        columns = _chosen(columns, _columns(rough, seed), finer)
+    for times, _ in finer:
+        positive_count("times as many agents", times)
+    grain = [next((times for times, own in finer if number in own), 1) for number in range(len(DISTRICTS))]
+    share = persons().sum((1, 2)) / persons().sum()
+    whole = None if agents is None else agents / float((share * grain).sum())
+    made = {times: _columns(None if whole is None else round(whole * times), seed) for times in sorted(set(grain))}
+    columns = _chosen([made[times] for times in grain]) if len(made) > 1 else made.popitem()[1]
     district, age, home = (columns[name].numpy() for name in ("district", "age", "household"))
     ends = np.searchsorted(district, np.arange(len(DISTRICTS) + 1))
     told = np.empty(len(district), dtype=np.uint8)
@@ -119,16 +122,6 @@ def _apportioned(shares: Floats, whole: int) -> Whole:
     return found
 
 
-def _sizes(agents: int | None, focus: int, finer: tuple[int, ...]) -> tuple[int | None, int | None]:
-    """Agents of a population as fine as the districts `finer`, and of one as the others: None for one a person."""
-    if agents is None or focus == 1 or not finer:
-        return agents, agents
-    by_district = persons().sum((1, 2))
-    share = float(by_district[list(finer)].sum() / by_district.sum())
-    dense = agents / (share + (1 - share) / focus)
-    return round(dense), round(dense / focus)
-
-
 def _columns(agents: int | None, seed: int) -> Columns:
     made = population("new-zealand", agents, seed)
     if made.places["district"] != DISTRICTS:
@@ -136,12 +129,11 @@ def _columns(agents: int | None, seed: int) -> Columns:
     return {name: made.people[name] for name in ("district", "age", *GROUPS)}
 
 
-def _chosen(dense: Columns, rough: Columns, finer: tuple[int, ...]) -> Columns:
-    """District by district from one or the other, groups numbered on."""
-    parts: dict[str, list[torch.Tensor]] = {name: [] for name in dense}
+def _chosen(sources: Sequence[Columns]) -> Columns:
+    """Each district from its own source, groups numbered on."""
+    parts: dict[str, list[torch.Tensor]] = {name: [] for name in sources[0]}
     seen = dict.fromkeys(GROUPS, 0)
-    for number in range(len(DISTRICTS)):
-        source = dense if number in finer else rough
+    for number, source in enumerate(sources):
         begin, end = torch.searchsorted(source["district"], torch.tensor([number, number + 1], dtype=torch.uint8))
         for name, values in source.items():
             own = values[begin:end]

@@ -1,19 +1,22 @@
 """COVID-19 in New Zealand: laws of doses and allocations, of the model, what is asked of options, and the page."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from case_studies.new_zealand import covid_compared, covid_forecast, report
+from case_studies.new_zealand import covid_compared, covid_forecast, covid_model, covid_scale, report
 from case_studies.new_zealand.allocations import called, cell_of, planned, served
 from case_studies.new_zealand.covid_calendar import DAYS, LEVELS, SEEN, changes, day_of, levels, schools_open
 from case_studies.new_zealand.covid_calibration import focused
+from case_studies.new_zealand.covid_model import outbreak
 from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.new_zealand.covid_question import POLICIES, RULES, WORLDS
 from case_studies.new_zealand.covid_reaction import REGIONS, contacts_left, region_of, reported_lately
@@ -22,7 +25,7 @@ from case_studies.new_zealand.doses import CLASSES, UNWILLING, covered, given, u
 from case_studies.new_zealand.people import Country, country
 from case_studies.new_zealand.study import study, with_options
 from case_studies.page import fill
-from causal_lpm.inference import Worlds
+from causal_lpm.inference import Worlds, predict
 
 HERE = Path(report.__file__).parent
 KNOWN = {
@@ -114,7 +117,7 @@ def test_every_rule_gives_the_same_doses_to_nobody_twice(here: Country) -> None:
     plan, classes, cell = planned(here), uptake(here), cell_of(here)
     persons = plan.stock.double() * here.weight.double().repeat_interleave(4)
     total = persons.sum((1, 2))
-    assert torch.allclose(total, total[:1], rtol=0.005)
+    assert torch.allclose(total, total[:1], rtol=0.015)  # an agent of the south is 1,700 persons here
     assert int(plan.stock.min()) >= 0
     waiting = torch.bincount(cell[classes != UNWILLING], minlength=80)
     assert bool((plan.stock.sum(1) <= waiting + 1).all())
@@ -143,7 +146,7 @@ def test_classes_are_called_in_their_order() -> None:
 # --- the model -------------------------------------------------------------------------------------------------------
 
 
-def run(here: Country, worlds: Worlds, seed: int = 0, **changed: float) -> "covid_compared.xr.Dataset":
+def run(here: Country, worlds: Worlds, seed: int = 0, **changed: float) -> xr.Dataset:
     return covid_compared.asked(here, draws(**changed), 2, seed, worlds, SEEN)
 
 
@@ -211,9 +214,17 @@ def test_who_reacts_infects_fewer_and_reacts_to_the_cases_of_the_own_world(here:
     assert not np.array_equal(both["infections"].values[0], both["infections"].values[1])
 
 
+def test_who_does_not_react_lives_in_the_model_without_reaction(here: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    calm = run(here, {"fact": {}}, reaction=0.0)
+    monkeypatch.setattr(covid_model, "contacts_left", lambda _, cases: torch.ones_like(cases))
+    without = run(here, {"fact": {}}, reaction=5.0)
+    for name in ("infections", "admitted"):
+        assert np.array_equal(calm[name].values, without[name].values)
+
+
 def test_unreported_cases_move_nobody(here: Country) -> None:
-    silent = [run(here, {"fact": {}}, ascertainment=0.0, reaction=reaction) for reaction in (0.0, 5.0)]
-    assert np.array_equal(*(found["infections"].values for found in silent))
+    calm, reacts = (run(here, {"fact": {}}, ascertainment=0.0, reaction=reaction) for reaction in (0.0, 5.0))
+    assert np.array_equal(calm["infections"].values, reacts["infections"].values)
 
 
 def test_nobody_crosses_a_closed_boundary(here: Country) -> None:
@@ -238,6 +249,44 @@ def test_a_forecast_that_knows_is_better_than_the_last_week(here: Country) -> No
     for part in ("districts", "Auckland", "country"):
         assert scores["this model"][part][0] < scores["last week kept"][part][0]
         assert scores["this model"][part][1] > 0.8
+
+
+@drawn(st.integers(0, 2**16), st.integers(1, 5), st.integers(1, 4))
+def test_runs_near_the_reports_of_an_area_weigh_most_there(seed: int, draws: int, lucks: int) -> None:
+    cases = np.random.default_rng(seed).gamma(1.0, 10.0, (1, draws, lucks, 20, DAYS))
+    cases[0, 0, 0] = np.maximum(reported_cases(DAYS), 1e-3)
+    dims = ("world", "draw", "replicate", "group", "day")
+    weight = covid_forecast.weights(xr.Dataset({"cases": (dims, cases)}), np.full(draws, 1e3))
+    assert weight.shape == (draws * lucks, 7)
+    assert np.allclose(weight.sum(0), 1)
+    assert (weight[0] >= weight.max(0) - 1e-12)[:5].all()  # where many cases were, chance alone is not nearer
+
+
+def test_a_forecast_and_the_world_as_it_was_are_the_same_runs(here: Country) -> None:
+    worlds = covid_compared.asked(here, draws(), 2, 3, {"as it was": {}, "other": {"allocation": 2.0}})
+    found = predict(
+        partial(outbreak, here, DAYS), draws(), {"as it was": {}}, outcomes=("infections",), replicates=4, seed=3
+    )
+    assert np.array_equal(found["infections"].values[:, :, :2], worlds["infections"].values[:1])
+
+
+def test_outbreaks_like_the_reported_one_are_told_from_others(here: Country) -> None:
+    found = covid_forecast.ahead(here, draws(), 4, 0)
+    for number, times in enumerate((1.0, 0.6, 0.4, 2.2)):
+        found["cases"].values[0, 0, number] = times * reported_cases(DAYS)
+    assert covid_compared.alike(found, 4).tolist() == [[True, True, False, False]]
+    assert covid_compared.alike(found, 1).tolist() == [[True]]
+
+
+def test_two_sizes_of_the_country_agree_with_themselves() -> None:
+    found = covid_scale.agreement(draws(), (2, 2), 0, days=SEEN, agents=(10_000, 10_000))
+    for mean, sd, other, spread, apart in found.values():
+        assert (mean, sd, apart) == (other, spread, 0.0)
+
+
+def test_one_run_has_no_scatter() -> None:
+    with pytest.raises(ValueError, match=r"^there are 1 runs: give two or more, so that their scatter is known\.$"):
+        covid_scale.agreement(draws(), (1, 3), 0)
 
 
 # --- what is asked of options ----------------------------------------------------------------------------------------

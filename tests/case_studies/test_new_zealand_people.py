@@ -12,14 +12,14 @@ from case_studies.new_zealand import inputs
 from case_studies.new_zealand.contacts import between_districts, random_contacts
 from case_studies.new_zealand.districts import AUCKLAND, DISTRICTS, ETHNICITIES, apart, district_number
 from case_studies.new_zealand.inputs import persons
-from case_studies.new_zealand.people import country, ethnicities
+from case_studies.new_zealand.people import Finer, country, ethnicities
 
-FINER = (0, *AUCKLAND, 4)
+FINER = ((10, AUCKLAND), (3, (0, 4)))
 
 
-@pytest.mark.parametrize(("focus", "finer"), [(1, ()), (10, FINER)])
-def test_everybody_has_an_ethnicity_as_the_table_says(focus: int, finer: tuple[int, ...]) -> None:
-    here = country(30_000, focus=focus, finer=finer)
+@pytest.mark.parametrize("finer", [(), FINER])
+def test_everybody_has_an_ethnicity_as_the_table_says(finer: Finer) -> None:
+    here = country(30_000, finer=finer)
     people = here.people
     assert people.size == pytest.approx(30_000, rel=0.02)
     band = (people["age"].long() // 5).clamp(max=18)
@@ -31,13 +31,13 @@ def test_everybody_has_an_ethnicity_as_the_table_says(focus: int, finer: tuple[i
     assert np.abs(counted - expected).max() < 1
     agents = torch.bincount(people["district"].long(), minlength=20)
     assert torch.allclose(here.weight * agents, torch.tensor(table.sum((1, 2)), dtype=torch.float32))
-    if finer:
-        coarse = sorted(set(range(20)) - set(finer))
-        assert float(here.weight[coarse].min() / here.weight[list(finer)].max()) == pytest.approx(10, rel=0.15)
+    coarse = sorted(set(range(20)) - {number for _, own in finer for number in own})
+    for times, own in finer:
+        assert float(here.weight[coarse].min() / here.weight[list(own)].max()) == pytest.approx(times, rel=0.15)
 
 
 def test_groups_stay_in_their_district_and_are_numbered_without_a_gap() -> None:
-    people = country(30_000, focus=10, finer=FINER).people
+    people = country(30_000, finer=FINER).people
     for column in ("household", "classroom"):
         group, inside = people[column].long(), people[column] >= 0
         low, high = torch.full((int(group.max()) + 1,), 99), torch.full((int(group.max()) + 1,), -1)
@@ -98,10 +98,10 @@ def test_districts_are_known_by_name() -> None:
         district_number("Aukland")
 
 
-@pytest.mark.parametrize("focus", [0, -2])
-def test_a_focus_below_one_is_refused(focus: int) -> None:
-    with pytest.raises(ValueError, match="focus"):
-        country(1_000, focus=focus)
+@pytest.mark.parametrize("times", [0, -2])
+def test_fewer_than_one_time_as_many_agents_is_refused(times: int) -> None:
+    with pytest.raises(ValueError, match=rf"^times as many agents is {times}: "):
+        country(1_000, finer=((times, AUCKLAND),))
 
 
 def test_cut_tables_are_rows_of_the_full_ones(shared_data: Path) -> None:
