@@ -32,7 +32,7 @@ class Size:
         whole: Runs of the whole country, and of half a million agents; none of neither if 0.
     """
 
-    agents: int = 200_000
+    agents: int = 250_000
     budget: int = 1200
     gate: int = 200
     draws: int = 40
