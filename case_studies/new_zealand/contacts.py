@@ -9,10 +9,12 @@ from case_studies.new_zealand.inputs import persons
 from case_studies.new_zealand.people import Country
 from causal_lpm.agents import Mixing, by_place, contact_matrices, radiation, shared
 
-__all__ = ["AWAY", "OWN", "between_districts", "random_contacts"]
+__all__ = ["ANYWHERE", "AWAY", "OWN", "between_districts", "random_contacts"]
 
 AWAY = 0.1
 """Share of people's time outside of home that they spend in another district: an assumption; radiation says where."""
+ANYWHERE = 0.3
+"""Share of Aucklanders' contacts that are with anybody in Auckland: its three districts are one city. An assumption."""
 OWN = 0.5
 """Share of contacts inside the district that are sought in one's own ethnicity, the others being with anybody there: an
 assumption."""
@@ -21,7 +23,11 @@ assumption."""
 def between_districts(away: float = AWAY) -> torch.Tensor:
     """Contacts of one person between districts, float64 `[20, 20]`; rows add up to 1, and it is reciprocal."""
     people = torch.tensor(persons().sum((1, 2)))
-    return shared(radiation(apart(), people, leave=away), people)
+    travel = shared(radiation(apart(), people, leave=away), people)
+    city = torch.zeros(len(DISTRICTS), dtype=torch.float64)
+    city[list(AUCKLAND)] = people[list(AUCKLAND)]
+    inside = torch.diag((city > 0).double())
+    return travel + ANYWHERE * (inside @ city.expand_as(travel) / city.sum() - inside)
 
 
 def random_contacts(country: Country, ages: Sequence[int], own: float = OWN, away: float = AWAY) -> Mixing:

@@ -57,13 +57,17 @@ def _forecast(scores: dict[str, dict[str, list[float]]]) -> str:
 
 
 def _verdict(scores: dict[str, dict[str, list[float]]]) -> str:
-    """Whether the model is better than the last week kept, said either way."""
-    own, last = scores["this model"], scores["last week kept"]
-    better = [name for part, name in FORECAST.items() if own[part][0] < last[part][0]]
-    worse = [name for name in FORECAST.values() if name not in better]
-    said = [f"better than the last week kept for {' and '.join(better)}" if better else ""]
-    said.append(f"no better for {' and '.join(worse)}" if worse else "")
-    return f"The model is {'; '.join(filter(None, said))}."
+    """Whether the model is better than each simple forecast, said either way."""
+    own, parts = scores["this model"], []
+    for simple in ("last week kept", "trend kept"):
+        better = [name for part, name in FORECAST.items() if own[part][0] < scores[simple][part][0]]
+        worse = [name for name in FORECAST.values() if name not in better]
+        said = [
+            f"better for {' and '.join(better)}" if better else "",
+            f"no better for {' and '.join(worse)}" if worse else "",
+        ]
+        parts.append(f"than the {simple} it is {', '.join(filter(None, said))}")
+    return f"Of the model: {'; '.join(parts)}."
 
 
 def _dosed(shares: dict[str, list[float]]) -> str:
