@@ -36,9 +36,9 @@ class Size:
     budget: int = 1200
     gate: int = 200
     draws: int = 40
-    lucks: int = 8
-    replicates: int = 3
-    whole: tuple[int, int] = (3, 6)
+    lucks: int = 6
+    replicates: int = 2
+    whole: tuple[int, int] = (2, 4)
 
 
 FULL = Size()
