@@ -33,8 +33,8 @@ def draw(predicted: xr.Dataset, status: str, folder: Path) -> Path:
     runs = predicted["cases"].values[0].reshape(-1, *predicted["cases"].shape[3:])
     weeks = pd.date_range(FIRST_DAY, periods=DAYS // 7, freq="7D")
     figure = Figure(figsize=(11, 5.5), layout="constrained")
-    panels = figure.subplots(2, 4, sharex=True).flat
-    for panel, (area, members) in zip(panels, AREAS.items(), strict=False):
+    *panels, rest = figure.subplots(2, 4, sharex=True).flat
+    for panel, (area, members) in zip(panels, AREAS.items(), strict=True):
         drawn, came = (
             daily[..., list(members), :].sum(-2).reshape(*daily.shape[:-2], -1, 7).sum(-1)
             for daily in (runs, reported_cases(DAYS))
@@ -48,7 +48,6 @@ def draw(predicted: xr.Dataset, status: str, folder: Path) -> Path:
         panel.set_ylim(bottom=0)
         panel.set_title(area, fontsize=10)
         panel.tick_params(axis="x", rotation=45, labelsize=8)
-    rest = next(panels)
     rest.axis("off")
     rest.text(0, 0.5, SAID, va="center", fontsize=9)
     doubt = "" if status == "calibrated" else f"{status.upper()}: "
