@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 
 from case_studies.new_zealand.covid_calendar import DAYS, FIRST_DAY, SEEN
@@ -45,11 +46,12 @@ def draw(predicted: xr.Dataset, status: str, folder: Path) -> Path:
         panel.plot(weeks, came, "o", color=DOTS, markersize=3)
         panel.axvline(FIRST_DAY + pd.Timedelta(days=SEEN), color="grey", linewidth=0.8, linestyle="--")
         panel.set_yscale("symlog", linthresh=10)
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 2 * max(np.quantile(drawn, BANDS[0][1], axis=0).max(), came.max()))
         panel.set_title(area, fontsize=10)
-        panel.tick_params(axis="x", rotation=45, labelsize=8)
+        panel.xaxis.set_major_locator(MonthLocator())
+        panel.xaxis.set_major_formatter(DateFormatter("%b"))
     rest.axis("off")
-    rest.text(0, 0.5, SAID, va="center", fontsize=9)
+    rest.text(0, 0.5, SAID, va="center", fontsize=9, transform=rest.transAxes)
     doubt = "" if status == "calibrated" else f"{status.upper()}: "
     figure.suptitle(f"{doubt}reported cases a week, interventional")
     figure.savefig(file := folder / "cases.png", dpi=120)
