@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 
 from case_studies.new_zealand.covid_calendar import DAYS, FIRST_DAY, SEEN
@@ -33,6 +32,7 @@ def draw(predicted: xr.Dataset, status: str, folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     runs = predicted["cases"].values[0].reshape(-1, *predicted["cases"].shape[3:])
     weeks = pd.date_range(FIRST_DAY, periods=DAYS // 7, freq="7D")
+    months = pd.date_range("2021-09-01", weeks[-1], freq="MS")
     figure = Figure(figsize=(11, 5.5), layout="constrained")
     *panels, rest = figure.subplots(2, 4, sharex=True).flat
     for panel, (area, members) in zip(panels, AREAS.items(), strict=True):
@@ -48,8 +48,7 @@ def draw(predicted: xr.Dataset, status: str, folder: Path) -> Path:
         panel.set_yscale("symlog", linthresh=10)
         panel.set_ylim(0, 2 * max(np.quantile(drawn, BANDS[0][1], axis=0).max(), came.max()))
         panel.set_title(area, fontsize=10)
-        panel.xaxis.set_major_locator(MonthLocator())
-        panel.xaxis.set_major_formatter(DateFormatter("%b"))
+        panel.set_xticks(months, [f"{month:%b}" for month in months])
     rest.axis("off")
     rest.text(0, 0.5, SAID, va="center", fontsize=9, transform=rest.transAxes)
     doubt = "" if status == "calibrated" else f"{status.upper()}: "
