@@ -38,7 +38,7 @@ class Size:
     draws: int = 40
     lucks: int = 6
     replicates: int = 2
-    whole: tuple[int, int] = (2, 4)
+    whole: tuple[int, int] = (3, 12)
 
 
 FULL = Size()
