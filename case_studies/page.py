@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["fill", "four_digits", "numbers_and_tables", "table", "update"]
+__all__ = ["fill", "four_digits", "numbers_and_tables", "table", "titled", "update"]
 
 
 def fill(text: str, parts: Mapping[str, str]) -> str:
@@ -49,6 +49,25 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(_row(line) for line in (header, rule, *rows))
+
+
+def titled(parts: Mapping[str, str], banner: str = "") -> str:
+    """The tables of a run as one text, each under its name, by which the page knows it too.
+
+    Args:
+        parts: Name -> Markdown, as `fill` takes them.
+        banner: What has to be read first, if anything.
+
+    >>> print(titled({"fitted": "| a |", "posterior": "| b |"}))
+    ### fitted
+    <BLANKLINE>
+    | a |
+    <BLANKLINE>
+    ### posterior
+    <BLANKLINE>
+    | b |
+    """
+    return "\n\n".join([*([banner] if banner else []), *(f"### {name}\n\n{part}" for name, part in parts.items())])
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from case_studies.benchmark_tasks import against_references, known_truths
 from case_studies.benchmark_tasks.references import OBSERVATIONS
 from case_studies.benchmark_tasks.report import tables
 from case_studies.kept_parts import kept_part
+from case_studies.page import titled
 
 __all__ = ["reproduce"]
 
@@ -31,7 +32,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
     for task in ("toy", *(QUICK if quick else FULL)):
         numbers[task] = kept_part(out / f"{task}.json", partial(_scored, task, quick, seed, say))
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def _scored(task: str, quick: bool, seed: int, say: Note) -> list[dict[str, object]]:

@@ -13,7 +13,7 @@ from case_studies.boarding_school.inputs import counts
 from case_studies.boarding_school.model import PRIORS, epidemic
 from case_studies.boarding_school.question import WORLDS
 from case_studies.boarding_school.report import tables
-from case_studies.page import four_digits
+from case_studies.page import four_digits, titled
 from causal_lpm.inference import Abduction, abduct, effects, summarise
 
 __all__ = ["FULL", "QUICK", "Size", "posterior", "reproduce"]
@@ -89,7 +89,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
             numbers["infected"] = [four_digits(float(x)) for x in (ill.mean(), *_ends(ill))]
             numbers["status"] = found.status
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def _told(found: Abduction) -> dict[str, Any]:

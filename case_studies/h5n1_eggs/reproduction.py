@@ -15,6 +15,7 @@ from case_studies.h5n1_eggs.inputs import WEEKS, calendar_quarter, week_dates
 from case_studies.h5n1_eggs.later_scores import later_market
 from case_studies.h5n1_eggs.parameters import PRIORS
 from case_studies.h5n1_eggs.report import tables
+from case_studies.page import titled
 from case_studies.verdict import said
 from causal_lpm.inference import CalibrationResult
 
@@ -80,7 +81,7 @@ def reproduce(
         say("what came later")
         numbers["later"] = _later(result, size, seed, flocks, prices)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def _second_year(result: CalibrationResult, size: Size, seed: int) -> dict[str, list[float]]:

@@ -18,7 +18,7 @@ from case_studies.london.parameters import PRIORS
 from case_studies.london.people import PERSONS_PER_AGENT, London, london
 from case_studies.london.pictures import draw
 from case_studies.london.report import tables
-from case_studies.page import four_digits
+from case_studies.page import four_digits, titled
 from case_studies.verdict import said
 from causal_lpm.inference import CalibrationResult
 
@@ -89,7 +89,7 @@ def reproduce(
         numbers[name] = kept_part(file, computed)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     draw(numbers, out / "pictures")
-    return "\n\n".join(filter(None, [result.banner, *tables(numbers).values()]))
+    return titled(tables(numbers), result.banner)
 
 
 def _dependence(here: London, at: dict[str, float], size: Size, seed: int, out: Path) -> dict[str, Any]:

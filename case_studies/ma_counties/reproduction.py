@@ -16,6 +16,7 @@ from case_studies.ma_counties import gradient, posterior
 from case_studies.ma_counties.counties import Counties, load
 from case_studies.ma_counties.inputs import HORIZON, ORIGINS
 from case_studies.ma_counties.report import expected, tables
+from case_studies.page import titled
 
 __all__ = ["FULL", "QUICK", "Size", "reproduce", "run"]
 
@@ -56,7 +57,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
     forecasts.to_csv(out / "forecasts.csv", index=False)
     checks.to_csv(out / "checks.csv", index=False)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def run(size: Size = FULL, seed: int = 0, workers: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -12,7 +12,7 @@ import torch
 from case_studies.kept_parts import kept_part
 from case_studies.market import facts, gradients, known_truths
 from case_studies.market.report import tables
-from case_studies.page import four_digits
+from case_studies.page import four_digits, titled
 from causal_lpm.inference import require_sbi
 
 __all__ = ["FULL", "QUICK", "Size", "part", "reproduce"]
@@ -81,7 +81,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
     for name in PARTS:
         numbers[name] = kept_part(out / f"{name}.json", partial(_rounded_part, name, size, seed, say))
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def _rounded_part(name: str, size: Size, seed: int, say: Callable[[str], None]) -> Any:

@@ -13,6 +13,7 @@ from case_studies.new_zealand import covid_compared, covid_forecast, covid_pictu
 from case_studies.new_zealand.covid_calibration import calibrated, fitted, focused
 from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.new_zealand.covid_report import tables
+from case_studies.page import titled
 from case_studies.verdict import said
 
 __all__ = ["FULL", "QUICK", "Size", "reproduce"]
@@ -83,7 +84,7 @@ def reproduce(
         numbers["whole"] = covid_scale.whole(middle, seed)
         numbers["agreement"] = covid_scale.agreement(middle, size.whole, seed)
     (out / "numbers.json").write_text(json.dumps({"covid": numbers}, indent=1) + "\n", encoding="utf-8")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 SITES = ("cases_by_span", "admissions_by_half")

@@ -23,7 +23,7 @@ from case_studies.new_zealand.measles_question import POINTS
 from case_studies.new_zealand.measles_report import tables
 from case_studies.new_zealand.people import country as country_of
 from case_studies.new_zealand.weekly_cases import WeeklyCases
-from case_studies.page import four_digits
+from case_studies.page import four_digits, titled
 from causal_lpm.agents import Population
 from causal_lpm.inference import BadInput, replicate_seed, require_sbi
 
@@ -146,7 +146,7 @@ def reproduce(
     else:
         numbers["cases"] = _said(found, cases, numbers["gates"], replicate_seed(seed, 5))
     (out / "numbers.json").write_text(json.dumps({"measles": numbers}, indent=1) + "\n", encoding="utf-8")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def _said(found: Estimator, cases: WeeklyCases, checks: list[dict[str, Any]], seed: int) -> dict[str, Any]:

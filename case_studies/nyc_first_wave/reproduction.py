@@ -30,7 +30,7 @@ from case_studies.nyc_first_wave.pictures import draw
 from case_studies.nyc_first_wave.question import WORLDS
 from case_studies.nyc_first_wave.report import tables
 from case_studies.nyc_first_wave.surrogate import renewal
-from case_studies.page import four_digits
+from case_studies.page import four_digits, titled
 from causal_lpm.inference import CalibrationResult, effects, fit, predict, summarise
 
 __all__ = ["ANTICIPATION", "FULL", "ORIGIN", "QUICK", "SEEN", "Size", "Study", "coverage", "reported", "reproduce"]
@@ -117,7 +117,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
     study.forecast.to_netcdf(out / "forecast.nc", engine="h5netcdf")
     (out / "numbers.json").write_text(json.dumps(study.numbers, indent=1) + "\n", encoding="utf-8")
     draw(study.result, study.forecast, study.numbers, first_wave(), out / "pictures")
-    return "\n\n".join(filter(None, [study.result.banner, *tables(study.numbers).values()]))
+    return titled(tables(study.numbers), study.result.banner)
 
 
 def run(size: Size, out: Path, place: Place, note: Note) -> Study:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from case_studies.page import titled
 from case_studies.private_second_dose.people import PARTIES, everybody, write_parts
 from case_studies.private_second_dose.real import SIZE, TALLIES, simulation, worlds
 from case_studies.private_second_dose.report import tables
@@ -40,7 +41,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Callable[
         numbers["runs"][name] = _private(name, out, parts, size)
     numbers["different_cells"] = _different(out, people, days, seed)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def _clear(people: Population, days: int, seeds: list[int]) -> dict[str, torch.Tensor]:

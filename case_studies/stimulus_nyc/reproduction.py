@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from case_studies.page import four_digits
+from case_studies.page import four_digits, titled
 from case_studies.stimulus_nyc import census
 from case_studies.stimulus_nyc.census_pictures import draw_answers
 from case_studies.stimulus_nyc.pictures import draw_curve, draw_winter
@@ -66,7 +66,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note, age
     said = standing(numbers["winter"])
     draw_winter(numbers["winter"], said, pictures / "winter.png")
     draw_curve(numbers["winter"], said, pictures / "transport.png")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def rebuilt_census() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import xarray as xr
 
+from case_studies.page import titled
 from case_studies.test_choice import happened
 from case_studies.test_choice.measured import COUNTED, differences, front, grid_numbers, means, not_followed
 from case_studies.test_choice.model import DAYS, epidemic
@@ -108,7 +109,7 @@ def reproduce(out: Path, *, quick: bool, seed: int, workers: int, say: Note) -> 
     worlds.to_netcdf(out / "worlds.nc", engine="h5netcdf")
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     draw(numbers, out / "pictures")
-    return "\n\n".join(tables(numbers).values())
+    return titled(tables(numbers))
 
 
 def abducted(size: Size, seed: int, workers: int) -> dict[str, dict[str, list[float]]]:

@@ -11,6 +11,8 @@ from causal_lpm.ops.number_types import numbers
 
 __all__ = ["above", "check_margin"]
 
+_LARGEST = {f"uint{bits}": 2**bits - 1 for bits in (8, 16, 32, 64)}
+
 
 @effectful(type="above")
 def _above(name: str, margin: torch.Tensor, width: float) -> torch.Tensor:
@@ -36,7 +38,8 @@ def above(name: str, margin: torch.Tensor, width: float) -> torch.Tensor:
 
     Raises:
         ValueError: a width that is not a positive number of the type of the margin; a margin that is NaN, or of
-            uint8, where differences wrap around and none is below 0; under `Score`, a margin that carries a gradient.
+            unsigned integers, where differences wrap around and none is below 0; under `Score`, a margin that carries
+            a gradient.
 
     Source: as of `StraightThrough`.
 
@@ -48,11 +51,12 @@ def above(name: str, margin: torch.Tensor, width: float) -> torch.Tensor:
     ...     1 * above("buys", torch.tensor([-1.0, 0.0, 3.0]), width=1.0)
     tensor([0.2689, 0.5000, 0.9526])
     """
-    given = numbers(f"the margin of threshold {name!r}", margin)
-    if given.dtype == torch.uint8:
+    kind = str(getattr(margin, "dtype", "")).removeprefix("torch.")  # as given: wider integers hold what has wrapped
+    if kind in _LARGEST:
         raise ValueError(
-            f"the margin of threshold {name!r} is torch.uint8, of which 1 - 2 is 255: subtract floats or int64."
+            f"the margin of threshold {name!r} is {kind}, of which 1 - 2 is {_LARGEST[kind]}: subtract floats or int64."
         )
+    given = numbers(f"the margin of threshold {name!r}", margin)
     found: torch.Tensor = _above(name, given, _width(name, width, given.dtype))
     return found
 

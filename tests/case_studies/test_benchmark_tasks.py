@@ -21,6 +21,7 @@ from case_studies.benchmark_tasks import (
     toy_epidemic,
 )
 from case_studies.benchmark_tasks.references import OBSERVATIONS, observation, published, reference
+from case_studies.page import titled
 from causal_lpm import KeyedNoise
 from causal_lpm.inference.program.problem import Problem
 
@@ -136,5 +137,5 @@ def test_tasks_that_are_scored_are_not_scored_again(tmp_path: Path, monkeypatch:
     text = reproduction.reproduce(tmp_path, quick=True, seed=0, workers=1, say=said.append)
     numbers, parts = report.finished(tmp_path)
     assert numbers == {"seed": 0, "toy": expected["toy"], "sir": expected["sir"]}
-    assert text == "\n\n".join(parts.values())
+    assert text == titled(parts)
     assert not said

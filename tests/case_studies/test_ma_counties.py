@@ -19,7 +19,7 @@ from case_studies.ma_counties.networks import BOUNDS, EveryCounty, SharedNetwork
 from case_studies.ma_counties.prior import REPORT_13, WIDE, Transmission, log_prior, mobility
 from case_studies.ma_counties.report import METHODS
 from case_studies.ma_counties.scores import scores
-from case_studies.page import fill
+from case_studies.page import fill, titled
 from case_studies.weekly_reports import weekly
 from causal_lpm import KeyedNoise, MeanField
 
@@ -315,6 +315,6 @@ def test_the_quick_study_runs(tmp_path: Path) -> None:
 
     text = study.reproduction(tmp_path, quick=True, seed=0, workers=1, say=lambda text: None)
     numbers, parts = report.finished(tmp_path)
-    assert text == "\n\n".join(parts.values())
+    assert text == titled(parts)
     assert set(numbers["scores"]) == set(METHODS)
     assert {path.name for path in tmp_path.iterdir()} == {"forecasts.csv", "checks.csv", "numbers.json"}

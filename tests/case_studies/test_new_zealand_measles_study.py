@@ -15,7 +15,7 @@ from case_studies.new_zealand.measles_question import EFFECTS
 from case_studies.new_zealand.measles_report import tables
 from case_studies.new_zealand.study import with_options
 from case_studies.new_zealand.weekly_cases import WeeklyCases, weekly_cases
-from case_studies.page import fill
+from case_studies.page import fill, titled
 from causal_lpm.inference import Training
 
 from .test_new_zealand_measles import country
@@ -65,7 +65,7 @@ def test_the_quick_study_runs_and_answers_the_outbreak_that_it_wrote(tmp_path: P
     few: dict[str, Any] = {"quick": True, "seed": 0, "workers": 1, "say": lambda text: None, "agents": 20_000}
     told = measles_reproduction.reproduce(tmp_path, **few)
     numbers = json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))["measles"]
-    assert told == "\n\n".join(tables(numbers).values())
+    assert told == titled(tables(numbers))
     assert len(numbers["known"]) == 5
     own = tmp_path / "own"
     own.mkdir()

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -173,7 +174,13 @@ def test_score_says_that_it_cannot_see_a_threshold() -> None:
     assert series.dtype == torch.int64
 
 
-def test_a_margin_that_is_never_below_zero_is_refused() -> None:
-    one, two = torch.tensor([1], dtype=torch.uint8), torch.tensor([2], dtype=torch.uint8)
-    with pytest.raises(ValueError, match="of which 1 - 2 is 255"):
-        above("x", one - two, 1.0)
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+@pytest.mark.parametrize("of_numpy", [False, True])
+def test_a_margin_that_is_never_below_zero_is_refused(bits: int, of_numpy: bool) -> None:
+    wrapped: Any = np.array([1], dtype=f"uint{bits}") - np.array([2], dtype=f"uint{bits}")
+    said = f"^the margin of threshold 'x' is uint{bits}, of which 1 - 2 is {int(wrapped[0])}: subtract floats or int64"
+    for margin in (wrapped, wrapped[0]) if of_numpy else (torch.from_numpy(wrapped),):
+        with pytest.raises(ValueError, match=said):
+            above("x", margin, 1.0)
+    signed = wrapped.astype(np.float64) - 2.0**bits  # what was meant
+    assert not bool(above("x", signed, 1.0).any())
