@@ -39,7 +39,8 @@ STEPS = {
     "elsewhere": (("2021-09-01", 1), ("2021-09-08", 4)),
 }  # fmt: skip
 """From which day which kind: announcements of the government, as newspapers of those days have them. All began at
-level 4. Parts of Waikato and Northland that differed for some days are not told apart."""
+level 4. Parts of Waikato and Northland that differed for some days are not told apart, nor those of Lakes, Bay of
+Plenty, Tairawhiti, Hawke's Bay and Whanganui that were red in December (from memory)."""
 SCHOOL = {
     "Auckland": (("2021-11-17", 0.5), ("2021-12-16", 0.0)),
     "Northland": (("2021-09-09", 1.0), ("2021-10-02", 0.0), ("2021-10-20", 1.0), ("2021-12-16", 0.0)),

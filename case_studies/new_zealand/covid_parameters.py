@@ -14,7 +14,6 @@ __all__ = [
     "AT_HOME",
     "AT_SCHOOL",
     "INFECTIOUS",
-    "ISOLATED",
     "LATENT",
     "LEVEL",
     "PRIORS",
@@ -60,8 +59,6 @@ REPORTED = gamma_days(6.0, 6.0 / 6.0)
 """Infection to report: 6 days, an assumption: incubation of 4 to 5 days and a test within one or two."""
 ADMITTED = gamma_days(6.0, 8.0 / 6.0)
 """Infection to admission: 8 days, an assumption."""
-ISOLATED = 0.1
-"""What is left of contacts outside of home and school once a case is reported: an assumption."""
 AT_HOME = 0.07
 """Hazard a day from an infectious housemate: 29.7% in five days.
 

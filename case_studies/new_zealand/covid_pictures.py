@@ -13,7 +13,8 @@ from case_studies.new_zealand.covid_reports import AREAS, reported_cases
 __all__ = ["draw"]
 
 BANDS = ((0.05, 0.95, "#c6dbef"), (0.25, 0.75, "#6baed6"))
-SAID = """dots: reported
+SAID = """dots: reported, in the middle
+of the week
 line: median of runs
 bands: half and 90% of runs
 dashed: 30 November, the last
@@ -31,7 +32,7 @@ def draw(predicted: xr.Dataset, status: str, folder: Path) -> Path:
     """
     folder.mkdir(exist_ok=True)
     runs = predicted["cases"].values[0].reshape(-1, *predicted["cases"].shape[3:])
-    weeks = pd.date_range(FIRST_DAY, periods=DAYS // 7, freq="7D")
+    weeks = pd.date_range(FIRST_DAY + pd.Timedelta(days=3.5), periods=DAYS // 7, freq="7D")
     months = pd.date_range("2021-09-01", weeks[-1], freq="MS")
     figure = Figure(figsize=(11, 5.5), layout="constrained")
     *panels, rest = figure.subplots(2, 4, sharex=True).flat

@@ -105,7 +105,7 @@ def _ranked(numbers: dict[str, Any]) -> str:
         rows.append(
             (world, f"{row[0]:.0f}", f"{row[1]:.0f}", f"{row[2]:.0f}", f"{100 * row[3]:.0f}%", f"{infections:.0f}")
         )
-    head = (numbers["kind"], "rank", "admissions", "regret", "best in", "infections")
+    head = (f"{numbers['kind']}, {numbers['status']}", "rank", "admissions", "regret", "best in", "infections")
     return table(head, rows)
 
 

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from case_studies.new_zealand.districts import DISTRICTS, ETHNICITIES, district_number
 from causal_lpm import data
 
-__all__ = ["TABLES", "persons"]
+__all__ = ["PEOPLE", "TABLES", "persons"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 TABLES = Path(__file__).with_name("data")
 """The folder of the study's tables; its README.md says what they are, and under which licence."""
+PEOPLE = 5_172_834
+"""Residents of New Zealand, July 2023, as the package's population has them; UN World Population Prospects 2024."""
 BANDS = 19
 """Classes of age of the table of persons: five years each, the last 90 and over."""
 

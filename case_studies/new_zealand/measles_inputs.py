@@ -13,7 +13,6 @@ __all__ = [
     "INFECTIOUS",
     "LATENT",
     "OLDEST_ASKED",
-    "PEOPLE",
     "REPORT_DELAY",
     "TERMS",
     "WHOLE",
@@ -22,8 +21,6 @@ __all__ = [
 
 YEAR = 2019
 """In which ages are counted: somebody of a years was born in YEAR - a."""
-PEOPLE = 5_172_834
-"""Residents of New Zealand, July 2023; UN World Population Prospects 2024. Introductions scale by it."""
 
 # --- immunity ---------------------------------------------------------------------------------------------------------
 

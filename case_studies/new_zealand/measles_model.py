@@ -2,7 +2,8 @@
 
 import torch
 
-from case_studies.new_zealand.measles_inputs import AT_HOME, INFECTIOUS, LATENT, PEOPLE, REPORT_DELAY, TERMS
+from case_studies.new_zealand.inputs import PEOPLE
+from case_studies.new_zealand.measles_inputs import AT_HOME, INFECTIOUS, LATENT, REPORT_DELAY, TERMS
 from case_studies.new_zealand.measles_parameters import parameters
 from case_studies.new_zealand.measles_people import Candidates
 from case_studies.new_zealand.measles_question import POLICIES

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from case_studies.new_zealand.districts import apart
+from case_studies.new_zealand.inputs import PEOPLE
 from case_studies.new_zealand.measles_answers import answers
 from case_studies.new_zealand.measles_effects import Estimator, estimator, gates, likeness
 from case_studies.new_zealand.measles_immunity import immunity
-from case_studies.new_zealand.measles_inputs import COHORTS, OLDEST_ASKED, PEOPLE, YEAR
+from case_studies.new_zealand.measles_inputs import COHORTS, OLDEST_ASKED, YEAR
 from case_studies.new_zealand.measles_known_truths import compared, rows
 from case_studies.new_zealand.measles_model import LEAD
 from case_studies.new_zealand.measles_outbreaks import LEAST, Outbreaks, Setting, joined, known_outbreaks, simulated

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import torch
 
 from case_studies.new_zealand.districts import DISTRICTS, ETHNICITIES
-from case_studies.new_zealand.inputs import persons
+from case_studies.new_zealand.inputs import PEOPLE, persons
 from causal_lpm.agents import Groups, Population
 from causal_lpm.inference import positive_count
 from causal_lpm.populations import population
 
-__all__ = ["Country", "Finer", "country", "ethnicities"]
+__all__ = ["Country", "Finer", "country", "ethnicities", "sized"]
 
 Columns: TypeAlias = dict[str, torch.Tensor]
 Finer: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
@@ -53,7 +53,8 @@ def country(agents: int | None = None, seed: int = 0, finer: Finer = ()) -> Coun
     Args:
         agents: In all, about; one a person (5,172,834) if not given.
         seed: The same seed gives the same people.
-        finer: How many times as many agents a person as others have, and the numbers of the districts that have them.
+        finer: How many times as many agents a person as others have, and the numbers of the districts that have them;
+            fewer times where there would be more agents than people.
 
     Raises:
         ValueError: agents or times below 1, more agents than memory holds, or so few that a district lacks adults.
@@ -64,9 +65,7 @@ def country(agents: int | None = None, seed: int = 0, finer: Finer = ()) -> Coun
     for times, _ in finer:
         positive_count("times as many agents", times)
     grain = [next((times for times, own in finer if number in own), 1) for number in range(len(DISTRICTS))]
-    share = persons().sum((1, 2)) / persons().sum()
-    whole = None if agents is None else agents / float((share * grain).sum())
-    made = {times: _columns(None if whole is None else round(whole * times), seed) for times in sorted(set(grain))}
+    made = {times: _columns(number, seed) for times, number in sized(agents, np.array(grain)).items()}
     columns = _chosen([made[times] for times in grain]) if len(made) > 1 else made.popitem()[1]
     district, age, home = (columns[name].numpy() for name in ("district", "age", "household"))
     ends = np.searchsorted(district, np.arange(len(DISTRICTS) + 1))
@@ -120,6 +119,34 @@ def _apportioned(shares: Floats, whole: int) -> Whole:
     found: Whole = np.floor(exact).astype(np.int64)
     found[np.argsort(found - exact, kind="stable")[: whole - int(found.sum())]] += 1
     return found
+
+
+def sized(agents: int | None, grain: Whole) -> dict[int, int | None]:
+    """Times as many agents -> agents of a country that all has this grain; None: one a person, and nowhere more.
+
+    What districts that are full cannot take, the others have: in all there are about `agents`.
+
+    Args:
+        agents: In all; one a person if not given.
+        grain: How many times as many agents a person each district has, `[20]`.
+
+    >>> grain = np.array([1, 16, 16, 16, *[1] * 16])
+    >>> sized(250_000, grain), sized(4_000_000, grain)
+    ({1: 40497, 16: 647944}, {1: 3382544, 16: None})
+    """
+    if agents is None or (grain == 1).all():
+        return dict.fromkeys(sorted(set(grain.tolist())), agents)
+    share = persons().sum((1, 2)) / persons().sum()
+    full = np.zeros(len(grain), dtype=bool)
+    whole = float(agents)
+    while not full.all():
+        whole = (agents - PEOPLE * share[full].sum()) / (share * grain)[~full].sum()
+        if not (over := ~full & (whole * grain > PEOPLE)).any():
+            break
+        full |= over
+    return {
+        times: None if full[grain == times].any() else round(whole * times) for times in sorted(set(grain.tolist()))
+    }
 
 
 def _columns(agents: int | None, seed: int) -> Columns:

@@ -67,7 +67,7 @@ def with_agents(agents: int) -> Reproduction:
 
 
 def _checked(agents: Any) -> int:
-    from case_studies.new_zealand.measles_inputs import PEOPLE
+    from case_studies.new_zealand.inputs import PEOPLE
 
     positive_count("agents", agents)
     number = int(agents)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from case_studies.new_zealand.districts import DISTRICTS, district_number
-from case_studies.new_zealand.measles_inputs import PEOPLE
+from case_studies.new_zealand.inputs import PEOPLE
 from causal_lpm.inference import CsvTable, quoted, read_table, whole_number_of
 
 __all__ = ["LONGEST", "SHORTEST", "WeeklyCases", "weekly_cases"]

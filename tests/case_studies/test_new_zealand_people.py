@@ -12,7 +12,7 @@ from case_studies.new_zealand import inputs
 from case_studies.new_zealand.contacts import between_districts, random_contacts
 from case_studies.new_zealand.districts import AUCKLAND, DISTRICTS, ETHNICITIES, apart, district_number
 from case_studies.new_zealand.inputs import persons
-from case_studies.new_zealand.people import Finer, country, ethnicities
+from case_studies.new_zealand.people import Finer, country, ethnicities, sized
 
 FINER = ((10, AUCKLAND), (3, (0, 4)))
 
@@ -96,6 +96,24 @@ def test_districts_are_known_by_name() -> None:
     assert float(apart()[district_number("Northland"), district_number("Southern")]) > 1_000
     with pytest.raises(ValueError, match=r"unknown district 'Aukland': did you mean 'Auckland'\?"):
         district_number("Aukland")
+
+
+@given(st.integers(1_000, inputs.PEOPLE))
+def test_no_district_has_more_agents_than_people(agents: int) -> None:
+    grain = np.array([next((times for times, own in FINER if place in own), 1) for place in range(20)])
+    sizes = sized(agents, grain)
+    share = persons().sum((1, 2)) / persons().sum()
+    each = np.array([inputs.PEOPLE if (size := sizes[times]) is None else size for times in grain.tolist()])
+    assert each.max() <= inputs.PEOPLE
+    assert float((share * each).sum()) == pytest.approx(agents, rel=1e-3)
+    assert sizes[10] is None or sizes[10] == pytest.approx(10 * each[-1], abs=10)
+
+
+@pytest.mark.slow
+def test_most_agents_are_one_a_person() -> None:
+    here = country(inputs.PEOPLE, finer=FINER)
+    assert here.people.size == inputs.PEOPLE
+    assert float(here.weight.min()) > 0.9
 
 
 @pytest.mark.parametrize("times", [0, -2])
