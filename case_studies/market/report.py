@@ -47,7 +47,7 @@ def _calibration(rows: Sequence[Mapping[str, Any]]) -> str:
         (
             (
                 row["method"],
-                f"{row['simulations']:,}" + (" in all" if row["sbc"] else " each"),
+                f"{row['simulations']:,}" + (" each" if row["method"].startswith("svi,") else " in all"),
                 str(row["truths"]),
                 f"{_signed(row['log density'])}, {row['prior there']:.2f}",
                 f"{row['median']:+.2f}, {row['lowest']:+.2f}",

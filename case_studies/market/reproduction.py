@@ -41,12 +41,12 @@ class Size:
     pairs: int = 1000
     chaotic: int = 100
     horizons: tuple[int, ...] = (5, 20, 40, 60)
-    truths: int = 100
+    truths: int = 200
     budget: int = 3000
-    ensemble: int = 4
+    ensemble: int = 2
     published: int = 50
-    svi: int = 9
-    steps: int = 150
+    svi: int = 101
+    steps: int = 300
 
 
 FULL = Size()

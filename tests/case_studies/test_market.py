@@ -15,7 +15,7 @@ from case_studies.market.gradients import cont
 from case_studies.market.known_truths import amortised, truths
 from case_studies.market.reproduction import QUICK, part
 from case_studies.market.study import study
-from case_studies.market.summaries import summary
+from case_studies.market.summaries import NOISE, summary, tick
 from case_studies.market.svi import guides
 from case_studies.page import fill
 from causal_lpm import KeyedNoise, StraightThrough
@@ -96,6 +96,17 @@ def test_the_density_of_the_crowd_has_a_slope_in_every_parameter() -> None:
     assert theta.grad is not None
     assert bool(theta.grad.isfinite().all())
     assert bool((theta.grad != 0).any(0).all())
+
+
+@pytest.mark.parametrize("site", ["summary", "ticked"])
+def test_data_of_known_truths_have_the_noise_that_the_models_say(site: str) -> None:
+    """The standard deviation of 2,000 or more: beyond in fewer than one of 1e6."""
+    prior, there = truths(99, 1, 2)
+    for some in (prior, prior.only(slice(7)) + there):
+        exact = torch.cat([summary(some.returns), tick(some.returns)], -1)[:, : 21 if site == "ticked" else 20]
+        noise = (torch.as_tensor(some.data(site)[site])[:, 0] - exact) / NOISE
+        assert float(noise.std()) == pytest.approx(1, abs=5 / (2 * noise.numel()) ** 0.5)
+        assert torch.allclose(noise, some.luck[:, : exact.shape[-1]].to(noise), atol=1e-3)
 
 
 def test_summaries_are_finite_also_of_silence() -> None:
