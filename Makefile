@@ -144,7 +144,7 @@ site: $(VENV)/.docs  ## Build the documentation in docs/_build/html; a warning f
 docs: $(NOTEBOOKS)  ## The same, with a notebook of each tutorial
 	@$(MAKE) --no-print-directory site
 
-bench: $(VENV)/.core  ## Measure everything, and compare with the targets: half an hour
+bench: $(VENV)/.core  ## Measure everything, and compare with the targets: a quarter of an hour
 	$(VENV)/bin/python benchmarks/run.py
 
 bench-peers: $(VENV)/.core venv-peers  ## The same, with the peers beside it
