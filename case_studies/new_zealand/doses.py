@@ -29,8 +29,9 @@ OPENED = (
     "2021-08-25",
     "2021-09-01",
 )
-"""When bookings opened: government announcements as newspapers of those days have them; days of May to August between
-the first and the last of a class are not told apart."""
+"""When bookings opened: announcements of 12 February, 10 March, 28 July, 5, 9, 12 and 19 August 2021, as newspapers of
+those days have them (30 and over: the plan of 12 August, not its report); days between the first and the last of a
+class are not told apart."""
 FROM_AGE = (60, 55, 50, 40, 30, 12)
 FRONTLINE, AT_RISK = 530_000, 1_700_000
 """Persons of groups 1 and 2, and of group 3, of which all from 65 on are part: announcement of 10 March 2021. Who of

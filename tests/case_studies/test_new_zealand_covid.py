@@ -14,8 +14,6 @@ from hypothesis.extra import numpy as hnp
 from case_studies.new_zealand import covid_compared, covid_forecast, report
 from case_studies.new_zealand.allocations import called, cell_of, planned, served
 from case_studies.new_zealand.covid_calendar import DAYS, LEVELS, SEEN, changes, day_of, levels, schools_open
-from case_studies.new_zealand.covid_calibration import focused
-from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.new_zealand.covid_question import POLICIES, RULES, WORLDS
 from case_studies.new_zealand.covid_reports import fitted_sites, reported_admissions, reported_cases, sites
 from case_studies.new_zealand.doses import CLASSES, UNWILLING, covered, given, uptake
@@ -23,24 +21,14 @@ from case_studies.new_zealand.people import Country, country
 from case_studies.new_zealand.study import study, with_options
 from case_studies.page import fill
 from causal_lpm.inference import Worlds
+from tests.case_studies.known_outbreak import KNOWN, agents, draws
 
 HERE = Path(report.__file__).parent
-KNOWN = {
-    **{name: float(torch.tensor(arguments[0]).exp()) for name, (_, arguments, _) in PRIORS.items()},
-    "boundary": 0.03,
-    "ascertainment": 0.75,
-    "out_level_4": 1.0,
-    "seeds_counties_manukau": 6_000.0,
-}
 
 
 @pytest.fixture(scope="module")
 def here() -> Country:
-    return focused(20_000)
-
-
-def draws(**changed: float) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor([value]) for name, value in (KNOWN | changed).items()}
+    return agents()
 
 
 # --- what is read ----------------------------------------------------------------------------------------------------

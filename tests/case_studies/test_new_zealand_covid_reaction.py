@@ -14,31 +14,18 @@ from hypothesis.extra import numpy as hnp
 from case_studies.new_zealand import covid_compared, covid_forecast, covid_model, covid_pictures, covid_scale
 from case_studies.new_zealand.contacts import between_districts
 from case_studies.new_zealand.covid_calendar import DAYS, SEEN
-from case_studies.new_zealand.covid_calibration import focused
 from case_studies.new_zealand.covid_model import outbreak
-from case_studies.new_zealand.covid_parameters import PRIORS
 from case_studies.new_zealand.covid_reaction import REGIONS, contacts_left, region_of, reported_lately
 from case_studies.new_zealand.covid_reports import reported_cases
 from case_studies.new_zealand.districts import AUCKLAND
 from case_studies.new_zealand.people import Country
 from causal_lpm.inference import Worlds, predict
-
-KNOWN = {
-    **{name: float(torch.tensor(arguments[0]).exp()) for name, (_, arguments, _) in PRIORS.items()},
-    "boundary": 0.03,
-    "ascertainment": 0.75,
-    "out_level_4": 1.0,
-    "seeds_counties_manukau": 6_000.0,
-}
+from tests.case_studies.known_outbreak import agents, draws
 
 
 @pytest.fixture(scope="module")
 def here() -> Country:
-    return focused(20_000)
-
-
-def draws(**changed: float) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor([value]) for name, value in (KNOWN | changed).items()}
+    return agents()
 
 
 def run(here: Country, worlds: Worlds, seed: int = 0, **changed: float) -> xr.Dataset:
