@@ -34,12 +34,12 @@ def group_sum(x: Array, group: Array, out: Array, low: int, high: int) -> None:
                 continue
             fours = part.size - part.size % 4
             for i in range(0, fours, 4):
-                a[U(of[i] + 1)] += part[i]
-                b[U(of[i + 1] + 1)] += part[i + 1]
-                c[U(of[i + 2] + 1)] += part[i + 2]
-                d[U(of[i + 3] + 1)] += part[i + 3]
+                a[U(max(of[i] + 1, 0))] += part[i]
+                b[U(max(of[i + 1] + 1, 0))] += part[i + 1]
+                c[U(max(of[i + 2] + 1, 0))] += part[i + 2]
+                d[U(max(of[i + 3] + 1, 0))] += part[i + 3]
             for i in range(fours, part.size):
-                a[U(of[i] + 1)] += part[i]
+                a[U(max(of[i] + 1, 0))] += part[i]
         for copy in range(copies):
             for g in range(groups):
                 out[r, g] += total[copy, g + 1]

@@ -89,11 +89,11 @@ class Here:
         if self._like is not None:
             sums = self._like.ranks.sum(sums)
         told = [[n, str(x.dtype), list(x.shape[:-1]), s] for (n, x), s in zip(own.items(), sums.tolist(), strict=True)]
-        digest = hashlib.sha256(json.dumps(sorted(told)).encode())
+        found = hashlib.sha256(json.dumps(sorted(told)).encode())
         for name, x in sorted(shared.items()):
-            digest.update(f"{name} {x.dtype} {list(x.shape)}".encode())
-            digest.update(x.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()[:16]
+            found.update(f"{name} {x.dtype} {list(x.shape)}".encode())
+            found.update(_bits(x))
+        return found.hexdigest()[:16]
 
 
 def digest(x: Tensor) -> str:
@@ -103,5 +103,9 @@ def digest(x: Tensor) -> str:
     (True, False)
     """
     found = hashlib.sha256(f"{x.dtype} {list(x.shape)}".encode())
-    found.update(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    found.update(_bits(x))
     return found.hexdigest()[:16]
+
+
+def _bits(x: Tensor) -> bytes:
+    return x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

@@ -199,7 +199,7 @@ class Reproduction(Protocol):
             The tables, as Markdown.
 
         Raises:
-            BadInput: what was asked for cannot be computed; nothing has been written.
+            BadInput: what was asked for cannot be computed.
         """
         ...
 
