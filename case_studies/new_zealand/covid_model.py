@@ -51,7 +51,7 @@ def outbreak(country: Country, days: int = SEEN) -> dict[str, torch.Tensor]:
     age, region = (people["age"].int() // 10).clamp(max=len(AGES) - 1), region_of(people["district"])
     cohort = age * AREAS + cell
     outside = random_contacts(country, MIXING_AGES)
-    per_contact = 1 / (outside.degree().mean() * INFECTIOUS.mean())
+    per_contact = 1 / (country.per_person(outside.degree()) * INFECTIOUS.mean())
     closed = outside.scaled(across=p["boundary"])
     opens = day_of(BOUNDARY_OPENS)
     stays = outside.scaled(across=torch.where(acts["boundary_stays"] > 0, p["boundary"], 1.0))

@@ -42,6 +42,11 @@ class Country:
     school: Groups
     weight: torch.Tensor
 
+    def per_person(self, values: torch.Tensor) -> torch.Tensor:
+        """Mean of `values` `[agents]` over persons, float32: an agent counts as many times as it stands for some."""
+        share = self.weight[self.people["district"].long()].double()
+        return ((values * share).sum() / share.sum()).float()
+
 
 @functools.lru_cache(maxsize=2)
 def country(agents: int | None = None, seed: int = 0, finer: Finer = ()) -> Country:
