@@ -40,7 +40,7 @@ def calibrated(
     Args:
         agents: Of the country, see `focused`.
         budget: Simulations to train on.
-        gate: Simulations with known truth to check with; with none, two networks in place of five.
+        gate: Simulations with known truth to check with; with none, two networks in place of ten.
         seed: Of everything.
         workers: Processes; the numbers do not depend on it.
         folder: Where simulations are kept.
@@ -52,7 +52,7 @@ def calibrated(
         method="npe",
         budget=budget,
         gate=gate,
-        ensemble=5 if gate else 2,
+        ensemble=10 if gate else 2,
         second_round=True,
         seed=seed,
         workers=workers,

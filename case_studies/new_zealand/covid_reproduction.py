@@ -34,7 +34,7 @@ class Size:
     """
 
     agents: int = 250_000
-    budget: int = 1200
+    budget: int = 2000
     gate: int = 200
     draws: int = 40
     lucks: int = 6
