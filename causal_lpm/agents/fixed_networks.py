@@ -179,6 +179,10 @@ class Graph(Layer):
         """`total` of the messages `before`, brought up to date with `x` in place."""
         return graph_change(total, before, messages(self, x), self.indptr, self.neighbours)
 
+    def most_contacts(self) -> int:
+        """The largest number of contacts of an agent; no sum of bools is larger."""
+        return int(self.indptr.diff().max())
+
     def part(self, first: int, here: int) -> GraphPart:
         """See `Layer.part`; it has the contacts of these agents only."""
         begin, end = int(self.indptr[first]), int(self.indptr[first + here])

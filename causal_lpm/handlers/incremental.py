@@ -6,6 +6,7 @@ costs hardly more than one near its start.
 """
 
 import functools
+import math
 from typing import Any, TypeGuard
 
 import torch
@@ -16,6 +17,8 @@ from causal_lpm.ops.kept_sums import KeptSum, KeptSums, written
 from causal_lpm.typing import IncrementalNetwork, Network
 
 __all__ = ["Incremental"]
+
+_MOST_OF_A_BYTE = torch.iinfo(torch.uint8).max
 
 
 class Incremental(Handler):
@@ -55,15 +58,23 @@ class Incremental(Handler):
 
     # `fn` and not the value is set, so that a handler further out that answers exposures still does.
     def _pyro_exposure(self, msg: Any) -> None:
-        msg["fn"] = functools.partial(sums, total=self.total)
+        msg["fn"] = functools.partial(sums, total=self._total)
 
     def total(self, network: Network, messages: torch.Tensor) -> torch.Tensor:
         """The sums of messages over a network, from those that it was asked for last where it can follow changes."""
+        total = self._total(network, messages)
+        return total.int() if total.dtype == torch.uint8 else total  # as the network gives them: they may be added up
+
+    def _total(self, network: Network, messages: torch.Tensor) -> torch.Tensor:
+        """The same, in a byte each where one holds any sum of such messages."""
         if not _follows_changes(network):
             return network.total(messages)
         kept = self._kept.pop(network)
         if kept is None or not kept.leads_to(network, messages):
-            kept = KeptSum(messages.clone(), network.total(messages), written(network))
+            total = network.total(messages)
+            if messages.dtype == torch.bool and total.is_cpu and _most_contacts(network) <= _MOST_OF_A_BYTE:
+                total = total.to(torch.uint8)  # a quarter of the memory that contacts are followed to
+            kept = KeptSum(messages.clone(), total, written(network))
         elif kept.messages.shape == messages.shape:
             network.changed_total(kept.total, kept.messages, messages)
             kept.messages.copy_(messages)
@@ -76,13 +87,21 @@ class Incremental(Handler):
 
 def _follows_changes(network: Network) -> TypeGuard[IncrementalNetwork]:
     """Whether a network can bring sums up to date."""
-    return _kind_follows_changes(type(network))
+    return _defines_with_total(type(network), "changed_total")
+
+
+def _most_contacts(network: Network) -> float:
+    """The largest number of contacts of an agent, beyond which no sum of bools is; infinity if it is not known."""
+    if not _defines_with_total(type(network), "most_contacts"):
+        return math.inf
+    most: int = network.most_contacts()  # type: ignore[attr-defined]
+    return most
 
 
 @functools.cache
-def _kind_follows_changes(kind: type) -> bool:
-    """Whether the class that defines `total` also defines `changed_total`: a subclass may define the first alone."""
+def _defines_with_total(kind: type, name: str) -> bool:
+    """Whether the class that defines the sums also defines this: a subclass may define the sums alone."""
     for cls in kind.__mro__:
-        if "total" in vars(cls) or "changed_total" in vars(cls):
-            return "changed_total" in vars(cls)
+        if not vars(cls).keys().isdisjoint({"total", "changed_total", name}):
+            return name in vars(cls)
     return False

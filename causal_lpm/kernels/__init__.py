@@ -214,7 +214,7 @@ def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neigh
     """Brings `total`, which is `graph_total(before)`, up to date with x, in place, by following what changed.
 
     Args:
-        total: int32 (bool messages) or int64 `[*dims, agents]`.
+        total: int32 (bool messages) or int64 `[*dims, agents]`, or a smaller type that holds all of these sums.
         before: bool or int64, of the same shape.
         x: as `before`.
         indptr: as in `graph_total`.

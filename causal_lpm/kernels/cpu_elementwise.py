@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from causal_lpm.kernels._compile import loop
-from causal_lpm.kernels.cpu_hash import Array
+from causal_lpm.kernels.cpu_hash import ONE, ZERO, Array, U
+
+_WORDS = 248  # added up at a time: fewer than a byte counts
+_BYTES, _ODD, _FOURS = U(0x0101010101010101), U(0x00FF00FF00FF00FF), U(0x0001000100010001)
 
 
 @loop
@@ -38,9 +43,29 @@ def select(mask: Array, a: Array, b: Array, wide_a: bool, wide_b: bool, out: Arr
             o[i] = (one & ones) | (other & ~ones)
 
 
+def count(mask: Array) -> int:
+    """How many bytes of a row, at most 2**31 of them, are not 0: in half the time of numpy's count."""
+    whole = mask.size // 8 * 8
+    return int(_ones(mask[:whole].view(np.uint64))) + int(np.count_nonzero(mask[whole:]))
+
+
+@loop
+def _ones(eights: Array) -> Any:
+    """How many bytes of whole words are not 0; a byte of a sum of words counts up to 255."""
+    total = ZERO
+    for left in range(0, eights.size, _WORDS):
+        part, sums = eights[left : left + _WORDS], ZERO
+        for word in range(part.size):
+            some = part[word] | (part[word] >> U(4))
+            some |= some >> U(2)
+            sums += (some | (some >> ONE)) & _BYTES
+        total += (((sums & _ODD) + ((sums >> U(8)) & _ODD)) * _FOURS) >> U(48)
+    return total
+
+
 def places(mask: Array) -> Array:
     """Where the bytes of a mask in a row are 1 and not 0, int64."""
-    where = np.empty(np.count_nonzero(mask) + 1, np.int64)
+    where = np.empty(count(mask) + 1, np.int64)
     positions(mask, mask[: mask.size // 8 * 8].view(np.int64), where)
     return where[:-1]
 

@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 
 from causal_lpm.kernels._compile import inner, loop
-from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, ZERO, Array, U, bits, marked, mix, noise_of, uniform
+from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, GOLDEN, Array, U, bits, marked, mix, noise_of
 
 _BUCKETS, _TO_BUCKET = 1 << 14, U(50)
-_ABOVE = 1.0 + 1e-6  # above the rounding of float32 noise and of the bounds in a test
+_FEW = 36  # of a block fewer than one in so many are collected
+F = np.float32
+_NOT_HIGH, _STEPS = U(40), 1 << 24  # a float32 holds the high bits of a word
+# Next to the rounding of float32 noise and of the series in a test.
+_STEPS_LESS, _STEPS_MORE = F(_STEPS * (1 - 2e-6)), F(_STEPS * (1 + 2e-6))
+_ONE, _HALF, _SIXTH, _TWENTY_FOURTH = F(1), F(1 / 2), F(1 / 6), F(1 / 24)
+_AT_3_4, _AT_1_5, _AT_3 = F(0.527 * _STEPS), F(0.776 * _STEPS), F(0.95 * _STEPS)  # below 1 - exp(-h) of these h
 
 
 @loop
@@ -53,55 +59,16 @@ def to_noise(raw: Array, kind: int, out: Array, low: int, high: int) -> None:
 
 
 @inner
-def _possible(h: Any, where: Any, wide: Any, masked: Any, need: Any) -> Any:
-    """Marks the agents of a block that the event can happen to."""
-    if wide and masked:
-        for i in range(where.size):
-            need[i] |= where[i] & np.uint8(h[i] > 0)
-    elif wide:
-        for i in range(h.size):
-            need[i] |= np.uint8(h[i] > 0)
-    elif masked and h[0] > 0:
-        for i in range(where.size):
-            need[i] |= where[i]
-    elif h[0] > 0:
-        need[:] = 1
-
-
-@inner
-def _rates(h: Any, where: Any, wide: Any, masked: Any, rate: Any) -> Any:
-    """Writes the hazards of a block, 0 outside of `where`."""
-    one = np.float64(h[0])
-    if wide and masked:
-        for i in range(where.size):
-            rate[i] = np.float64(h[i]) if where[i] != 0 else 0.0
-    elif wide:
-        for i in range(h.size):
-            rate[i] = np.float64(h[i])
-    elif masked:
-        for i in range(where.size):
-            rate[i] = one if where[i] != 0 else 0.0
-    else:
-        rate[:] = one
-
-
-@inner
-def _below(u: Any, rate: Any, happened: Any, n: Any) -> Any:
-    """Writes whether -log1p(-u), rounded to float32, is below the rate; bounds spare nearly all logarithms."""
-    unsure = np.uint8(0)
+def _compare(high: Any, h: Any, n: Any, answer: Any) -> Any:
+    """Writes 2 where high bits of words say that the event happens, 0 where it does not, and 1 where all decide."""
     for k in range(n):
-        v = u[k]
-        # The series of -log1p(-v) lacks less than 0.4 v**5 for v up to one half.
-        least = v * (1.0 + v * (0.5 + v * (1.0 / 3.0 + v * 0.25)))
-        most = least + 0.4 * v * v * v * v * v
-        possible = np.uint8(least < rate[k] * _ABOVE)
-        doubtful = possible & (np.uint8(v > 0.5) | np.uint8(most * _ABOVE >= rate[k]))
-        happened[k] = possible + doubtful
-        unsure |= doubtful
-    if unsure != 0:
-        for k in range(n):
-            if happened[k] == 2:
-                happened[k] = np.uint8(np.float32(-np.log1p(-u[k])) < np.float32(rate[k]))
+        # The series of 1 - exp(-h), cut where it is above and where it is below; a later one that it has passed.
+        above = h[k] * (_ONE - h[k] * (_HALF - h[k] * _SIXTH))
+        square = h[k] * h[k]
+        below = (above - square * square * _TWENTY_FOURTH) * _STEPS_LESS
+        later = _AT_3 if h[k] >= F(3) else (_AT_1_5 if h[k] >= F(1.5) else _AT_3_4)
+        happens_surely = high[k] + _ONE <= (later if h[k] >= F(0.75) else below)
+        answer[k] = np.uint8(happens_surely) + np.uint8(high[k] <= above * _STEPS_MORE)
 
 
 @loop
@@ -112,59 +79,64 @@ def happens(
     """Exponential noise below the hazard, bool `[rows, agents]`; `where` and `out` are bytes, and `out` is zero.
 
     Sets `bad[0]` where a hazard is negative or NaN: every hazard is read here anyway.
-    Noise is made once for all rows of one key, and only for agents whom the event can happen to, if they are few.
+    Words are made once for all rows of one key, and only for agents whom the event can happen to, if they are few.
+    Their high bits as floats decide all but one in ten thousand, so noise itself is hardly ever made of them.
     """
-    wide, masked = hazard.shape[1] > 1, where.shape[1] > 0
     eights, at = np.empty(BLOCK // 8, np.uint64), np.empty(BLOCK, np.int64)
-    marks, happened = eights.view(np.uint8), np.empty(BLOCK, np.uint8)
-    u, rate = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.float64)
+    marks, answer, everybody = eights.view(np.uint8), np.empty(BLOCK, np.uint8), np.ones(BLOCK, np.uint8)
+    words, some, rate = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    masked = where.shape[1] > 0
     for left in range(low, high, BLOCK):
         n, first = min(BLOCK, high - left), 0
-        need = marks[:n]
+        marks[n:] = 0
         while first < members.size:  # rows of one key follow each other
-            drawn, last = rows_key[members[first]], first
-            eights[:] = ZERO
-            while last < members.size and rows_key[members[last]] == drawn:
-                r = members[last]
-                h, asked = hazard[rows_h[r]], where[rows_w[r], left : left + n]
-                part = h[left : left + n] if wide else h
-                wrong = np.uint8(0)
-                for i in range(part.size):
-                    wrong |= np.uint8(not part[i] >= 0)
+            drawn, made = rows_key[members[first]], False
+            base = key[drawn] + U(left) * GOLDEN
+            while first < members.size and rows_key[members[first]] == drawn:
+                r = members[first]
+                first += 1
+                h, result = hazard[rows_h[r], left : left + n], out[r, left : left + n]
+                asked = where[rows_w[r], left : left + n] if masked else everybody[:n]
+                wrong, found, doubtful = np.uint8(0), np.int32(0), np.uint8(0)
+                for i in range(h.size):
+                    wrong |= np.uint8(not h[i] >= 0)
+                for i in range(h.size):
+                    marks[i] = np.uint8(h[i] > 0) & asked[i]
+                for i in range(n):
+                    found += marks[i]
                 if wrong != 0:
                     bad[0] = True
-                _possible(part, asked, wide, masked, need)
-                last += 1
-            found = 0
-            for i in range(n):
-                found += need[i]
-            if found == 0:
-                first = last
-                continue
-            base = key[drawn] + U(left) * GOLDEN
-            dense = 16 * found > n
-            if dense:
-                for k in range(n):
-                    u[k] = uniform(bits(base, k))
-            else:
+                if found == 0:
+                    continue
+                if made or _FEW * found > n:
+                    if not made:
+                        for i in range(n):
+                            words[i] = np.float32(np.int32(bits(base, i) >> _NOT_HIGH))
+                        made = True
+                    _compare(words, h, n, answer)
+                    for i in range(n):
+                        marks[i] = answer[i] & asked[i]
+                    for i in range(n):
+                        doubtful |= marks[i]
+                    for i in range(n):
+                        result[i] = (answer[i] >> 1) & asked[i]
+                    if doubtful == 0:
+                        continue
+                    for k in range(marked(eights, at)):
+                        result[at[k]] = np.uint8(noise_of(bits(base, at[k]), EXPONENTIAL) < h[at[k]])
+                    continue
                 marked(eights, at)
                 for k in range(found):
-                    u[k] = uniform(bits(base, at[k]))
-            for member in range(first, last):
-                r = members[member]
-                h, asked, result = hazard[rows_h[r]], where[rows_w[r], left : left + n], out[r, left : left + n]
-                part = h[left : left + n] if wide else h
-                if dense:
-                    _rates(part, asked, wide, masked, rate)
-                    _below(u, rate, result, n)
-                else:
+                    some[k] = np.float32(np.int32(bits(base, at[k]) >> _NOT_HIGH))
+                    rate[k] = h[at[k]]
+                _compare(some, rate, found, answer)
+                for k in range(found):
+                    result[at[k]] = answer[k] >> 1
+                    doubtful |= answer[k] & np.uint8(1)
+                if doubtful != 0:
                     for k in range(found):
-                        i = at[k]
-                        rate[k] = np.float64(part[i if wide else 0]) if not masked or asked[i] != 0 else 0.0
-                    _below(u, rate, happened, found)
-                    for k in range(found):
-                        result[at[k]] = happened[k]
-            first = last
+                        if answer[k] == 1:
+                            result[at[k]] = np.uint8(noise_of(bits(base, at[k]), EXPONENTIAL) < rate[k])
 
 
 @loop

@@ -15,6 +15,7 @@ _FEW = 64  # agents looked at together, since nearly all send nothing
 _FEW_GROUPS = 1 << 12
 _AHEAD = 16  # agents, by which rows are asked for before their turn
 _SOON = 4  # agents, by which the totals of their neighbours are
+_NEAR = 1 << 21  # bytes of totals that are not asked for: what a core keeps, to a factor of two
 
 
 @loop
@@ -114,8 +115,10 @@ def graph_change(x: Array, before: Array, who: Array, indptr: Array, neighbours:
     """Brings the totals of one row up to date with the messages that changed.
 
     Rows of agents ahead are asked for early, so that they have come from memory when their turn comes: both ends, since
-    most rows lie across two lines of the cache. When they have, so are the totals of those whom they name.
+    most rows lie across two lines of the cache. When they have, so are the totals of those whom they name, if there are
+    more of them than a core keeps near.
     """
+    far = total.nbytes > _NEAR
     for n in range(who.size):
         if n + 2 * _AHEAD < who.size:
             prefetch(indptr, who[n + 2 * _AHEAD])
@@ -123,11 +126,11 @@ def graph_change(x: Array, before: Array, who: Array, indptr: Array, neighbours:
             ahead = who[n + _AHEAD]
             prefetch(neighbours, indptr[ahead])
             prefetch(neighbours, indptr[ahead + 1] - 1)
-        if n + _SOON < who.size:
+        if far and n + _SOON < who.size:
             soon = who[n + _SOON]
             for k in range(indptr[soon], indptr[soon + 1]):
                 prefetch(total, neighbours[k])
         i = who[n]
-        change = np.int64(x[i]) - np.int64(before[i])
+        change = total.dtype.type(np.int64(x[i]) - np.int64(before[i]))
         for k in range(indptr[i], indptr[i + 1]):
             total[neighbours[k]] += change

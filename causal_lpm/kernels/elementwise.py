@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from causal_lpm.kernels.counting import counts_of_rows
+
 __all__ = ["LARGE", "answer", "nobody_else"]
 
 Result: TypeAlias = Tensor | tuple[Tensor, ...] | None
@@ -245,7 +247,7 @@ def _rows(x: Any) -> Any:
 def _count(x: Any, dim: Any = None, keepdim: bool = False) -> Tensor | None:
     if (rows := _rows(x)) is None or (dim is not None and dim != -1 and dim != (-1,) and dim != [-1]):
         return None
-    counts = torch.tensor([np.count_nonzero(row) for row in rows])
+    counts = torch.tensor(counts_of_rows(rows))
     if dim is None:
         return None if keepdim else counts.sum()
     return counts.reshape((*x.shape[:-1], 1) if keepdim else x.shape[:-1])

@@ -122,7 +122,9 @@ def graph_total(x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
 
 def graph_change(total: Tensor, before: Tensor, x: Tensor, indptr: Tensor, neighbours: Tensor) -> Tensor:
     """See `causal_lpm.kernels.graph_change`."""
-    return _along_edges(total, x.contiguous(), before.contiguous(), indptr.contiguous(), neighbours.contiguous())
+    wide = total if total.element_size() > 2 else total.int()  # there is no atomic addition of bytes
+    _along_edges(wide, x.contiguous(), before.contiguous(), indptr.contiguous(), neighbours.contiguous())
+    return total if wide is total else total.copy_(wide)
 
 
 def _along_edges(out: Tensor, x: Tensor, before: Tensor | None, indptr: Tensor, neighbours: Tensor) -> Tensor:

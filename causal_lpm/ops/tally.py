@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from causal_lpm.kernels import group_sum
+from causal_lpm.kernels.counting import counts_of_rows
 from causal_lpm.kernels.dispatch import compiled
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.kernels.whole_sums import are_small, exact_total
@@ -68,7 +69,7 @@ def _counts(values: torch.Tensor) -> torch.Tensor:
     *lead, agents = values.shape
     if type(values) is torch.Tensor and values.is_cpu:
         rows = values.numpy().reshape(math.prod(lead), agents)
-        return torch.from_numpy(np.array([np.count_nonzero(row) for row in rows], dtype=np.int64).reshape(*lead, 1))
+        return torch.from_numpy(np.array(counts_of_rows(rows), dtype=np.int64).reshape(*lead, 1))
     counts = [row.count_nonzero() for row in _rows(values)]
     total = torch.stack(counts) if counts else values.new_zeros(0, dtype=torch.int64)
     return total.reshape(*lead, 1)

@@ -77,6 +77,18 @@ def test_questions_of_any_shape_and_networks_without_edges() -> None:
             assert not exposure(empty, x).any()
 
 
+@pytest.mark.parametrize("contacts", [255, 256])
+def test_sums_of_many_contacts_do_not_wrap(contacts: int) -> None:
+    star = Graph.from_edges(torch.zeros(contacts), torch.arange(1, contacts + 1), contacts + 1)
+    asked = torch.zeros(contacts + 1, dtype=torch.bool)
+    following = incremental.Incremental()
+    with following:
+        for many in (contacts - 1, contacts, 0, contacts):
+            asked[1:] = torch.arange(contacts) < many
+            assert exposure(star, asked)[0] == many
+            assert following.total(star, asked).dtype == star.total(asked).dtype
+
+
 def test_a_network_of_a_day_is_forgotten() -> None:
     alive: list[weakref.ref[Graph]] = []
 

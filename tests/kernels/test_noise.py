@@ -116,6 +116,11 @@ def test_a_million_fields_and_events_agree_to_the_last_bit() -> None:
     assert not both("happens", ties, key)[1].any()
     assert both("happens", torch.nextafter(ties, torch.tensor(torch.inf)), key)[1].all()
     assert not both("happens", torch.nextafter(ties, torch.tensor(0.0)), key)[1].any()
+    few = torch.arange(agents) % 100 == 0  # so few that they are collected
+    for factor in (1 - 1e-5, 1 - 1e-6, 1.0, 1 + 1e-6, 1 + 1e-5):  # where the high bits of a word cease to decide
+        happened = kernels.happens(ties * factor, key)
+        assert torch.equal(happened, expected < ties * factor)
+        assert torch.equal(kernels.happens(ties * factor, key, few), happened & few)
 
 
 @BOTH

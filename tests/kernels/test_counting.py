@@ -1,0 +1,21 @@
+"""Counts are numpy's, however many there are and whatever fills a byte."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causal_lpm.kernels.counting import counts_of_rows
+from causal_lpm.kernels.cpu_elementwise import count
+
+
+@given(st.integers(0, 5000), st.sampled_from([0.0, 0.01, 0.5, 1.0]), st.integers(0, 2**32 - 1))
+def test_bytes_that_are_not_0_are_counted(many: int, share: float, seed: int) -> None:
+    g = np.random.default_rng(seed)
+    mask = (g.random(many) < share) * g.integers(1, 256, many).astype(np.uint8)
+    assert count(mask) == np.count_nonzero(mask)
+
+
+def test_rows_of_any_length_and_layout() -> None:
+    rows = np.random.default_rng(1).random((3, 40_001)) < 0.3
+    for x in (rows, rows[:, ::2], rows[:, :100], rows[:0], rows[:, :0]):
+        assert counts_of_rows(x) == np.count_nonzero(x, axis=-1).tolist()
