@@ -12,8 +12,10 @@ import numpy as np
 
 from causal_lpm.kernels._compile import inner, loop
 from causal_lpm.kernels.cpu_hash import BLOCK, GOLDEN, LOW32, ONE, S31, S32, ZERO, Array, U, mix, uniform
+from causal_lpm.kernels.cpu_hash import marked as marked_bytes
 
 _PAIRS, _FOURS, _EIGHTS = U(0x5555555555555555), U(0x3333333333333333), U(0x0F0F0F0F0F0F0F0F)
+_FEW = 64  # agents looked at together, since nearly all send nothing
 _BYTES, _S2, _S4, _S56 = U(0x0101010101010101), U(2), U(4), U(56)
 
 
@@ -53,15 +55,19 @@ def marked(place: Array, words: Array, before: Array) -> None:
 
 @loop
 def not_zero(x: Array, where: Array) -> int:
-    """Writes where a row is not 0, and returns how often; `where` has room for them and one more, or for none."""
+    """Writes where a row is not 0, as far as `where` has room for it, and returns how often it is."""
     found = 0
-    if where.size == 0:
-        for i in range(x.size):
-            found += x[i] != 0
-        return found
-    for i in range(x.size):
-        where[found] = i
-        found += x[i] != 0
+    for left in range(0, x.size, _FEW):
+        part = x[left : left + _FEW]
+        some = False
+        for i in range(part.size):
+            some |= part[i] != 0
+        if some:
+            for i in range(part.size):
+                if part[i] != 0:
+                    if found < where.size:
+                        where[found] = left + i
+                    found += 1
     return found
 
 
@@ -74,6 +80,14 @@ def _goes(away: Array, many: Any, row: Any, place: Any, value: Any) -> Any:
     return many
 
 
+@inner
+def _placed(spot: Array, number: Array, first: Any, last: Any, shift: Any, sent: Array, marks: Array) -> None:
+    """Writes what some senders send where they stand in a window of the ring, and marks them."""
+    for k in range(first, last):
+        sent[spot[k] - shift] = number[k]
+        marks[spot[k] - shift] = 1
+
+
 @loop
 def ring_range(
     words: Array, before: Array, place: Array, value: Array, rows: Array, ends: Array, base: Any,
@@ -84,10 +98,17 @@ def ring_range(
 
     `place` and `value` of row r are those from `ends[r]` to `ends[r + 1]`, `words` and `before` their index. All `rows`
     have one key; of these rows `out` is zero. Returns how many entries of `away` (row, place, number) are filled.
+
+    A block of the ring after the other: what its members send and receive stays in the nearest cache.
     """
-    word, at, to = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    word, at, to = np.empty(BLOCK, np.uint64), np.empty(BLOCK + 1, np.int64), np.empty(BLOCK, np.int64)
+    on_lattice, far, mask = np.empty(BLOCK // 8, np.uint64), np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.int64)
+    near, hears = on_lattice.view(np.uint8), np.empty(BLOCK + 1, np.int64)
+    wide = BLOCK + sure.max() + 1  # a block and those whom its last member may reach
+    # Zero between blocks, but for what was sent to members of the next one.
+    sent, received = np.zeros((rows.size, wide), np.int64), np.zeros((rows.size, wide), np.int64)
+    marks = np.zeros(wide, np.uint8)
     many, offset = np.int64(0), np.int64(0)
-    silent, sends = np.empty(rows.size, np.bool_), np.empty(rows.size, np.bool_)
     for c in range(size.size):
         begin, n, first, own = start[c], size[c], low[c], here[c]
         mine = members[offset : offset + own]
@@ -96,82 +117,100 @@ def ring_range(
             continue
         reach = sure[c] + (1 if chance[c] > 0 else 0)
         outside = n - 2 * reach - 1
-        limit = U(rewire if outside > 0 else 0)
+        limit = np.int64(rewire if outside > 0 else 0)
+        senders = np.int64(0)
         for m in range(rows.size):
             r = rows[m]
-            silent[m] = _before(words[r], before[r], begin) == _before(words[r], before[r], begin + n)
-        if silent.all():
+            senders += _before(words[r], before[r], begin + n) - _before(words[r], before[r], begin)
+        if senders == 0:
             continue
-        # Those here and `reach` more, so that nothing wraps around.
-        near_all, received = np.zeros((rows.size, own + reach), np.int64), np.zeros((rows.size, own + reach), np.int64)
-        for m in range(rows.size):
-            r = rows[m]
-            spot, number_ = place[ends[r] : ends[r + 1]], value[ends[r] : ends[r + 1]]
-            left, right = begin + first, begin + min(n, first + own + reach)
-            for k in range(_before(words[r], before[r], left), _before(words[r], before[r], right)):
-                near_all[m, spot[k] - left] = number_[k]
-            over = begin + max(0, first + own + reach - n)  # the ring goes on at its beginning
-            for k in range(_before(words[r], before[r], begin), _before(words[r], before[r], over)):
-                near_all[m, spot[k] - left + n] = number_[k]
         for left in range(0, own, BLOCK):
             length = min(BLOCK, own - left)
-            for m in range(rows.size):  # whether one of them, or of those that they may reach on the lattice, sends
-                some = False
-                for p in range(left, left + length + reach):
-                    some |= near_all[m, p] != 0
-                sends[m] = some
-            for j in range(1, reach + 1):
-                needed = U(chance[c] if j > sure[c] else 1 << 32)
-                number = (U(begin + first + left) << S31) + U(j)
+            span, begins = length + reach, begin + first + left
+            ring_end = min(span, n - first - left)  # from there on the ring goes on at its beginning
+            near_senders = np.int64(0)
+            for m in range(rows.size):
+                r = rows[m]
+                spot, number_ = place[ends[r] : ends[r + 1]], value[ends[r] : ends[r + 1]]
+                one, other = _before(words[r], before[r], begins), _before(words[r], before[r], begins + ring_end)
+                _placed(spot, number_, one, other, begins, sent[m], marks)
+                near_senders += other - one
+                if ring_end < span:
+                    one, other = _before(words[r], before[r], begin), _before(words[r], before[r], begins + span - n)
+                    _placed(spot, number_, one, other, begins - n, sent[m], marks)
+                    near_senders += other - one
+            for j in range(1, reach + 1 if near_senders > 0 or limit > 0 else 1):
+                needed = np.int64(chance[c] if j > sure[c] else 1 << 32)
+                number = (U(begins) << S31) + U(j)
+                on_lattice[:] = ZERO
                 for p in range(length):
                     word[p] = mix(base + (number + (U(p) << S31)) * GOLDEN)
-                n_odd = 0
+                one_end, other_end = marks[:length], marks[j : j + length]
+                crowd = np.int64(0)
                 for p in range(length):
-                    at[n_odd] = p
-                    n_odd += ((word[p] >> S32) < limit) | ((word[p] & LOW32) >= needed)
-                for k in range(n_odd):  # the edges that are not on the lattice, and where they go
-                    w, p = word[at[k]], left + at[k]
-                    at[k], to[k] = p, -1
-                    if (w & LOW32) < needed:
-                        q = first + p + reach + 1 + np.int64(uniform(mix(w + ONE)) * np.float64(outside))
-                        to[k] = q - n if q >= n else q
+                    exists = np.uint8(np.int64(word[p] & LOW32) < needed)
+                    moved = np.uint8(np.int64(word[p] >> S32) < limit)
+                    far[p] = exists & moved
+                    near[p] = (one_end[p] | other_end[p]) & exists & ~moved
+                    crowd += near[p]
+                if 16 * crowd > length:
+                    for p in range(length):
+                        mask[p] = -np.int64(near[p])
+                    for m in range(rows.size):
+                        s, t = sent[m], received[m]
+                        for p in range(length):
+                            t[p] += s[p + j] & mask[p]
+                        for p in range(length):
+                            t[p + j] += s[p] & mask[p]
+                elif crowd > 0:
+                    for k in range(marked_bytes(on_lattice, at)):
+                        p = at[k]
+                        for m in range(rows.size):
+                            received[m, p] += sent[m, p + j]
+                            received[m, p + j] += sent[m, p]
+                found = 0
+                for p in range(length):
+                    at[found] = p
+                    found += far[p]
+                for k in range(found):
+                    q = first + left + at[k] + reach + 1
+                    q += np.int64(uniform(mix(word[at[k]] + ONE)) * np.float64(outside))
+                    to[k] = q - n if q >= n else q
                 for m in range(rows.size):
-                    if silent[m]:
-                        continue
-                    s, total, r = near_all[m], received[m], rows[m]
-                    if sends[m]:
-                        near, far = s[left : left + length], s[left + j : left + j + length]
-                        to_near, to_far = total[left : left + length], total[left + j : left + j + length]
-                        for p in range(length):
-                            to_near[p] += far[p]
-                        for p in range(length):
-                            to_far[p] += near[p]
+                    r = rows[m]
                     mark, count, number_ = words[r], before[r], value[ends[r] : ends[r + 1]]
-                    for k in range(n_odd):
-                        if to[k] >= 0:
-                            number_k = _sent(mark, count, number_, begin + to[k])
-                            if number_k != 0:
-                                total[at[k]] += number_k
-                    if not sends[m]:
-                        continue
-                    for k in range(n_odd):
+                    heard = np.int64(0)
+                    for k in range(found):
+                        hears[heard] = k
+                        heard += np.int64(mark[(begin + to[k]) >> 6] >> U((begin + to[k]) & 63) & ONE)
+                    for k in range(heard):
+                        received[m, at[hears[k]]] += _sent(mark, count, number_, begin + to[hears[k]])
+                    for k in range(found if near_senders > 0 else 0):
                         p, q = at[k], to[k]
-                        total[p] -= s[p + j]
-                        total[p + j] -= s[p]
-                        if q >= 0 and s[p] != 0:
+                        if sent[m, p] != 0:
                             if first <= q < first + own:
-                                total[q - first] += s[p]
+                                out[r, mine[q - first]] += sent[m, p]
                             else:
-                                many = _goes(away, many, r, begin + q, s[p])
-        for m in range(rows.size):
-            total, r = received[m], rows[m]
-            for p in range(reach):  # those after the last one here
+                                many = _goes(away, many, r, begin + q, sent[m, p])
+            for m in range(rows.size):
+                r, t = rows[m], received[m]
+                for p in range(length):
+                    if t[p] != 0:
+                        out[r, mine[left + p]] += t[p]
+                for p in range(reach):
+                    t[p] = t[length + p]
+                t[reach:span] = 0
+                if near_senders > 0:
+                    sent[m, :span] = 0
+            if near_senders > 0:
+                marks[:span] = 0
+        for m in range(rows.size):  # those after the last one here
+            r = rows[m]
+            for p in range(reach):
                 q = (first + own + p) % n
                 if first <= q < first + own:
-                    total[q - first] += total[own + p]
+                    out[r, mine[q - first]] += received[m, p]
                 else:
-                    many = _goes(away, many, r, begin + q, total[own + p])
-            for p in range(own):
-                if total[p] != 0:
-                    out[r, mine[p]] = total[p]
+                    many = _goes(away, many, r, begin + q, received[m, p])
+            received[m, :reach] = 0
     return many

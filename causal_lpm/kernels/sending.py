@@ -67,6 +67,9 @@ def not_zero(x: Tensor) -> Tensor:
 
     numbers: Any = x.contiguous().numpy()
     numbers = numbers.view(np.int8) if x.dtype == torch.bool else numbers
-    where = np.empty(cpu_ranges.not_zero(numbers, np.empty(0, np.int64)) + 1, np.int64)
-    cpu_ranges.not_zero(numbers, where)
-    return torch.from_numpy(where[:-1])
+    where = np.empty(max(1024, len(numbers) >> 5), np.int64)
+    found = cpu_ranges.not_zero(numbers, where)
+    if found > len(where):
+        where = np.empty(found, np.int64)
+        cpu_ranges.not_zero(numbers, where)
+    return torch.from_numpy(where[:found])
