@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from causal_lpm.kernels._compile import loop
-from causal_lpm.kernels.cpu_hash import BLOCK, EXPONENTIAL, Array, U, bits, noise_of
+from causal_lpm.kernels.cpu_hash import EXPONENTIAL, Array, U, bits, noise_of
 
 BUCKETS = 1 << 11
 """Of the noise, by its first bits: a table of 16 KB."""
@@ -31,33 +31,29 @@ def count_classes(priority: Array, count: Array) -> None:
 
 
 @loop
-def count_buckets(priority: Array, cut: int, key: Any, bucket: Array, count: Array) -> None:
-    """The bucket of each agent of the class that is divided, -1 of all others, and how many are in each."""
-    at = np.empty(BLOCK, np.int64)
-    for left in range(0, priority.size, BLOCK):
-        n = min(BLOCK, priority.size - left)
-        asks, own, found = priority[left : left + n], bucket[left : left + n], 0
-        for i in range(n):
-            own[i] = -1
-            at[found] = i
-            found += np.int64(asks[i]) == cut
-        for k in range(found):
-            own[at[k]] = np.int16(bits(key, left + at[k]) >> _TO_BUCKET)
-        for k in range(found):
-            count[own[at[k]]] += 1
+def count_buckets(priority: Array, cut: int, key: Any, who: Array, bucket: Array, count: Array) -> None:
+    """Who is in the divided class, the bucket of each, and how many are in each; `who` has room for one more."""
+    found = 0
+    for i in range(priority.size):
+        who[found] = i
+        found += np.int64(priority[i]) == cut
+    for k in range(found):
+        bucket[k] = np.int16(bits(key, who[k]) >> _TO_BUCKET)
+    for k in range(found):
+        count[bucket[k]] += 1
 
 
 @loop
-def near_edge(bucket: Array, lower: int, upper: int, served: Array, near: Array) -> int:
+def near_edge(who: Array, bucket: Array, lower: int, upper: int, served: Array, near: Array) -> int:
     """Serves those in buckets below, and writes who is in those from `lower` to `upper`; returns how many they are.
 
     `near` has room for them and one more.
     """
     found = 0
-    for i in range(bucket.size):
-        b = bucket[i]
-        served[i] |= (b >= 0) & (b < lower)
-        near[found] = i
+    for k in range(bucket.size):
+        b = bucket[k]
+        served[who[k]] |= b < lower
+        near[found] = who[k]
         found += (b >= lower) & (b <= upper)
     return found
 

@@ -84,9 +84,11 @@ def select_among_by_key(
     served = torch.stack([row < limit for row, limit in zip(asks, whole, strict=True)])
     if not short:
         return served.reshape(*dims, asks.shape[-1])
-    bucket, tables = np.empty((len(short), rows.shape[-1]), np.int16), np.zeros((len(short), loops.BUCKETS), np.int64)
-    for i, row in enumerate(short):
-        loops.count_buckets(rows[row], whole[row], keys[row], bucket[i], tables[i])
+    tables = np.zeros((len(short), loops.BUCKETS), np.int64)
+    whos = [np.empty(counts[row, whole[row]] + 1, np.int32) for row in short]  # here, of the class that is divided
+    buckets = [np.empty(len(who) - 1, np.int16) for who in whos]
+    for row, who, bucket, table in zip(short, whos, buckets, tables, strict=True):
+        loops.count_buckets(rows[row], whole[row], keys[row], who, bucket, table)
     waiting, orders, rest = [], [], []
     for i, (row, count) in enumerate(zip(short, together(torch.from_numpy(tables)), strict=True)):
         upto, many = count.cumsum(0), int(left[row])
@@ -94,7 +96,7 @@ def select_among_by_key(
         # One bucket apart may still be the same exponential in float32, two apart cannot.
         lower, upper = max(edge - 1, 0), min(edge + 1, loops.BUCKETS - 1)
         near = np.empty(int(tables[i, lower : upper + 1].sum()) + 1, np.int64)
-        loops.near_edge(bucket[i], lower, upper, served[row].numpy(), near)
+        loops.near_edge(whos[i], buckets[i], lower, upper, served[row].numpy(), near)
         order = np.empty(len(near) - 1, np.int32)
         loops.order_of(near[:-1], keys[row], order)
         waiting.append(torch.from_numpy(near[:-1]))
