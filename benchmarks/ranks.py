@@ -4,9 +4,9 @@
 
 Strong scaling keeps the number of agents, weak scaling the agents a rank. Seconds are those of a rank's CPU, the
 largest of all ranks, in the days alone: on a machine with fewer free cores than ranks the clock says nothing. Memory is
-what a rank has while it simulates, population and networks included, beyond that of a process that has simulated 20,000
-agents; the peak is the most that it ever had, also while people were drawn and networks made. Bytes are those that the
-last rank sends; those of `whole` are sent before the first day.
+what a rank has while it simulates, population and networks included, beyond that of a process that has simulated
+100,000 agents; the peak is the most that it ever had, also while people were drawn and networks made. Bytes are those
+that the last rank sends; those of `whole` are sent before the first day.
 """
 
 import argparse
@@ -28,9 +28,11 @@ from causal_lpm.memory import reuse_freed_memory
 from causal_lpm.ops.pyro_stack import innermost
 from causal_lpm.ranks import Sharded, on_ranks
 
-WARM = 20_000
+WARM = 100_000
 FEW = 3
 """Days that are simulated first, so that what comes before the days is told apart."""
+WITH_DOSES = 15
+"""Days after which all compiled loops have run: doses are given from day 10 on."""
 
 
 def measured(agents: int, days: int) -> list[dict[str, Any]]:
@@ -39,7 +41,7 @@ def measured(agents: int, days: int) -> list[dict[str, Any]]:
     reuse_freed_memory()
     sharded = innermost(Sharded)
     ranks = None if sharded is None else sharded.ranks
-    _seconds(setup(king_county(WARM), mechanism("described")), FEW)  # compiled loops are loaded
+    _seconds(setup(king_county(WARM), mechanism("described")), WITH_DOSES)  # loops are compiled or loaded
     _hand_back()
     before = _megabytes()
     prepared = setup(king_county(agents), mechanism("described"))

@@ -13,6 +13,11 @@ from causal_lpm.handlers.sharded.failures import Failures
 
 __all__ = ["Ranks"]
 
+HEAD = 16
+"""Bytes that say how many there are for a rank, and how many at most for any."""
+AT_ONCE = 1 << 13
+"""Bytes for a rank that travel with their number."""
+
 Answer = TypeVar("Answer")
 
 
@@ -64,15 +69,28 @@ class Ranks:
         return torch.cat([each[:size] for each, size in zip(parts, sizes, strict=True)]).movedim(0, axis).contiguous()
 
     def swapped(self, parcels: list[Tensor]) -> list[Tensor]:
-        """What each other rank has for this one: bytes, uint8 `[n]` each, of any length."""
-        lengths = torch.tensor([len(parcel) for parcel in parcels])
-        coming = torch.empty_like(lengths)
-        self._speak(lambda: distributed.all_to_all_single(coming, lengths))
-        out = torch.empty(int(coming.sum()), dtype=torch.uint8)
-        sizes, theirs = lengths.tolist(), coming.tolist()
-        self._count("changes", sum(sizes) + 8 * (self.count - 1))
-        self._speak(lambda: distributed.all_to_all_single(out, torch.cat(parcels), theirs, sizes))
-        return list(out.split(theirs))
+        """What each other rank has for this one: bytes, uint8 `[n]` each, of any length.
+
+        Lengths travel with the first bytes; there is a second exchange where a rank has more than those for another.
+        """
+        lengths = [len(parcel) for parcel in parcels]
+        slots = torch.zeros(self.count, HEAD + AT_ONCE, dtype=torch.uint8)
+        slots[:, :HEAD] = torch.tensor([[many, max(lengths)] for many in lengths]).view(torch.uint8)
+        for slot, parcel in zip(slots[:, HEAD:], parcels, strict=True):
+            slot[: len(parcel)] = parcel[:AT_ONCE]
+        came = torch.empty_like(slots)
+        self._count("changes", slots.shape[1] * (self.count - 1))
+        self._speak(lambda: distributed.all_to_all_single(came, slots))
+        theirs, longest = came[:, :HEAD].contiguous().view(torch.int64).unbind(1)
+        begins = [slot[:many] for slot, many in zip(came[:, HEAD:], theirs.tolist(), strict=True)]
+        if int(longest.max()) <= AT_ONCE:
+            return begins
+        more = (theirs - AT_ONCE).clamp(min=0).tolist()
+        rest = [parcel[AT_ONCE:] for parcel in parcels]
+        out = torch.empty(sum(more), dtype=torch.uint8)
+        self._count("changes", sum(map(len, rest)) - len(rest[self.number]))
+        self._speak(lambda: distributed.all_to_all_single(out, torch.cat(rest), more, [len(one) for one in rest]))
+        return [torch.cat(both) for both in zip(begins, out.split(more), strict=True)]
 
     def told(self, text: bytes) -> bytes:
         """The bytes of rank 0, on all ranks."""
