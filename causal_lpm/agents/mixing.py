@@ -14,6 +14,7 @@ from causal_lpm.agents.contacts_by_age import ContactMatrices, checked_matrices
 from causal_lpm.agents.layers import Layer, messages
 from causal_lpm.agents.ranges.mixing_range import MixingRange
 from causal_lpm.kernels import group_sum
+from causal_lpm.kernels.one_thread import AllThreads
 from causal_lpm.ops.population import Address, own_part
 from causal_lpm.validate import hidden, known
 
@@ -144,7 +145,8 @@ class Mixing(Layer):
         x = messages(self, x)
         fractions = x.is_floating_point()
         sums = group_sum(x.double() if fractions else x, self.group, self.groups).double()
-        product: Tensor = _Product.apply(sums, self.weights, self)  # type: ignore[no-untyped-call]
+        with AllThreads():  # groups squared, however few agents there are
+            product: Tensor = _Product.apply(sums, self.weights, self)  # type: ignore[no-untyped-call]
         received = product.to(x.dtype if fractions else torch.float32)
         everybody: Tensor = _OfMembers.apply(received, self.seat)  # type: ignore[no-untyped-call]
         return everybody

@@ -9,6 +9,7 @@ import torch
 from causal_lpm.handlers.handler import Handler
 from causal_lpm.kernels.dispatch import compiled
 from causal_lpm.kernels.elementwise import LARGE
+from causal_lpm.kernels.one_thread import WORTH_THREADS, OneThread
 from causal_lpm.kernels.quick_mode import QuickMode
 from causal_lpm.kernels.waiting import let_threads_sleep
 from causal_lpm.typing import Dynamics, State
@@ -20,8 +21,9 @@ class Elementwise(Handler):
     """Comparisons, `where`, counts and the like on large CPU tensors, with the bits that torch gives.
 
     `rollout` puts it on the stack. It changes how long a step takes and never a number: whatever it does not know, it
-    leaves to torch. It does nothing where the state is small, where another mode of torch is in force, without numba,
-    and in `with causal_lpm.kernels.use("reference")`, which turns it off.
+    leaves to torch, with one thread where the state takes less than 2 MB an entry and the operation multiplies no
+    matrices. It does nothing where the state is small, where another mode of torch is in force, without numba, and in
+    `with causal_lpm.kernels.use("reference")`, which turns it off.
 
     >>> from causal_lpm import rollout
     >>> with Elementwise():
@@ -48,4 +50,7 @@ def _step(step: Callable[..., State], dynamics: Dynamics, state: State, *others:
         with QuickMode():
             return dynamics(now)
 
-    return step(quick, state, *others)
+    if max([x.nbytes for x in state.values()]) >= WORTH_THREADS:
+        return step(quick, state, *others)
+    with OneThread():
+        return step(quick, state, *others)

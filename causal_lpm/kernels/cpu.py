@@ -96,7 +96,7 @@ def happens(
     single = hazard.dim() == 1 == asked.dim() and key.dim() < 2  # numpy takes five microseconds to say so
     lead = () if single else np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
     alike = hazard.stride(-1) == 0 or hazard.shape[-1] == 1  # one number for everybody may come expanded
-    if single and group is None and threads_for(agents, agents) == 1:
+    if single and group is None and threads_for(agents, agents // 4 if alike else agents) == 1:
         made, mask = np.zeros(agents, np.bool_), _array(asked, torch.bool).view(np.uint8)
         h = _array(hazard[:1] if alike else hazard, torch.float32)
         loop = cpu_limits.happens_alike if alike else cpu_noise.happens_in_a_row
@@ -115,7 +115,7 @@ def happens(
             (h, low, width, _NO_GROUP if group is None else _array(group, torch.int32)),
             (keys, mask, rows_h, rows_key, rows_w, members, result),
         )
-        spread(cpu_limits.happens, *hazards, *rest, pieces=agents, work=result.size // 2)
+        spread(cpu_limits.happens, *hazards, *rest, pieces=agents, work=result.size // 4)
     else:
         bad = np.zeros(1, dtype=np.bool_)
         rest = keys, mask, rows_h, rows_key, rows_w, members, result

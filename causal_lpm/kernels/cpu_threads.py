@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import torch
+from causal_lpm.kernels.one_thread import threads
 
 __all__ = ["spread", "threads_for"]
 
@@ -26,11 +26,11 @@ def spread(
     kernel: Callable[..., None], *args: Any, pieces: int, work: int, bounds: Sequence[int] | None = None
 ) -> None:
     """Calls `kernel(*args, low, high)` on parts of `range(pieces)`; the parts write to different places."""
-    threads = threads_for(pieces, work)
-    if threads <= 1:
+    number = threads_for(pieces, work)
+    if number <= 1:
         kernel(*args, 0, pieces)
         return
-    bounds = bounds or [pieces * t // threads for t in range(threads + 1)]
+    bounds = bounds or [pieces * t // number for t in range(number + 1)]
     (low, high), *others = itertools.pairwise(bounds)
     running = [_pool(os.getpid()).submit(kernel, *args, a, b) for a, b in others]
     kernel(*args, low, high)
@@ -40,4 +40,4 @@ def spread(
 
 def threads_for(pieces: int, work: int) -> int:
     """How many threads divide pieces of work on so many elements."""
-    return 1 if work < _WORTH_A_THREAD else min(torch.get_num_threads(), pieces, work // _WORTH_A_THREAD)
+    return 1 if work < _WORTH_A_THREAD else min(threads(), pieces, work // _WORTH_A_THREAD)

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from torch.overrides import TorchFunctionMode, _get_current_function_mode, _pop_mode, _push_mode
 
 from causal_lpm.kernels.elementwise import answer
+from causal_lpm.kernels.one_thread import PRODUCTS, AllThreads
 
 __all__ = ["QuickMode", "without_quick_mode"]
 
@@ -19,13 +20,16 @@ Result = TypeVar("Result")
 
 
 class QuickMode(TorchFunctionMode):
-    """Answers what the table knows by compiled loops, and leaves all else to torch."""
+    """Answers what the table knows by compiled loops, and leaves all else to torch, products with all threads."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if (quick := answer(func, args, kwargs)) is not None:
             return quick
+        if func in PRODUCTS:
+            with AllThreads():
+                return func(*args, **kwargs) if kwargs else func(*args)
         return func(*args, **kwargs) if kwargs else func(*args)
 
 
