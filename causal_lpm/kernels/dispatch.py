@@ -76,6 +76,7 @@ def implementation(x: Tensor) -> ModuleType:
     return reference
 
 
+@functools.cache
 def _cpu() -> ModuleType:
     if _is_here("numba"):
         from causal_lpm.kernels import cpu

@@ -14,7 +14,7 @@ from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.number_types import common_shape, numbers, single_precision
 from causal_lpm.ops.outcomes import data_of, unknown
 from causal_lpm.ops.population import population
-from causal_lpm.ops.pyro_stack import effectful, handlers_in_force, hears, vouches
+from causal_lpm.ops.pyro_stack import effectful, listeners, vouches
 from causal_lpm.ops.responses import Choice, Coupling, Event, Response
 from causal_lpm.ops.site_data import data_for
 from causal_lpm.ops.step import running_step
@@ -155,8 +155,7 @@ def event(
     >>> float(event("infection", torch.full((100_000,), 0.1)).float().mean())  # 1 - exp(-0.1) = 0.095
     0.09...
     """
-    rate = numbers(f"the hazard of event {name!r}", hazard)
-    rate = rate if rate.dtype == torch.float32 else rate.float()
+    rate = _rate(name, hazard)
     if not at_once and (step := running_step()) is not None and step.days != 1.0:
         rate = rate * step.days
     where = None if where is None else numbers(f"where of event {name!r}", where)
@@ -187,6 +186,13 @@ def event(
     return happened
 
 
+def _rate(name: str, hazard: Hazard) -> torch.Tensor:
+    if type(hazard) is float:  # often, so on a short way
+        return torch.tensor([hazard], dtype=torch.float32)
+    rate = numbers(f"the hazard of event {name!r}", hazard)
+    return rate if rate.dtype == torch.float32 else rate.float()
+
+
 def _one_an_agent(x: torch.Tensor, agents: int, device: torch.device) -> torch.Tensor:
     x = x if x.device == device else x.to(device)
     return x if x.shape[-1] == agents else x.expand((*x.shape[:-1], agents))
@@ -213,8 +219,7 @@ def _event_by_group(
             f"where of event {name!r} is {where.dtype} {tuple(where.shape)} and there are {len(group)} agents with a "
             "group: give one bool an agent."
         )
-    others = (handler for handler in handlers_in_force() if not vouches(handler, "knows_groups", "event"))
-    if obs is None and not any(hears(handler, "event") for handler in others):
+    if obs is None and all(vouches(handler, "knows_groups", "event") for handler in listeners("event")):
         return _event(name, rate.to(group.device), obs, where, by=group)
     return _event(name, rate.to(group.device).index_select(-1, group), obs, where)
 

@@ -92,6 +92,7 @@ class _Listeners(NamedTuple):
         before: Innermost first.
         after: Outermost first.
         keeping: Those of both that refuse other threads.
+        places: Those of both, each once, in their order.
         watched: Handlers of classes of a user's own, which may be given methods at any time, with the names of their
             two methods and which of them they had.
     """
@@ -99,6 +100,7 @@ class _Listeners(NamedTuple):
     before: tuple[tuple[int, str], ...] = ()
     after: tuple[tuple[int, str], ...] = ()
     keeping: tuple[int, ...] = ()
+    places: tuple[int, ...] = ()
     watched: tuple[tuple[int, str, str, bool, bool], ...] = ()
 
 
@@ -128,7 +130,8 @@ def _find(kind: str, handlers: Sequence[Any]) -> _Listeners:
             keeping.append(place)
         if not _is_settled(kind, handler, keeps_thread):
             watched.append((place, ask, tell, asked, told))
-    return _Listeners(tuple(reversed(before)), tuple(after), tuple(keeping), tuple(watched))
+    places = sorted({place for place, _ in (*before, *after)})
+    return _Listeners(tuple(reversed(before)), tuple(after), tuple(keeping), tuple(places), tuple(watched))
 
 
 def _who_listens(kind: str, handlers: Sequence[Any]) -> _Listeners:
@@ -164,8 +167,7 @@ def listeners(kind: str) -> list[Any]:
     >>> listeners("sample")
     []
     """
-    listening = _who_listens(kind, _PYRO_STACK)
-    return [_PYRO_STACK[place] for place in sorted({place for place, _ in (*listening.before, *listening.after)})]
+    return [_PYRO_STACK[place] for place in _who_listens(kind, _PYRO_STACK).places]
 
 
 def effectful(type: str) -> Callable[[Function], Function]:
@@ -200,7 +202,7 @@ def effectful(type: str) -> Callable[[Function], Function]:
             default_process_message(msg)
             if asked < len(there) or stack != there:  # worlds have split, say
                 there = stack[-asked:]
-                listening = _find(type, there)
+                listening = _who_listens(type, there)
             for place, method in listening.after:
                 getattr(there[place], method)(msg)
             if msg["continuation"] is not None:
