@@ -96,18 +96,21 @@ def happens(
     single = hazard.dim() == 1 == asked.dim() and key.dim() < 2  # numpy takes five microseconds to say so
     lead = () if single else np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
     alike = hazard.stride(-1) == 0 or hazard.shape[-1] == 1  # one number for everybody may come expanded
-    if single and group is None and threads_for(agents, agents // 4 if alike else agents) == 1:
-        made, mask = np.zeros(agents, np.bool_), _array(asked, torch.bool).view(np.uint8)
-        h = _array(hazard[:1] if alike else hazard, torch.float32)
-        loop = cpu_limits.happens_alike if alike else cpu_noise.happens_in_a_row
-        right = loop(h, _keys(key, lead)[0], mask, made.view(np.uint8))
+    of_each = group is None and not alike
+    if single and threads_for(agents, agents if of_each else agents // 4) == 1:
+        made, keys, mask = np.zeros(agents, np.bool_), _keys(key, lead)[0], _array(asked, torch.bool).view(np.uint8)
+        h, out = _array(hazard[:1] if alike and group is None else hazard, torch.float32), made.view(np.uint8)
+        if group is not None:
+            right = cpu_limits.happens_in_groups(h, keys, mask, _array(group, torch.int32), out)
+        else:
+            right = (cpu_limits.happens_alike if alike else cpu_noise.happens_in_a_row)(h, keys, mask, out)
         return _checked(torch.from_numpy(made), right or not check)
     h, rows_h = _rows(hazard[..., :1] if alike and group is None else hazard, lead, torch.float32)
     w, rows_w = _rows(asked, lead, torch.bool)
     keys, rows_key = _keys(key, lead)
-    out = torch.zeros(agents if single else (*lead, agents), dtype=torch.bool)
+    happened = torch.zeros(agents if single else (*lead, agents), dtype=torch.bool)
     members = _sorted(rows_key)
-    mask, result = w.view(np.uint8), out.numpy().view(np.uint8).reshape(1 if single else math.prod(lead), agents)
+    mask, result = w.view(np.uint8), happened.numpy().view(np.uint8).reshape(1 if single else math.prod(lead), agents)
     if alike or group is not None:
         low, width = np.empty(h.shape, np.uint64), np.empty(h.shape, np.uint64)
         right = cpu_limits.limits(h.reshape(-1), low.reshape(-1), width.reshape(-1))
@@ -121,7 +124,7 @@ def happens(
         rest = keys, mask, rows_h, rows_key, rows_w, members, result
         spread(cpu_noise.happens, h, *rest, bad, pieces=agents, work=result.size)
         right = not bad[0]
-    return _checked(out, right or not check)
+    return _checked(happened, right or not check)
 
 
 def _checked(happened: Tensor, right: bool) -> Tensor:

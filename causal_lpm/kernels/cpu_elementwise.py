@@ -101,3 +101,12 @@ def of_units(units: Array, unit: float, x: Array, low: int, high: int) -> None:
     source, out, one = units[low:high], x[low:high], np.float32(unit)
     for i in range(out.size):
         out[i] = np.float32(source[i]) * one
+
+
+@loop
+def extremes(x: Array) -> tuple[int, int]:
+    """The least and the largest integer of at least one."""
+    least = largest = x[0]
+    for i in range(x.size):
+        least, largest = min(least, x[i]), max(largest, x[i])
+    return least, largest

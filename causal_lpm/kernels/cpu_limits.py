@@ -151,6 +151,23 @@ def happens(
                     result[at[i]] = happened[i]
 
 
+@inner
+def _of_one_limit(start: Any, least: Any, doubt: Any, hazard: Any, asked: Any, happened: Any) -> Any:
+    """Writes where the event happens in a block in which all have one hazard, from the first word of its hash."""
+    unsure = np.uint8(0)
+    for i in range(happened.size):
+        word = mix(start + U(i) * GOLDEN)
+        happened[i] = word < least
+        unsure |= np.uint8(word - least < doubt)
+    if unsure != 0:
+        for i in range(happened.size):
+            word = mix(start + U(i) * GOLDEN)
+            if word - least < doubt:
+                happened[i] = np.uint8(noise_of(word, EXPONENTIAL) < hazard)
+    for i in range(asked.size):
+        happened[i] &= asked[i]
+
+
 @loop
 def happens_alike(hazard: Array, key: Array, where: Array, out: Array) -> bool:
     """As `cpu_noise.happens_in_a_row`, where all have one hazard.
@@ -167,18 +184,42 @@ def happens_alike(hazard: Array, key: Array, where: Array, out: Array) -> bool:
         found = np.int64(0 if where.size else 1)
         for i in range(asked.size):
             found += asked[i]
+        if found:
+            _of_one_limit(key[0] + U(left) * GOLDEN, least, doubt, hazard[0], asked, happened)
+    return right
+
+
+@loop
+def happens_in_groups(hazard: Array, key: Array, where: Array, group: Array, out: Array) -> bool:
+    """As `cpu_noise.happens_in_a_row`, where all of a group have its hazard; neighbours are often of one group."""
+    low, width = np.empty(hazard.size, np.uint64), np.empty(hazard.size, np.uint64)
+    right, limit = limits(hazard, low, width), np.empty(BLOCK, np.uint64)
+    for left in range(0, out.size, BLOCK):
+        asked, happened = where[left : left + BLOCK], out[left : left + BLOCK]
+        mine, found = group[left : left + BLOCK], np.int64(0 if where.size else 1)
+        for i in range(asked.size):
+            found += asked[i]
         if found == 0:
             continue
-        start, unsure = key[0] + U(left) * GOLDEN, np.uint8(0)
+        start, others, first = key[0] + U(left) * GOLDEN, np.int64(0), U(mine[0])
+        for i in range(mine.size):
+            others |= np.int64(mine[i] ^ mine[0])
+        if others == 0:
+            if width[first] != U(0):
+                _of_one_limit(start, low[first], width[first], hazard[first], asked, happened)
+            continue
+        for i in range(mine.size):
+            limit[i] = low[U(mine[i])]
+        unsure = np.uint8(0)
         for i in range(happened.size):
             word = mix(start + U(i) * GOLDEN)
-            happened[i] = word < least
-            unsure |= np.uint8(word - least < doubt)
+            happened[i] = word < limit[i]
+            unsure |= np.uint8(word - limit[i] < _DOUBTFUL)
         if unsure != 0:
             for i in range(happened.size):
-                word = mix(start + U(i) * GOLDEN)
-                if word - least < doubt:
-                    happened[i] = np.uint8(noise_of(word, EXPONENTIAL) < hazard[0])
+                word, g = mix(start + U(i) * GOLDEN), U(mine[i])
+                if word - low[g] < width[g]:
+                    happened[i] = np.uint8(noise_of(word, EXPONENTIAL) < hazard[g])
         for i in range(asked.size):
             happened[i] &= asked[i]
     return right

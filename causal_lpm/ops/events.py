@@ -9,6 +9,7 @@ from chirho.observational.internals import ObserveNameMessenger
 from chirho.observational.ops import observe
 
 from causal_lpm import validate
+from causal_lpm.kernels.extremes import extremes
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.ops.exogenous import agent_plate
 from causal_lpm.ops.number_types import common_shape, numbers, single_precision
@@ -208,7 +209,7 @@ def _event_by_group(
         )
     validate.whole_number(f"the number of agents of event {name!r}", len(group))
     group = group if group.dtype in (torch.int32, torch.int64) else group.int()
-    low, high = (int(end) for end in torch.aminmax(group))
+    low, high = extremes(group)
     if low < 0 or high >= rate.shape[-1]:
         raise ValueError(
             f"event {name!r} has {rate.shape[-1]} hazards and an agent of group {low if low < 0 else high}: give one "

@@ -8,6 +8,7 @@ import torch
 from causal_lpm.kernels import group_sum
 from causal_lpm.kernels.counting import counts_of_rows
 from causal_lpm.kernels.dispatch import compiled
+from causal_lpm.kernels.extremes import extremes
 from causal_lpm.kernels.quick_mode import without_quick_mode
 from causal_lpm.kernels.whole_sums import are_small, exact_total
 from causal_lpm.ops.number_types import numbers
@@ -77,7 +78,7 @@ def _counts(values: torch.Tensor) -> torch.Tensor:
 
 def check_groups(name: str, values: torch.Tensor, by: torch.Tensor, groups: int) -> None:
     """Raises ValueError for labels outside -1 to `groups` - 1; a handler that answers a tally by groups calls it."""
-    low, high = (int(end) for end in torch.aminmax(by)) if len(by) else (-1, -1)
+    low, high = extremes(by) if by.numel() else (-1, -1)
     if low < -1:
         raise ValueError(f"tally {name!r} is by groups from {low}: number them from 0, and give -1 for no group.")
     if high >= groups:

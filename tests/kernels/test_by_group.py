@@ -36,6 +36,9 @@ def test_it_is_the_event_of_each_agent_with_the_hazard_of_its_group(
         assert torch.equal(happens_by_group(hazard, group, key, where), expected)
         with kernels.use("reference"):
             assert torch.equal(happens_by_group(hazard, group, key, where), expected)
+    alone, asked = hazard[0, 0], None if where is None else where[0, 0]  # one row has a loop of its own
+    expected = kernels.happens(alone[group.long()], torch.tensor(seed), asked)
+    assert torch.equal(happens_by_group(alone, group, torch.tensor(seed), asked), expected)
 
 
 @pytest.mark.parametrize("wrong", [-1.0, torch.nan])

@@ -52,10 +52,11 @@ def test_groups(agents: int, groups: int, share: float, lead: tuple[int, ...], s
             assert out[i] == sum(row[j] for j in others)
 
 
-@given(st.integers(1, 50), st.integers(1, 20), shares, leads, seeds)
-def test_sums_of_groups(agents: int, groups: int, share: float, lead: tuple[int, ...], seed: int) -> None:
+@given(st.integers(1, 3000), st.integers(1, 20), shares, leads, seeds, st.booleans())
+def test_sums_of_groups(agents: int, groups: int, share: float, lead: tuple[int, ...], seed: int, sorted: bool) -> None:
     g = torch.Generator().manual_seed(seed)
     group = torch.randint(-3, groups, (agents,), generator=g).int()  # below 0: in no group
+    group = group.sort().values if sorted else group  # then whole blocks of agents are of one group
     x = messages(agents, share, lead, g)
     total = both("group_sum", x, group, groups)
     for row, out in zip(x.reshape(-1, agents), total.reshape(-1, groups), strict=True):
