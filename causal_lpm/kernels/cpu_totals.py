@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from causal_lpm.kernels._compile import loop
-from causal_lpm.kernels.cpu_hash import BLOCK, Array, U
+from causal_lpm.kernels.cpu_hash import Array, U
 from causal_lpm.kernels.cpu_prefetch import prefetch
 
 _FEW = 64  # agents looked at together, since nearly all send nothing
+_NEIGHBOURS = 256  # agents looked at together, who may all be of one group
 _FEW_GROUPS = 1 << 12
 _AHEAD = 16  # agents, by which rows are asked for before their turn
 _SOON = 4  # agents, by which the totals of their neighbours are
@@ -26,33 +27,31 @@ def group_sum(x: Array, group: Array, out: Array, low: int, high: int) -> None:
     for r in range(low, high):
         source, total = x[r], np.zeros((copies, groups + 1), out.dtype)  # the first cell is that of no group
         a, b, c, d = total[0], total[1 % copies], total[2 % copies], total[3 % copies]
-        for block in range(0, source.size, BLOCK):
-            some, theirs = source[block : block + BLOCK], group[block : block + BLOCK]
-            others = np.int64(theirs[theirs.size - 1] ^ theirs[0])
+        for left in range(0, source.size, _NEIGHBOURS):
+            part, of = source[left : left + _NEIGHBOURS], group[left : left + _NEIGHBOURS]
+            sends = False
+            for i in range(part.size):
+                sends |= part[i] != 0
+            if not sends:
+                continue
+            others = np.int64(of[of.size - 1] ^ of[0])
             if others == 0:  # neighbours are often of one group
-                for i in range(theirs.size):
-                    others |= np.int64(theirs[i] ^ theirs[0])
+                for i in range(of.size):
+                    others |= np.int64(of[i] ^ of[0])
             if others == 0:
                 together = np.int64(0)
-                for i in range(some.size):
-                    together += some[i]
-                a[U(max(theirs[0] + 1, 0))] += together
-                continue
-            for left in range(0, some.size, _FEW):
-                part, of = some[left : left + _FEW], theirs[left : left + _FEW]
-                sends = False
                 for i in range(part.size):
-                    sends |= part[i] != 0
-                if not sends:
-                    continue
-                fours = part.size - part.size % 4
-                for i in range(0, fours, 4):
-                    a[U(max(of[i] + 1, 0))] += part[i]
-                    b[U(max(of[i + 1] + 1, 0))] += part[i + 1]
-                    c[U(max(of[i + 2] + 1, 0))] += part[i + 2]
-                    d[U(max(of[i + 3] + 1, 0))] += part[i + 3]
-                for i in range(fours, part.size):
-                    a[U(max(of[i] + 1, 0))] += part[i]
+                    together += part[i]
+                a[U(max(of[0] + 1, 0))] += together
+                continue
+            fours = part.size - part.size % 4
+            for i in range(0, fours, 4):
+                a[U(max(of[i] + 1, 0))] += part[i]
+                b[U(max(of[i + 1] + 1, 0))] += part[i + 1]
+                c[U(max(of[i + 2] + 1, 0))] += part[i + 2]
+                d[U(max(of[i + 3] + 1, 0))] += part[i + 3]
+            for i in range(fours, part.size):
+                a[U(max(of[i] + 1, 0))] += part[i]
         for copy in range(copies):
             for g in range(groups):
                 out[r, g] += total[copy, g + 1]
