@@ -230,6 +230,22 @@ def test_sums_follow_what_changed(
             assert torch.equal(kernels.graph_change(kept, before, after, *graph), total.to(kept.dtype))
 
 
+@given(st.integers(1, 5), st.integers(1, 300), shares, seeds, st.booleans())
+def test_sums_of_worlds_follow_what_changed_in_them_alike(
+    worlds: int, agents: int, apart: float, seed: int, counts: bool
+) -> None:
+    g = torch.Generator().manual_seed(seed)
+    graph = rows(*torch.randint(0, agents, (2, 3 * agents), generator=g), agents)
+    before, after, own = (messages(agents, 0.2, lead, g) for lead in ((worlds,), (1,), (worlds,)))
+    changes = torch.rand(agents, generator=g) < 0.1  # of the same agents in all worlds, but for some
+    after = torch.where(torch.rand(before.shape, generator=g) < apart, own, torch.where(changes, after, before))
+    if counts:
+        before, after = before > 0, after > 0
+    with kernels.use("numba"):
+        total = kernels.graph_total(before, *graph)
+        assert torch.equal(kernels.graph_change(total, before, after, *graph), kernels.graph_total(after, *graph))
+
+
 @given(st.integers(1, 30), shares, leads, seeds)
 def test_a_yes_or_no_is_summed_as_a_one(agents: int, share: float, lead: tuple[int, ...], seed: int) -> None:
     g = torch.Generator().manual_seed(seed)
