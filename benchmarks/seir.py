@@ -139,7 +139,7 @@ def bare(contacts: Graph, initial: dict[str, torch.Tensor], days: int) -> Run:
     """The same kernels, compiled comparisons among them, in a plain loop: the time that is not the handlers'."""
     change, decide = without_quick_mode(graph_change), without_quick_mode(happens)
     infected_on, seed = initial["infected_on"], torch.tensor(SEED)
-    before, total = torch.zeros(len(infected_on), dtype=torch.bool), torch.zeros(len(infected_on), dtype=torch.int32)
+    before, total = torch.zeros(len(infected_on), dtype=torch.bool), torch.zeros(len(infected_on), dtype=torch.uint8)
     infections, cases = [], []
     watch = Stopwatch()
     for number in range(days):
