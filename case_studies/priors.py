@@ -1,6 +1,6 @@
 """Parameters of a study as a table: name, distribution, its arguments, and what the parameter is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeAlias
 
 import pyro
@@ -13,10 +13,17 @@ Priors: TypeAlias = Mapping[str, tuple[Callable[..., dist.TorchDistribution], tu
 """Name -> (distribution, arguments, what it is)."""
 
 
-def sampled(priors: Priors) -> dict[str, torch.Tensor]:
-    """Samples every parameter, `[1]`, or `[*draws, 1]` where draws are substituted."""
+def sampled(priors: Priors, nuisances: Collection[str] = ()) -> dict[str, torch.Tensor]:
+    """Samples every parameter, `[1]`, or `[*draws, 1]` where draws are substituted.
+
+    Args:
+        priors: Of all parameters.
+        nuisances: Those that a calibration does not ask for: they are drawn anew in each simulation.
+    """
     return {
-        name: torch.atleast_1d(pyro.sample(name, family(*map(torch.tensor, arguments))))
+        name: torch.atleast_1d(
+            pyro.sample(name, family(*map(torch.tensor, arguments)), infer={"nuisance": name in nuisances})
+        )
         for name, (family, arguments, _) in priors.items()
     }
 

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 
 from case_studies.london.deaths import deaths_seen
-from case_studies.london.inputs import SEEN_DAYS, SEEN_WEEKS
+from case_studies.london.inputs import SEEN_DAYS
 from case_studies.london.model import first_wave
-from case_studies.london.parameters import PRIORS
+from case_studies.london.parameters import ASKED, SEEDING
 from case_studies.london.people import London
-from case_studies.london.question import BOROUGHS
 from case_studies.page import four_digits
 from causal_lpm.inference import CalibrationResult, fit
 
@@ -24,17 +23,16 @@ AT_ONCE = 8
 def calibrated(
     here: London, weekly: torch.Tensor, budget: int, gate: int, seed: int, workers: int, folder: Path
 ) -> CalibrationResult:
-    """Networks trained on simulations, given London's deaths by week and the boroughs' shares of them."""
+    """Networks trained on simulations, given London's deaths by week."""
     return fit(
-        partial(first_wave, here, SEEN_DAYS, SEEN_WEEKS),
+        partial(first_wave, here, SEEN_DAYS),
         {name: values.numpy() for name, values in deaths_seen(weekly).items()},
         method="npe",
         budget=budget,
         gate=gate,
         ensemble=5 if gate else 2,
-        second_round=False,  # a focus on a few of 45 dimensions saves nothing
+        second_round=False,  # of 13 parameters deaths by week say too little for a focus to save anything
         batch=AT_ONCE,
-        groups={"shares": BOROUGHS},
         seed=seed,
         workers=workers,
         folder=folder,
@@ -43,6 +41,7 @@ def calibrated(
 
 
 def middle(result: CalibrationResult) -> dict[str, float]:
-    """Parameter -> its posterior median."""
+    """Parameter -> its posterior median; of the boroughs' seeding the prior's, which is 1."""
     draws = result.parameters()
-    return {name: four_digits(np.median(np.asarray(draws[name], dtype=float))) for name in PRIORS}
+    medians = {name: four_digits(np.median(np.asarray(draws[name], dtype=float))) for name in ASKED}
+    return {**medians, **dict.fromkeys(SEEDING, 1.0)}

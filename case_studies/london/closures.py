@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from case_studies.london.inputs import FIRST_AGES, SEEN_DAYS, SEEN_WEEKS, ages_of_london, persons
+from case_studies.london.inputs import FIRST_AGES, SEEN_DAYS, ages_of_london, persons
 from case_studies.london.model import first_wave
 from case_studies.london.people import London
 from case_studies.london.question import AGES, BOROUGHS, CELLS, POLICIES, WORLDS
@@ -32,7 +32,7 @@ def asked(
     """
     check_worlds(worlds, POLICIES, "a day")
     return predict(
-        partial(first_wave, here, SEEN_DAYS, SEEN_WEEKS),
+        partial(first_wave, here, SEEN_DAYS),
         draws,
         worlds,
         kind="paired",

@@ -27,10 +27,8 @@ def weekly_deaths(file: Path = TABLE) -> torch.Tensor:
 
 
 def deaths_seen(weekly: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The data of the calibration: deaths of London by week until 31 May, and per cent of them by borough."""
-    seen = weekly[:, : SEEN_WEEKS - REPORTED]
-    by_borough = seen.sum(-1, keepdim=True)
-    return {"deaths": seen.sum(0, keepdim=True), "shares": 100 * by_borough / by_borough.sum()}
+    """The data of the calibration: deaths of London by week until 31 May, `[1, 12]`."""
+    return {"deaths": weekly[:, : SEEN_WEEKS - REPORTED].sum(0, keepdim=True)}
 
 
 def daily_deaths(file: Path = TABLE) -> pd.DataFrame:

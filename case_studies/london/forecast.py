@@ -29,7 +29,7 @@ LEVELS = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)
 def predicted(here: London, draws: Mapping[str, Any], seed: int, workers: int = 1) -> xr.Dataset:
     """Deaths by week from 9 March to 30 August, of London and by borough; closures stay as in May."""
     return predict(
-        partial(first_wave, here, DAYS, SEEN_WEEKS, True),
+        partial(first_wave, here, DAYS, True),
         draws,
         seed=seed,
         outcomes=("infections", *SITES),

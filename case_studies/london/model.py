@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from case_studies.london.parameters import INFECTIOUS_DAYS, LATENT_DAYS, SEEDED_DAYS, SEEDING, parameters
+from case_studies.london.parameters import INFECTIOUS_DAYS, LATENT_DAYS, SEEDING, arrivals, parameters
 from case_studies.london.people import London
 from case_studies.london.question import CELLS, POLICIES, SETTINGS
 from case_studies.london.reports import reported
@@ -22,20 +22,19 @@ def infections_of(here: London, days: int) -> Rollout:
     return epidemic(here, parameters(), days)
 
 
-def first_wave(here: London, days: int, seen_weeks: int, by_borough: bool = False) -> dict[str, torch.Tensor]:
+def first_wave(here: London, days: int, by_borough: bool = False) -> dict[str, torch.Tensor]:
     """The first wave with its deaths: parameters from their priors, epidemic, data sites.
 
     Args:
         here: Agents.
         days: Simulated from 10 February 2020, whole weeks.
-        seen_weeks: Of those, the weeks whose deaths have data.
         by_borough: Whether deaths by borough and week are a data site, too.
 
     Returns:
         As `reports.reported` gives them.
     """
     p = parameters()
-    return reported(p, epidemic(here, p, days).tallies["infections"], here.weight, seen_weeks, by_borough)
+    return reported(p, epidemic(here, p, days).tallies["infections"], here.weight, by_borough)
 
 
 def epidemic(here: London, p: Mapping[str, torch.Tensor], days: int) -> Rollout:
@@ -50,8 +49,7 @@ def epidemic(here: London, p: Mapping[str, torch.Tensor], days: int) -> Rollout:
         at_home = exposure(here.home, s["infectious"])
         elsewhere = exposure(here.mixing.scaled(**rates), here.count * s["infectious"])
         hazard = susceptibility * (p["rate_home"] * at_home + elsewhere)
-        if int(s["t"]) < SEEDED_DAYS:
-            hazard = hazard + seeding
+        hazard = hazard + arrivals(s["t"]) * seeding
         infected = s["susceptible"] * event("infection", hazard)
         # Expected, not realised: an agent is ninety persons, and what is counted are persons.
         expected = here.count * s["susceptible"] * -torch.expm1(-hazard)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from case_studies.london.parameters import PRIORS, SEEDING
+from case_studies.london.parameters import PRIORS
 from case_studies.london.question import AGES, BOROUGHS
 from case_studies.page import numbers_and_tables, table
 
@@ -47,19 +47,10 @@ def _fitted(numbers: dict[str, Any]) -> str:
 
 
 def _posterior(numbers: dict[str, Any]) -> str:
-    told = numbers["posterior"]
     rows = [
         (f"`{name}`", PRIORS[name][2], f"{row[0]:.3g}", f"{row[1]:.3g} to {row[2]:.3g}", f"{row[3]:.2f}")
-        for name, row in told.items()
-        if name not in SEEDING
+        for name, row in numbers["posterior"].items()
     ]
-    left = [told[name][3] for name in SEEDING]
-    means = {name: told[site][0] for name, site in zip(BOROUGHS, SEEDING, strict=True)}
-    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-    ends = f"{means[low]:.2f} ({low}) to {means[high]:.2f} ({high})"
-    rows.append(
-        ("`seeding_...`", f"{PRIORS[SEEDING[0]][2]}; 32 means", "", ends, f"{min(left):.2f} to {max(left):.2f}")
-    )
     return table(("parameter", "what it is", "mean", "90% interval", "sd left of the prior's"), rows)
 
 

@@ -1,8 +1,7 @@
-"""Deaths of the infected: London's by week, and the share of each borough."""
+"""Deaths of the infected: London's by week, and those of each borough."""
 
 from collections.abc import Mapping
 
-import pyro.distributions as dist
 import torch
 
 from case_studies.london.inputs import REPORTED, fatality
@@ -13,11 +12,11 @@ from causal_lpm.agents import gamma_days, negative_binomial, reporting_delay
 
 __all__ = ["DIED", "deaths_of", "reported"]
 
-DIED = gamma_days(5.67, 3.53)
-"""Days from infection to death, mean 20 and standard deviation 8.4: an assumption.
+DIED = gamma_days(5.06, 3.56)
+"""Days from infection to death, mean 18 and standard deviation 8: an assumption.
 
-Flaxman et al. (Nature 2020;584:257) take a mean of 22.9: 5.1 to onset and 17.8 more (Verity et al. 2020). Deaths later
-than 28 days after a positive test are not in these data, so a little less.
+Means in the United Kingdom were 17.4 to 24.7 days by period, shorter where hospitals were full (Ward and Johnsen, PLoS
+ONE 2021;16:e0257978). Deaths later than 28 days after a positive test are not in these data.
 """
 
 
@@ -34,13 +33,11 @@ def deaths_of(infections: torch.Tensor, weight: torch.Tensor, scale: torch.Tenso
 
 
 def reported(
-    p: Mapping[str, torch.Tensor], infections: torch.Tensor, weight: torch.Tensor, seen_weeks: int, by_borough: bool
+    p: Mapping[str, torch.Tensor], infections: torch.Tensor, weight: torch.Tensor, by_borough: bool
 ) -> dict[str, torch.Tensor]:
     """Series by age and borough, and data sites of the weeks from 9 March on.
 
-    Sites: `deaths`, of London by week; `shares`, per cent of London's deaths in the weeks seen, by borough; with
-    `by_borough` also `borough_deaths`, by borough and week. The shares say nothing of London's total, which is in
-    `deaths`.
+    Sites: `deaths`, of London by week; with `by_borough` also `borough_deaths`, by borough and week.
 
     Returns:
         `infections` (persons) and `expected_deaths`, both by age and borough and week, `[*dims, 160, weeks]`.
@@ -50,10 +47,6 @@ def reported(
     boroughs = dying.unflatten(-2, (len(AGES), len(BOROUGHS))).sum(-3)[..., REPORTED:]
     size = p["dispersion"][..., None]
     observed("deaths", negative_binomial(boroughs.sum(-2, keepdim=True), size).to_event(1))
-    so_far = boroughs[..., : seen_weeks - REPORTED].sum(-1, keepdim=True).clamp(min=1e-3)
-    share = so_far / so_far.sum(-2, keepdim=True)
-    spread = (share / so_far.sum(-2, keepdim=True)).sqrt()  # as of so many deaths drawn with these shares
-    observed("shares", dist.Normal(100 * share, 100 * spread.clamp(max=1.0)).to_event(1))
     if by_borough:
         observed("borough_deaths", negative_binomial(boroughs, size).to_event(1))
     return {"infections": persons, "expected_deaths": dying}

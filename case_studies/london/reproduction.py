@@ -14,7 +14,7 @@ from case_studies.london import closures, dependence, forecast
 from case_studies.london.calibration import calibrated, middle
 from case_studies.london.deaths import TABLE, weekly_deaths
 from case_studies.london.kinds import one_of_each_kind
-from case_studies.london.parameters import PRIORS
+from case_studies.london.parameters import ASKED, PRIORS
 from case_studies.london.people import PERSONS_PER_AGENT, London, london
 from case_studies.london.pictures import draw
 from case_studies.london.report import tables
@@ -76,17 +76,19 @@ def reproduce(
         "seed": seed,
         "size": asdict(size),
         "agents": here.people.size,
-        **said(result, PRIORS),
+        **said(result, {name: PRIORS[name] for name in ASKED}),
     }
-    parts: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
-        "dependence": ("what infections depend on", lambda: _dependence(here, middle(result), size, seed, out)),
-        "summer": ("June to August", lambda: _summer(here, result, weekly, size, seed, workers, out)),
-        "closures": ("which closure helps whom", lambda: _closures(here, result, size, seed, workers, out)),
-    }
-    for name, (what, computed) in parts.items():
-        if not (file := out / f"{name}.json").exists():
+
+    def keep(name: str, what: str, computed: Callable[[], dict[str, Any]]) -> None:
+        def told() -> dict[str, Any]:
             say(what)
-        numbers[name] = kept_part(file, computed)
+            return computed()
+
+        numbers[name] = kept_part(out / f"{name}.json", told)
+
+    keep("dependence", "what infections depend on", lambda: _dependence(here, middle(result), size, seed, out))
+    keep("summer", "June to August", lambda: _summer(here, result, weekly, size, seed, workers, out))
+    keep("closures", "which closure helps whom", lambda: _closures(here, result, size, seed, workers, out))
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     draw(numbers, out / "pictures")
     return titled(tables(numbers), result.banner)
