@@ -8,20 +8,25 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
+from scipy import stats
 
 from case_studies.london.inputs import DAYS, REPORTED, SEEN_WEEKS, persons
 from case_studies.london.model import first_wave
 from case_studies.london.people import London
+from case_studies.london.question import AGES, BOROUGHS
 from case_studies.page import four_digits
 from causal_lpm.inference import crps, predict, score_forecasts, weighted_interval_score
 
-__all__ = ["ORIGIN", "SITES", "fitted", "predicted", "scored", "trend"]
+__all__ = ["ORIGIN", "SITES", "fitted", "predicted", "scored", "trend", "weights"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 ORIGIN = SEEN_WEEKS - REPORTED
 """Weeks with data that the forecast has seen."""
 SITES = ("deaths", "borough_deaths")
-TREND_WEEKS = 4
+LAST_WEEKS = 4
+"""Weeks of May whose trend goes on in a baseline, and by which runs of the model are weighed."""
+SAMPLES = 1000
+"""Of each forecast."""
 AT_ONCE = 8
 LEVELS = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)
 
@@ -32,22 +37,50 @@ def predicted(here: London, draws: Mapping[str, Any], seed: int, workers: int = 
         partial(first_wave, here, DAYS, True),
         draws,
         seed=seed,
-        outcomes=("infections", *SITES),
+        outcomes=("infections", "expected_deaths", *SITES),
         batch=AT_ONCE,
         workers=workers,
     )
 
 
-def scored(found: xr.Dataset, weekly: torch.Tensor, seed: int) -> dict[str, dict[str, list[float]]]:
-    """Site -> forecaster -> deaths forecast for June to August (median), CRPS, WIS, shares inside 50% and 90%."""
+def weights(found: xr.Dataset, dispersion: Floats, weekly: torch.Tensor) -> Floats:
+    """How likely London's deaths of the last four weeks seen are in each run, `[draws]`, adding up to 1.
+
+    The parameters have seen the data; which luck they went with, the draws do not say.
+    """
+    last = slice(ORIGIN - LAST_WEEKS, ORIGIN)
+    mean, size = _expected(found, "deaths")[:, 0, last], dispersion[:, None]
+    log = stats.nbinom.logpmf(_seen(weekly)["deaths"][0, last], size, size / (size + mean)).sum(1)
+    weight = np.exp(log - log.max())
+    share: Floats = weight / weight.sum()
+    return share
+
+
+def scored(found: xr.Dataset, dispersion: Floats, weekly: torch.Tensor, seed: int) -> dict[str, dict[str, list[float]]]:
+    """Site -> forecaster -> deaths forecast for June to August (median), CRPS, WIS, shares inside 50% and 90%.
+
+    Args:
+        found: Of `predicted`.
+        dispersion: Of its draws, `[draws]`.
+        weekly: Deaths by borough and week.
+        seed: Of the forecasts' chance.
+    """
     rows: dict[str, dict[str, list[float]]] = {}
+    rng, weight = np.random.default_rng(seed), weights(found, dispersion, weekly)
     for site, seen in _seen(weekly).items():
+        runs = rng.choice(len(weight), SAMPLES, p=weight)
+        mean, size = _expected(found, site)[runs, :, ORIGIN:], dispersion[runs, None, None]
+        own = rng.negative_binomial(size, size / (size + mean)).astype(np.float64)
         scores = score_forecasts(found, {site: seen}, ORIGIN, seed=seed)[site]
         later = seen[:, ORIGIN:]
         samples = trend(seen[:, :ORIGIN], later.shape[1], seed)
         rows[site] = {
             "came": [float(later.sum())],
-            "this model": [_middle(_of(found, site)[..., ORIGIN:]), *_means(scores.sel(forecaster="model"))],
+            "this model": [_middle(own), *_scores(own, later)],
+            "the same, runs not weighed": [
+                _middle(_of(found, site)[..., ORIGIN:]),
+                *_means(scores.sel(forecaster="model")),
+            ],
             "last value": [
                 float(seen[:, ORIGIN - 1].sum() * later.shape[1]),
                 *_means(scores.sel(forecaster="last value")),
@@ -57,14 +90,14 @@ def scored(found: xr.Dataset, weekly: torch.Tensor, seed: int) -> dict[str, dict
     return rows
 
 
-def trend(seen: Floats, weeks: int, seed: int, samples: int = 1000) -> Floats:
+def trend(seen: Floats, weeks: int, seed: int, samples: int = SAMPLES) -> Floats:
     """Deaths that go on to rise or fall as in the last four weeks seen, Poisson, `[samples, groups, weeks]`.
 
     A straight line through the logarithms of deaths, half a death more each week.
     """
-    x, y = np.arange(TREND_WEEKS), np.log(seen[:, -TREND_WEEKS:] + 0.5)
+    x, y = np.arange(LAST_WEEKS), np.log(seen[:, -LAST_WEEKS:] + 0.5)
     slope = ((x - x.mean()) * (y - y.mean(1, keepdims=True))).sum(1) / ((x - x.mean()) ** 2).sum()
-    ahead = np.arange(TREND_WEEKS, TREND_WEEKS + weeks) - x.mean()
+    ahead = np.arange(LAST_WEEKS, LAST_WEEKS + weeks) - x.mean()
     mean = np.exp(y.mean(1)[:, None] + slope[:, None] * ahead)
     return np.random.default_rng(seed).poisson(mean, (samples, *mean.shape)).astype(np.float64)
 
@@ -96,6 +129,15 @@ def fitted(found: xr.Dataset, weekly: torch.Tensor) -> dict[str, list[float]]:
 def _seen(weekly: torch.Tensor) -> dict[str, Floats]:
     values = weekly.numpy()
     return {"deaths": values.sum(0, keepdims=True), "borough_deaths": values}
+
+
+def _expected(found: xr.Dataset, site: str) -> Floats:
+    """Deaths expected, `[draw, group, week]` from 9 March on."""
+    cells = _of(found, "expected_deaths")[..., REPORTED:]
+    boroughs = cells.reshape(len(cells), len(AGES), len(BOROUGHS), -1).sum(1)
+    mean = boroughs.sum(1, keepdims=True) if site == "deaths" else boroughs
+    positive: Floats = np.maximum(mean, 1e-6)
+    return positive
 
 
 def _of(found: xr.Dataset, site: str) -> Floats:

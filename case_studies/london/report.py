@@ -74,13 +74,14 @@ def _forecast(numbers: dict[str, Any]) -> str:
     ]
     came = numbers["summer"]["scores"]["deaths"]["came"][0]
     head = (f"1 June to 30 August; {came:,.0f} died", "deaths forecast", "CRPS", "WIS", "inside 50%", "inside 90%")
-    return f"{table(head, rows)}\n\n{_verdict(numbers['summer']['scores'])}"
+    runs = f"Of {numbers['size']['forecasts']} runs {numbers['summer']['effective']:.0f} count by their weights."
+    return f"{table(head, rows)}\n\n{runs} {_verdict(numbers['summer']['scores'])}"
 
 
 def _verdict(scores: dict[str, Any]) -> str:
     parts = []
     for site, name in (("deaths", "London"), ("borough_deaths", "the boroughs")):
-        own, *others = (row[1] for key, row in scores[site].items() if key != "came")
+        own, *others = (scores[site][key][1] for key in ("this model", "last value", "trend of four weeks"))
         word = "better than both baselines" if own < min(others) else "worse than the better baseline"
         parts.append(f"for {name} {word}" if own < max(others) else f"for {name} worse than both baselines")
     return f"By CRPS the model is {', '.join(parts)}."

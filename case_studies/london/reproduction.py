@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from case_studies.kept_parts import kept_part
@@ -44,7 +45,7 @@ class Size:
     persons_per_agent: int = PERSONS_PER_AGENT
     budget: int = 1000
     gate: int = 200
-    forecasts: int = 80
+    forecasts: int = 160
     draws: int = 30
     replicates: int = 1
     days: int = dependence.DAYS
@@ -122,9 +123,15 @@ def _dependence(here: London, at: dict[str, float], size: Size, seed: int, out: 
 def _summer(
     here: London, result: CalibrationResult, weekly: torch.Tensor, size: Size, seed: int, workers: int, out: Path
 ) -> dict[str, Any]:
-    predicted = forecast.predicted(here, result.parameters(size.forecasts), seed, workers)
+    draws = result.parameters(size.forecasts)
+    predicted = forecast.predicted(here, draws, seed, workers)
     predicted.to_netcdf(out / "forecast.nc", engine="h5netcdf")
-    return {"fitted": forecast.fitted(predicted, weekly), "scores": forecast.scored(predicted, weekly, seed)}
+    dispersion = np.asarray(draws["dispersion"], dtype=float).ravel()
+    return {
+        "fitted": forecast.fitted(predicted, weekly),
+        "effective": four_digits(1 / (forecast.weights(predicted, dispersion, weekly) ** 2).sum()),
+        "scores": forecast.scored(predicted, dispersion, weekly, seed),
+    }
 
 
 def _closures(

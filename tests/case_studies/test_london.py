@@ -10,6 +10,7 @@ import pandas as pd
 import pyro
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -211,6 +212,31 @@ def test_agreement_knows_equal_from_opposite() -> None:
     assert opposite["signs"][1] == 0
     assert 0.99 < same["possible"] < 1
     assert math.isclose(dependence._agreement(slope, slope, 100 * error)["possible"], 0.0)
+
+
+def runs(expected: np.ndarray) -> xr.Dataset:
+    """Runs that expect so many deaths in London, `[draw, week]` from 9 March on, all of them of one cell."""
+    cells = np.zeros((1, len(expected), 1, len(CELLS), 4 + expected.shape[1]))
+    cells[0, :, 0, CELLS.index("75+, Camden"), 4:] = expected
+    return xr.Dataset({"expected_deaths": (("world", "draw", "replicate", "group", "day"), cells)})
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(-3, 3), min_size=2, max_size=8, unique=True), st.floats(5, 500))
+def test_runs_weigh_the_more_the_nearer_they_are_to_the_last_weeks(logs: list[float], size: float) -> None:
+    weekly = weekly_deaths()
+    seen = weekly.sum(0).numpy()
+    expected = seen * np.exp(np.sort(logs))[:, None]
+    dispersion = np.full(len(logs), size)
+    found = forecast.weights(runs(expected), dispersion, weekly)
+    assert found.sum() == pytest.approx(1)
+    too_low, too_high = found[np.sort(logs) <= -0.2], found[np.sort(logs) >= 0.2]  # a few deaths do not say it exactly
+    assert (np.diff(too_low) >= 0).all()
+    assert (np.diff(too_high) <= 0).all()
+    other = expected.copy()
+    other[:, :8] = 1.0  # before May
+    other[:, 12:] = 7.0  # not seen
+    assert np.allclose(forecast.weights(runs(other), dispersion, weekly), found)
 
 
 def test_a_trend_goes_on() -> None:
