@@ -10,20 +10,18 @@ import pandas as pd
 import pyro
 import pytest
 import torch
-import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from case_studies.london import closures, dependence, forecast, report
-from case_studies.london.deaths import TABLE, daily_deaths, deaths_seen, weekly_deaths
-from case_studies.london.inputs import DAYS, FIRST_DAY, SEEN_DAYS, ages_of_london, fatality, persons
+from case_studies.london import closures, dependence, report
+from case_studies.london.inputs import SEEN_DAYS, ages_of_london, fatality, persons
 from case_studies.london.kinds import one_of_each_kind
 from case_studies.london.model import first_wave, infections_of
 from case_studies.london.parameters import ASKED, EPIDEMIC, PRIORS, SEEDING
 from case_studies.london.people import contacts_elsewhere, household_shares, london
 from case_studies.london.question import AGES, BOROUGHS, CELLS, CLOSURE_DAY, NEVER, POLICIES, WORLDS
 from case_studies.london.reports import DIED, deaths_of
-from case_studies.london.study import study, with_files
+from case_studies.london.study import study
 from case_studies.page import fill
 from causal_lpm import KeyedNoise, MeanField, StraightThrough
 from causal_lpm.inference import Worlds, predict
@@ -50,17 +48,6 @@ def infections(*handlers: object, days: int = 60, at: dict[str, float] | None = 
 
 
 # --- what is read ----------------------------------------------------------------------------------------------------
-
-
-def test_deaths_are_those_of_the_table() -> None:
-    weekly = weekly_deaths()
-    assert tuple(weekly.shape) == (32, 25)
-    assert weekly.sum() == 6203
-    seen = deaths_seen(weekly)
-    assert seen["deaths"].tolist()[0][:4] == [37, 235, 775, 1325]
-    assert seen["deaths"].sum() == 6074
-    assert daily_deaths().index[0] == pd.Timestamp("2020-03-09") == FIRST_DAY + pd.Timedelta(days=28)
-    assert daily_deaths().index[-1] == FIRST_DAY + pd.Timedelta(days=DAYS - 1)
 
 
 def test_the_old_die_and_the_young_do_not() -> None:
@@ -199,7 +186,7 @@ def test_deaths_follow_infections_and_are_all_of_them_in_the_end() -> None:
     assert float((dying.sum(0) * torch.arange(120)).sum() / dying.sum()) == pytest.approx(DIED.mean(), rel=0.01)
 
 
-# --- how gradients and forecasts are held against others -------------------------------------------------------------
+# --- how gradients are held against others ----------------------------------------------------------------------------
 
 
 def test_agreement_knows_equal_from_opposite() -> None:
@@ -214,83 +201,7 @@ def test_agreement_knows_equal_from_opposite() -> None:
     assert math.isclose(dependence._agreement(slope, slope, 100 * error)["possible"], 0.0)
 
 
-def runs(expected: np.ndarray) -> xr.Dataset:
-    """Runs that expect so many deaths in London, `[draw, week]` from 9 March on, all of them of one cell."""
-    cells = np.zeros((1, len(expected), 1, len(CELLS), 4 + expected.shape[1]))
-    cells[0, :, 0, CELLS.index("75+, Camden"), 4:] = expected
-    return xr.Dataset({"expected_deaths": (("world", "draw", "replicate", "group", "day"), cells)})
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.floats(-3, 3), min_size=2, max_size=8, unique=True), st.floats(5, 500))
-def test_runs_weigh_the_more_the_nearer_they_are_to_the_last_weeks(logs: list[float], size: float) -> None:
-    weekly = weekly_deaths()
-    seen = weekly.sum(0).numpy()
-    expected = seen * np.exp(np.sort(logs))[:, None]
-    dispersion = np.full(len(logs), size)
-    found = forecast.weights(runs(expected), dispersion, weekly)
-    assert found.sum() == pytest.approx(1)
-    too_low, too_high = found[np.sort(logs) <= -0.2], found[np.sort(logs) >= 0.2]  # a few deaths do not say it exactly
-    assert (np.diff(too_low) >= 0).all()
-    assert (np.diff(too_high) <= 0).all()
-    other = expected.copy()
-    other[:, :8] = 1.0  # before May
-    other[:, 12:] = 7.0  # not seen
-    assert np.allclose(forecast.weights(runs(other), dispersion, weekly), found)
-
-
-def test_a_trend_goes_on() -> None:
-    seen = np.exp(8 - 0.3 * np.arange(12))[None]
-    ahead = forecast.trend(seen, 5, seed=1).mean(0)[0]
-    # Means of 1,000 Poisson numbers of about 100: 5 standard errors are below 2%; half a death bends the line by less.
-    assert ahead == pytest.approx(np.exp(8 - 0.3 * np.arange(12, 17)), rel=0.03)
-
-
 # --- what is refused -------------------------------------------------------------------------------------------------
-
-
-def changed(tmp_path: Path, change: object) -> Path:
-    table = pd.read_csv(TABLE)
-    file = tmp_path / "mine.csv"
-    change(table).to_csv(file, index=False)  # type: ignore[operator]
-    return file
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda t: t.rename(columns={"Camden": "Camdem"}), "'Camdem', which is unknown: did you mean 'Camden'"),
-        (lambda t: t.drop(columns="Camden"), "has no column 'Camden'"),
-        (lambda t: t.drop(columns="date"), "has no column 'date'"),
-        (lambda t: pd.concat([t, t.tail(1)]), "has the day 2020-08-31 twice"),
-        (lambda t: t[t["date"] != "2020-05-01"], "lacks the day 2020-05-01"),
-        (lambda t: t.assign(date=["2020-02-01", *t["date"][1:]]), "lacks the day 2020-03-09"),
-        (lambda t: pd.concat([t.head(1).assign(date="2020-03-01"), t]), "has the day 2020-03-01, before 2020-03-09"),
-        (lambda t: t.assign(date=["soon", *t["date"][1:]]), "has the date 'soon'"),
-        (lambda t: t.assign(Camden=-1), "has '-1' deaths of Camden"),
-        (lambda t: t.assign(Camden=0.5), "has '0.5' deaths of Camden"),
-        (lambda t: t.assign(Camden="few"), "has 'few' deaths of Camden"),
-        (lambda t: t.assign(Camden=math.inf), "has 'inf' deaths of Camden"),
-        (lambda t: t.assign(Camden=10**6), "deaths of Camden, which has 218,049 residents"),
-        (lambda t: t.where(t["date"] > "2020-05-31", 0).assign(date=t["date"]), "has no deaths in the weeks that"),
-        (lambda t: t.assign(date=t["date"] + "T12:00"), "has the date '2020-03-09T12:00': give ISO dates"),
-        (lambda t: t.assign(Camden=t["Camden"].cumsum())[::-1], "deaths of Camden that never fall"),
-        (lambda t: t.assign(Camden=t["Camden"].cumsum()), "deaths of Camden that never fall: they seem to be counted"),
-    ],
-)  # fmt: skip
-def test_bad_deaths_are_one_sentence(change: object, said: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"mine\.csv") as error:
-        with_files({"deaths": str(changed(tmp_path, change))})
-    assert said in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_deaths_of_ones_own_are_read(tmp_path: Path) -> None:
-    assert torch.equal(weekly_deaths(changed(tmp_path, lambda t: t)), weekly_deaths())
-    with pytest.raises(ValueError, match="unknown option 'death': did you mean 'deaths'"):
-        with_files({"death": "mine.csv"})
-    with pytest.raises(ValueError, match=r"nowhere\.csv does not exist"):
-        with_files({"deaths": "nowhere.csv"})
 
 
 @pytest.mark.parametrize(
