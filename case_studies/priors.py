@@ -1,7 +1,7 @@
 """Parameters of a study as a table: name, distribution, its arguments, and what the parameter is."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyro
 import pyro.distributions as dist
@@ -20,9 +20,10 @@ def sampled(priors: Priors, nuisances: Collection[str] = ()) -> dict[str, torch.
         priors: Of all parameters.
         nuisances: Those that a calibration does not ask for: they are drawn anew in each simulation.
     """
+    mark: Any = {"nuisance": True}  # unknown to Pyro's type of this argument
     return {
         name: torch.atleast_1d(
-            pyro.sample(name, family(*map(torch.tensor, arguments)), infer={"nuisance": name in nuisances})
+            pyro.sample(name, family(*map(torch.tensor, arguments)), infer=mark if name in nuisances else None)
         )
         for name, (family, arguments, _) in priors.items()
     }
