@@ -142,7 +142,7 @@ def first_cases_of_archive(people: Population, course: Course) -> State:
     """The archived first cases' stages and age groups, five per 100,000 agents, the agents chosen by noise."""
     agents = people.size
     luck = exogenous("first_case", agents, "uniform")
-    stage = torch.zeros(luck.shape, dtype=torch.uint8, device=luck.device)
+    stage = torch.zeros_like(luck, dtype=torch.uint8)
     rounds = max(1, round(agents / 100_000))
     wanted: dict[tuple[str, int], int] = {}
     for case in inputs.FIRST_CASES:
@@ -207,13 +207,15 @@ def second_dose(study: Setup, days: int, first_cases: FirstCases = first_cases_o
         new = {"stage": after, "due": due, "infected_on": torch.where(caught, today, s["infected_on"])}
         return {**s, **tests, **isolation, **doses, **new}
 
-    entries = {
-        **study.testing.start(people.size),
-        **study.quarantine.start(people.size),
-        **campaign.start(people.size),
-    }
-    state = start(people, **{name: value.to(people.device) for name, value in entries.items()})
-    return rollout(day, {**state, **first_cases(people, course), "contact_scale": scale}, days - 1)
+    # Entries of the first state have no name here: it would keep them after the simulation has replaced them.
+    return rollout(day, {**_nobody(study, campaign), **first_cases(people, course), "contact_scale": scale}, days - 1)
+
+
+def _nobody(study: Setup, campaign: Vaccination) -> State:
+    """The state before the first cases."""
+    agents = study.people.size
+    entries = {**study.testing.start(agents), **study.quarantine.start(agents), **campaign.start(agents)}
+    return start(study.people, **entries)
 
 
 def _eligible(mechanism: Mechanism, people: Population, stage: torch.Tensor, isolated: torch.Tensor) -> torch.Tensor:

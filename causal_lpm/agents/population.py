@@ -281,5 +281,6 @@ def start(population: Population, **entries: torch.Tensor | float) -> State:
         )
     else:
         stage = torch.zeros(population.size, dtype=torch.uint8, device=population.device)
-    # What a model writes in place stays out of the population, and out of what the caller keeps.
-    return {name: value.to(population.device).clone() for name, value in {"stage": stage, **given}.items()}
+    # What a model writes in place stays out of the population, and out of what the caller keeps. A process that holds
+    # some of the agents keeps their own rows from here on: the first state stays as long as the simulation runs.
+    return {name: hold(value.to(population.device)).clone() for name, value in {"stage": stage, **given}.items()}

@@ -226,3 +226,11 @@ def entered_late() -> Rollout:
     """The handler inside of another one."""
     with KeyedNoise(1), Sharded():
         return few(40)
+
+
+def rows_at_first() -> dict[str, tuple[int, int]]:
+    """How many agents the entries of a first state have, and of how many this rank keeps numbers."""
+    agents = 8
+    entered = {"due": torch.arange(agents), "beta": torch.tensor(0.1)}
+    state = start(Population({"age": torch.arange(agents)}), **entered)
+    return {name: (x.shape[-1], getattr(x, "local", x).shape[-1]) for name, x in state.items()}

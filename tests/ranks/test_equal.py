@@ -6,7 +6,7 @@ from torch import distributed
 
 from causal_lpm import Rollout
 from causal_lpm.ranks import on_ranks
-from tests.ranks.programs import MODELS, run_all
+from tests.ranks.programs import MODELS, rows_at_first, run_all
 
 pytestmark = pytest.mark.skipif(not distributed.is_available(), reason="torch has no processes that speak")
 
@@ -32,3 +32,7 @@ def test_ranks_have_the_numbers_of_one_process(
     assert all(series.any() for series in list(one.tallies.values())[:2]), "nothing has happened"
     for name, entry in one.state.items():
         assert torch.equal(many.state[name], entry), name
+
+
+def test_a_rank_keeps_its_own_rows_of_a_first_state() -> None:
+    assert on_ranks(2, rows_at_first) == {"stage": (8, 4), "due": (8, 4), "beta": (1, 1)}
