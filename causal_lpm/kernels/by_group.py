@@ -8,8 +8,6 @@ from causal_lpm.kernels.elementwise import nobody_else
 
 __all__ = ["happens_by_group"]
 
-_FEW = 256  # agents a group, from which a limit for each group is less work than a hazard for each agent
-
 
 def happens_by_group(
     hazard: Tensor, group: Tensor, key: Tensor, where: Tensor | None = None, check: bool = False
@@ -28,8 +26,7 @@ def happens_by_group(
     tensor([ True, False,  True])
     """
     plain = all(x is None or (type(x) is Tensor and x.is_cpu) for x in (hazard, group, key, where))
-    few = _FEW * hazard.shape[-1] <= group.shape[-1]
-    if plain and few and compiled() and not hazard.requires_grad and nobody_else():
+    if plain and compiled() and not hazard.requires_grad and nobody_else():
         happened: Tensor = implementation(hazard).happens(hazard, key, where, check, group)
         return happened
     return happens(hazard.index_select(-1, group.long()), key, where, check)

@@ -21,6 +21,7 @@ _KINDS = {kind: getattr(cpu_hash, kind.upper()) for kind in ("exponential", "uni
 SPARSE = 3  # a sum follows single agents while fewer than one in three send something
 _ONLY = np.zeros(1, dtype=np.int64)  # the only row
 _EVERYBODY = torch.empty(0, dtype=torch.bool)
+_FEW = 256  # agents a group, from which a limit for each group is less work than a hazard for each agent
 _NO_GROUP = np.empty(0, dtype=np.int32)
 
 
@@ -96,32 +97,33 @@ def happens(
     single = hazard.dim() == 1 == asked.dim() and key.dim() < 2  # numpy takes five microseconds to say so
     lead = () if single else np.broadcast_shapes(hazard.shape[:-1], key.shape[:-1], asked.shape[:-1])
     alike = hazard.stride(-1) == 0 or hazard.shape[-1] == 1  # one number for everybody may come expanded
-    of_each = group is None and not alike
+    small_groups = group is not None and _FEW * hazard.shape[-1] > agents
+    of_each = small_groups or (group is None and not alike)
     if single and threads_for(agents, agents if of_each else agents // 4) == 1:
         made, keys, mask = np.zeros(agents, np.bool_), _keys(key, lead)[0], _array(asked, torch.bool).view(np.uint8)
         h, out = _array(hazard[:1] if alike and group is None else hazard, torch.float32), made.view(np.uint8)
         if group is not None:
-            right = cpu_limits.happens_in_groups(h, keys, mask, _array(group, torch.int32), out)
+            decide = cpu_noise.happens_in_small_groups if small_groups else cpu_limits.happens_in_groups
+            right = decide(h, keys, mask, _array(group, torch.int32), out)
         else:
             right = (cpu_limits.happens_alike if alike else cpu_noise.happens_in_a_row)(h, keys, mask, out)
         return _checked(torch.from_numpy(made), right or not check)
+    if small_groups and group is not None:
+        return happens(hazard.index_select(-1, group.long()), key, where, check)
     h, rows_h = _rows(hazard[..., :1] if alike and group is None else hazard, lead, torch.float32)
     w, rows_w = _rows(asked, lead, torch.bool)
     keys, rows_key = _keys(key, lead)
     happened = torch.zeros(agents if single else (*lead, agents), dtype=torch.bool)
     members = _sorted(rows_key)
     mask, result = w.view(np.uint8), happened.numpy().view(np.uint8).reshape(1 if single else math.prod(lead), agents)
+    rest = keys, mask, rows_h, rows_key, rows_w, members, result
     if alike or group is not None:
         low, width = np.empty(h.shape, np.uint64), np.empty(h.shape, np.uint64)
         right = cpu_limits.limits(h.reshape(-1), low.reshape(-1), width.reshape(-1))
-        hazards, rest = (
-            (h, low, width, _NO_GROUP if group is None else _array(group, torch.int32)),
-            (keys, mask, rows_h, rows_key, rows_w, members, result),
-        )
+        hazards = h, low, width, _NO_GROUP if group is None else _array(group, torch.int32)
         spread(cpu_limits.happens, *hazards, *rest, pieces=agents, work=result.size // 4)
     else:
         bad = np.zeros(1, dtype=np.bool_)
-        rest = keys, mask, rows_h, rows_key, rows_w, members, result
         spread(cpu_noise.happens, h, *rest, bad, pieces=agents, work=result.size)
         right = not bad[0]
     return _checked(happened, right or not check)

@@ -151,6 +151,15 @@ def happens_in_a_row(hazard: Array, key: Array, where: Array, out: Array) -> boo
     return not bad[0]
 
 
+@loop
+def happens_in_small_groups(hazard: Array, key: Array, where: Array, group: Array, out: Array) -> bool:
+    """As `happens_in_a_row`, where each agent has the hazard of its group, and groups are too many for limits."""
+    each = np.empty(out.size, np.float32)
+    for i in range(out.size):
+        each[i] = hazard[U(group[i])]
+    return happens_in_a_row(each, key, where, out)
+
+
 @inner
 def ordered(value: Any) -> Any:
     """float32 bits as an integer 0 ... 2**32 - 1 of the same order."""
