@@ -59,7 +59,7 @@ def main(agents: int, days: int, threads: int, patches: int) -> None:
 
     torch.set_num_threads(threads)
     reuse_freed_memory()  # as the manual says for large populations
-    simulate(20_000, 10, patches)  # loads the compiled loops
+    simulate(agents, 2, patches)  # compiles and loads the loops, those of several threads too
     setup = Stopwatch()
     setup.lap()
     watch, found = simulate(agents, days, patches)

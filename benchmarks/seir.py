@@ -163,7 +163,7 @@ def check_equal(one: Run, other: Run) -> None:
     assert one.infectious == other.infectious, "the numbers infectious in the model and in the plain loop differ"
 
 
-def handler_overhead(agents: int, days: int, repeats: int = 5) -> dict[str, object]:
+def handler_overhead(agents: int, days: int, repeats: int = 20) -> dict[str, object]:
     """What handlers cost: the ratio of CPU times of the model and the plain loop, run in turn (0.05: five percent).
 
     From one run to the next the same day takes longer or shorter by more than the handlers need. So each day counts
@@ -218,6 +218,7 @@ def main(agents: int, days: int, threads: int, mode: str) -> None:
     contacts, initial = begin(agents, more["degree"])
     setup.lap()
     after_setup = peak_mb()
+    model(contacts, initial, 2)  # loops of several threads are compiled on the first day of many agents
     if mode in ("bare", "general"):
         run = {"bare": bare, "general": general}[mode](contacts, initial, days)
     else:
