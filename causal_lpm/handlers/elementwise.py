@@ -20,10 +20,11 @@ __all__ = ["Elementwise"]
 class Elementwise(Handler):
     """Comparisons, `where`, counts and the like on large CPU tensors, with the bits that torch gives.
 
-    `rollout` puts it on the stack. It changes how long a step takes and never a number: whatever it does not know, it
-    leaves to torch, with one thread where the state takes less than 2 MB an entry and the operation multiplies no
-    matrices. It does nothing where the state is small, where another mode of torch is in force, without numba, and in
-    `with causal_lpm.kernels.use("reference")`, which turns it off.
+    `rollout` puts it on the stack. It changes how long a step takes and no number that the package computes: whatever
+    it does not know, it leaves to torch, with one thread where the state takes less than 2 MB an entry and the
+    operation multiplies no matrices. Where torch has several threads, its sums of floats may end in another bit there
+    than outside of a step. It does nothing where the state is small, where another mode of torch is in force, without
+    numba, and in `with causal_lpm.kernels.use("reference")`, which turns it off.
 
     >>> from causal_lpm import rollout
     >>> with Elementwise():

@@ -107,7 +107,7 @@ def happens(
             right = decide(h, keys, mask, _array(group, torch.int32), out)
         else:
             right = (cpu_limits.happens_alike if alike else cpu_noise.happens_in_a_row)(h, keys, mask, out)
-        return _checked(torch.from_numpy(made), right or not check)
+        return _checked(torch.from_numpy(made), right or not check, hazard, group)
     if small_groups and group is not None:
         return happens(hazard.index_select(-1, group.long()), key, where, check)
     h, rows_h = _rows(hazard[..., :1] if alike and group is None else hazard, lead, torch.float32)
@@ -126,10 +126,13 @@ def happens(
         bad = np.zeros(1, dtype=np.bool_)
         spread(cpu_noise.happens, h, *rest, bad, pieces=agents, work=result.size)
         right = not bad[0]
-    return _checked(happened, right or not check)
+    return _checked(happened, right or not check, hazard, group)
 
 
-def _checked(happened: Tensor, right: bool) -> Tensor:
+def _checked(happened: Tensor, right: bool, hazard: Tensor, group: Tensor | None) -> Tensor:
+    if not right and group is not None:  # a group without agents has no hazard that counts: it may be 0 / 0
+        inhabited = torch.zeros(hazard.shape[-1], dtype=torch.bool).index_fill(0, group.long(), True)
+        right = bool((hazard[..., inhabited] >= 0).all())
     if not right:
         raise ValueError(reference.BAD_HAZARD)
     return happened
@@ -238,22 +241,14 @@ def ring_total(
     sizes = _array(size, torch.int64)
     ring = (_array(start, torch.int64), sizes, sure.numpy(), chance.numpy())
     members, parts = _by_key(rows_key)
-    args = (
-        rows,
-        _speakers(rows, rows_x, members, parts),
-        keys,
-        _array(order, torch.int32),
-        *ring,
-        round(rewire * reference.ONE),
-        rows_x,
-        rows_key,
-    )
+    args = rows, _speakers(rows, rows_x, members, parts), keys, _array(order, torch.int32), *ring
+    drawn = round(rewire * reference.ONE), rows_x, rows_key
     tasks, work = (len(parts) - 1) * len(sizes), 3 * out.numel()
     # Classes differ in size: each thread takes the next ones until it has its share of the members.
     done = np.tile(sizes, len(parts) - 1).cumsum()
     shares = np.arange(1, threads) / threads if (threads := threads_for(tasks, work)) > 1 else np.empty(0)
     bounds = [0, *np.searchsorted(done, shares * done[-1]).tolist(), tasks] if tasks else None
-    spread(cpu_fresh.ring_total, *args, members, parts, out.numpy(), pieces=tasks, work=work, bounds=bounds)
+    spread(cpu_fresh.ring_total, *args, *drawn, members, parts, out.numpy(), pieces=tasks, work=work, bounds=bounds)
     return out.reshape(*lead, x.shape[-1]).to(_sum_type(x))
 
 

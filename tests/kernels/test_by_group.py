@@ -42,7 +42,13 @@ def test_it_is_the_event_of_each_agent_with_the_hazard_of_its_group(
 
 
 @pytest.mark.parametrize("wrong", [-1.0, torch.nan])
-def test_a_wrong_hazard_of_a_group_is_refused(wrong: float) -> None:
-    group = torch.zeros(AGENTS, dtype=torch.int32)
+@pytest.mark.parametrize("agents", [100, AGENTS])  # hazards of agents, or of groups, are looked at
+@pytest.mark.parametrize("keys", [torch.tensor(1), torch.tensor([[1], [2]])])
+def test_a_wrong_hazard_is_refused_of_a_group_that_has_agents(wrong: float, agents: int, keys: torch.Tensor) -> None:
+    group, hazard = torch.zeros(agents, dtype=torch.int32), torch.tensor([0.5, wrong])
+    group[-1] = 1
     with pytest.raises(ValueError, match="hazard"):
-        happens_by_group(torch.tensor([0.5, wrong]), group, torch.tensor(1), check=True)
+        happens_by_group(hazard, group, keys, check=True)
+    group[-1] = 0  # now it is the hazard of nobody
+    expected = kernels.happens(hazard[group.long()], keys)
+    assert torch.equal(happens_by_group(hazard, group, keys, check=True), expected)
