@@ -27,7 +27,7 @@ def with_files(options: Mapping[str, str | float]) -> Reproduction:
     files: dict[str, Any] = {name: Path(str(file)) for name, file in options.items()}
     for file in files.values():
         if not file.is_file():
-            raise ValueError(f"the file of deaths {file} does not exist.")
+            raise ValueError(f"the file of deaths {file} does not exist, or is a folder.")
         daily_deaths(file)
     return partial(reproduce, **files)
 

@@ -100,7 +100,7 @@ def extra_options(
     """What a study is told beside agents and days; raises ValueError for what is no option, or given twice."""
     for name, file in (files := {"doses": doses, **files}).items():
         if file is not None and not file.is_file():
-            raise ValueError(f"the file of {name} {file} does not exist.")
+            raise ValueError(f"the file of {name} {file} does not exist, or is a folder.")
     named = {name: None if file is None else str(file) for name, file in files.items()}
     given = {"question": question, "mechanism": mechanism, "population": population, **named}
     extra: dict[str, str | float] = {key: value for key, value in given.items() if value is not None}
