@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from scipy import stats
 
 from case_studies.london.inputs import DAYS, REPORTED, SEEN_WEEKS, persons
 from case_studies.london.model import first_wave
 from case_studies.london.people import London
 from case_studies.london.question import AGES, BOROUGHS
 from case_studies.page import four_digits
+from case_studies.weighed_runs import likelihood_weights
 from causal_lpm.inference import crps, predict, score_forecasts, weighted_interval_score
 
 __all__ = ["ORIGIN", "SITES", "fitted", "predicted", "scored", "trend", "weights"]
@@ -44,16 +44,9 @@ def predicted(here: London, draws: Mapping[str, Any], seed: int, workers: int = 
 
 
 def weights(found: xr.Dataset, dispersion: Floats, weekly: torch.Tensor) -> Floats:
-    """How likely London's deaths of the last four weeks seen are in each run, `[draws]`, adding up to 1.
-
-    The parameters have seen the data; which luck they went with, the draws do not say.
-    """
+    """How likely London's deaths of the last four weeks seen are in each run, `[draws]`, adding up to 1."""
     last = slice(ORIGIN - LAST_WEEKS, ORIGIN)
-    mean, size = _expected(found, "deaths")[:, 0, last], dispersion[:, None]
-    log = stats.nbinom.logpmf(_seen(weekly)["deaths"][0, last], size, size / (size + mean)).sum(1)
-    weight = np.exp(log - log.max())
-    share: Floats = weight / weight.sum()
-    return share
+    return likelihood_weights(_seen(weekly)["deaths"][0, last], _expected(found, "deaths")[:, 0, last], dispersion)
 
 
 def scored(found: xr.Dataset, dispersion: Floats, weekly: torch.Tensor, seed: int) -> dict[str, dict[str, list[float]]]:

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from scipy.stats import nbinom
 
 from case_studies.new_zealand.covid_calendar import AHEAD, DAYS, SEEN
 from case_studies.new_zealand.covid_model import outbreak
 from case_studies.new_zealand.covid_reports import AREAS, reported_cases, sites, spans
 from case_studies.new_zealand.people import Country
 from case_studies.page import four_digits
+from case_studies.weighed_runs import likelihood_weights
 from causal_lpm.inference import crps, last_value_baseline, predict
 
 __all__ = ["ahead", "scored", "trend_kept", "weights"]
@@ -23,6 +23,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 WEEKS, SEEN_WEEKS = AHEAD // 7, SEEN // 7
 SAMPLES = 1000
 """Of each forecast."""
+LEAST = 1e-3
+"""Cases that are expected at least: where nobody is infected a report is unlikely and not impossible."""
 
 
 def ahead(country: Country, draws: Mapping[str, Any], lucks: int, seed: int) -> xr.Dataset:
@@ -35,16 +37,13 @@ def ahead(country: Country, draws: Mapping[str, Any], lucks: int, seed: int) -> 
 def weights(predicted: xr.Dataset, dispersion: Floats) -> Floats:
     """How likely an area's cases of November's end are in each run, `[draws * lucks, areas]`, columns adding up to 1.
 
-    The parameters have seen the data; which luck they went with, the draws do not say. Each area of `AREAS` has weights
-    of its own, by the density of its two last reported spans, as localised particle filters have (Poterjoy, Mon Weather
-    Rev 2016;144:59): few runs are near the reports everywhere.
+    Each area of `AREAS` has weights of its own, by the density of its two last reported spans, as localised particle
+    filters have (Poterjoy, Mon Weather Rev 2016;144:59): few runs are near the reports everywhere.
     """
     expected = _spans(predicted)[..., -2:]
-    size = np.broadcast_to(dispersion[:, None, None, None], expected.shape)
-    log = _log_density(sites()["cases_by_span"][:, -2:], expected, size).sum(-1).reshape(-1, len(AREAS))
-    weight = np.exp(log - log.max(0))
-    found: Floats = weight / weight.sum(0)
-    return found
+    size = np.repeat(dispersion, expected.shape[1])
+    runs = np.maximum(expected, LEAST).reshape(-1, len(AREAS), 2)
+    return likelihood_weights(sites()["cases_by_span"][:, -2:], runs, size)
 
 
 def scored(predicted: xr.Dataset, dispersion: Floats, seed: int) -> dict[str, dict[str, list[float]]]:
@@ -79,7 +78,7 @@ def _drawn(runs: Floats, size: Floats, weight: Floats, rng: np.random.Generator)
         own = runs[:, list(members)]
         order = np.argsort(own.sum((1, 2)), kind="stable")
         at = np.searchsorted(weight[order, number].cumsum(), quantile).clip(max=len(order) - 1)
-        mean, spread = np.maximum(own[order[at]], 1e-3), size[order[at], None, None]
+        mean, spread = np.maximum(own[order[at]], LEAST), size[order[at], None, None]
         found[:, list(members)] = rng.negative_binomial(spread, spread / (spread + mean))
     return found
 
@@ -119,10 +118,4 @@ def _weekly(daily: Floats) -> Floats:
 def _spans(predicted: xr.Dataset) -> Floats:
     """Cases that are expected by area and span, from the series by district: `[draws, lucks, areas, spans]`."""
     found: Floats = spans(torch.tensor(predicted["cases"].values[0][..., :SEEN])).numpy()
-    return found
-
-
-def _log_density(count: Floats, mean: Floats, size: Floats) -> Floats:
-    mean = np.maximum(mean, 1e-3)
-    found: Floats = nbinom.logpmf(count, size, size / (size + mean))
     return found

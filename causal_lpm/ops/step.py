@@ -1,6 +1,7 @@
 """One step of a population, as an operation: noise keys, recorders and checkpoints handle it."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -30,14 +31,11 @@ class Running(Messenger):
         super().__init__()
         self.number, self.prefix, self.largest = number, prefix, largest
         self.site_prefix = f"{prefix}t={number}/"
-        self._days: float | None = None
 
-    @property
+    @cached_property
     def days(self) -> float:
         """The length of this step in days, asked once."""
-        if self._days is None:
-            self._days = step_length()
-        return self._days
+        return step_length()
 
     def _pyro_sample(self, msg: Any) -> None:
         # Prefixed once: ChiRho's `condition` samples a site again from outside, already named.
